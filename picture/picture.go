@@ -1,0 +1,55 @@
+// Package picture is where finished pictures live: the Store that keeps their
+// bytes and the checks that a picture passes before it is kept. It knows no
+// tasks and no providers.
+package picture
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// ErrNotFound says that no picture is stored under the key.
+var ErrNotFound = errors.New("picture not found")
+
+// Store keeps pictures under keys such as "81234/5-0.png". Implementations are
+// safe for concurrent use and pass picturetest.
+type Store interface {
+	// Put stores all of r under key and returns when it is durable: a reader sees
+	// the whole picture or none, also after a power loss. Putting the same key
+	// again replaces it. When r or ctx fails, nothing is stored.
+	Put(ctx context.Context, key string, r io.Reader, contentType string) error
+
+	// Open returns the picture, or ErrNotFound. The caller closes it.
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, error)
+
+	// Delete removes the picture. A key that is not there is no error.
+	Delete(ctx context.Context, key string) error
+
+	// Locate says where people and programs find the picture.
+	Locate(key string) Location
+}
+
+// Location is where a picture can be found.
+type Location struct {
+	URL       string // our own address of it
+	LocalPath string // its absolute path on this machine, if it lies on a disk
+	ObjectURL string // its address in object storage, if it lies there
+}
+
+// Info is what Check found out about a picture.
+type Info struct {
+	ContentType string // by its content, never by what a server said
+	Extension   string // "png", "jpg", "webp", "gif"
+	Width       int
+	Height      int
+	Size        int64
+	SHA256      string // hex
+}
+
+// Limits bound what is accepted as a picture. A zero field takes its default.
+type Limits struct {
+	Bytes  int64 // default 64 MiB
+	Side   int   // default 16,384 pixels
+	Pixels int64 // default 50 million
+}

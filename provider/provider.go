@@ -1,0 +1,146 @@
+// Package provider is the door to services that draw. It holds the port that
+// every adapter implements, what a configured provider consists of, and the
+// HTTP client that the adapters share. It decides nothing about retries: an
+// adapter says what happened (task.Failure), task.Fail says what follows.
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// Provider is one account at one image service. Implementations are safe for
+// concurrent use, hold no state between calls, do not sleep, loop, log or read
+// the environment. Every error they return is a *task.Failure.
+type Provider interface {
+	// Capabilities says what the model can do, so that a request that cannot be
+	// honoured is refused before it is stored. An empty or unknown model gets
+	// the widest capabilities of the service.
+	Capabilities(model string) Capabilities
+
+	// Prepare checks r and maps it to the one call that Submit will make. It does
+	// no I/O. Failures are Invalid or Unsupported.
+	Prepare(r Request) (Call, error)
+
+	// Submit makes exactly one HTTP request, which may cost money, and never
+	// repeats it. A failure says in Executed whether the call was carried out.
+	// When ctx ends after the request was written, that is Maybe.
+	Submit(ctx context.Context, c Call) (Answer, error)
+
+	// Poll asks after an accepted job, by its handle alone. It costs nothing and
+	// may be repeated by any worker. A failure with Executed Yes ends the job;
+	// with Executed No it only says that this poll did not work.
+	Poll(ctx context.Context, handle json.RawMessage) (Answer, error)
+
+	// Cancel asks the service to stop the job. Best effort: the job may still end well.
+	Cancel(ctx context.Context, handle json.RawMessage) error
+
+	// Recover looks for a call whose outcome was lost. It returns the answer, or
+	// a failure: Executed No proves that the call never happened, Maybe that
+	// the service cannot tell.
+	Recover(ctx context.Context, l Lost) (Answer, error)
+}
+
+// Capabilities says what one model of a service can do.
+type Capabilities struct {
+	Async     bool // Submit answers with a handle to poll
+	MaxImages int  // pictures from one call
+	MaxInputs int  // input pictures; 0 is none
+
+	NegativePrompt, Seed, Steps, CFGScale, Quality, Style, Watermark bool
+
+	Cancel  bool // the service can stop a running job
+	Recover bool // the service can be asked for a lost call by our key
+	Free    bool // a call costs nothing, so that an unknown one may be sent again
+}
+
+// Request is a task as an adapter sees it.
+type Request struct {
+	Model          string
+	Prompt         string
+	NegativePrompt string
+	Size           string // as the user wrote it: "1024x1024", "2K", "16:9"; empty is the service's default
+	Quality        string
+	Style          string
+	Steps          *int
+	CFGScale       *float64
+	Seed           *int64
+	Watermark      *bool
+	Images         int      // how many pictures, at least 1
+	Inputs         []string // http, https or data URLs of pictures to start from
+	UserID         string
+	Parameters     map[string]string // the provider's own settings; an unknown name is an Invalid failure
+}
+
+// Call is a request made ready to be sent. Hash identifies what is bought.
+type Call struct {
+	Endpoint string // path or URL, without secrets
+	Body     []byte
+	Model    string
+	Hash     string // hex SHA-256 over Endpoint and Body
+
+	// Set by the worker before Submit.
+	Key    string // our own id of the attempt, a UUID; sent where the service echoes it
+	Number int    // which attempt of the task this is, from 1
+}
+
+// Lost is a call that was journalled and whose outcome is not known.
+type Lost struct {
+	Key      string
+	Endpoint string
+	SentAt   time.Time
+}
+
+// Answer is what the service said: still working (Handle set, Done false), or done with Outputs.
+type Answer struct {
+	Done bool
+
+	// While the job runs.
+	Handle    json.RawMessage // all that Poll needs, versioned JSON; no secret
+	JobID     string          // the service's id, for people
+	PollAfter time.Duration   // 0 leaves it to the worker
+	Progress  int             // percent, 0 if the service does not say
+
+	// When it is done.
+	Outputs []Output
+	Cost    *task.Money // as the service reported it; nil leaves it to the price table
+
+	RequestID  string
+	HTTPStatus int
+	Raw        json.RawMessage // what is worth keeping of the reply: no secret, no picture bytes
+}
+
+// Output is one picture, or why it is missing. Exactly one of URL, Bytes, Key and Err is set.
+type Output struct {
+	Position      int           `json:"position"` // from 0, as the service numbered them
+	URL           string        `json:"url,omitempty"`
+	Bytes         []byte        `json:"-"`
+	Key           string        `json:"key,omitempty"` // where the worker has already put Bytes
+	ContentType   string        `json:"content_type,omitempty"`
+	Seed          *int64        `json:"seed,omitempty"`
+	RevisedPrompt string        `json:"revised_prompt,omitempty"`
+	Err           *task.Failure `json:"err,omitempty"`
+}
+
+// Sync is embedded by adapters of services that answer in the same call: it has
+// no job to poll, cancel or look up.
+type Sync struct{}
+
+func (Sync) Poll(context.Context, json.RawMessage) (Answer, error) {
+	return Answer{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "this service has no jobs to poll"}
+}
+
+func (Sync) Cancel(context.Context, json.RawMessage) error {
+	return &task.Failure{Kind: task.Unsupported, Executed: task.No, Message: "this service cannot cancel a call"}
+}
+
+func (Sync) Recover(context.Context, Lost) (Answer, error) { return CannotRecover() }
+
+// CannotRecover is the answer of a service that cannot be asked for a lost call.
+func CannotRecover() (Answer, error) {
+	return Answer{}, &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe,
+		Message: "the service has no way to look up a call by our id"}
+}

@@ -1,0 +1,61 @@
+package provider
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// request returns t as an adapter sees it.
+func request(t *task.Task, defaultModel string) (Request, error) {
+	inputs, err := t.Inputs()
+	if err != nil {
+		return Request{}, err
+	}
+	r := Request{
+		Model: t.Model, Prompt: t.Prompt, NegativePrompt: t.NegativePrompt, Size: t.Size, Quality: t.Quality,
+		Style: t.Style, Steps: t.Steps, CFGScale: t.CFGScale, Seed: t.Seed, Watermark: t.Watermark,
+		Images: max(t.ImageCount, 1), Inputs: inputs, Parameters: t.Parameters,
+	}
+	if r.Model == "" {
+		r.Model = defaultModel
+	}
+	if t.UserID != nil {
+		r.UserID = strconv.FormatInt(*t.UserID, 10)
+	}
+	return r, nil
+}
+
+// fits refuses what the model cannot do, instead of leaving it out silently.
+func (r *Request) fits(service string, c Capabilities) error {
+	asked := []struct {
+		field string
+		set   bool
+		can   bool
+	}{
+		{"negative_prompt", r.NegativePrompt != "", c.NegativePrompt},
+		{"seed", r.Seed != nil, c.Seed},
+		{"steps", r.Steps != nil, c.Steps},
+		{"cfg_scale", r.CFGScale != nil, c.CFGScale},
+		{"quality", r.Quality != "", c.Quality},
+		{"style", r.Style != "", c.Style},
+		{"watermark", r.Watermark != nil && *r.Watermark, c.Watermark},
+	}
+	for _, a := range asked {
+		if a.set && !a.can {
+			return &task.Failure{Kind: task.Unsupported,
+				Message: fmt.Sprintf("%s cannot honour %s with model %q", service, a.field, r.Model),
+				Next:    "Leave it out or choose another provider or model"}
+		}
+	}
+	if c.MaxImages > 0 && r.Images > c.MaxImages {
+		return &task.Failure{Kind: task.Unsupported,
+			Message: fmt.Sprintf("image_count is %d; %s makes 1 to %d pictures in one call with model %q", r.Images, service, c.MaxImages, r.Model)}
+	}
+	if len(r.Inputs) > c.MaxInputs {
+		return &task.Failure{Kind: task.Unsupported,
+			Message: fmt.Sprintf("%d input pictures were given; %s takes at most %d with model %q", len(r.Inputs), service, c.MaxInputs, r.Model)}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package task
+
+import (
+	"errors"
+	"strings"
+	"time"
+)
+
+// Kind says what went wrong, and so who has to act.
+type Kind string
+
+const (
+	Invalid        Kind = "invalid"         // the request is wrong; the caller mends it
+	Unsupported    Kind = "unsupported"     // this provider or model cannot do that
+	Auth           Kind = "auth"            // the provider refuses our key; the operator mends it
+	Billing        Kind = "billing"         // no money or quota left; the operator mends it
+	RateLimited    Kind = "rate_limited"    // too fast; waiting mends it
+	Moderated      Kind = "moderated"       // the provider refuses the prompt or the picture
+	Unavailable    Kind = "unavailable"     // the provider could not be reached or was too busy to begin
+	ProviderError  Kind = "provider_error"  // the provider broke
+	BadAnswer      Kind = "bad_answer"      // the provider's answer cannot be used
+	Timeout        Kind = "timeout"         // no answer in time
+	Expired        Kind = "expired"         // the provider no longer has the result
+	Storage        Kind = "storage"         // our own storage refused the pictures
+	Deadline       Kind = "deadline"        // the task's own deadline passed
+	Crashed        Kind = "crashed"         // workers died over this task
+	Archived       Kind = "archived"        // a person parked it
+	OutcomeUnknown Kind = "outcome_unknown" // nobody can say whether the call was made and billed
+	Internal       Kind = "internal"        // a fault of ours
+)
+
+// Kinds lists every kind, for help texts and filters.
+var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, Unavailable, ProviderError,
+	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, OutcomeUnknown, Internal}
+
+// Executed says whether a call that may cost money was carried out.
+type Executed string
+
+const (
+	// No means certainly not: the call may be made again.
+	No Executed = "no"
+	// Maybe means that it may have run and been billed.
+	Maybe Executed = "maybe"
+	// Yes means that the provider ran it; only its outcome was bad.
+	Yes Executed = "yes"
+)
+
+// Failure is why a step did not work. Its texts hold no secret: whoever fills
+// them scrubs them first.
+type Failure struct {
+	Kind     Kind
+	Executed Executed // empty means No: no call was made
+	Message  string   // one sentence of ours, without a full stop
+	Code     string   // the provider's own code
+	Detail   string   // the provider's own text
+	Next     string   // what the reader can do now, one sentence
+
+	HTTPStatus int           // of the provider's answer; 0 if there was none
+	RequestID  string        // the provider's id of the request
+	RetryAfter time.Duration // how long the provider asks us to wait; 0 if it did not say
+	Cause      error         // for errors.Is and errors.As; never shown
+}
+
+// Error is what a person reads in error_msg: our sentence, the provider's code
+// and text, and what to do next.
+func (f *Failure) Error() string {
+	var b strings.Builder
+	b.WriteString(f.Message)
+	switch {
+	case f.Code != "" && f.Detail != "":
+		b.WriteString(" (" + f.Code + ": " + f.Detail + ")")
+	case f.Code != "" || f.Detail != "":
+		b.WriteString(" (" + f.Code + f.Detail + ")")
+	}
+	if f.Next != "" {
+		b.WriteString(". " + f.Next)
+	}
+	return b.String()
+}
+
+func (f *Failure) Unwrap() error { return f.Cause }
+
+// AsFailure returns the Failure in err's chain, or an Internal one that wraps
+// err and says that a call may have happened: an error nobody classified must
+// not lead to a second purchase.
+func AsFailure(err error) *Failure {
+	if err == nil {
+		return nil
+	}
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return &Failure{Kind: Internal, Executed: Maybe, Message: err.Error(), Cause: err}
+}

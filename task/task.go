@@ -1,0 +1,253 @@
+// Package task holds the nouns of easel and the rules about them: a Task, its
+// Attempts and Results, its statuses and what a Failure does to it. It knows no
+// database, no queue and no provider, and imports the standard library only.
+package task
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Bounds of what a task may hold. They are wide enough for every provider; a
+// provider's own, narrower bounds are checked by its adapter.
+const (
+	MaxPrompt     = 32_000 // characters (runes), the longest any provider takes
+	MaxText       = 255    // characters of provider, model, size, quality, style
+	MaxURL        = 20 << 20
+	MaxMetadata   = 64 << 10
+	MaxImages     = 15
+	MaxReferences = 16
+	MaxSteps      = 1_000
+	MaxCFGScale   = 100
+	MaxAttempts   = 100
+	MaxParameters = 64
+	MaxParameter  = 64 << 10 // bytes of one parameter's value
+	MaxKey        = 255      // characters of an idempotency key
+)
+
+// DefaultMaxAttempts is how many tries a task has when its row does not say.
+const DefaultMaxAttempts = 5
+
+// Priority orders tasks of one provider. Any positive number is High, any
+// negative one Low.
+type Priority int
+
+const (
+	Low    Priority = -1
+	Normal Priority = 0
+	High   Priority = 1
+)
+
+func (p Priority) String() string {
+	switch {
+	case p > 0:
+		return "high"
+	case p < 0:
+		return "low"
+	}
+	return "normal"
+}
+
+// Task is one row of image_generations: what to make, for whom, and where it
+// stands. The tags are the column names, and the field names of the JSON that
+// people see. Empty text stands for SQL's NULL.
+type Task struct {
+	ID int64 `json:"id"`
+
+	// What to make.
+	Provider        string   `json:"provider"`
+	Model           string   `json:"model,omitempty"`
+	Prompt          string   `json:"prompt"`
+	NegativePrompt  string   `json:"negative_prompt,omitempty"`
+	Size            string   `json:"size,omitempty"` // "1024x1024", "2K" or "16:9", as the provider takes it
+	Quality         string   `json:"quality,omitempty"`
+	Style           string   `json:"style,omitempty"`
+	Steps           *int     `json:"steps,omitempty"`
+	CFGScale        *float64 `json:"cfg_scale,omitempty"`
+	Seed            *int64   `json:"seed,omitempty"`
+	Watermark       *bool    `json:"watermark,omitempty"`
+	ImageCount      int      `json:"image_count"`
+	InputImageURL   string   `json:"input_image_url,omitempty"`  // http(s) URL or data URL
+	InputImageID    *int64   `json:"input_image_id,omitempty"`   // a row of photo
+	ReferenceImages string   `json:"reference_images,omitempty"` // JSON array of URLs
+
+	// For whom.
+	UserID       *int64 `json:"user_id,omitempty"`
+	DramaID      *int64 `json:"drama_id,omitempty"`
+	StoryboardID *int64 `json:"storyboard_id,omitempty"`
+	SubjectType  string `json:"subject_type,omitempty"`
+	SubjectID    string `json:"subject_id,omitempty"`
+	Metadata     string `json:"metadata,omitempty"` // JSON, opaque to easel
+
+	// How.
+	Priority       Priority   `json:"priority"`
+	RunAt          time.Time  `json:"run_at"`
+	DeadlineAt     *time.Time `json:"deadline_at,omitempty"`
+	MaxAttempts    int        `json:"max_attempts"`
+	IdempotencyKey string     `json:"idempotency_key,omitempty"`
+	RequestHash    string     `json:"request_hash,omitempty"`
+	WebhookURL     string     `json:"webhook_url,omitempty"`
+
+	// Where it stands.
+	Status            Status     `json:"status"`
+	Attempt           int        `json:"attempt"`  // failed tries in this delivery
+	Waits             int        `json:"waits"`    // times this delivery waited for a rate limit or for storage
+	Crashes           int        `json:"crashes"`  // workers that died holding this delivery
+	Delivery          int        `json:"delivery"` // which ringing of the doorbell is the valid one
+	Fence             int64      `json:"fence"`
+	LeaseUntil        *time.Time `json:"lease_until,omitempty"`
+	Worker            string     `json:"worker,omitempty"`
+	PublishedAt       *time.Time `json:"published_at,omitempty"`
+	CancelRequestedAt *time.Time `json:"cancel_requested_at,omitempty"`
+	Progress          int        `json:"progress"` // percent
+	TaskID            string     `json:"task_id,omitempty"`
+	ErrorMsg          string     `json:"error_msg,omitempty"`
+	ErrorKind         Kind       `json:"error_kind,omitempty"`
+	ErrorCode         string     `json:"error_code,omitempty"`
+	StartedAt         *time.Time `json:"started_at,omitempty"`
+	CompletedAt       *time.Time `json:"completed_at,omitempty"`
+	CreatedAt         time.Time  `json:"created_at"`
+	UpdatedAt         time.Time  `json:"updated_at"`
+	DeletedAt         *time.Time `json:"deleted_at,omitempty"`
+
+	// What came out, mirrored from the first result.
+	ImageURL    string `json:"image_url,omitempty"`
+	MinioURL    string `json:"minio_url,omitempty"`
+	LocalPath   string `json:"local_path,omitempty"`
+	Width       *int   `json:"width,omitempty"`
+	Height      *int   `json:"height,omitempty"`
+	APIResponse string `json:"api_response,omitempty"`
+	CostMicros  *int64 `json:"cost_micros,omitempty"`
+	Currency    string `json:"currency,omitempty"`
+
+	// Parameters are the rows of generation_parameter; nil when not loaded.
+	Parameters map[string]string `json:"parameters,omitempty"`
+	// PhotoURL is the address of the photo that InputImageID names; loaded with a claim.
+	PhotoURL string `json:"-"`
+}
+
+// Inputs returns the addresses of the pictures to start from, in order: the
+// input picture, the photo, the references. Each is an http(s) or a data URL.
+func (t *Task) Inputs() ([]string, error) {
+	var all []string
+	for _, url := range []string{t.InputImageURL, t.PhotoURL} {
+		if url != "" {
+			all = append(all, url)
+		}
+	}
+	if t.ReferenceImages == "" {
+		return all, nil
+	}
+	var references []string
+	if err := json.Unmarshal([]byte(t.ReferenceImages), &references); err != nil {
+		return nil, &Failure{Kind: Invalid, Cause: err,
+			Message: fmt.Sprintf("reference_images is not a JSON array of URLs: %v", err)}
+	}
+	return append(all, references...), nil
+}
+
+// Ref names one ringing of the doorbell for a task.
+type Ref struct {
+	Task     int64
+	Delivery int
+}
+
+// Ref returns the delivery that is valid for the task as it was read.
+func (t *Task) Ref() Ref { return Ref{t.ID, t.Delivery} }
+
+func (r Ref) String() string { return fmt.Sprintf("%d.%d", r.Task, r.Delivery) }
+
+// Tries returns how many failed tries the task may have before it is parked.
+func (t *Task) Tries() int {
+	if t.MaxAttempts <= 0 {
+		return DefaultMaxAttempts
+	}
+	return t.MaxAttempts
+}
+
+// State says how far a call that may cost money has come.
+type State string
+
+const (
+	// AttemptSending is committed before the call is made. After a crash nothing else is known.
+	AttemptSending State = "sending"
+	// AttemptRejected means that the call certainly did not happen.
+	AttemptRejected State = "rejected"
+	// AttemptAccepted means that the provider has the job and Handle can ask for it.
+	AttemptAccepted State = "accepted"
+	// AttemptAnswered means that the pictures are known, in Answer, but not yet kept.
+	AttemptAnswered State = "answered"
+	// AttemptSucceeded means that the pictures are in our storage and on the task.
+	AttemptSucceeded State = "succeeded"
+	// AttemptFailed means that the provider ran the job, or may have billed it, and gave no picture.
+	AttemptFailed State = "failed"
+	// AttemptUnknown means that nobody can say whether the call happened.
+	AttemptUnknown State = "unknown"
+)
+
+// Attempt is one call that may cost money, one row of generation_attempt. The
+// row is committed before the call is made.
+type Attempt struct {
+	ID                int64      `json:"id"`
+	TaskID            int64      `json:"task_id"`
+	Delivery          int        `json:"delivery"`
+	Number            int        `json:"number"`      // 1, 2, 3 … over all deliveries of the task
+	Key               string     `json:"attempt_key"` // our own id of the call, sent where a provider echoes it
+	Provider          string     `json:"provider"`
+	Account           string     `json:"account,omitempty"`
+	Endpoint          string     `json:"endpoint,omitempty"`
+	RequestHash       string     `json:"request_hash,omitempty"`
+	State             State      `json:"state"`
+	Handle            string     `json:"handle,omitempty"` // JSON, opaque, what a poll needs
+	Answer            string     `json:"answer,omitempty"` // JSON, what keeping the pictures needs
+	ProviderRequestID string     `json:"provider_request_id,omitempty"`
+	HTTPStatus        *int       `json:"http_status,omitempty"`
+	ErrorKind         Kind       `json:"error_kind,omitempty"`
+	ErrorCode         string     `json:"error_code,omitempty"`
+	ErrorMsg          string     `json:"error_msg,omitempty"`
+	CostMicros        *int64     `json:"cost_micros,omitempty"` // null is unknown, 0 is free
+	Currency          string     `json:"currency,omitempty"`
+	PriceVersion      string     `json:"price_version,omitempty"`
+	Worker            string     `json:"worker,omitempty"`
+	Fence             int64      `json:"fence"`
+	SentAt            time.Time  `json:"sent_at"`
+	AnsweredAt        *time.Time `json:"answered_at,omitempty"`
+	FinishedAt        *time.Time `json:"finished_at,omitempty"`
+}
+
+// Result is one picture in our own storage, one row of generation_result.
+type Result struct {
+	ID                int64     `json:"id"`
+	TaskID            int64     `json:"task_id"`
+	AttemptID         int64     `json:"attempt_id"`
+	Position          int       `json:"position"`
+	GeneratedImageID  *int64    `json:"generated_image_id,omitempty"`
+	GeneratedImageURL string    `json:"generated_image_url"`
+	SourceURL         string    `json:"source_url,omitempty"`
+	Model             string    `json:"model,omitempty"`
+	ContentType       string    `json:"content_type"`
+	FileSize          int64     `json:"file_size"`
+	Width             int       `json:"width"`
+	Height            int       `json:"height"`
+	SHA256            string    `json:"sha256"`
+	StorageKey        string    `json:"storage_key"`
+	ThumbnailKey      string    `json:"thumbnail_key,omitempty"`
+	Seed              *int64    `json:"seed,omitempty"`
+	RevisedPrompt     string    `json:"revised_prompt,omitempty"`
+	CreatedAt         time.Time `json:"created_at"`
+
+	// LocalPath is where the picture lies on this machine's disk, if it does;
+	// it is mirrored to the task and not a column of the result.
+	LocalPath string `json:"-"`
+	// ObjectURL is the picture's address in object storage, if it lies there;
+	// mirrored to the task's minio_url.
+	ObjectURL string `json:"-"`
+}
+
+// Money is an amount in millionths of its currency's unit.
+type Money struct {
+	Micros   int64  `json:"micros"`
+	Currency string `json:"currency"` // ISO 4217
+	Version  string `json:"version"`  // which entry of the price table said so
+}
