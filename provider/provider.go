@@ -117,7 +117,7 @@ type Answer struct {
 type Output struct {
 	Position      int           `json:"position"` // from 0, as the service numbered them
 	URL           string        `json:"url,omitempty"`
-	Bytes         []byte        `json:"-"`
+	Bytes         []byte        `json:"bytes,omitempty"`
 	Key           string        `json:"key,omitempty"` // where the worker has already put Bytes
 	ContentType   string        `json:"content_type,omitempty"`
 	Seed          *int64        `json:"seed,omitempty"`

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,7 @@ type Service struct {
 	Deadline     time.Duration // of one attempt from its call to its last poll
 	Retry        task.Retry
 	Prices       Prices
+	Setup        string // what would give it an account, one sentence; said while it has none
 }
 
 // Account is one key at a service and what its owner grants us.
@@ -61,7 +63,7 @@ func (s Services) Check(t *task.Task) (*Service, Call, error) {
 	}
 	if len(svc.Accounts) == 0 {
 		return nil, Call{}, &task.Failure{Kind: task.Auth,
-			Message: fmt.Sprintf("provider %q has no account", t.Provider), Next: "Give it a key: see `easel doctor`"}
+			Message: fmt.Sprintf("provider %q has no account", t.Provider), Next: cmp.Or(svc.Setup, "Give it a key: see `easel doctor`")}
 	}
 	r, err := request(t, svc.DefaultModel)
 	if err != nil {

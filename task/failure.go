@@ -25,13 +25,14 @@ const (
 	Deadline       Kind = "deadline"        // the task's own deadline passed
 	Crashed        Kind = "crashed"         // workers died over this task
 	Archived       Kind = "archived"        // a person parked it
+	Stopped        Kind = "cancelled"       // a person cancelled it while it was drawn
 	OutcomeUnknown Kind = "outcome_unknown" // nobody can say whether the call was made and billed
 	Internal       Kind = "internal"        // a fault of ours
 )
 
 // Kinds lists every kind, for help texts and filters.
 var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, Unavailable, ProviderError,
-	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, OutcomeUnknown, Internal}
+	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Internal}
 
 // Executed says whether a call that may cost money was carried out.
 type Executed string
@@ -58,7 +59,7 @@ type Failure struct {
 	HTTPStatus int           // of the provider's answer; 0 if there was none
 	RequestID  string        // the provider's id of the request
 	RetryAfter time.Duration // how long the provider asks us to wait; 0 if it did not say
-	Cause      error         // for errors.Is and errors.As; never shown
+	Cause      error         `json:"-"` // for errors.Is and errors.As; never shown
 }
 
 // Error is what a person reads in error_msg: our sentence, the provider's code

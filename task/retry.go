@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -29,21 +30,13 @@ const authPause = 30 * time.Second // a refused key is looked at by a person, no
 
 // WithDefaults returns r with every zero field set.
 func (r Retry) WithDefaults() Retry {
-	r.Base = or(r.Base, 2*time.Second)
-	r.Cap = or(r.Cap, 5*time.Minute)
-	r.MaxWaits = or(r.MaxWaits, 100)
-	r.MaxCrashes = or(r.MaxCrashes, 3)
-	r.MaxAfter = or(r.MaxAfter, time.Hour)
-	r.OnUnknown = or(r.OnUnknown, Hold)
+	r.Base = cmp.Or(r.Base, 2*time.Second)
+	r.Cap = cmp.Or(r.Cap, 5*time.Minute)
+	r.MaxWaits = cmp.Or(r.MaxWaits, 100)
+	r.MaxCrashes = cmp.Or(r.MaxCrashes, 3)
+	r.MaxAfter = cmp.Or(r.MaxAfter, time.Hour)
+	r.OnUnknown = cmp.Or(r.OnUnknown, Hold)
 	return r
-}
-
-func or[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
 }
 
 // Verdict is what a failure does to its task. The status is Pending (try again

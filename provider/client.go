@@ -1,0 +1,213 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+)
+
+const (
+	// defaultMaxReply holds ten pictures of 4K as PNG in base64, about 20 MB
+	// each: the largest answer that a service gives in one JSON document.
+	defaultMaxReply = 256 << 20
+	// maxErrorBody is how much of an answer without pictures is read.
+	maxErrorBody = 64 << 10
+	// userAgent names us to the services.
+	userAgent = "easel"
+)
+
+// Client is the HTTP client that all adapters share. It sends each request
+// once, bounds what it reads, and turns everything that can go wrong into a
+// *task.Failure whose texts hold no secret. Its zero value is ready;
+// NewTransport suits paid calls better. It is safe for concurrent use.
+type Client struct {
+	HTTP      *http.Client     // for calls; nil is http.DefaultTransport. Its redirect policy is not used
+	Downloads *http.Client     // for Fetch; nil is HTTP. The place for a guard against private addresses
+	MaxReply  int64            // bytes of one decompressed answer, default 256 MiB
+	Now       func() time.Time // reads a Retry-After date; nil is time.Now
+}
+
+// NewTransport returns a transport made for calls that cost money: its timeouts
+// end what has not been sent, never what has; those ends are ctx's.
+//
+// It speaks HTTP/1.1 only, so that a lost connection leaves one call in doubt and
+// not all that shared it. It drops idle connections before a server does
+// (several drop theirs after 5 s): a call sent into a closing connection is in
+// doubt too.
+func NewTransport() *http.Transport {
+	var http1 http.Protocols
+	http1.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConnsPerHost:    100,
+		IdleConnTimeout:        4 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		Protocols:              &http1,
+	}
+}
+
+// HTTPRequest is one request to a service.
+type HTTPRequest struct {
+	Method  string
+	URL     string
+	Header  http.Header
+	Body    []byte
+	Secrets []string // removed from every text that comes back
+
+	// Free says that the request buys nothing, as a poll does. Its failures
+	// are never Maybe, and it need not be a POST with a body.
+	Free bool
+}
+
+// Do sends r once and reads the answer. Every status is an answer, redirects
+// too: none is followed. The error is a *task.Failure: Executed No if the
+// service cannot have had the whole body, and otherwise Maybe.
+//
+// The mark is the transport taking the body's last byte: earlier than
+// httptrace's WroteRequest, which may still be unreported when a cancelled call
+// returns although the bytes are on their way.
+func (c *Client) Do(ctx context.Context, r HTTPRequest) (Reply, error) {
+	req, body, err := r.build(ctx)
+	if err != nil {
+		return Reply{}, err
+	}
+	resp, err := c.caller().Do(req)
+	if err != nil {
+		return Reply{}, r.lost(ctx, err, body.taken.Load())
+	}
+	defer resp.Body.Close()
+	return c.read(resp, r)
+}
+
+// build makes a request that net/http cannot send twice: GetBody is nil, and a
+// paid call has a body. Without a body or with GetBody, net/http would repeat
+// a request by itself when a reused connection breaks.
+func (r HTTPRequest) build(ctx context.Context) (*http.Request, *body, error) {
+	b := &body{Reader: bytes.NewReader(r.Body)}
+	if !r.Free && (r.Method != http.MethodPost || len(r.Body) == 0) {
+		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "a call that buys something must be a POST with a body"}
+	}
+	var content io.Reader
+	if len(r.Body) > 0 {
+		content = b
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, content)
+	if err != nil {
+		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the address of the service is not a URL",
+			Detail: Scrub(bare(err).Error(), r.Secrets...), Next: "Check base_url in the provider's configuration"}
+	}
+	req.ContentLength = int64(len(r.Body))
+	if r.Header != nil {
+		req.Header = r.Header.Clone()
+	}
+	req.Header.Set("User-Agent", userAgent)
+	return req, b, nil
+}
+
+func (c *Client) caller() *http.Client {
+	var once http.Client
+	if c.HTTP != nil {
+		once = *c.HTTP
+	}
+	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &once
+}
+
+// read takes the answer in. Of a 2xx it needs all; of any other status what has
+// come is enough, for the status says what happened.
+func (c *Client) read(resp *http.Response, r HTTPRequest) (Reply, error) {
+	reply := Reply{Status: resp.StatusCode, Header: resp.Header, secrets: r.Secrets, free: r.Free,
+		RequestID:  cut(redact(resp.Header.Get("X-Request-Id"), r.Secrets), task.MaxText),
+		RetryAfter: retryAfter(resp.Header, c.now())}
+	if !reply.OK() {
+		reply.Body, _ = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		return reply, nil
+	}
+	limit := c.MaxReply
+	if limit <= 0 {
+		limit = defaultMaxReply
+	}
+	var err error
+	reply.Body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		f := reply.Bad("the provider's answer broke off before its end")
+		f.Detail, f.Cause = Scrub(bare(err).Error(), r.Secrets...), bare(err)
+		return Reply{}, f
+	}
+	if int64(len(reply.Body)) > limit {
+		return Reply{}, reply.Bad(fmt.Sprintf("the provider's answer is longer than the %d bytes that are read", limit))
+	}
+	return reply, nil
+}
+
+func (c *Client) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
+}
+
+// lost says what a call without an answer means.
+func (r HTTPRequest) lost(ctx context.Context, err error, taken bool) *task.Failure {
+	err = bare(err)
+	f := &task.Failure{Detail: Scrub(err.Error(), r.Secrets...), Cause: err}
+	var slow net.Error
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout()
+	switch {
+	case r.Free && late:
+		f.Kind, f.Executed, f.Message = task.Timeout, task.No, "the provider gave no answer in time"
+	case r.Free:
+		f.Kind, f.Executed, f.Message = task.Unavailable, task.No, "the provider could not be asked"
+	case !taken:
+		f.Kind, f.Executed, f.Message = task.Unavailable, task.No, "the provider could not be reached; the call was not sent"
+		f.Next = "Check base_url, DNS, proxy and certificates if this lasts"
+	case late:
+		f.Kind, f.Executed, f.Message = task.Timeout, task.Maybe, "the provider gave no answer in time"
+	case ctx.Err() != nil:
+		f.Kind, f.Executed, f.Message = task.ProviderError, task.Maybe, "the call was given up on our side after it was sent"
+	default:
+		f.Kind, f.Executed, f.Message = task.ProviderError, task.Maybe, "the connection broke after the call was sent"
+	}
+	return f
+}
+
+// bare takes the error out of net/http's wrapper, which would print the URL
+// with its query.
+func bare(err error) error {
+	var outer *url.Error
+	for errors.As(err, &outer) {
+		err = outer.Err
+	}
+	return err
+}
+
+// body is a request body that knows whether the transport has taken all of it.
+// It is a type of its own so that net/http cannot make a GetBody from it.
+type body struct {
+	*bytes.Reader
+	taken atomic.Bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.Reader.Len() == 0 {
+		b.taken.Store(true)
+	}
+	return n, err
+}
+
+// WriteTo hides bytes.Reader's, so that every byte passes through Read.
+func (b *body) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{b})
+}

@@ -1,0 +1,266 @@
+package provider_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/provider/providertest"
+	"github.com/easelqueue/easel/task"
+)
+
+// service starts a service that behaves so, and a client of its own.
+func service(t *testing.T, how providertest.Behaviour) (*providertest.Server, *provider.Client) {
+	t.Helper()
+	s := providertest.Start(map[string]providertest.Endpoint{
+		"/": func(*providertest.Server, []byte) []byte { return []byte(`{"ok":true}`) },
+	})
+	s.Always(how)
+	transport := provider.NewTransport()
+	t.Cleanup(func() { s.Close(); transport.CloseIdleConnections() })
+	return s, &provider.Client{HTTP: &http.Client{Transport: transport}}
+}
+
+func post(url, body string) provider.HTTPRequest {
+	return provider.HTTPRequest{Method: http.MethodPost, URL: url, Body: []byte(body)}
+}
+
+// failure checks that err is a failure of that kind, and returns it.
+func failure(t *testing.T, err error, kind task.Kind, executed task.Executed) *task.Failure {
+	t.Helper()
+	f, ok := err.(*task.Failure)
+	if !ok {
+		t.Fatalf("got %T %v; want a failure", err, err)
+	}
+	if f.Kind != kind || f.Executed != executed {
+		t.Errorf("got %s, executed %s: %v; want %s, %s", f.Kind, f.Executed, f, kind, executed)
+	}
+	return f
+}
+
+func TestDoNeverSendsTwice(t *testing.T) {
+	for _, header := range []string{"X-Nothing", "Idempotency-Key"} {
+		t.Run("A reused connection dies after the body was read, with "+header, func(t *testing.T) {
+			s, c := service(t, providertest.Draws())
+			r := post(s.URL+"/draw", `{}`)
+			r.Header = http.Header{header: {"1"}}
+			if _, err := c.Do(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			s.Always(providertest.Resets())
+			_, err := c.Do(t.Context(), r)
+			failure(t, err, task.ProviderError, task.Maybe)
+			l := s.Ledger()
+			if len(l) != 2 || l[0].From != l[1].From {
+				t.Errorf("the service received %d requests: %+v; want 2 on one connection", len(l), l)
+			}
+		})
+	}
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		t.Run(fmt.Sprintf("A redirect by %d is not followed", status), func(t *testing.T) {
+			s, c := service(t, providertest.Answers(status, "", "Location", "/again"))
+			reply, err := c.Do(t.Context(), post(s.URL, `{}`))
+			if err != nil || reply.Status != status {
+				t.Errorf("got %d, %v", reply.Status, err)
+			}
+			failure(t, provider.Faults{}.Failure(reply, ""), task.BadAnswer, task.Maybe)
+			if n, _ := s.Count(""); n != 1 {
+				t.Errorf("the service received %d requests", n)
+			}
+		})
+	}
+	t.Run("A paid call that net/http could repeat is refused", func(t *testing.T) {
+		s, c := service(t, providertest.Draws())
+		for _, r := range []provider.HTTPRequest{post(s.URL, ""), {Method: http.MethodGet, URL: s.URL, Body: []byte("{}")}} {
+			_, err := c.Do(t.Context(), r)
+			failure(t, err, task.Internal, task.No)
+		}
+		if n, _ := s.Count(""); n != 0 {
+			t.Errorf("the service received %d requests", n)
+		}
+	})
+}
+
+func TestDoKnowsWhatWasNotSent(t *testing.T) {
+	dials := func(dial func(context.Context, string, string) (net.Conn, error)) *provider.Client {
+		transport := provider.NewTransport()
+		transport.DialContext = dial
+		return &provider.Client{HTTP: &http.Client{Transport: transport}}
+	}
+	t.Run("A name that does not resolve", func(t *testing.T) {
+		c := dials(func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "host.test"}}
+		})
+		_, err := c.Do(t.Context(), post("http://host.test/?key=SECRET", `{}`))
+		f := failure(t, err, task.Unavailable, task.No)
+		if text := f.Error() + f.Cause.Error(); strings.Contains(text, "SECRET") {
+			t.Errorf("the query of the URL is shown: %s", text)
+		}
+	})
+	t.Run("A dial that outlasts the deadline", func(t *testing.T) {
+		c := dials(func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err := c.Do(ctx, post("http://host.test", `{}`))
+		failure(t, err, task.Unavailable, task.No)
+	})
+	t.Run("A certificate that is not trusted", func(t *testing.T) {
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.Config.ErrorLog = quiet()
+		s.StartTLS()
+		defer s.Close()
+		_, err := (&provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}}).Do(t.Context(), post(s.URL, `{}`))
+		failure(t, err, task.Unavailable, task.No)
+	})
+	t.Run("A proxy that refuses", func(t *testing.T) {
+		proxy, _ := service(t, providertest.Draws())
+		transport := provider.NewTransport()
+		transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
+		_, err := (&provider.Client{HTTP: &http.Client{Transport: transport}}).Do(t.Context(), post("https://host.test", `{}`))
+		failure(t, err, task.Unavailable, task.No)
+	})
+	t.Run("A body that is cut off before its end", func(t *testing.T) {
+		s, c := service(t, providertest.ResetsUnread())
+		_, err := c.Do(t.Context(), provider.HTTPRequest{Method: http.MethodPost, URL: s.URL, Body: make([]byte, 64<<20)})
+		failure(t, err, task.Unavailable, task.No)
+	})
+	t.Run("A base URL that is none", func(t *testing.T) {
+		_, err := (&provider.Client{}).Do(t.Context(), post("http://host.test:x/%zz?key=SECRET", `{}`))
+		if f := failure(t, err, task.Internal, task.No); strings.Contains(f.Error(), "SECRET") {
+			t.Errorf("the query of the URL is shown: %v", f)
+		}
+	})
+}
+
+func TestDoUsesTheAnswerItHas(t *testing.T) {
+	t.Run("An answer that comes before the body was read counts", func(t *testing.T) {
+		early := providertest.Answers(http.StatusRequestEntityTooLarge, "too much")
+		early.Unread = true
+		s, c := service(t, early)
+		reply, err := c.Do(t.Context(), provider.HTTPRequest{Method: http.MethodPost, URL: s.URL, Body: make([]byte, 128<<10)})
+		if err != nil || reply.Status != http.StatusRequestEntityTooLarge {
+			t.Errorf("got %d, %v", reply.Status, err)
+		}
+	})
+	t.Run("A status counts though its body breaks off", func(t *testing.T) {
+		cut := providertest.CutsOff()
+		serve := cut.Serve
+		cut.Serve = func(w http.ResponseWriter, r *http.Request, _ []byte) {
+			w.Header().Set("Content-Length", "12")
+			w.WriteHeader(http.StatusPaymentRequired)
+			serve(w, r, []byte("no money now"))
+		}
+		s, c := service(t, cut)
+		reply, err := c.Do(t.Context(), post(s.URL, `{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := failure(t, provider.Faults{}.Failure(reply, ""), task.Billing, task.No)
+		if f.Detail != "no mon" || f.HTTPStatus != http.StatusPaymentRequired {
+			t.Errorf("got %#v", f)
+		}
+	})
+	t.Run("A poll buys nothing, whatever happens to it", func(t *testing.T) {
+		s, c := service(t, providertest.Draws())
+		r := provider.HTTPRequest{Method: http.MethodGet, URL: s.PictureURL("job"), Free: true}
+		s.Downloads(providertest.Answers(http.StatusBadGateway, "<html>"))
+		reply, err := c.Do(t.Context(), r)
+		if err != nil || reply.Status != http.StatusBadGateway {
+			t.Fatalf("got %d, %v", reply.Status, err)
+		}
+		failure(t, provider.Faults{}.Failure(reply, ""), task.ProviderError, task.No)
+		failure(t, reply.JSON(new(int)), task.BadAnswer, task.No)
+		s.Downloads(providertest.Resets())
+		_, err = c.Do(t.Context(), r)
+		failure(t, err, task.Unavailable, task.No)
+		s.Always(providertest.Resets())
+		asks := post(s.URL, "{}")
+		asks.Free = true
+		_, err = c.Do(t.Context(), asks)
+		failure(t, err, task.Unavailable, task.No)
+		s.Downloads(providertest.Hangs())
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		_, err = c.Do(ctx, r)
+		failure(t, err, task.Timeout, task.No)
+		s.Close()
+		_, err = c.Do(t.Context(), r)
+		failure(t, err, task.Unavailable, task.No)
+	})
+	t.Run("A body that breaks off is no answer, even if what came can be read", func(t *testing.T) {
+		cut := providertest.CutsOff()
+		serve := cut.Serve
+		cut.Serve = func(w http.ResponseWriter, r *http.Request, _ []byte) { serve(w, r, []byte("{}  ")) }
+		s, c := service(t, cut)
+		_, err := c.Do(t.Context(), post(s.URL, `{}`))
+		failure(t, err, task.BadAnswer, task.Maybe)
+	})
+	t.Run("An endless answer is not read to its end", func(t *testing.T) {
+		const endless = 256 << 20
+		written := make(chan int, 1)
+		s, c := service(t, providertest.Behaviour{Serve: func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+			n, block := 0, make([]byte, 64<<10)
+			for n < endless {
+				m, err := w.Write(block)
+				n += m
+				if err != nil {
+					break
+				}
+			}
+			written <- n
+		}})
+		c.MaxReply = 1 << 20
+		_, err := c.Do(t.Context(), post(s.URL, `{}`))
+		failure(t, err, task.BadAnswer, task.Maybe)
+		if n := <-written; n >= endless {
+			t.Errorf("%d bytes were read", n)
+		}
+	})
+	t.Run("An answer of exactly the limit is read", func(t *testing.T) {
+		s, c := service(t, providertest.Draws())
+		c.MaxReply = int64(len(`{"ok":true}`))
+		if _, err := c.Do(t.Context(), post(s.URL, `{}`)); err != nil {
+			t.Error(err)
+		}
+		c.MaxReply--
+		_, err := c.Do(t.Context(), post(s.URL, `{}`))
+		failure(t, err, task.BadAnswer, task.Maybe)
+	})
+	t.Run("A failure keeps its cause", func(t *testing.T) {
+		s, c := service(t, providertest.Hangs())
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		_, err := c.Do(ctx, post(s.URL, `{}`))
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v is not a deadline", err)
+		}
+	})
+}
+
+func TestBodyIsSentWhole(t *testing.T) {
+	s, c := service(t, providertest.Draws())
+	want := bytes.Repeat([]byte("0123456789"), 100_000)
+	if _, err := c.Do(t.Context(), provider.HTTPRequest{Method: http.MethodPost, URL: s.URL, Body: want}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Ledger()[0].Body; !bytes.Equal(got, want) {
+		t.Errorf("the service received %d bytes; want %d", len(got), len(want))
+	}
+}
+
+// quiet is a log for servers that are meant to be refused.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -1,0 +1,83 @@
+package provider
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// maxInputURL is how many bytes the address of an input picture may have.
+const maxInputURL = 8 << 10
+
+// Inputs says which pictures to start from a service takes.
+type Inputs struct {
+	Bytes int64    // of one picture in a data URL, decoded
+	Types []string // of a data URL; empty is image/png, image/jpeg and image/webp
+}
+
+// Check refuses, as Invalid, what is neither an http(s) URL nor a data URL within
+// the bounds. It fetches nothing.
+func (in Inputs) Check(field string, urls ...string) error {
+	for i, u := range urls {
+		var reason string
+		if strings.HasPrefix(u, "data:") {
+			reason = in.data(u)
+		} else {
+			reason = web(u)
+		}
+		if reason != "" {
+			name := field
+			if len(urls) > 1 {
+				name = fmt.Sprintf("%s %d", field, i+1)
+			}
+			return &task.Failure{Kind: task.Invalid, Message: name + " " + reason,
+				Next: "Give an http or https URL, or a data URL with base64"}
+		}
+	}
+	return nil
+}
+
+func (in Inputs) data(u string) string {
+	types := in.Types
+	if len(types) == 0 {
+		types = []string{"image/png", "image/jpeg", "image/webp"}
+	}
+	head, content, ok := strings.Cut(strings.TrimPrefix(u, "data:"), ",")
+	kind, base64ed := strings.CutSuffix(head, ";base64")
+	switch {
+	case !ok || !base64ed:
+		return "is a data URL without base64 content"
+	case !slices.Contains(types, kind):
+		return fmt.Sprintf("is a data URL of type %q; accepted are %s", cut(kind, 64), strings.Join(types, ", "))
+	}
+	// The decoder skips line ends, which services do not.
+	n, err := io.Copy(io.Discard, base64.NewDecoder(base64.StdEncoding, strings.NewReader(content)))
+	switch {
+	case err != nil || strings.ContainsAny(content, "\r\n"):
+		return "is a data URL whose content is not base64"
+	case n == 0:
+		return "is a data URL without content"
+	case n > in.Bytes:
+		return fmt.Sprintf("is larger than the %d bytes that are accepted", in.Bytes)
+	}
+	return ""
+}
+
+func web(u string) string {
+	if len(u) > maxInputURL {
+		return fmt.Sprintf("is a URL of %d bytes; accepted are %d", len(u), maxInputURL)
+	}
+	parsed, err := url.Parse(u)
+	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" {
+		return "is no http, https or data URL"
+	}
+	if parsed.User != nil {
+		return "holds a user name, which would be given to the provider"
+	}
+	return ""
+}

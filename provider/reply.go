@@ -1,0 +1,129 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// maxRaw bounds what Keep returns.
+const maxRaw = 64 << 10
+
+// excerptLen is how much of an unreadable body a Failure shows.
+const excerptLen = 512
+
+// Reply is a service's answer, whatever its status. Its body may be cut at
+// 64 kB if the status is no 2xx.
+type Reply struct {
+	Status     int
+	Header     http.Header
+	Body       []byte
+	RequestID  string        // X-Request-Id, scrubbed
+	RetryAfter time.Duration // what the service asks us to wait; 0 if it did not say
+
+	secrets []string
+	free    bool
+}
+
+// OK reports whether the status is a 2xx.
+func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
+
+// JSON reads the body into v. A body that is no JSON, or not what v expects, is
+// a BadAnswer: what was bought cannot be read.
+func (r Reply) JSON(v any) error {
+	err := json.Unmarshal(r.Body, v)
+	if err == nil {
+		return nil
+	}
+	var f *task.Failure
+	body := bytes.TrimSpace(r.Body)
+	switch {
+	case len(body) == 0:
+		f = r.Bad("the provider's answer is empty")
+	case body[0] == '<':
+		f = r.Bad("the provider's answer is a web page and no JSON")
+		f.Next = "Check base_url: a proxy or another service may have answered"
+	default:
+		f = r.Bad("the provider's answer is no JSON of the expected form")
+	}
+	f.Detail, f.Cause = r.excerpt(), err
+	return f
+}
+
+// Keep returns v as JSON for Answer.Raw: without the request's secrets, valid
+// UTF-8, and nil if it is longer than 64 kB. The caller leaves out pictures
+// and signed URLs.
+func (r Reply) Keep(v any) json.RawMessage {
+	if v == nil {
+		return nil
+	}
+	raw, err := json.Marshal(v)
+	if err != nil || len(raw) > maxRaw {
+		return nil
+	}
+	text := conceal(strings.ToValidUTF8(string(raw), ""), r.secrets)
+	if !json.Valid([]byte(text)) { // a secret that looks like part of the syntax
+		return nil
+	}
+	return json.RawMessage(text)
+}
+
+// Done is the answer of a service that has finished, with raw as Keep takes it.
+// Without any picture it is a failure: that of the first missing one, or
+// BadAnswer if there was none at all.
+func (r Reply) Done(outputs []Output, raw any) (Answer, error) {
+	var first *task.Failure
+	for _, o := range outputs {
+		if o.Err == nil {
+			return Answer{Done: true, Outputs: outputs, RequestID: r.RequestID, HTTPStatus: r.Status, Raw: r.Keep(raw)}, nil
+		}
+		if first == nil {
+			first = o.Err
+		}
+	}
+	if first == nil {
+		first = r.Bad("the provider's answer holds no picture")
+	}
+	return Answer{}, first
+}
+
+// Bad is an answer, or a picture of it, that cannot be used though it may have
+// been paid for.
+func (r Reply) Bad(message string) *task.Failure {
+	return r.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, message)
+}
+
+func (r Reply) failure(row Fault, message string) *task.Failure {
+	f := &task.Failure{Kind: row.Kind, Executed: row.Executed, Message: message, Next: row.Next,
+		HTTPStatus: r.Status, RequestID: r.RequestID, RetryAfter: r.RetryAfter}
+	if r.free && f.Executed == task.Maybe {
+		f.Executed = task.No
+	}
+	return f
+}
+
+// excerpt is the beginning of the body, fit to be shown.
+func (r Reply) excerpt() string {
+	body := r.Body
+	if len(body) <= maxErrorBody-1 {
+		return cut(redact(string(body), r.secrets), excerptLen)
+	}
+	text := redact(string(body[:maxErrorBody-1]), r.secrets)
+	longest := 0 // the end may hold the beginning of a secret
+	for _, s := range r.secrets {
+		longest = max(longest, 3*len(s))
+	}
+	return cut(text[:max(len(text)-longest, 0)], excerptLen)
+}
+
+func answered(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return fmt.Sprintf("the provider answered %d %s", status, text)
+	}
+	return fmt.Sprintf("the provider answered %d", status)
+}
