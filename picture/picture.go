@@ -17,7 +17,8 @@ var ErrNotFound = errors.New("picture not found")
 type Store interface {
 	// Put stores all of r under key and returns when it is durable: a reader sees
 	// the whole picture or none, also after a power loss. Putting the same key
-	// again replaces it. When r or ctx fails, nothing is stored.
+	// again replaces it. When r or ctx fails, or r is empty, nothing is stored
+	// and what was there stays. A key that CheckKey refuses is refused.
 	Put(ctx context.Context, key string, r io.Reader, contentType string) error
 
 	// Open returns the picture, or ErrNotFound. The caller closes it.
@@ -51,5 +52,6 @@ type Info struct {
 type Limits struct {
 	Bytes  int64 // default 64 MiB
 	Side   int   // default 16,384 pixels
-	Pixels int64 // default 50 million
+	Pixels int64 // default 50 million, all frames together
+	Frames int   // default 500
 }

@@ -1,0 +1,74 @@
+package picture
+
+import (
+	"errors"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+// Handler serves the pictures of a Store to GET and HEAD, with ranges. The path
+// is the key; mount it behind http.StripPrefix. It serves nothing but pictures,
+// and in such a way that no browser runs anything that is hidden in one. A
+// picture never changes under its key, so browsers may keep it for ever;
+// shared caches may not, since whoever mounts it may ask who is reading.
+type Handler struct {
+	Store Store
+	// OnError is told why a picture that may exist could not be served; the
+	// reader is not. It may be nil.
+	OnError func(r *http.Request, err error)
+}
+
+func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "Pictures can only be read.", http.StatusMethodNotAllowed)
+		return
+	}
+	key := strings.TrimPrefix(r.URL.Path, "/")
+	contentType := contentType(key)
+	if contentType == "" {
+		h.notFound(w)
+		return
+	}
+	f, err := h.Store.Open(r.Context(), key)
+	switch {
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrBadKey):
+		h.notFound(w)
+		return
+	case err != nil:
+		if h.OnError != nil {
+			h.OnError(r, err)
+		}
+		http.Error(w, "The picture cannot be read right now.", http.StatusInternalServerError)
+		return
+	}
+	defer f.Close()
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	http.ServeContent(w, r, "", time.Time{}, f)
+}
+
+func (Handler) notFound(w http.ResponseWriter) {
+	http.Error(w, "There is no picture here.", http.StatusNotFound)
+}
+
+// contentType returns the type that a key's extension stands for, or "" if it
+// is none of a picture.
+func contentType(key string) string {
+	switch strings.ToLower(path.Ext(key)) {
+	case ".png":
+		return "image/png"
+	case ".jpg", ".jpeg":
+		return "image/jpeg"
+	case ".webp":
+		return "image/webp"
+	case ".gif":
+		return "image/gif"
+	}
+	return ""
+}

@@ -1,0 +1,109 @@
+package picture
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// shelf is a Store that has what it was given.
+type shelf struct {
+	Store
+	pictures map[string][]byte
+	err      error
+}
+
+func (s shelf) Open(_ context.Context, key string) (io.ReadSeekCloser, error) {
+	data, ok := s.pictures[key]
+	switch {
+	case s.err != nil:
+		return nil, s.err
+	case !ok:
+		return nil, ErrNotFound
+	}
+	return struct {
+		io.ReadSeeker
+		io.Closer
+	}{bytes.NewReader(data), io.NopCloser(nil)}, nil
+}
+
+func serve(h Handler, method, path string, header http.Header) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(method, "http://localhost/", nil)
+	r.URL.Path = path
+	r.Header = header
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestHandler(t *testing.T) {
+	html := []byte("<html><script>alert(1)</script>")
+	h := Handler{Store: shelf{pictures: map[string][]byte{"7/1-0.png": []byte("0123456789"), "7/1-1.JPG": html, "7/1-2.svg": html, "7/1-3": html}}}
+
+	t.Run("A picture is served so that browsers run nothing and keep it", func(t *testing.T) {
+		w := serve(h, "GET", "/7/1-0.png", nil)
+		if w.Code != 200 || w.Body.String() != "0123456789" {
+			t.Fatalf("got %d %q", w.Code, w.Body)
+		}
+		for name, want := range map[string]string{
+			"Content-Type": "image/png", "Content-Length": "10", "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff",
+			"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "private, max-age=31536000, immutable",
+		} {
+			if got := w.Header().Get(name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+	})
+	t.Run("HEAD has the headers alone", func(t *testing.T) {
+		if w := serve(h, "HEAD", "/7/1-0.png", nil); w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "10" {
+			t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
+		}
+	})
+	t.Run("A range is served", func(t *testing.T) {
+		if w := serve(h, "GET", "/7/1-0.png", http.Header{"Range": {"bytes=2-4"}}); w.Code != 206 || w.Body.String() != "234" {
+			t.Errorf("got %d %q", w.Code, w.Body)
+		}
+	})
+	t.Run("The extension decides the type, whatever the content", func(t *testing.T) {
+		if w := serve(h, "GET", "/7/1-1.JPG", nil); w.Header().Get("Content-Type") != "image/jpeg" {
+			t.Errorf("got %v", w.Header())
+		}
+	})
+	t.Run("What is not a picture is not there", func(t *testing.T) {
+		for _, path := range []string{"/7/1-2.svg", "/7/1-3", "/7/9.png", "/", "", "/../x.png"} {
+			w := serve(h, "GET", path, nil)
+			if w.Code != 404 || w.Body.String() != "There is no picture here.\n" || w.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%s: got %d %q %v", path, w.Code, w.Body, w.Header())
+			}
+		}
+	})
+	t.Run("A key that no store takes is not there", func(t *testing.T) {
+		h := Handler{Store: shelf{err: ErrBadKey}}
+		if w := serve(h, "GET", "/.tmp/x.png", nil); w.Code != 404 {
+			t.Errorf("got %d", w.Code)
+		}
+	})
+	t.Run("Nothing but reading is allowed", func(t *testing.T) {
+		for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
+			if w := serve(h, method, "/7/1-0.png", nil); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s: got %d", method, w.Code)
+			}
+		}
+	})
+	t.Run("Why a store fails is told to the operator and not to the reader", func(t *testing.T) {
+		broken := errors.New("folder /srv/pictures: input/output error")
+		var told error
+		h := Handler{Store: shelf{err: broken}, OnError: func(_ *http.Request, err error) { told = err }}
+		w := serve(h, "GET", "/7/1-0.png", nil)
+		if w.Code != 500 || bytes.Contains(w.Body.Bytes(), []byte("srv")) || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
+		}
+		if told != broken {
+			t.Errorf("the operator was told %v", told)
+		}
+	})
+}

@@ -1,0 +1,70 @@
+package picture
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+)
+
+// source rewinds and reads a picture for a decoder and remembers whether
+// reading itself failed, so that a broken disk is not taken for a broken picture.
+type source struct {
+	r   io.ReadSeeker
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// blame turns what a decoder said into an *Error, unless reading failed.
+func (s *source) blame(err error, message string, args ...any) error {
+	if s.err != nil {
+		return fmt.Errorf("read the picture: %w", s.err)
+	}
+	return &Error{Message: fmt.Sprintf(message, args...) + ": " + err.Error(), Cause: err}
+}
+
+// guard runs a decoder over s from the beginning. A decoder that panics over
+// hostile bytes has found them damaged; it must not end the process.
+func guard[T any](s *source, decode func(io.Reader) (T, error)) (v T, err error) {
+	if _, s.err = s.r.Seek(0, io.SeekStart); s.err != nil {
+		return v, s.err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the decoder gave up: %v", p)
+		}
+	}()
+	return decode(bufio.NewReader(s))
+}
+
+// Until returns a reader of r that fails with ctx's reason once ctx has ended.
+func Until(ctx context.Context, r io.Reader) io.Reader { return &contextReader{ctx, r} }
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *contextReader) Read(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.r.Read(p)
+}
+
+// prefix keeps the first bytes that are written to it.
+type prefix struct{ bytes []byte }
+
+const prefixLen = 1024
+
+func (h *prefix) Write(p []byte) (int, error) {
+	h.bytes = append(h.bytes, p[:min(len(p), prefixLen-len(h.bytes))]...)
+	return len(p), nil
+}

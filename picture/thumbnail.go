@@ -1,0 +1,82 @@
+package picture
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
+
+	"golang.org/x/image/draw"
+)
+
+// Thumbnail is a small picture that stands for a large one: a JPEG, or a PNG
+// where something shines through.
+type Thumbnail struct {
+	Bytes       []byte
+	ContentType string
+	Extension   string
+	Width       int
+	Height      int
+}
+
+// NewThumbnail returns m with its longest side shortened to side pixels. A
+// picture that is already small keeps its size.
+func NewThumbnail(m image.Image, side int) (Thumbnail, error) {
+	small := shrink(m, side)
+	t := Thumbnail{ContentType: "image/jpeg", Extension: "jpg", Width: small.Rect.Dx(), Height: small.Rect.Dy()}
+	var buf bytes.Buffer
+	var err error
+	if small.Opaque() {
+		err = jpeg.Encode(&buf, small, &jpeg.Options{Quality: 85})
+	} else {
+		t.ContentType, t.Extension = "image/png", "png"
+		err = png.Encode(&buf, small)
+	}
+	if err != nil {
+		return Thumbnail{}, fmt.Errorf("encode the thumbnail: %w", err)
+	}
+	t.Bytes = buf.Bytes()
+	return t, nil
+}
+
+// shrink scales in two steps. The first looks at a bounded number of pixels,
+// so that a picture of any size and any color model takes bounded time and
+// memory; the second weighs all that are left.
+func shrink(m image.Image, side int) *image.RGBA {
+	size := m.Bounds().Size()
+	m = scale(m, within(size, rough*side), draw.ApproxBiLinear)
+	return scale(m, within(size, side), draw.CatmullRom)
+}
+
+const rough = 4 // how much longer the sides are between the two steps
+
+// shrinkCost is the memory that shrink takes: the picture between the steps,
+// and four float64 for each of its rows and each column of the thumbnail.
+func shrinkCost(w, h, side int) int64 {
+	between, last := within(image.Pt(w, h), rough*side), within(image.Pt(w, h), side)
+	return int64(between.X)*int64(between.Y)*4 + int64(between.Y)*int64(last.X)*32
+}
+
+// within returns size scaled down until no side is longer than side.
+func within(size image.Point, side int) image.Point {
+	longest := max(size.X, size.Y)
+	if longest <= side {
+		return size
+	}
+	return image.Pt(max(1, size.X*side/longest), max(1, size.Y*side/longest))
+}
+
+func scale(m image.Image, size image.Point, by draw.Scaler) *image.RGBA {
+	dst := image.NewRGBA(image.Rectangle{Max: size})
+	if m.Bounds().Size() == size {
+		draw.Draw(dst, dst.Rect, m, m.Bounds().Min, draw.Src)
+		return dst
+	}
+	by.Scale(dst, dst.Rect, m, m.Bounds(), draw.Src, nil)
+	return dst
+}
+
+func paste(dst *image.RGBA, m image.Image) {
+	draw.Draw(dst, m.Bounds(), m, m.Bounds().Min, draw.Over)
+}
