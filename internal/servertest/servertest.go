@@ -1,0 +1,91 @@
+//go:build unix
+
+// Package servertest gives tests real servers. A server that is not installed
+// fails the test with the command that installs it.
+//
+// Nothing needs a TestMain: a server and its folder go when the test process
+// ends, however it ends, because throwaway's guard sees to it.
+package servertest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	_ "github.com/lib/pq" // the driver behind CREATE DATABASE
+
+	"github.com/easelqueue/easel/internal/throwaway"
+)
+
+// shared is the one PostgreSQL of this test process. Starting one takes about a
+// second, a database in it a tenth of that.
+var shared = sync.OnceValues(func() (*throwaway.Server, error) {
+	return throwaway.Postgres(context.Background(), throwaway.Options{Settings: map[string]string{"max_connections": "200"}})
+})
+
+var databases atomic.Int64
+
+// Postgres returns the URL of a new, empty database on a server that the tests
+// of this process share. The database is dropped when t ends, with whoever is
+// still connected to it.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	server, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("easel_%d", databases.Add(1))
+	execute(t, server.URL, "CREATE DATABASE "+name)
+	t.Cleanup(func() { execute(t, server.URL, "DROP DATABASE "+name+" WITH (FORCE)") })
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+// PostgresServer returns a PostgreSQL of its own, for tests that kill or stop it.
+func PostgresServer(t testing.TB) *throwaway.Server {
+	t.Helper()
+	return keep(t)(throwaway.Postgres(t.Context(), throwaway.Options{}))
+}
+
+// Redis returns a Redis of its own. It keeps an append-only file, so that its
+// data survive Kill and Restart.
+func Redis(t testing.TB) *throwaway.Server {
+	t.Helper()
+	return keep(t)(throwaway.Redis(t.Context(), throwaway.Options{Durable: true}))
+}
+
+// keep returns the started server and closes it when t ends.
+func keep(t testing.TB) func(*throwaway.Server, error) *throwaway.Server {
+	return func(s *throwaway.Server, err error) *throwaway.Server {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	}
+}
+
+func execute(t testing.TB, server, statement string) {
+	t.Helper()
+	db, err := sql.Open("postgres", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}

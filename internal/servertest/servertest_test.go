@@ -1,0 +1,91 @@
+//go:build unix
+
+package servertest
+
+import (
+	"database/sql"
+	"net/url"
+	"testing"
+)
+
+func TestPostgres(t *testing.T) {
+	t.Run("Every call returns a new, empty database on one server", func(t *testing.T) {
+		one, two := Postgres(t), Postgres(t)
+		if one == two {
+			t.Fatalf("twice the same database: %s", one)
+		}
+		if a, b := parse(t, one), parse(t, two); a.Host != b.Host {
+			t.Errorf("two servers: %s and %s", a.Host, b.Host)
+		}
+		run(t, one, "CREATE TABLE only_here (id int)")
+		run(t, two, "CREATE TABLE only_here (id int)")
+	})
+	t.Run("A database is dropped although somebody is connected", func(t *testing.T) {
+		var name string
+		outer := t // outlives the database
+		t.Run("user", func(t *testing.T) {
+			server := Postgres(t)
+			name = parse(t, server).Path[1:]
+			open(outer, server)
+		})
+		s, err := shared()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found int
+		if err := open(t, s.URL).QueryRow("SELECT count(*) FROM pg_database WHERE datname = $1", name).Scan(&found); err != nil {
+			t.Fatal(err)
+		}
+		if found != 0 {
+			t.Errorf("database %s is still there", name)
+		}
+	})
+	t.Run("What was committed survives a kill", func(t *testing.T) {
+		s := PostgresServer(t)
+		run(t, s.URL, "CREATE TABLE kept AS SELECT 1")
+		if err := s.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		run(t, s.URL, "SELECT * FROM kept")
+	})
+}
+
+func TestRedis(t *testing.T) {
+	if a, b := Redis(t), Redis(t); a.URL == b.URL || a.Pid() == b.Pid() {
+		t.Errorf("two tests share the Redis at %s", a.URL)
+	}
+}
+
+// open returns connections of which one is in use, and stays so until t ends.
+func open(t *testing.T, server string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("postgres", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if err := db.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func run(t *testing.T, server, statement string) {
+	t.Helper()
+	db := open(t, server)
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func parse(t *testing.T, server string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

@@ -1,0 +1,109 @@
+// Package migrations creates and changes easel's tables. The SQL is embedded;
+// goose runs it and remembers in easel_migrations what has been done.
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed postgres/*.sql sqlite/*.sql
+var files embed.FS
+
+// Dialect names a folder of migrations.
+type Dialect string
+
+const (
+	Postgres Dialect = "postgres"
+	SQLite   Dialect = "sqlite"
+)
+
+// Migration is one change of the tables and whether the database has it.
+type Migration struct {
+	Version int64  `json:"version"`
+	Name    string `json:"name"`
+	Applied bool   `json:"applied"`
+}
+
+// Up brings the tables to the newest version and returns what it changed.
+// Several processes may call it at once on Postgres: one works, the others wait.
+func Up(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
+	p, err := provider(db, d)
+	if err != nil {
+		return nil, err
+	}
+	done, err := p.Up(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate up: %w", err)
+	}
+	return results(done), nil
+}
+
+// Down takes the newest change back and returns it; the tables' content goes with it.
+func Down(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
+	p, err := provider(db, d)
+	if err != nil {
+		return nil, err
+	}
+	done, err := p.Down(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate down: %w", err)
+	}
+	return results([]*goose.MigrationResult{done}), nil
+}
+
+// Status lists all changes in order and says which the database has. It writes nothing
+// but the table of changes itself.
+func Status(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
+	p, err := provider(db, d)
+	if err != nil {
+		return nil, err
+	}
+	states, err := p.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate status: %w", err)
+	}
+	all := make([]Migration, len(states))
+	for i, s := range states {
+		all[i] = Migration{Version: s.Source.Version, Name: s.Source.Path, Applied: s.State == goose.StateApplied}
+	}
+	return all, nil
+}
+
+func provider(db *sql.DB, d Dialect) (*goose.Provider, error) {
+	dir, err := fs.Sub(files, string(d))
+	if err != nil {
+		return nil, err
+	}
+	dialect := database.DialectSQLite3
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if d == Postgres {
+		dialect = database.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // tried each second, 300 times
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	table, err := database.NewStore(dialect, "easel_migrations")
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, goose.WithStore(table))
+	return goose.NewProvider("", db, dir, options...)
+}
+
+func results(done []*goose.MigrationResult) []Migration {
+	all := make([]Migration, len(done))
+	for i, r := range done {
+		all[i] = Migration{Version: r.Source.Version, Name: r.Source.Path, Applied: r.Direction == "up"}
+	}
+	return all
+}

@@ -1,0 +1,163 @@
+package migrations_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	_ "github.com/lib/pq"
+	_ "modernc.org/sqlite"
+
+	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/migrations"
+)
+
+func open(t *testing.T, d migrations.Dialect) *sql.DB {
+	t.Helper()
+	driver, address := "sqlite", filepath.Join(t.TempDir(), "easel.db")
+	if d == migrations.Postgres {
+		driver, address = "postgres", servertest.Postgres(t)
+	}
+	db, err := sql.Open(driver, address)
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exec(t *testing.T, db *sql.DB, query string) {
+	t.Helper()
+	_, err := db.Exec(query)
+	must(t, err)
+}
+
+func TestMigrations(t *testing.T) {
+	for _, d := range []migrations.Dialect{migrations.SQLite, migrations.Postgres} {
+		t.Run(string(d), func(t *testing.T) {
+			t.Run("Up twice changes nothing the second time", func(t *testing.T) { twice(t, d) })
+			t.Run("Status says which changes the database has", func(t *testing.T) { status(t, d) })
+			t.Run("Down and Up again leave working tables", func(t *testing.T) { again(t, d) })
+			t.Run("Down of an empty database says so", func(t *testing.T) { downOfNothing(t, d) })
+			t.Run("Down leaves the photo tables, which may be the app's", func(t *testing.T) { photos(t, d) })
+			t.Run("The app's own photo table is left as it is", func(t *testing.T) { ownPhotos(t, d) })
+		})
+	}
+}
+
+func twice(t *testing.T, d migrations.Dialect) {
+	db := open(t, d)
+	done, err := migrations.Up(t.Context(), db, d)
+	must(t, err)
+	if len(done) == 0 || done[0].Version != 1 || !done[0].Applied {
+		t.Errorf("%+v", done)
+	}
+	done, err = migrations.Up(t.Context(), db, d)
+	must(t, err)
+	if len(done) != 0 {
+		t.Errorf("%+v", done)
+	}
+}
+
+func status(t *testing.T, d migrations.Dialect) {
+	db := open(t, d)
+	want := []migrations.Migration{{Version: 1, Name: "00001_tables.sql"}}
+	expect := func() {
+		t.Helper()
+		got, err := migrations.Status(t.Context(), db, d)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	expect()
+	_, err := migrations.Up(t.Context(), db, d)
+	must(t, err)
+	want[0].Applied = true
+	expect()
+	done, err := migrations.Down(t.Context(), db, d)
+	must(t, err)
+	want[0].Applied = false
+	if diff := cmp.Diff(want, done); diff != "" {
+		t.Error(diff)
+	}
+	expect()
+}
+
+func again(t *testing.T, d migrations.Dialect) {
+	db := open(t, d)
+	for range 2 {
+		_, err := migrations.Up(t.Context(), db, d)
+		must(t, err)
+		exec(t, db, "INSERT INTO image_generations (provider, prompt) VALUES ('painter', 'a boat')")
+		var n int
+		must(t, db.QueryRow("SELECT count(*) FROM image_generations").Scan(&n))
+		if n != 1 {
+			t.Errorf("%d rows", n)
+		}
+		_, err = migrations.Down(t.Context(), db, d)
+		must(t, err)
+	}
+}
+
+func downOfNothing(t *testing.T, d migrations.Dialect) {
+	_, err := migrations.Down(t.Context(), open(t, d), d)
+	if err == nil || err.Error() != "migrate down: no next version found" {
+		t.Errorf("%v", err)
+	}
+}
+
+func photos(t *testing.T, d migrations.Dialect) {
+	db := open(t, d)
+	_, err := migrations.Up(t.Context(), db, d)
+	must(t, err)
+	exec(t, db, "INSERT INTO photo (id, image_url) VALUES (1, '/a.png')")
+	exec(t, db, "INSERT INTO tag (id, name) VALUES (1, 'boat')")
+	exec(t, db, "INSERT INTO photo_tag (photo_id, tag_id) VALUES (1, 1)")
+	_, err = migrations.Down(t.Context(), db, d)
+	must(t, err)
+	var n int
+	must(t, db.QueryRow("SELECT count(*) FROM photo JOIN photo_tag ON photo_id = photo.id JOIN tag ON tag_id = tag.id").Scan(&n))
+	if n != 1 {
+		t.Errorf("%d photos are left", n)
+	}
+	if _, err := db.Exec("SELECT 1 FROM image_generations"); err == nil {
+		t.Error("image_generations is still there")
+	}
+}
+
+func ownPhotos(t *testing.T, d migrations.Dialect) {
+	db := open(t, d)
+	exec(t, db, "CREATE TABLE photo (id integer PRIMARY KEY, image_url text, mine text)")
+	_, err := migrations.Up(t.Context(), db, d)
+	must(t, err)
+	exec(t, db, "INSERT INTO photo (id, mine) VALUES (1, 'kept')")
+}
+
+func TestUpAtOnce(t *testing.T) {
+	t.Run("Of 4 processes at once one migrates and the others wait", func(t *testing.T) {
+		db := open(t, migrations.Postgres)
+		var changed [4]int
+		var all sync.WaitGroup
+		for i := range changed {
+			all.Go(func() {
+				done, err := migrations.Up(t.Context(), db, migrations.Postgres)
+				if err != nil {
+					t.Error(err)
+				}
+				changed[i] = len(done)
+			})
+		}
+		all.Wait()
+		if sum := changed[0] + changed[1] + changed[2] + changed[3]; sum != 1 {
+			t.Errorf("changes: %v", changed)
+		}
+	})
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// leaseDead holds for a processing row whose worker is gone: the claim is older
+// than a lease, and the worker's heartbeat has stopped. All by the database's clock.
+const leaseDead = `(coalesce(lease_until, run_at) < now() AND NOT EXISTS (
+	SELECT 1 FROM easel_worker w WHERE w.id = image_generations.worker AND w.lease_until >= now()))`
+
+// Claim is a task that a worker holds, with the last call made for it.
+type Claim struct {
+	Task *task.Task
+	// Last is the newest attempt of the task, of any delivery; nil if there is none.
+	Last *task.Attempt
+}
+
+// Refusal says why a delivery was not claimed.
+type Refusal struct {
+	// Stale: the row is final, deleted, or waits for another delivery. There is
+	// nothing to do; Status tells which.
+	Stale  bool
+	Status task.Status
+	// Busy: another worker holds the task, for at least Wait.
+	Busy bool
+	Wait time.Duration
+	// Task is the row as it was found; nil if it does not exist.
+	Task *task.Task
+}
+
+// Claim takes the task for worker, if the delivery is the valid one and nobody
+// else holds it: the status becomes processing and the fence grows. A row that
+// carries worker's own name is free to it: the caller knows that it is not
+// working on it. Exactly one of claim and refusal is returned.
+func (s *Store) Claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*Claim, *Refusal, error) {
+	var t task.Task
+	err := s.db.GetContext(ctx, &t, s.db.Rebind(`
+		UPDATE image_generations SET status = 'processing', fence = fence + 1, worker = ?, lease_until = `+s.dialect.later+`,
+			crashes = crashes + CASE WHEN status = 'processing' AND worker <> ? THEN 1 ELSE 0 END,
+			started_at = coalesce(started_at, now()), published_at = coalesce(published_at, now()), updated_at = now()
+		WHERE id = ? AND delivery = ? AND deleted_at IS NULL
+			AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+leaseDead+`))
+		RETURNING `+taskColumns),
+		worker, lease.Milliseconds(), worker, ref.Task, ref.Delivery, worker)
+	if errors.Is(err, sql.ErrNoRows) {
+		refusal, err := s.refusal(ctx, ref, lease)
+		return nil, refusal, err
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	// The fence is ours now, so the rest can be read without a transaction.
+	c := &Claim{Task: &t}
+	if err := s.loadParameters(ctx, &t); err != nil {
+		return nil, nil, err
+	}
+	if err := s.loadPhoto(ctx, &t); err != nil {
+		return nil, nil, err
+	}
+	c.Last, err = s.lastAttempt(ctx, t.ID)
+	return c, nil, err
+}
+
+func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) (*Refusal, error) {
+	t, err := s.Get(ctx, ref.Task)
+	if errors.Is(err, ErrNotFound) {
+		return &Refusal{Stale: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A pending row was given back between the two statements.
+	if t.Delivery == ref.Delivery && !t.Status.Final() && t.DeletedAt == nil {
+		return &Refusal{Busy: true, Wait: lease, Status: t.Status, Task: t}, nil
+	}
+	return &Refusal{Stale: true, Status: t.Status, Task: t}, nil
+}
+
+func (s *Store) lastAttempt(ctx context.Context, id int64) (*task.Attempt, error) {
+	var a task.Attempt
+	err := s.db.GetContext(ctx, &a, s.db.Rebind(
+		"SELECT "+attemptColumns+" FROM generation_attempt WHERE task_id = ? ORDER BY number DESC LIMIT 1"), id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &a, err
+}
+
+func (s *Store) loadPhoto(ctx context.Context, t *task.Task) error {
+	if t.InputImageID == nil {
+		return nil
+	}
+	err := s.db.GetContext(ctx, &t.PhotoURL, s.db.Rebind("SELECT coalesce(image_url, '') FROM photo WHERE id = ?"), *t.InputImageID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // the worker sees the id without an address and says so
+	}
+	return err
+}
+
+// Release gives a claimed task back, to be taken again after the delay. It
+// spends no attempt. ErrFenced if the task is not ours any more.
+func (s *Store) Release(ctx context.Context, t *task.Task, after time.Duration, reason string) error {
+	return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
+		UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
+			error_msg = ?, updated_at = now()
+		WHERE id = ? AND fence = ? AND status = 'processing'`),
+		after.Milliseconds(), null(reason), t.ID, t.Fence))
+}
+
+// Progress notes how far the provider is, in percent. It never goes back.
+// ErrFenced if the task is not ours any more.
+func (s *Store) Progress(ctx context.Context, t *task.Task, percent int) error {
+	return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
+		UPDATE image_generations SET progress = CASE WHEN progress < ? THEN ? ELSE progress END, updated_at = now()
+		WHERE id = ? AND fence = ? AND status = 'processing'`),
+		percent, percent, t.ID, t.Fence))
+}
+
+// fenced turns an update that met no row into ErrFenced.
+func (s *Store) fenced(r sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := r.RowsAffected()
+	if err == nil && n == 0 {
+		return ErrFenced
+	}
+	return err
+}

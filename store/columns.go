@@ -1,0 +1,64 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The columns of each table as they are read: empty text stands for NULL.
+var (
+	taskColumns = columns(
+		"id", "provider", "*model", "prompt", "*negative_prompt", "*size", "*quality", "*style", "steps", "cfg_scale",
+		"seed", "watermark", "#image_count", "*input_image_url", "input_image_id", "*reference_images",
+		"user_id", "drama_id", "storyboard_id", "*subject_type", "*subject_id", "*metadata",
+		"priority", "run_at", "deadline_at", "max_attempts", "*idempotency_key", "*request_hash", "*webhook_url",
+		"status", "attempt", "waits", "crashes", "delivery", "fence", "lease_until", "*worker", "published_at",
+		"cancel_requested_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code",
+		"started_at", "completed_at", "created_at", "updated_at", "deleted_at",
+		"*image_url", "*minio_url", "*local_path", "width", "height", "*api_response", "cost_micros", "*currency")
+
+	attemptColumns = columns(
+		"id", "task_id", "delivery", "number", "attempt_key", "provider", "*account", "*endpoint", "*request_hash", "state",
+		"*handle", "*answer", "*provider_request_id", "http_status", "*error_kind", "*error_code", "*error_msg",
+		"cost_micros", "*currency", "*price_version", "*worker", "fence", "sent_at", "answered_at", "finished_at")
+
+	resultColumns = columns(
+		"id", "task_id", "attempt_id", "position", "generated_image_id", "generated_image_url", "*source_url", "*model",
+		"*content_type", "#file_size", "#width", "#height", "*sha256", "*storage_key", "*thumbnail_key", "seed",
+		"*revised_prompt", "created_at")
+)
+
+// columns makes a SELECT list. A star marks text that may be NULL, a hash a
+// number that may be.
+func columns(names ...string) string {
+	list := make([]string, len(names))
+	for i, n := range names {
+		switch n[0] {
+		case '*':
+			list[i] = fmt.Sprintf("coalesce(%s, '') AS %[1]s", n[1:])
+		case '#':
+			list[i] = fmt.Sprintf("coalesce(%s, 0) AS %[1]s", n[1:])
+		default:
+			list[i] = n
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// null is text as it is written: NULL if it is empty, and without what Postgres
+// refuses in text, since what a provider says must not keep a row from being saved.
+func null(text string) any {
+	if text == "" {
+		return nil
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// utc is a time as it is written: SQLite compares times as text.
+func utc(t *time.Time) any {
+	if t == nil || t.IsZero() {
+		return nil
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}

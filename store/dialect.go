@@ -1,0 +1,126 @@
+package store
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lib/pq"
+	"modernc.org/sqlite"
+
+	"github.com/easelqueue/easel/migrations"
+)
+
+// dialect is all in which the two databases differ.
+type dialect struct {
+	name        migrations.Dialect
+	driver      string
+	connections int
+
+	// later is the database's clock plus a parameter in milliseconds. Differs by
+	// necessity: SQLite has no interval type.
+	later string
+	// lock and skipLocked close a SELECT that must keep others from the rows.
+	// SQLite has one writer, and every transaction is one from its start.
+	lock, skipLocked string
+	// notRung is the NULL of published_at in the library's own inserts. On
+	// Postgres it also tells the trigger, for this transaction only, that the
+	// producer rings by itself.
+	notRung string
+	// notifies says whether the database can wake a relay.
+	notifies bool
+
+	isUnique       func(error) bool
+	isMissingTable func(error) bool
+	// isConflict is an error after which the same transaction may go through.
+	isConflict func(error) bool
+}
+
+func postgres() dialect {
+	code := func(err error, codes ...string) bool {
+		var e *pq.Error
+		if !errors.As(err, &e) {
+			return false
+		}
+		for _, c := range codes {
+			if string(e.Code) == c {
+				return true
+			}
+		}
+		return false
+	}
+	return dialect{
+		name: migrations.Postgres, driver: "postgres", connections: 20,
+		later:      "(now() + ? * interval '1 millisecond')",
+		lock:       " FOR UPDATE",
+		skipLocked: " FOR UPDATE SKIP LOCKED",
+		notRung:    "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
+		notifies:   true,
+		isUnique:   func(err error) bool { return code(err, "23505") },
+		isMissingTable: func(err error) bool {
+			return code(err, "42P01", "42703")
+		},
+		isConflict: func(err error) bool { return code(err, "40001", "40P01") },
+	}
+}
+
+// sqliteTime is how easel writes times into SQLite: UTC, of one width, so that
+// their order as text is their order in time.
+const sqliteTime = "2006-01-02 15:04:05.000000+00:00"
+
+// clock gives SQLite the functions now() and later(milliseconds). They read this
+// process's clock, which is the database's: SQLite has no other. That a test
+// can set it is the reason for not using strftime('now').
+var clock = sync.OnceValue(func() error {
+	now := func(_ *sqlite.FunctionContext, _ []driver.Value) (driver.Value, error) {
+		return time.Now().UTC().Format(sqliteTime), nil
+	}
+	later := func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		ms, ok := args[0].(int64)
+		if !ok {
+			return nil, fmt.Errorf("later() takes whole milliseconds, not %T", args[0])
+		}
+		return time.Now().Add(time.Duration(ms) * time.Millisecond).UTC().Format(sqliteTime), nil
+	}
+	return errors.Join(
+		sqlite.RegisterScalarFunction("now", 0, now),
+		sqlite.RegisterScalarFunction("later", 1, later))
+})
+
+func sqliteDialect() (dialect, error) {
+	if err := clock(); err != nil {
+		return dialect{}, err
+	}
+	has := func(err error, text string) bool { return err != nil && strings.Contains(err.Error(), text) }
+	return dialect{
+		name: migrations.SQLite, driver: "sqlite",
+		// One writer: more connections would only wait for each other, and a
+		// busy_timeout is slept through outside of any context.
+		connections:    1,
+		later:          "later(?)",
+		notRung:        "NULL",
+		isUnique:       func(err error) bool { return has(err, "UNIQUE constraint failed") },
+		isMissingTable: func(err error) bool { return has(err, "no such table") },
+		isConflict:     func(err error) bool { return has(err, "SQLITE_BUSY") },
+	}, nil
+}
+
+func sqliteDSN(path string) string {
+	q := url.Values{"_time_format": {"sqlite"}, "_txlock": {"immediate"},
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)"}}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// Redact takes from a database error what may hold a password: drivers print
+// the address they could not parse.
+func Redact(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,38 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// Listen calls woken whenever a task was committed that its producer does not
+// ring for, and after each reconnect, since what was sent meanwhile is lost. It
+// blocks until ctx ends. A database that cannot notify never calls it. Nothing
+// may depend on the calls but speed.
+func (s *Store) Listen(ctx context.Context, woken func()) error {
+	if !s.dialect.notifies {
+		<-ctx.Done()
+		return nil
+	}
+	l := pq.NewListener(s.address, 100*time.Millisecond, 5*time.Second, nil)
+	defer l.Close()
+	// Listen waits for a connection as long as it takes, and only Close ends that.
+	defer context.AfterFunc(ctx, func() { l.Close() })()
+	if err := l.Listen("easel_ring"); err != nil && ctx.Err() == nil {
+		return Redact(err)
+	}
+	alive := time.NewTicker(30 * time.Second) // a dead connection is silent
+	defer alive.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.Notify: // nil after a reconnect
+			woken()
+		case <-alive.C:
+			go l.Ping()
+		}
+	}
+}

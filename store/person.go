@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// NotAllowed says that a task's status does not allow what a person asked for.
+type NotAllowed struct {
+	Task   int64
+	Status task.Status
+	Action string // "retried", "cancelled"
+}
+
+func (e *NotAllowed) Error() string {
+	return fmt.Sprintf("task %d is %s and cannot be %s", e.Task, e.Status, e.Action)
+}
+
+// Retry brings a failed or cancelled task back by hand, with a new delivery and
+// all budgets full. ref is the delivery the person saw; a Delivery of -1
+// stands for whichever there is. notCharged also records that the last call,
+// whose outcome is unknown, was not billed, so that it may be made again. The
+// row comes back as it is now, and not rung.
+func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
+	var t task.Task
+	err := s.in(ctx, func(tx *sqlx.Tx) error {
+		// No fence: a person's word takes it. The final status is the guard, and
+		// nobody but a person moves a task out of that.
+		err := tx.GetContext(ctx, &t, tx.Rebind(`
+			UPDATE image_generations SET status = 'pending', delivery = delivery + 1, fence = fence + 1, attempt = 0, waits = 0, crashes = 0,
+				published_at = NULL, run_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
+				error_msg = NULL, error_kind = NULL, error_code = NULL, completed_at = NULL, updated_at = now(),
+				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END
+			WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled') AND deleted_at IS NULL
+			RETURNING `+taskColumns), ref.Task, ref.Delivery, ref.Delivery)
+		if err != nil || !notCharged {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_msg = 'a person found that this call was not charged'
+			WHERE task_id = ? AND state = 'unknown'`), ref.Task)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, s.notAllowed(ctx, ref.Task, "retried")
+	}
+	return &t, err
+}
+
+// Cancel ends a task that is not final. A worker that holds it learns it from
+// the row (see Stopped); what the provider still draws is kept as late.
+func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
+	var t task.Task
+	// No fence: cancelling takes it. The worker's name stays, so that it can see
+	// that it is meant.
+	err := s.db.GetContext(ctx, &t, s.db.Rebind(`
+		UPDATE image_generations SET status = 'cancelled', fence = fence + 1, cancel_requested_at = now(), completed_at = now(),
+			lease_until = NULL, updated_at = now()
+		WHERE id = ? AND status IN ('pending', 'processing') AND deleted_at IS NULL
+		RETURNING `+taskColumns), id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, s.notAllowed(ctx, id, "cancelled")
+	}
+	return &t, err
+}
+
+// Park moves a waiting task to the dead-letter queue because a person archived
+// its delivery. It reports whether it did: a task that moved on is left alone.
+func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (bool, error) {
+	r, err := s.db.ExecContext(ctx, s.db.Rebind(`
+		UPDATE image_generations SET status = 'failed', fence = fence + 1, error_msg = ?, error_kind = ?, completed_at = now(),
+			updated_at = now()
+		WHERE id = ? AND delivery = ? AND status = 'pending'`), f.Error(), f.Kind, ref.Task, ref.Delivery)
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n > 0, err
+}
+
+func (s *Store) notAllowed(ctx context.Context, id int64, action string) error {
+	t, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return &NotAllowed{Task: id, Status: t.Status, Action: action}
+}

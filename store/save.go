@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// Outcome is what a successful attempt leaves on its task.
+type Outcome struct {
+	Results     []task.Result
+	Warning     string // what of the request could not be had, such as a picture that was refused
+	APIResponse string // the provider's reply, scrubbed
+}
+
+// Save completes the task: results, attempt, cost and status in one transaction.
+// ErrFenced if the task is not ours any more; nothing is written then, and
+// KeepLate is the way to keep what was bought.
+func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outcome) error {
+	return s.in(ctx, func(tx *sqlx.Tx) error {
+		first := o.Results[0]
+		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE image_generations SET status = 'completed', progress = 100, completed_at = now(), updated_at = now(),
+				worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL,
+				image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = ?, currency = coalesce(?, currency),
+				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)
+			WHERE id = ? AND fence = ? AND status = 'processing'`),
+			null(o.Warning), first.GeneratedImageURL, null(first.ObjectURL), null(first.LocalPath), first.Width, first.Height,
+			null(o.APIResponse), null(a.Currency), t.ID, t.ID, t.Fence))
+		if err != nil {
+			return err
+		}
+		return s.keep(ctx, tx, a, o.Results)
+	})
+}
+
+// KeepLate stores pictures that came after the task was taken away: they were
+// paid for. The task itself is not touched.
+func (s *Store) KeepLate(ctx context.Context, a *task.Attempt, results []task.Result) error {
+	return s.in(ctx, func(tx *sqlx.Tx) error { return s.keep(ctx, tx, a, results) })
+}
+
+func (s *Store) keep(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, results []task.Result) error {
+	for _, r := range results {
+		_, err := tx.ExecContext(ctx, tx.Rebind(`
+			INSERT INTO generation_result (task_id, attempt_id, position, generated_image_url, source_url, model, content_type,
+				file_size, width, height, sha256, storage_key, thumbnail_key, seed, revised_prompt, created_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now())
+			ON CONFLICT (task_id, attempt_id, position) DO NOTHING`),
+			a.TaskID, a.ID, r.Position, r.GeneratedImageURL, null(r.SourceURL), null(r.Model), r.ContentType,
+			r.FileSize, r.Width, r.Height, r.SHA256, r.StorageKey, null(r.ThumbnailKey), r.Seed, null(r.RevisedPrompt))
+		if err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, tx.Rebind(
+		"UPDATE generation_attempt SET state = 'succeeded', finished_at = now() WHERE id = ? AND state <> 'succeeded'"), a.ID)
+	return err
+}
+
+// Fail writes what task.Fail decided: pending again after the delay, or failed.
+// a is the attempt that ended with it, or nil. ErrFenced if the task is not
+// ours any more; the attempt's end is written all the same.
+func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.Attempt) error {
+	fenced := false
+	err := s.in(ctx, func(tx *sqlx.Tx) error {
+		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE image_generations SET status = ?, run_at = `+s.dialect.later+`, attempt = ?, waits = ?,
+				error_msg = ?, error_kind = ?, error_code = ?, worker = NULL, lease_until = NULL, updated_at = now(),
+				completed_at = CASE WHEN ? THEN now() END,
+				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros),
+				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency)
+			WHERE id = ? AND fence = ? AND status = 'processing'`),
+			v.Status, v.Delay.Milliseconds(), v.Attempt, v.Waits, null(v.Failure.Error()), v.Failure.Kind, null(v.Failure.Code),
+			v.Status.Final(), t.ID, t.ID, t.ID, t.Fence))
+		fenced = err == ErrFenced
+		if err != nil && !fenced || a == nil {
+			return err
+		}
+		return s.end(ctx, tx, a, fenced)
+	})
+	if err == nil && fenced {
+		return ErrFenced
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+// Package store keeps tasks in SQL. The text of every statement is written once,
+// in what Postgres and SQLite both know; what must differ is in dialect. Each
+// exported method is one transaction of its own. The package rings nothing and
+// calls nobody.
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/jmoiron/sqlx/reflectx"
+
+	"github.com/easelqueue/easel/migrations"
+)
+
+var (
+	// ErrNotFound says that there is no such task.
+	ErrNotFound = errors.New("no such task")
+	// ErrFenced says that somebody else has taken the task since it was claimed:
+	// whoever gets it must stop writing to the task.
+	ErrFenced = errors.New("the task was taken over by another worker, a cancel or a retry")
+	// ErrNotMigrated says that easel's tables are missing or too old.
+	ErrNotMigrated = errors.New("easel's tables are missing in this database: run `easel migrate up`")
+)
+
+// Store is a database with easel's tables. It is safe for concurrent use.
+type Store struct {
+	db      *sqlx.DB
+	dialect dialect
+	address string
+}
+
+// Tx is a transaction of the caller: *sql.Tx and *sqlx.Tx are one.
+type Tx interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Open connects to the database that address names: a postgres:// URL, or
+// "sqlite:" and the path of a file, which is created with its folder if it is
+// not there. It does not create tables; see Migrate.
+func Open(ctx context.Context, address string) (*Store, error) {
+	d, dsn, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqlx.Open(d.driver, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", Redact(err))
+	}
+	db.SetMaxOpenConns(d.connections)
+	db.SetMaxIdleConns(d.connections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.Mapper = reflectx.NewMapperFunc("json", strings.ToLower)
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("reach the database %s: %w", hostOf(address), Redact(err))
+	}
+	return &Store{db: db, dialect: d, address: dsn}, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() error { return s.db.Close() }
+
+// DB is the connection pool, for migrations, tests and health checks.
+func (s *Store) DB() *sql.DB { return s.db.DB }
+
+// Dialect says which database this is.
+func (s *Store) Dialect() migrations.Dialect { return s.dialect.name }
+
+// Migrate brings the tables to the newest version.
+func (s *Store) Migrate(ctx context.Context) ([]migrations.Migration, error) {
+	return migrations.Up(ctx, s.db.DB, s.dialect.name)
+}
+
+// Ready returns ErrNotMigrated if a table is missing.
+func (s *Store) Ready(ctx context.Context) error {
+	for _, table := range []string{"image_generations", "generation_parameter", "generation_attempt", "generation_result", "easel_worker"} {
+		rows, err := s.db.QueryContext(ctx, "SELECT 1 FROM "+table+" LIMIT 0")
+		if err != nil {
+			if s.dialect.isMissingTable(err) {
+				return ErrNotMigrated
+			}
+			return Redact(err)
+		}
+		rows.Close()
+	}
+	return nil
+}
+
+// Now is the database's clock: the only one that leases and due times go by.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	var now time.Time
+	if s.dialect.name == migrations.SQLite {
+		return time.Now().UTC(), nil // in this process, the same clock as now() in SQL
+	}
+	err := s.db.GetContext(ctx, &now, "SELECT clock_timestamp()")
+	return now.UTC(), err
+}
+
+// in runs f in one transaction, again if the database asks for that.
+func (s *Store) in(ctx context.Context, f func(tx *sqlx.Tx) error) error {
+	const tries = 5
+	var err error
+	for range tries {
+		if err = s.once(ctx, f); !s.dialect.isConflict(err) {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *Store) once(ctx context.Context, f func(tx *sqlx.Tx) error) error {
+	tx, err := s.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after a commit this does nothing
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func parse(address string) (dialect, string, error) {
+	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		if path == "" {
+			return dialect{}, "", errors.New(`"sqlite:" names no file; write sqlite:PATH`)
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return dialect{}, "", fmt.Errorf("create the folder of the database: %w", err)
+		}
+		d, err := sqliteDialect()
+		return d, sqliteDSN(path), err
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return dialect{}, "", errors.New("the database address is neither postgres://USER:PASSWORD@HOST/NAME nor sqlite:PATH")
+	}
+	if u.Host == "" && u.Query().Get("host") == "" {
+		return dialect{}, "", errors.New("the database address names no host")
+	}
+	return postgres(), address, nil
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme == "sqlite" {
+		return address
+	}
+	host := cmp.Or(u.Host, u.Query().Get("host")) // the rest of the query may hold a password
+	return host + u.Path
+}

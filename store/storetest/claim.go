@@ -1,0 +1,182 @@
+package storetest
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func claiming() []claim {
+	return []claim{
+		{"A claim takes the task", takes},
+		{"Exactly one of 20 claimers at once gets the task", oneClaimer},
+		{"A stale delivery is refused as stale", stale},
+		{"A living lease is refused as busy", busy},
+		{"A row that carries the claimer's own name is free to it", ownName},
+		{"A dead lease is claimed, with a crash and a grown fence", deadLease},
+		{"A heartbeat protects an old claim", heartbeat},
+		{"A dead heartbeat protects nothing", deadHeartbeat},
+		{"The heartbeat of another worker protects nothing", otherHeartbeat},
+		{"A claim brings parameters, the photo and the last attempt", loads},
+		{"A photo that does not exist is left to the worker", noPhoto},
+		{"A released task waits without having spent a try", releases},
+		{"A task that is given back meanwhile is never called stale", givenBack},
+		{"Progress never goes back", progress},
+	}
+}
+
+func takes(b *bench) {
+	t := b.insert(task.Task{})
+	c := b.take(t.Ref(), "first", lease)
+	b.same([]any{c.Task.Status, c.Task.Worker, c.Task.Fence, c.Task.Delivery, c.Task.Crashes}, []any{task.Processing, "first", int64(1), 0, 0})
+	b.near(*c.Task.LeaseUntil, lease)
+	b.near(*c.Task.StartedAt, 0)
+	b.near(*c.Task.PublishedAt, 0) // whoever claims has heard the bell
+	b.same(c.Last, (*task.Attempt)(nil))
+	b.same(b.get(t.ID), c.Task)
+}
+
+func oneClaimer(b *bench) {
+	ref := b.insert(task.Task{}).Ref()
+	var won, busy atomic.Int32
+	together(20, func(i int) {
+		c, refusal, err := b.store.Claim(b.Context(), ref, fmt.Sprintf("worker %d", i), lease)
+		switch {
+		case err != nil:
+			b.Error(err)
+		case c != nil:
+			won.Add(1)
+		case refusal.Busy:
+			busy.Add(1)
+		}
+	})
+	b.same([]int32{won.Load(), busy.Load()}, []int32{1, 19})
+	b.same(b.get(ref.Task).Fence, int64(1))
+}
+
+func stale(b *bench) {
+	t := b.insert(task.Task{})
+	b.unchanged(t.ID, func() {
+		r := b.refused(task.Ref{Task: t.ID, Delivery: 1})
+		b.same([]any{r.Stale, r.Busy, r.Status}, []any{true, false, task.Pending})
+		r = b.refused(task.Ref{Task: t.ID + 1000})
+		b.same(r, &store.Refusal{Stale: true})
+	})
+	for _, status := range []task.Status{task.Completed, task.Failed, task.Cancelled} {
+		b.exec("UPDATE image_generations SET status = '%s'", status)
+		b.unchanged(t.ID, func() {
+			r := b.refused(t.Ref())
+			b.same([]any{r.Stale, r.Status, r.Task.ID}, []any{true, status, t.ID})
+		})
+	}
+	b.exec("UPDATE image_generations SET status = 'pending', deleted_at = created_at")
+	b.same(b.refused(t.Ref()).Stale, true)
+}
+
+func busy(b *bench) {
+	t := b.held()
+	b.unchanged(t.ID, func() {
+		r := b.refused(t.Ref())
+		b.same([]any{r.Stale, r.Busy, r.Wait, r.Status}, []any{false, true, lease, task.Processing})
+	})
+}
+
+func ownName(b *bench) {
+	t := b.held()
+	again := b.take(t.Ref(), "first", lease).Task
+	b.same([]any{again.Fence, again.Crashes}, []any{t.Fence + 1, 0})
+}
+
+func deadLease(b *bench) {
+	t := b.insert(task.Task{})
+	first := b.take(t.Ref(), "first", gone)
+	second := b.take(t.Ref(), "second", lease)
+	b.same([]any{second.Task.Worker, second.Task.Crashes, second.Task.Fence, second.Task.Attempt},
+		[]any{"second", 1, first.Task.Fence + 1, 0})
+	b.same(*second.Task.StartedAt, *first.Task.StartedAt)
+}
+
+func heartbeat(b *bench) {
+	t := b.insert(task.Task{})
+	b.take(t.Ref(), "first", gone)
+	b.check(b.store.Beat(b.Context(), store.Worker{ID: "first", Host: "h"}, lease))
+	b.same(b.refused(t.Ref()).Busy, true)
+}
+
+func deadHeartbeat(b *bench) {
+	t := b.insert(task.Task{})
+	b.take(t.Ref(), "first", gone)
+	b.check(b.store.Beat(b.Context(), store.Worker{ID: "first", Host: "h"}, lease))
+	b.check(b.store.Beat(b.Context(), store.Worker{ID: "first", Host: "h"}, gone))
+	b.take(t.Ref(), "second", lease)
+}
+
+func otherHeartbeat(b *bench) {
+	t := b.insert(task.Task{})
+	b.take(t.Ref(), "first", gone)
+	b.check(b.store.Beat(b.Context(), store.Worker{ID: "second", Host: "h"}, lease))
+	b.take(t.Ref(), "second", lease)
+}
+
+func loads(b *bench) {
+	b.exec("INSERT INTO photo (id, image_url) VALUES (8, 'https://example.com/photo.png')")
+	t := everything()
+	c := b.take(b.insert(t).Ref(), "first", gone)
+	b.same(c.Task.Parameters, t.Parameters)
+	b.same(c.Task.PhotoURL, "https://example.com/photo.png")
+
+	b.begin(c.Task)
+	last := b.begin(c.Task)
+	b.check(b.store.Accept(b.Context(), c.Task, accepted(last), "job-1"))
+	second := b.take(c.Task.Ref(), "second", lease)
+	b.same([]any{second.Last.ID, second.Last.Number, second.Last.State, second.Last.Handle},
+		[]any{last.ID, 2, task.AttemptAccepted, `{"id":"job-1"}`})
+}
+
+func noPhoto(b *bench) {
+	c := b.take(b.insert(task.Task{InputImageID: ptr(int64(404))}).Ref(), "first", lease)
+	b.same(c.Task.PhotoURL, "")
+}
+
+func releases(b *bench) {
+	t := b.held()
+	b.check(b.store.Release(b.Context(), t, time.Hour, "the account is at its limit"))
+	got := b.get(t.ID)
+	b.same([]any{got.Status, got.Worker, got.LeaseUntil, got.ErrorMsg}, []any{task.Pending, "", (*time.Time)(nil), "the account is at its limit"})
+	b.same([]int{got.Attempt, got.Waits, got.Crashes, got.Delivery}, []int{0, 0, 0, 0})
+	b.near(got.RunAt, time.Hour)
+	b.same(b.take(got.Ref(), "second", lease).Task.Crashes, 0)
+}
+
+func givenBack(b *bench) {
+	ref := b.insert(task.Task{}).Ref()
+	var stale atomic.Int32
+	together(4, func(i int) {
+		for range 40 {
+			c, refusal, err := b.store.Claim(b.Context(), ref, fmt.Sprintf("worker %d", i), lease)
+			if err == nil && c != nil {
+				err = b.store.Release(b.Context(), c.Task, 0, "")
+			} else if err == nil && refusal.Stale {
+				stale.Add(1)
+			}
+			if err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.same(stale.Load(), int32(0))
+}
+
+func progress(b *bench) {
+	t := b.held()
+	var seen []int
+	for _, percent := range []int{10, 60, 30, 61} {
+		b.check(b.store.Progress(b.Context(), t, percent))
+		seen = append(seen, b.get(t.ID).Progress)
+	}
+	b.same(seen, []int{10, 60, 60, 61})
+}

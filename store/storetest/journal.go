@@ -1,0 +1,184 @@
+package storetest
+
+import (
+	"fmt"
+
+	"github.com/easelqueue/easel/task"
+)
+
+func journal() []claim {
+	return []claim{
+		{"Begin commits the attempt as sending", begins},
+		{"Two calls cannot have one key", oneKey},
+		{"Attempts are numbered over all deliveries", numbers},
+		{"Accept keeps the handle and mirrors the job's id", accepts},
+		{"Answer keeps what was drawn and what it cost", answers},
+		{"A late Accept after unknown is kept and clears the error", lateAccept},
+		{"Accept by who lost the task is kept, and the task is not touched", lostAccept},
+		{"A call that a person took for not charged is mended by its answer", lateAnswer},
+		{"Only the allowed transitions happen", transitions},
+		{"Who lost the task ends only an attempt of which nothing is known", lateEnds},
+	}
+}
+
+func accepted(a *task.Attempt) *task.Attempt {
+	c := *a
+	c.State, c.Handle, c.ProviderRequestID, c.HTTPStatus = task.AttemptAccepted, `{"id":"job-1"}`, "req-1", ptr(202)
+	return &c
+}
+
+func answered(a *task.Attempt) *task.Attempt {
+	c := *a
+	c.State, c.Answer, c.HTTPStatus = task.AttemptAnswered, `{"outputs":[]}`, ptr(200)
+	c.CostMicros, c.Currency, c.PriceVersion = ptr(int64(40_000)), "USD", "2026-01"
+	return &c
+}
+
+func ended(a *task.Attempt, s task.State) *task.Attempt {
+	c := *a
+	c.State, c.ErrorKind, c.ErrorCode, c.ErrorMsg = s, task.Timeout, "E1", "no answer in time"
+	return &c
+}
+
+func begins(b *bench) {
+	t := b.held()
+	a := &task.Attempt{Key: "key-1", Provider: "painter", Account: "main", Endpoint: "https://example.com/v1", RequestHash: "h"}
+	b.check(b.store.Begin(b.Context(), t, a))
+	b.near(a.SentAt, 0)
+	b.same(a, &task.Attempt{ID: a.ID, TaskID: t.ID, Number: 1, Key: "key-1", Provider: "painter", Account: "main",
+		Endpoint: "https://example.com/v1", RequestHash: "h", State: task.AttemptSending, Worker: "first", Fence: t.Fence, SentAt: a.SentAt})
+	b.same(b.attempts(t.ID), []task.Attempt{*a})
+}
+
+func oneKey(b *bench) {
+	t := b.held()
+	a := *b.begin(t)
+	b.unchanged(t.ID, func() {
+		if err := b.store.Begin(b.Context(), t, &a); err == nil {
+			b.Error("the key was taken twice")
+		}
+	})
+}
+
+func numbers(b *bench) {
+	t := b.held()
+	b.begin(t)
+	b.begin(t)
+	ignore(b.store.Cancel(b.Context(), t.ID))
+	again, err := b.store.Retry(b.Context(), t.Ref(), false)
+	b.check(err)
+	b.begin(b.take(again.Ref(), "second", lease).Task)
+	var got []string
+	for _, a := range b.attempts(t.ID) {
+		got = append(got, fmt.Sprintf("%d of delivery %d", a.Number, a.Delivery))
+	}
+	b.same(got, []string{"1 of delivery 0", "2 of delivery 0", "3 of delivery 1"})
+}
+
+func accepts(b *bench) {
+	t := b.held()
+	a := accepted(b.begin(t))
+	b.check(b.store.Accept(b.Context(), t, a, "job-1"))
+	b.same(b.attempts(t.ID), []task.Attempt{*a})
+	b.same(b.get(t.ID).TaskID, "job-1")
+}
+
+func answers(b *bench) {
+	t := b.held()
+	a := accepted(b.begin(t))
+	b.check(b.store.Accept(b.Context(), t, a, ""))
+	done := answered(a)
+	done.ProviderRequestID = ""
+	b.check(b.store.Answer(b.Context(), t, done, "job-2"))
+	got := b.attempts(t.ID)[0]
+	b.near(*got.AnsweredAt, 0)
+	done.AnsweredAt, done.ProviderRequestID = got.AnsweredAt, "req-1" // a poll's reply without an id keeps the known one
+	b.same(&got, done)
+	b.same(b.get(t.ID).TaskID, "job-2")
+}
+
+func lateAccept(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	b.check(b.store.End(b.Context(), ended(a, task.AttemptUnknown)))
+	b.check(b.store.Accept(b.Context(), t, accepted(a), ""))
+	b.same(b.attempts(t.ID), []task.Attempt{*accepted(a)})
+}
+
+func lostAccept(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	ignore(b.store.Cancel(b.Context(), t.ID))
+	before := b.get(t.ID)
+	b.check(b.store.Accept(b.Context(), t, accepted(a), "job-1"))
+	b.same(b.get(t.ID), before)
+	b.same(b.attempts(t.ID)[0].State, task.AttemptAccepted)
+}
+
+func lateAnswer(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe, Message: "no answer"}
+	b.check(b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: unknown}, ended(a, task.AttemptUnknown)))
+	again, err := b.store.Retry(b.Context(), t.Ref(), true)
+	b.check(err)
+	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+	last := b.take(again.Ref(), "second", lease).Last
+	b.same([]any{last.State, last.Answer, last.ErrorMsg, last.FinishedAt == nil},
+		[]any{task.AttemptAnswered, `{"outputs":[]}`, "", true})
+}
+
+const (
+	sending, unknown, accept = task.AttemptSending, task.AttemptUnknown, task.AttemptAccepted
+	answer, rejected, failed = task.AttemptAnswered, task.AttemptRejected, task.AttemptFailed
+	succeeded                = task.AttemptSucceeded
+)
+
+// outcomes are the states that a write leaves where it finds sending, unknown,
+// accepted, answered, rejected, failed and succeeded.
+type outcomes [7]task.State
+
+func transitions(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	end := func(s task.State) func() error {
+		return func() error { return b.store.End(b.Context(), ended(a, s)) }
+	}
+	b.leads("Accept", a, func() error { return b.store.Accept(b.Context(), t, accepted(a), "") },
+		outcomes{accept, accept, accept, answer, rejected, failed, succeeded})
+	b.leads("Answer", a, func() error { return b.store.Answer(b.Context(), t, answered(a), "") },
+		outcomes{answer, answer, answer, answer, answer, answer, succeeded})
+	b.leads("End rejected", a, end(rejected), outcomes{rejected, rejected, rejected, answer, rejected, failed, succeeded})
+	b.leads("End failed", a, end(failed), outcomes{failed, failed, failed, failed, rejected, failed, succeeded})
+	b.leads("End unknown", a, end(unknown), outcomes{unknown, unknown, unknown, answer, rejected, failed, succeeded})
+	b.leads("KeepLate", a, func() error { return b.store.KeepLate(b.Context(), a, nil) },
+		outcomes{succeeded, succeeded, succeeded, succeeded, succeeded, succeeded, succeeded})
+}
+
+func lateEnds(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	ignore(b.store.Cancel(b.Context(), t.ID))
+	fail := func(s task.State) func() error {
+		return func() error {
+			ignore(nil, b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.Timeout}}, ended(a, s)))
+			return nil
+		}
+	}
+	b.leads("Fail rejected", a, fail(rejected), outcomes{rejected, rejected, accept, answer, rejected, failed, succeeded})
+	b.leads("Fail failed", a, fail(failed), outcomes{failed, failed, accept, answer, rejected, failed, succeeded})
+	b.leads("Fail unknown", a, fail(unknown), outcomes{unknown, unknown, accept, answer, rejected, failed, succeeded})
+}
+
+// leads puts the attempt into every state in turn and checks what the write makes of it.
+func (b *bench) leads(name string, a *task.Attempt, write func() error, want outcomes) {
+	b.Helper()
+	states := outcomes{sending, unknown, accept, answer, rejected, failed, succeeded}
+	for i, from := range states {
+		b.exec("UPDATE generation_attempt SET state = '%s' WHERE id = %d", from, a.ID)
+		b.check(write())
+		if got := b.attempts(a.TaskID)[0].State; got != want[i] {
+			b.Errorf("%s makes %s %s, not %s", name, from, got, want[i])
+		}
+	}
+}

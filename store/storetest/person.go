@@ -1,0 +1,212 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func person() []claim {
+	return []claim{
+		{"Retry brings a task back with a new delivery and all budgets full", retries},
+		{"Retry is for failed and cancelled tasks only", retriesFinal},
+		{"Retry of another delivery than the one that was seen is refused", retriesSeen},
+		{"Of 10 retries of one delivery at once one wins", retryRace},
+		{"Retry drops a deadline that has passed and keeps one that has not", retriesDeadline},
+		{"Retry as not charged lets an unknown call be made again", notCharged},
+		{"Retry without that leaves an unknown call unknown", stillUnknown},
+		{"Cancel ends a waiting task", cancelsPending},
+		{"Cancel ends a held task and tells its worker once", cancelsHeld},
+		{"Cancel of a final task is refused", cancelsFinal},
+		{"Park fails a waiting task of that delivery", parks},
+		{"Park leaves every other task alone", parksOnly},
+		{"What a person does to a task that does not exist says so", missing},
+	}
+}
+
+// used is a task whose every counter has moved.
+func (b *bench) used(status task.Status) *task.Task {
+	b.Helper()
+	t := b.held()
+	b.exec(`UPDATE image_generations SET status = '%s', attempt = 3, waits = 4, crashes = 2, progress = 50, error_msg = 'm', error_kind = 'timeout',
+		error_code = 'c', completed_at = created_at, cancel_requested_at = created_at WHERE id = %d`, status, t.ID)
+	return b.get(t.ID)
+}
+
+func retries(b *bench) {
+	for _, status := range []task.Status{task.Failed, task.Cancelled} {
+		old := b.used(status)
+		got, err := b.store.Retry(b.Context(), old.Ref(), false)
+		b.check(err)
+		b.same(got, b.get(old.ID))
+		b.near(got.RunAt, 0)
+		want := *old
+		want.Status, want.Delivery, want.Fence = task.Pending, old.Delivery+1, old.Fence+1
+		want.Attempt, want.Waits, want.Crashes, want.Progress = 0, 0, 0, 0
+		want.Worker, want.LeaseUntil, want.PublishedAt, want.CancelRequestedAt, want.CompletedAt = "", nil, nil, nil, nil
+		want.ErrorMsg, want.ErrorKind, want.ErrorCode = "", "", ""
+		want.RunAt, want.UpdatedAt = got.RunAt, got.UpdatedAt
+		b.same(got, &want)
+		b.same(b.refused(old.Ref()).Stale, true)
+		b.take(got.Ref(), "second", lease)
+	}
+}
+
+func (b *bench) notAllowed(err error, t *task.Task) {
+	b.Helper()
+	var not *store.NotAllowed
+	if !errors.As(err, &not) || not.Task != t.ID || not.Status != t.Status {
+		b.Errorf("%s task: %v", t.Status, err)
+	}
+}
+
+func retriesFinal(b *bench) {
+	for _, status := range []task.Status{task.Pending, task.Processing, task.Completed} {
+		t := b.used(status)
+		b.unchanged(t.ID, func() {
+			_, err := b.store.Retry(b.Context(), t.Ref(), true)
+			b.notAllowed(err, t)
+		})
+	}
+}
+
+func retriesSeen(b *bench) {
+	t := b.used(task.Failed)
+	b.unchanged(t.ID, func() {
+		_, err := b.store.Retry(b.Context(), task.Ref{Task: t.ID, Delivery: t.Delivery + 1}, false)
+		b.notAllowed(err, t)
+	})
+	got, err := b.store.Retry(b.Context(), task.Ref{Task: t.ID, Delivery: -1}, false)
+	b.check(err)
+	b.same(got.Delivery, t.Delivery+1)
+}
+
+func retryRace(b *bench) {
+	t := b.used(task.Failed)
+	var won [10]bool
+	together(len(won), func(i int) {
+		_, err := b.store.Retry(b.Context(), t.Ref(), false)
+		won[i] = err == nil
+	})
+	n := 0
+	for _, w := range won {
+		if w {
+			n++
+		}
+	}
+	b.same([]int{n, b.get(t.ID).Delivery}, []int{1, 1})
+}
+
+func retriesDeadline(b *bench) {
+	future := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+	for deadline, want := range map[time.Time]*time.Time{future: &future, time.Now().Add(-time.Hour): nil} {
+		t := b.insert(task.Task{DeadlineAt: &deadline})
+		ignore(b.store.Cancel(b.Context(), t.ID))
+		got, err := b.store.Retry(b.Context(), t.Ref(), false)
+		b.check(err)
+		b.same(got.DeadlineAt, want)
+	}
+}
+
+func (b *bench) inDoubt() *task.Task {
+	b.Helper()
+	t := b.held()
+	f := &task.Failure{Kind: task.OutcomeUnknown, Message: "no answer"}
+	b.check(b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: f}, ended(b.begin(t), task.AttemptUnknown)))
+	return t
+}
+
+func notCharged(b *bench) {
+	t := b.inDoubt()
+	got, err := b.store.Retry(b.Context(), t.Ref(), true)
+	b.check(err)
+	last := b.take(got.Ref(), "second", lease).Last
+	b.same([]any{last.State, last.ErrorMsg}, []any{task.AttemptRejected, "a person found that this call was not charged"})
+}
+
+func stillUnknown(b *bench) {
+	t := b.inDoubt()
+	got, err := b.store.Retry(b.Context(), t.Ref(), false)
+	b.check(err)
+	b.same(b.take(got.Ref(), "second", lease).Last.State, task.AttemptUnknown)
+}
+
+func cancelsPending(b *bench) {
+	t := b.insert(task.Task{})
+	got, err := b.store.Cancel(b.Context(), t.ID)
+	b.check(err)
+	b.same(got, b.get(t.ID))
+	b.same([]any{got.Status, got.Fence, got.Delivery}, []any{task.Cancelled, int64(1), 0})
+	b.near(*got.CancelRequestedAt, 0)
+	b.near(*got.CompletedAt, 0)
+	b.same(b.refused(t.Ref()).Stale, true)
+}
+
+func cancelsHeld(b *bench) {
+	t, other := b.held(), b.held()
+	got, err := b.store.Cancel(b.Context(), t.ID)
+	b.check(err)
+	b.same([]any{got.Status, got.Fence, got.LeaseUntil == nil}, []any{task.Cancelled, t.Fence + 1, true})
+	for worker, want := range map[string][]int64{"second": nil, "first": {t.ID}} {
+		ids, err := b.store.Stopped(b.Context(), worker)
+		b.check(err)
+		b.same(ids, want)
+	}
+	ids, err := b.store.Stopped(b.Context(), "first")
+	b.check(err)
+	b.same(ids, []int64(nil))
+	b.same(b.get(other.ID).Worker, "first")
+}
+
+func cancelsFinal(b *bench) {
+	for _, status := range []task.Status{task.Completed, task.Failed, task.Cancelled} {
+		t := b.used(status)
+		b.unchanged(t.ID, func() {
+			_, err := b.store.Cancel(b.Context(), t.ID)
+			b.notAllowed(err, t)
+			b.same(err.Error(), fmt.Sprintf("task %d is %s and cannot be cancelled", t.ID, status))
+		})
+	}
+}
+
+func archivedBy() *task.Failure {
+	return &task.Failure{Kind: task.Archived, Message: "archived in asynqmon", Next: "Retry it to bring it back"}
+}
+
+func parks(b *bench) {
+	t := b.insert(task.Task{})
+	done, err := b.store.Park(b.Context(), t.Ref(), archivedBy())
+	b.check(err)
+	got := b.get(t.ID)
+	b.same([]any{done, got.Status, got.Fence, got.ErrorKind, got.ErrorMsg},
+		[]any{true, task.Failed, int64(1), task.Archived, "archived in asynqmon. Retry it to bring it back"})
+	b.near(*got.CompletedAt, 0)
+}
+
+func parksOnly(b *bench) {
+	other := b.insert(task.Task{}).Ref()
+	other.Delivery++
+	refs := []task.Ref{other, b.held().Ref(), b.used(task.Completed).Ref(), b.used(task.Failed).Ref(), b.used(task.Cancelled).Ref()}
+	for _, ref := range refs {
+		b.unchanged(ref.Task, func() {
+			done, err := b.store.Park(b.Context(), ref, archivedBy())
+			b.check(err)
+			b.same(done, false)
+		})
+	}
+}
+
+func missing(b *bench) {
+	ref := task.Ref{Task: 404}
+	_, get := b.store.Get(b.Context(), ref.Task)
+	_, retry := b.store.Retry(b.Context(), ref, false)
+	_, cancel := b.store.Cancel(b.Context(), ref.Task)
+	for name, err := range map[string]error{"Get": get, "Retry": retry, "Cancel": cancel} {
+		if !errors.Is(err, store.ErrNotFound) {
+			b.Errorf("%s: %v", name, err)
+		}
+	}
+}

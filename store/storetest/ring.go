@@ -1,0 +1,181 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+)
+
+func ringing() []claim {
+	return []claim{
+		{"Ring hands out what nobody rang for and notes it", rings},
+		{"High priority rings first, then the oldest", ringsInOrder},
+		{"Ring hands out what is still far from due", ringsEarly},
+		{"Ring leaves alone what is not waiting", ringsPending},
+		{"What publish did not ring stays unrung, and its error comes back", ringsPartly},
+		{"A delivery that changed before it was noted stays unrung", ringsDelivery},
+		{"Ring goes no further than its limit", ringsLimit},
+		{"Rung and Unring take more deliveries than fit one statement", rung},
+		{"Unring makes waiting deliveries ring again and no others", unrings},
+		{"UnringAll makes every waiting task ring again", unringsAll},
+		{"Waiting lists what was rung for and is due for longer than grace", waits},
+		{"Waiting goes on after an id", waitsPaged},
+		{"Rings knows the rows that exist", knows},
+	}
+}
+
+// ring rings for up to limit tasks and returns for which.
+func (b *bench) ring(limit int) []task.Ref {
+	b.Helper()
+	var all []task.Ref
+	n, err := b.store.Ring(b.Context(), limit, func(due []task.Task) ([]task.Ref, error) {
+		all = refs(due)
+		return all, nil
+	})
+	b.check(err)
+	b.same(n, len(all))
+	return all
+}
+
+func refs(tasks []task.Task) []task.Ref {
+	var all []task.Ref
+	for i := range tasks {
+		all = append(all, tasks[i].Ref())
+	}
+	return all
+}
+
+func rings(b *bench) {
+	t := b.insert(task.Task{Priority: task.High})
+	n, err := b.store.Ring(b.Context(), 10, func(due []task.Task) ([]task.Ref, error) {
+		b.same(len(due), 1)
+		b.same(due[0].RunAt.Equal(t.RunAt), true)
+		b.same([]any{due[0].Ref(), due[0].Provider, due[0].Priority, due[0].Status}, []any{t.Ref(), "painter", task.High, task.Pending})
+		return refs(due), nil
+	})
+	b.check(err)
+	b.same(n, 1)
+	b.near(*b.get(t.ID).PublishedAt, 0)
+	b.same(b.ring(10), []task.Ref(nil))
+}
+
+func ringsInOrder(b *bench) {
+	low, first, high, second := b.insert(task.Task{Priority: task.Low}), b.insert(task.Task{}), b.insert(task.Task{Priority: task.High}), b.insert(task.Task{})
+	b.same(b.ring(10), []task.Ref{high.Ref(), first.Ref(), second.Ref(), low.Ref()})
+}
+
+func ringsEarly(b *bench) {
+	t := b.insert(task.Task{RunAt: time.Now().Add(24 * time.Hour)})
+	b.same(b.ring(10), []task.Ref{t.Ref()})
+}
+
+func ringsPending(b *bench) {
+	for _, status := range task.Statuses {
+		t := b.used(status)
+		b.exec("UPDATE image_generations SET published_at = NULL WHERE id = %d", t.ID)
+	}
+	b.exec("UPDATE image_generations SET deleted_at = created_at WHERE status = 'pending'")
+	b.same(b.ring(10), []task.Ref(nil))
+}
+
+func ringsPartly(b *bench) {
+	tasks := b.insertMany(3)
+	down := errors.New("redis is down")
+	n, err := b.store.Ring(b.Context(), 10, func(due []task.Task) ([]task.Ref, error) {
+		return refs(due)[1:2], down
+	})
+	b.same([]any{n, errors.Is(err, down)}, []any{3, true})
+	b.same(b.ring(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
+}
+
+func ringsDelivery(b *bench) {
+	t := b.insert(task.Task{})
+	b.check(b.store.Rung(b.Context(), []task.Ref{{Task: t.ID, Delivery: 1}}))
+	b.same(b.ring(10), []task.Ref{t.Ref()})
+}
+
+func ringsLimit(b *bench) {
+	b.insertMany(5)
+	b.same([]int{len(b.ring(2)), len(b.ring(2)), len(b.ring(2)), len(b.ring(2))}, []int{2, 2, 1, 0})
+}
+
+func rung(b *bench) {
+	var all []task.Ref
+	for _, t := range b.insertMany(600) {
+		all = append(all, t.Ref())
+	}
+	b.check(b.store.Rung(b.Context(), all))
+	b.check(b.store.Rung(b.Context(), nil))
+	b.same(b.ring(10), []task.Ref(nil))
+	b.check(b.store.Unring(b.Context(), all))
+	b.same(len(b.ring(1000)), 600)
+}
+
+func unrings(b *bench) {
+	waiting, other, held := b.insert(task.Task{}), b.insert(task.Task{}), b.insert(task.Task{})
+	b.ring(10)
+	b.take(held.Ref(), "first", lease)
+	b.check(b.store.Unring(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()}))
+	b.check(b.store.Unring(b.Context(), nil))
+	b.same(b.get(held.ID).PublishedAt != nil, true)
+	b.same(b.ring(10), []task.Ref{waiting.Ref()})
+}
+
+func unringsAll(b *bench) {
+	tasks := b.insertMany(3)
+	b.ring(10)
+	b.take(tasks[1].Ref(), "first", lease)
+	n, err := b.store.UnringAll(b.Context())
+	b.check(err)
+	b.same(n, int64(2))
+	b.same(b.get(tasks[1].ID).PublishedAt != nil, true)
+	b.same(b.ring(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
+}
+
+func waits(b *bench) {
+	due, future, held, unrung := b.insert(task.Task{}), b.insert(task.Task{RunAt: time.Now().Add(time.Hour)}), b.insert(task.Task{}), b.insert(task.Task{})
+	b.check(b.store.Rung(b.Context(), []task.Ref{due.Ref(), future.Ref(), held.Ref()}))
+	b.take(held.Ref(), "first", lease)
+	for grace, want := range map[time.Duration][]task.Ref{
+		-time.Second:   {due.Ref()}, // as if a second had gone by
+		time.Minute:    nil,
+		-2 * time.Hour: {due.Ref(), future.Ref()},
+	} {
+		got, err := b.store.Waiting(b.Context(), 0, grace, 10)
+		b.check(err)
+		b.same(refs(got), want)
+	}
+	b.same(b.get(unrung.ID).PublishedAt == nil, true)
+}
+
+func waitsPaged(b *bench) {
+	b.insertMany(5)
+	b.ring(10)
+	var all []int64
+	for after := int64(0); ; {
+		page, err := b.store.Waiting(b.Context(), after, -time.Second, 2)
+		b.check(err)
+		if len(page) == 0 {
+			break
+		}
+		after = page[len(page)-1].ID
+		for _, t := range page {
+			all = append(all, t.ID)
+		}
+	}
+	b.same([]any{len(all), slices.IsSorted(all)}, []any{5, true})
+}
+
+func knows(b *bench) {
+	t, held, deleted := b.insert(task.Task{Priority: task.Low}), b.held(), b.insert(task.Task{})
+	b.exec("UPDATE image_generations SET deleted_at = created_at WHERE id = %d", deleted.ID)
+	got, err := b.store.Rings(b.Context(), []int64{t.ID, held.ID, deleted.ID, deleted.ID + 100})
+	b.check(err)
+	b.same(len(got), 2)
+	b.same([]any{got[t.ID].Status, got[t.ID].Priority, got[held.ID].Status}, []any{task.Pending, task.Low, task.Processing})
+	got, err = b.store.Rings(b.Context(), nil)
+	b.check(err)
+	b.same(len(got), 0)
+}

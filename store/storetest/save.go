@@ -1,0 +1,169 @@
+package storetest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func saving() []claim {
+	return []claim{
+		{"Save completes the task with results, cost and the provider's reply", saves},
+		{"Save leaves nothing of an earlier try's error", savesClean},
+		{"Saving twice is refused and duplicates nothing", savesOnce},
+		{"KeepLate keeps the pictures and does not touch the task", keepsLate},
+		{"KeepLate twice keeps each picture once", keepsLateOnce},
+		{"Pictures of two attempts of one task are all kept", twoAttempts},
+	}
+}
+
+func failing() []claim {
+	return []claim{
+		{"A failure that may be tried again waits by the database's clock", failsPending},
+		{"A final failure says why and when", failsFinally},
+		{"A failure sums up what the calls have cost", failsCost},
+		{"A failure without an attempt is written", failsEarly},
+	}
+}
+
+func outcome() store.Outcome {
+	return store.Outcome{
+		Results: []task.Result{
+			{Position: 0, GeneratedImageURL: "/images/1/1-0.png", SourceURL: "https://cdn.example.com/a", Model: "m-1", ContentType: "image/png",
+				FileSize: 5 << 32, Width: 1024, Height: 768, SHA256: "ab", StorageKey: "1/1-0.png", ThumbnailKey: "1/1-0.thumb.jpg",
+				Seed: ptr(int64(42)), RevisedPrompt: "a red boat", LocalPath: "/data/1/1-0.png", ObjectURL: "https://s3.example.com/1/1-0.png"},
+			{Position: 2, GeneratedImageURL: "/images/1/1-2.png", ContentType: "image/png", FileSize: 7, Width: 1, Height: 2, SHA256: "cd", StorageKey: "1/1-2.png"},
+		},
+		Warning: "picture 1 was refused", APIResponse: `{"ok":true}`,
+	}
+}
+
+func saves(b *bench) {
+	t := b.held()
+	b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), "")) // an earlier call that was paid as well
+	a := answered(b.begin(t))
+	b.check(b.store.Answer(b.Context(), t, a, ""))
+	o := outcome()
+	b.check(b.store.Save(b.Context(), t, a, o))
+
+	got := b.get(t.ID)
+	b.near(*got.CompletedAt, 0)
+	b.same([]any{got.Status, got.Progress, got.Worker, got.LeaseUntil == nil, got.ErrorMsg, got.APIResponse},
+		[]any{task.Completed, 100, "", true, "picture 1 was refused", `{"ok":true}`})
+	b.same([]any{got.ImageURL, got.MinioURL, got.LocalPath, *got.Width, *got.Height},
+		[]any{"/images/1/1-0.png", "https://s3.example.com/1/1-0.png", "/data/1/1-0.png", 1024, 768})
+	b.same([]any{*got.CostMicros, got.Currency}, []any{int64(80_000), "USD"})
+	b.same(b.attempts(t.ID)[1].State, task.AttemptSucceeded)
+
+	stored := b.results(t.ID)
+	for i := range stored {
+		b.near(stored[i].CreatedAt, 0)
+		want := o.Results[i]
+		want.ID, want.TaskID, want.AttemptID, want.CreatedAt = stored[i].ID, t.ID, a.ID, stored[i].CreatedAt
+		want.LocalPath, want.ObjectURL = "", ""
+		b.same(stored[i], want)
+	}
+	b.same(len(stored), 2)
+}
+
+func savesClean(b *bench) {
+	t := b.held()
+	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), nil))
+	t = b.take(t.Ref(), "second", lease).Task
+	o := outcome()
+	o.Warning = ""
+	b.check(b.store.Save(b.Context(), t, b.begin(t), o))
+	got := b.get(t.ID)
+	b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, []any{"", task.Kind(""), ""})
+}
+
+func savesOnce(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	b.check(b.store.Save(b.Context(), t, a, outcome()))
+	b.unchanged(t.ID, func() {
+		if err := b.store.Save(b.Context(), t, a, outcome()); !errors.Is(err, store.ErrFenced) {
+			b.Error(err)
+		}
+	})
+}
+
+func keepsLate(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	ignore(b.store.Cancel(b.Context(), t.ID))
+	before := b.get(t.ID)
+	b.check(b.store.KeepLate(b.Context(), a, outcome().Results))
+	b.same(b.get(t.ID), before)
+	b.same(len(b.results(t.ID)), 2)
+	got := b.attempts(t.ID)[0]
+	b.same(got.State, task.AttemptSucceeded)
+	b.near(*got.FinishedAt, 0)
+}
+
+func keepsLateOnce(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	b.check(b.store.KeepLate(b.Context(), a, outcome().Results))
+	b.unchanged(t.ID, func() { b.check(b.store.KeepLate(b.Context(), a, outcome().Results)) })
+}
+
+func twoAttempts(b *bench) {
+	t := b.held()
+	old, a := b.begin(t), b.begin(t)
+	b.check(b.store.Save(b.Context(), t, a, outcome()))
+	b.check(b.store.KeepLate(b.Context(), old, outcome().Results))
+	var order []int64
+	for _, r := range b.results(t.ID) {
+		order = append(order, r.AttemptID)
+	}
+	b.same(order, []int64{old.ID, old.ID, a.ID, a.ID})
+}
+
+func pendingVerdict() task.Verdict {
+	return task.Verdict{Status: task.Pending, Delay: time.Hour, Attempt: 2, Waits: 3,
+		Failure: &task.Failure{Kind: task.Unavailable, Message: "the provider is away", Code: "503"}}
+}
+
+func failsPending(b *bench) {
+	t := b.held()
+	a := ended(b.begin(t), task.AttemptRejected)
+	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), a))
+	got := b.get(t.ID)
+	b.same([]any{got.Status, got.Attempt, got.Waits, got.Worker, got.LeaseUntil == nil, got.CompletedAt == nil, got.Delivery},
+		[]any{task.Pending, 2, 3, "", true, true, 0})
+	b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, []any{"the provider is away (503)", task.Unavailable, "503"})
+	b.near(got.RunAt, time.Hour)
+	last := b.attempts(t.ID)[0]
+	b.near(*last.FinishedAt, 0)
+	a.FinishedAt = last.FinishedAt
+	b.same(&last, a)
+}
+
+func failsFinally(b *bench) {
+	t := b.held()
+	v := task.Verdict{Status: task.Failed, Attempt: 1, Failure: &task.Failure{Kind: task.Moderated, Message: "refused"}}
+	b.check(b.store.Fail(b.Context(), t, v, ended(b.begin(t), task.AttemptFailed)))
+	got := b.get(t.ID)
+	b.near(*got.CompletedAt, 0)
+	b.same([]any{got.Status, got.Attempt, got.ErrorKind, got.ErrorMsg}, []any{task.Failed, 1, task.Moderated, "refused"})
+}
+
+func failsCost(b *bench) {
+	t := b.held()
+	for range 2 {
+		b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
+	}
+	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), nil))
+	got := b.get(t.ID)
+	b.same([]any{*got.CostMicros, got.Currency}, []any{int64(80_000), "USD"})
+}
+
+func failsEarly(b *bench) {
+	t := b.held()
+	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), nil))
+	b.same(b.get(t.ID).CostMicros, (*int64)(nil))
+	b.same(b.attempts(t.ID), []task.Attempt{})
+}

@@ -1,0 +1,133 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func workers() []claim {
+	return []claim{
+		{"A worker that beats is listed until it leaves", beats},
+		{"A dead worker is not listed, and is buried later", buries},
+		{"Orphans takes tasks from dead workers and from nobody else", orphans},
+		{"Orphans goes no further than its limit", orphansLimit},
+		{"Orphans of two callers at once are shared out", orphansRace},
+		{"A worker that left holds nothing", leaves},
+		{"Held names the tasks of a worker, so that it can give them back", holds},
+	}
+}
+
+func (b *bench) beat(id string, lease time.Duration) {
+	b.Helper()
+	b.check(b.store.Beat(b.Context(), store.Worker{ID: id, Host: "h", PID: 7, Version: "v1"}, lease))
+}
+
+func (b *bench) workers() []store.Worker {
+	b.Helper()
+	all, err := b.store.Workers(b.Context())
+	b.check(err)
+	return all
+}
+
+func beats(b *bench) {
+	b.beat("a", lease)
+	first := b.workers()
+	b.beat("b", lease)
+	b.beat("a", 2*lease)
+	all := b.workers()
+	b.same(len(all), 2)
+	a := all[0]
+	b.near(a.LeaseUntil, 2*lease)
+	b.near(a.SeenAt, 0)
+	b.same(a, store.Worker{ID: "a", Host: "h", PID: 7, Version: "v1", StartedAt: first[0].StartedAt, SeenAt: a.SeenAt, LeaseUntil: a.LeaseUntil})
+	b.check(b.store.Leave(b.Context(), "a"))
+	b.check(b.store.Leave(b.Context(), "never seen"))
+	b.same([]any{len(b.workers()), b.workers()[0].ID}, []any{1, "b"})
+}
+
+func buries(b *bench) {
+	b.beat("alive", lease)
+	b.beat("dead", -time.Hour)
+	b.same(len(b.workers()), 1)
+	early, err := b.store.Bury(b.Context(), 2*time.Hour)
+	b.check(err)
+	late, err := b.store.Bury(b.Context(), time.Minute)
+	b.check(err)
+	b.same([]int64{early, late}, []int64{0, 1})
+	b.same(b.number("SELECT count(*) FROM easel_worker"), int64(1))
+}
+
+func orphans(b *bench) {
+	b.beat("alive", lease)
+	b.beat("dead", gone)
+	b.beat("young", gone)
+	alive := b.take(b.insert(task.Task{}).Ref(), "alive", gone).Task
+	young := b.take(b.insert(task.Task{}).Ref(), "young", lease).Task // claimed before its first beat
+	dead := b.take(b.insert(task.Task{}).Ref(), "dead", gone).Task
+	never := b.take(b.insert(task.Task{}).Ref(), "never beat", gone).Task
+	waiting := b.insert(task.Task{})
+	var old []task.Task
+	for _, t := range []*task.Task{alive, young, waiting} {
+		b.unchanged(t.ID, func() {
+			found, err := b.store.Orphans(b.Context(), 10)
+			b.check(err)
+			old = append(old, found...)
+		})
+	}
+	b.same(refs(old), []task.Ref{dead.Ref(), never.Ref()})
+	got := b.get(dead.ID)
+	b.near(got.RunAt, 0)
+	b.same([]any{got.Status, got.Delivery, got.Fence, got.Crashes, got.Worker, got.LeaseUntil == nil, got.PublishedAt == nil},
+		[]any{task.Pending, dead.Delivery + 1, dead.Fence + 1, 1, "", true, true})
+	b.same(b.refused(dead.Ref()).Stale, true)
+}
+
+func orphansLimit(b *bench) {
+	for range 5 {
+		b.take(b.insert(task.Task{}).Ref(), "dead", gone)
+	}
+	var seen []int
+	for range 4 {
+		found, err := b.store.Orphans(b.Context(), 2)
+		b.check(err)
+		seen = append(seen, len(found))
+	}
+	b.same(seen, []int{2, 2, 1, 0})
+}
+
+func orphansRace(b *bench) {
+	for range 20 {
+		b.take(b.insert(task.Task{}).Ref(), "dead", gone)
+	}
+	var found [4]int
+	together(len(found), func(i int) {
+		tasks, err := b.store.Orphans(b.Context(), 20)
+		if err != nil {
+			b.Error(err)
+		}
+		found[i] = len(tasks)
+	})
+	b.same(found[0]+found[1]+found[2]+found[3], 20)
+	b.same(b.number("SELECT count(*) FROM image_generations WHERE delivery = 1 AND crashes = 1"), int64(20))
+}
+
+func leaves(b *bench) {
+	b.beat("first", lease)
+	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
+	b.check(b.store.Leave(b.Context(), "first"))
+	b.take(t.Ref(), "second", lease)
+}
+
+func holds(b *bench) {
+	t := b.held()
+	b.take(b.insert(task.Task{}).Ref(), "second", lease)
+	held, err := b.store.Held(b.Context(), "first")
+	b.check(err)
+	b.same(refs(held), []task.Ref{t.Ref()})
+	b.check(b.store.Release(b.Context(), &held[0], 0, ""))
+	held, err = b.store.Held(b.Context(), "first")
+	b.check(err)
+	b.same(len(held), 0)
+}

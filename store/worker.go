@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// Worker is one worker process.
+type Worker struct {
+	ID         string    `json:"id"`
+	Host       string    `json:"host"`
+	PID        int       `json:"pid"`
+	Version    string    `json:"version"`
+	StartedAt  time.Time `json:"started_at"`
+	SeenAt     time.Time `json:"seen_at"`
+	LeaseUntil time.Time `json:"lease_until"`
+}
+
+// Beat says that the worker lives, and so extends the lease of every task it
+// holds, in one statement.
+func (s *Store) Beat(ctx context.Context, w Worker, lease time.Duration) error {
+	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
+		INSERT INTO easel_worker (id, host, pid, version, started_at, seen_at, lease_until)
+		VALUES (?, ?, ?, ?, now(), now(), `+s.dialect.later+`)
+		ON CONFLICT (id) DO UPDATE SET seen_at = now(), lease_until = excluded.lease_until`),
+		w.ID, w.Host, w.PID, w.Version, lease.Milliseconds())
+	return err
+}
+
+// Leave says that the worker has stopped and holds nothing any more.
+func (s *Store) Leave(ctx context.Context, id string) error {
+	_, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM easel_worker WHERE id = ?"), id)
+	return err
+}
+
+// Workers returns the processes whose heartbeat is alive.
+func (s *Store) Workers(ctx context.Context) ([]Worker, error) {
+	workers := []Worker{}
+	err := s.db.SelectContext(ctx, &workers,
+		"SELECT id, host, pid, version, started_at, seen_at, lease_until FROM easel_worker WHERE lease_until >= now() ORDER BY started_at, id")
+	return workers, err
+}
+
+// Held returns the tasks that the worker holds by their rows, with what
+// Release needs. A claim whose answer was lost is among them: the worker does
+// not know of it and must give it back, since its own heartbeat keeps everybody
+// else away.
+func (s *Store) Held(ctx context.Context, worker string) ([]task.Task, error) {
+	held := []task.Task{}
+	err := s.db.SelectContext(ctx, &held, s.db.Rebind("SELECT "+ringColumns+
+		", fence FROM image_generations WHERE status = 'processing' AND worker = ? ORDER BY id"), worker)
+	return held, err
+}
+
+// Stopped returns the tasks of the worker that were cancelled while it held them
+// and lets go of them: each is returned once.
+func (s *Store) Stopped(ctx context.Context, worker string) ([]int64, error) {
+	var ids []int64
+	// No fence: cancelling has taken it, and the row is final.
+	err := s.db.SelectContext(ctx, &ids, s.db.Rebind(
+		"UPDATE image_generations SET worker = NULL WHERE status = 'cancelled' AND worker = ? RETURNING id"), worker)
+	return ids, err
+}
+
+// Orphans takes tasks away from workers that have died, up to limit at a time:
+// each becomes pending under a new delivery, with one more crash on its count.
+// It returns the deliveries that are not valid any more.
+func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
+	var orphans []task.Task
+	err := s.in(ctx, func(tx *sqlx.Tx) error {
+		orphans = nil
+		err := tx.SelectContext(ctx, &orphans, tx.Rebind("SELECT "+ringColumns+` FROM image_generations
+			WHERE status = 'processing' AND `+leaseDead+` ORDER BY id LIMIT ?`+s.dialect.skipLocked), limit)
+		if err != nil || len(orphans) == 0 {
+			return err
+		}
+		refs := make([]task.Ref, len(orphans))
+		for i := range orphans {
+			refs[i] = orphans[i].Ref()
+		}
+		condition, args := pairs(refs)
+		// No fence in the condition: the rows are locked, and their holders dead by
+		// the database's clock. The fence grows, so that one who only slept writes nothing.
+		_, err = tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE image_generations SET status = 'pending', delivery = delivery + 1, fence = fence + 1, crashes = crashes + 1,
+				published_at = NULL, run_at = now(), worker = NULL, lease_until = NULL, updated_at = now()
+			WHERE status = 'processing' AND `+condition), args...)
+		return err
+	})
+	return orphans, err
+}
+
+// Bury deletes workers that have been dead for long, and returns how many.
+func (s *Store) Bury(ctx context.Context, after time.Duration) (int64, error) {
+	r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM easel_worker WHERE lease_until < "+s.dialect.later), -after.Milliseconds())
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
