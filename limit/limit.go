@@ -1,0 +1,202 @@
+// Package limit holds what a provider grants an account, across all workers: the
+// rate of calls, the number in flight, closings and a circuit breaker. All of it
+// lives in Redis and goes by the clock of Redis. It never waits: it says how
+// long to wait.
+package limit
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/go-redis/redis_rate/v10"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/provider"
+)
+
+const (
+	// poll is how soon to ask again for a place when all are taken. Callers with
+	// many waiting tasks let it grow.
+	poll = 100 * time.Millisecond
+
+	// giveBack bounds how long giving back may take; after that the lease does it.
+	giveBack = 5 * time.Second
+
+	maxAccount = 255 // bytes of an account's name
+)
+
+// Limiter grants calls. Its methods are safe for concurrent use. Accounts are
+// named "provider/account". It must not be copied after its first use.
+type Limiter struct {
+	Redis   redis.UniversalClient
+	Lease   time.Duration // how long the place of a killed worker stays taken, default 30 s
+	Breaker Breaker
+	Log     zerolog.Logger
+
+	mu   sync.Mutex
+	held map[string]map[string]bool // the places of this process by account, for Run
+}
+
+// Breaker stops the calls to an account that does nothing but fail. When its
+// time is over one call tries, and the account is open again if that succeeds.
+type Breaker struct {
+	Failures int           // in a row that open it, default 10
+	Open     time.Duration // how long it stays open, default 30 s
+}
+
+// Grant is the permission for one call. It is valid until Release.
+type Grant struct {
+	limiter *Limiter
+	account string
+	place   string // our member of the account's places; empty if their number is not limited
+	trial   bool   // this is the one call that tries an account whose breaker was open
+}
+
+// verdict is what the script acquire answers first.
+type verdict int64
+
+const (
+	granted verdict = iota
+	trial
+	closed
+	full
+)
+
+// Acquire asks for one call. It returns a Grant, or without one how long to wait
+// before asking again, which is never 0. A refusal takes nothing: no place and
+// none of the rate.
+func (l *Limiter) Acquire(ctx context.Context, account string, want provider.Limits) (*Grant, time.Duration, error) {
+	if err := check(account, want); err != nil {
+		return nil, 0, err
+	}
+	g := &Grant{limiter: l, account: account}
+	if want.InFlight > 0 {
+		g.place = rand.Text()
+	}
+	b := l.breaker()
+	answer, err := acquire.Run(ctx, l.Redis, keys(account), g.place, want.InFlight,
+		l.lease().Milliseconds(), b.Failures, b.Open.Milliseconds()).Int64Slice()
+	if err != nil {
+		return nil, 0, failed(account, err)
+	}
+	switch verdict(answer[0]) {
+	case full:
+		return nil, poll, nil
+	case closed:
+		return nil, time.Duration(answer[1]) * time.Millisecond, nil
+	case trial:
+		g.trial = true
+	}
+	if wait, err := l.pass(ctx, account, want.PerMinute); err != nil || wait > 0 {
+		g.refuse(ctx)
+		return nil, wait, err
+	}
+	l.hold(g)
+	return g, 0, nil
+}
+
+// pass counts one call against the rate, or says how long until one is allowed.
+func (l *Limiter) pass(ctx context.Context, account string, perMinute int) (time.Duration, error) {
+	if perMinute == 0 {
+		return 0, nil
+	}
+	r, err := redis_rate.NewLimiter(l.Redis).Allow(ctx, key(account, "rate"), pace(perMinute))
+	if err != nil {
+		return 0, failed(account, err)
+	}
+	if r.Allowed > 0 {
+		return 0, nil
+	}
+	return max(r.RetryAfter, time.Millisecond), nil
+}
+
+// pace lets a tenth of the n calls come at once and spreads the rest, so that no
+// minute, wherever it begins, sees more than n. GCRA allows its burst plus its
+// rate in the period after a pause, less the call that ends that period. The
+// period is a second more than the minute because calls reach the provider after
+// they are granted, some sooner and some later.
+func pace(n int) redis_rate.Limit {
+	burst := 1 + n/10
+	return redis_rate.Limit{Rate: n + 1 - burst, Burst: burst, Period: 61 * time.Second}
+}
+
+// Release ends the grant, also when ctx has ended. It may be called more than
+// once. If Redis can't be reached the place becomes free with its lease.
+func (g *Grant) Release(ctx context.Context) {
+	l := g.limiter
+	if !l.drop(g) {
+		return
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if err := l.Redis.ZRem(ctx, key(g.account, "places"), g.place).Err(); err != nil {
+		l.Log.Warn().Err(err).Str("account", g.account).Msg("place not released; it becomes free with its lease")
+	}
+}
+
+// refuse gives back what acquire took, because the rate is used up.
+func (g *Grant) refuse(ctx context.Context) {
+	if g.place == "" && !g.trial {
+		return
+	}
+	l := g.limiter
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if err := refuse.Run(ctx, l.Redis, keys(g.account), g.place, g.trial).Err(); err != nil {
+		l.Log.Warn().Err(err).Str("account", g.account).Msg("place not given back; it becomes free with its lease")
+	}
+}
+
+// detached is for giving back: that a task was cancelled is no reason to keep
+// its place.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), giveBack)
+}
+
+func (l *Limiter) lease() time.Duration {
+	if l.Lease <= 0 {
+		return 30 * time.Second
+	}
+	return l.Lease
+}
+
+func (l *Limiter) breaker() Breaker {
+	b := l.Breaker
+	if b.Failures <= 0 {
+		b.Failures = 10
+	}
+	if b.Open <= 0 {
+		b.Open = 30 * time.Second
+	}
+	return b
+}
+
+func check(account string, want provider.Limits) error {
+	if err := checkAccount(account); err != nil {
+		return err
+	}
+	if want.PerMinute < 0 || want.InFlight < 0 {
+		return fmt.Errorf("limits of account %q: per minute is %d and in flight is %d; both must be 0 (no limit) or more",
+			account, want.PerMinute, want.InFlight)
+	}
+	return nil
+}
+
+// checkAccount refuses names that would break the hash tag of our keys.
+func checkAccount(account string) error {
+	bad := func(r rune) bool { return r == '{' || r == '}' || unicode.IsControl(r) }
+	if account == "" || len(account) > maxAccount || strings.ContainsFunc(account, bad) {
+		return fmt.Errorf("account is %.300q; it must have 1 to %d bytes without braces and control characters", account, maxAccount)
+	}
+	return nil
+}
+
+func failed(account string, err error) error {
+	return fmt.Errorf("limits of account %q: %w", account, err)
+}

@@ -1,0 +1,129 @@
+package limit
+
+import "github.com/redis/go-redis/v9"
+
+// keys are the keys of an account as the scripts know them:
+//
+//	KEYS[1]  places   sorted set: who holds a place, until when (milliseconds)
+//	KEYS[2]  closed   hash: until, reason
+//	KEYS[3]  breaker  hash: failures (in a row), until
+//
+// Every key has a TTL, so that an account nobody uses leaves nothing behind.
+// What is valid goes by the times in the values alone, because the in-process
+// Redis does not count TTLs down.
+func keys(account string) []string {
+	return []string{key(account, "places"), key(account, "closed"), key(account, "breaker")}
+}
+
+// key puts the account in a hash tag: all its keys lie in one slot of a cluster.
+func key(account, name string) string { return "easel:limit:{" + account + "}:" + name }
+
+// clock is Redis's time in milliseconds: the only clock that all workers share.
+const clock = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+
+local function number(key, field)
+	return tonumber(redis.call('HGET', key, field) or 0)
+end
+
+-- keep puts the holders' leases at now + lease. Workers may have different
+-- leases: the key lives as long as the longest.
+local function keep(key, lease, first)
+	for i = first, #ARGV do
+		redis.call('ZADD', key, now + lease, ARGV[i])
+	end
+	local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+	redis.call('PEXPIRE', key, math.max(last[2] - now, 1))
+end
+`
+
+// acquire takes a place: lease, limit, breaker's failures and open time in
+// ARGV[2..5]. It answers a verdict and milliseconds to wait. go-redis sends it
+// again when the reply was lost; a holder that has its place already keeps it.
+var acquire = redis.NewScript(clock + `
+local id, limit, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local failures, open = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local mine = redis.call('ZSCORE', KEYS[1], id)
+if mine and tonumber(mine) > now then
+	return {0, 0}
+end
+local wait = number(KEYS[2], 'until') - now
+local tripped = number(KEYS[3], 'failures') >= failures
+if tripped then
+	wait = math.max(wait, number(KEYS[3], 'until') - now)
+end
+if wait > 0 then
+	return {2, wait}
+end
+if limit > 0 then
+	redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+	if redis.call('ZCARD', KEYS[1]) >= limit then
+		return {3, 0}
+	end
+	redis.call('ZADD', KEYS[1], now + lease, id)
+	keep(KEYS[1], lease, #ARGV + 1)
+end
+if tripped then
+	redis.call('HSET', KEYS[3], 'until', now + open)
+	return {1, 0}
+end
+return {0, 0}
+`)
+
+// refuse undoes acquire: the place ARGV[1], and if ARGV[2] is 1 the trial.
+var refuse = redis.NewScript(`
+redis.call('ZREM', KEYS[1], ARGV[1])
+if ARGV[2] == '1' and redis.call('EXISTS', KEYS[3]) == 1 then
+	redis.call('HSET', KEYS[3], 'until', 0)
+end
+return 0
+`)
+
+// renew takes the lease and the holders. Holders that are not there, because
+// Redis lost them or was away for longer than a lease, are put back: their
+// calls are under way whatever Redis knows.
+var renew = redis.NewScript(clock + `
+keep(KEYS[1], tonumber(ARGV[1]), 2)
+return 0
+`)
+
+// shut closes an account for ARGV[1] milliseconds because of ARGV[2]. It never
+// shortens a closing.
+var shut = redis.NewScript(clock + `
+local till = now + tonumber(ARGV[1])
+if till > number(KEYS[2], 'until') then
+	redis.call('HSET', KEYS[2], 'until', till, 'reason', ARGV[2])
+	redis.call('PEXPIRE', KEYS[2], ARGV[1])
+end
+return 0
+`)
+
+// fail counts a failure. The one that reaches ARGV[1] opens the breaker for
+// ARGV[2] milliseconds; those of calls that were already under way then do not
+// prolong it. Failures more than ARGV[3] milliseconds apart are not in a row.
+var fail = redis.NewScript(clock + `
+local n = redis.call('HINCRBY', KEYS[3], 'failures', 1)
+if n >= tonumber(ARGV[1]) and number(KEYS[3], 'until') <= now then
+	redis.call('HSET', KEYS[3], 'until', now + tonumber(ARGV[2]))
+end
+redis.call('PEXPIRE', KEYS[3], ARGV[3])
+return 0
+`)
+
+// look answers until when the account is closed, the reason, until when its
+// breaker is open, the failures in a row and the places taken.
+var look = redis.NewScript(clock + `
+local function ahead(till)
+	if till > now then return till end
+	return 0
+end
+return {
+	ahead(number(KEYS[2], 'until')),
+	redis.call('HGET', KEYS[2], 'reason') or '',
+	ahead(number(KEYS[3], 'until')),
+	number(KEYS[3], 'failures'),
+	redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf'),
+}
+`)

@@ -1,0 +1,94 @@
+package limit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// MaxClosed is the longest that Close believes.
+	MaxClosed = 24 * time.Hour
+
+	maxReason = 255 // bytes of why an account is closed
+
+	// forget is how long after an opening of the breaker its failures still count.
+	forget = 10 * time.Minute
+)
+
+// Status is where an account stands, by the clock of Redis.
+type Status struct {
+	ClosedUntil time.Time // zero if the account takes calls
+	Reason      string    // why it is closed; a sentence without secrets
+	Failures    int       // in a row
+	InFlight    int       // places taken; accounts without such a limit take none
+}
+
+// Close refuses all calls to the account for d, for every worker, such as after
+// a 429 with Retry-After or a refused key. It never shortens a closing; d over
+// MaxClosed is cut, d of 0 or less does nothing. The reason is shown to people.
+func (l *Limiter) Close(ctx context.Context, account string, d time.Duration, reason string) error {
+	if d <= 0 {
+		return nil
+	}
+	ms := max(min(d, MaxClosed).Milliseconds(), 1)
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "")
+	}
+	return l.run(ctx, account, shut, ms, reason)
+}
+
+// Failed counts a failure of the kind that means that the service is broken.
+// What the caller did wrong is none.
+func (l *Limiter) Failed(ctx context.Context, account string) error {
+	b := l.breaker()
+	return l.run(ctx, account, fail, b.Failures, b.Open.Milliseconds(), (b.Open + forget).Milliseconds())
+}
+
+// Succeeded says that the service works: its failures are forgotten and the
+// breaker closes. A closing by Close stays.
+func (l *Limiter) Succeeded(ctx context.Context, account string) error {
+	if err := checkAccount(account); err != nil {
+		return err
+	}
+	if err := l.Redis.Del(ctx, key(account, "breaker")).Err(); err != nil {
+		return failed(account, err)
+	}
+	return nil
+}
+
+// Status says where the account stands.
+func (l *Limiter) Status(ctx context.Context, account string) (Status, error) {
+	if err := checkAccount(account); err != nil {
+		return Status{}, err
+	}
+	answer, err := look.Run(ctx, l.Redis, keys(account)).Slice()
+	if err != nil {
+		return Status{}, failed(account, err)
+	}
+	shutUntil, openUntil := answer[0].(int64), answer[2].(int64)
+	s := Status{Failures: int(answer[3].(int64)), InFlight: int(answer[4].(int64))}
+	if until := max(shutUntil, openUntil); until > 0 {
+		s.ClosedUntil = time.UnixMilli(until).UTC()
+	}
+	switch {
+	case shutUntil > 0:
+		s.Reason = answer[1].(string)
+	case openUntil > 0:
+		s.Reason = fmt.Sprintf("%d failures in a row", s.Failures)
+	}
+	return s, nil
+}
+
+func (l *Limiter) run(ctx context.Context, account string, s *redis.Script, args ...any) error {
+	if err := checkAccount(account); err != nil {
+		return err
+	}
+	if err := s.Run(ctx, l.Redis, keys(account), args...).Err(); err != nil {
+		return failed(account, err)
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// patience is how long a server waits after an error before it asks Redis again.
+const patience = 300 * time.Millisecond
+
+// deafTo is a channel on which nobody publishes.
+const deafTo = "easel:nothing"
+
+// serverClient is the Redis client of an asynq server, with better manners.
+type serverClient struct {
+	redis.UniversalClient
+	hurry <-chan struct{} // closed when the server drains and must not be held up
+}
+
+// EvalSha waits after an error. asynq's fetch loop asks again at once, and some
+// errors (LOADING, NOAUTH, READONLY) come back at once: one such server would
+// take a whole processor. Everything that asynq fetches, moves or finishes goes
+// through EvalSha. A missing script is no error: asynq then sends the script.
+func (c serverClient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	cmd := c.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	err := cmd.Err()
+	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.ErrNoScript) {
+		return cmd
+	}
+	select {
+	case <-time.After(patience):
+	case <-ctx.Done():
+	case <-c.hurry:
+	}
+	return cmd
+}
+
+// Subscribe keeps asynq from hearing the Cancel of asynqmon. Its answer would
+// be to take the delivery back while the handler still runs, to ring it once
+// more and to ignore the handler's verdict. WatchCancels hears it instead, and
+// the handler learns of it from its row.
+func (c serverClient) Subscribe(ctx context.Context, channels ...string) *redis.PubSub {
+	for i, name := range channels {
+		if name == cancelChannel {
+			channels[i] = deafTo
+		}
+	}
+	return c.UniversalClient.Subscribe(ctx, channels...)
+}
