@@ -1,0 +1,173 @@
+// Package enqueue brings tasks to the queue: a Client stores new ones and rings
+// for them, a Relay rings for what was committed and not rung for, a Reconciler
+// mends what rows and queue disagree about. The row is written first, always;
+// the bell only saves waiting.
+package enqueue
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// Client takes tasks in. It is safe for concurrent use.
+type Client struct {
+	Tasks    *store.Store
+	Queue    *queue.Queue      // nil: the relay of a running worker rings
+	Services provider.Services // what a task may ask for; nil checks no provider
+	Log      zerolog.Logger
+}
+
+// Enqueue stores t and rings for it. It fills in t's ID and status, and t is
+// safe once it returns nil, whatever happens to the queue. created is false
+// if the task's idempotency key was known: t is then the stored task. The
+// error is a *task.Failure if t itself is wrong, *store.KeyReused if its key
+// stands for another request.
+func (c *Client) Enqueue(ctx context.Context, t *task.Task) (created bool, err error) {
+	fresh, err := c.EnqueueMany(ctx, []*task.Task{t})
+	if err != nil {
+		return false, err
+	}
+	return fresh[0], nil
+}
+
+// EnqueueMany is Enqueue for many tasks in one transaction: all are stored or none.
+func (c *Client) EnqueueMany(ctx context.Context, tasks []*task.Task) (created []bool, err error) {
+	if err := c.check(tasks); err != nil {
+		return nil, err
+	}
+	created, err = c.Tasks.Insert(ctx, tasks)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []*task.Task
+	for i, t := range tasks {
+		if created[i] {
+			fresh = append(fresh, t)
+		}
+	}
+	c.Ring(ctx, fresh...)
+	return created, nil
+}
+
+// EnqueueTx stores tasks inside the caller's own transaction: they exist when
+// the caller commits, and a relay rings for them then. Ring after the commit
+// only saves the relay's way.
+func (c *Client) EnqueueTx(ctx context.Context, tx store.Tx, tasks ...*task.Task) (created []bool, err error) {
+	if err := c.check(tasks); err != nil {
+		return nil, err
+	}
+	return c.Tasks.InsertTx(ctx, tx, tasks)
+}
+
+// Ring rings for tasks that are committed. What cannot be rung stays for the
+// relay, so there is no error to return.
+func (c *Client) Ring(ctx context.Context, tasks ...*task.Task) {
+	if c.Queue == nil || len(tasks) == 0 {
+		return
+	}
+	rings := make([]queue.Ring, len(tasks))
+	for i, t := range tasks {
+		rings[i] = ringFor(t)
+	}
+	rung, err := publish(ctx, c.Queue, rings)
+	if err != nil {
+		c.Log.Warn().Err(err).Int("left", len(rings)-len(rung)).Msg("not rung; the relay will")
+	}
+	if err := c.Tasks.Rung(ctx, rung); err != nil {
+		c.Log.Warn().Err(err).Msg("rung but not noted; the relay rings once more, which is harmless")
+	}
+}
+
+// Retry brings a failed or cancelled task back and rings for it. See store.Retry.
+func (c *Client) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
+	t, err := c.Tasks.Retry(ctx, ref, notCharged)
+	if err != nil {
+		return nil, err
+	}
+	c.dropOld(ctx, t)
+	c.Ring(ctx, t)
+	return t, nil
+}
+
+// RetryAll retries every task that f picks and that a retry can move, and
+// returns how many that were. It goes on until f is exhausted, a page at a time.
+func (c *Client) RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error) {
+	if len(f.Statuses) == 0 {
+		f.Statuses = []task.Status{task.Failed}
+	}
+	f.Limit = 500
+	done := 0
+	for {
+		page, err := c.Tasks.List(ctx, f)
+		if err != nil || len(page) == 0 {
+			return done, err
+		}
+		for i := range page {
+			t, err := c.Retry(ctx, page[i].Ref(), notCharged)
+			if refused(err) {
+				continue // somebody else was faster
+			}
+			if err != nil {
+				return done, err
+			}
+			done++
+			if each != nil {
+				each(t)
+			}
+		}
+		f.Before = page[len(page)-1].ID
+	}
+}
+
+// Cancel ends a task that is not final. Its delivery is taken out of the queue;
+// a worker that holds it is told through the row.
+func (c *Client) Cancel(ctx context.Context, id int64) (*task.Task, error) {
+	t, err := c.Tasks.Cancel(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.Queue != nil {
+		if err := c.Queue.Remove(ctx, ringFor(t)); err != nil {
+			c.Log.Debug().Err(err).Int64("task", id).Msg("delivery of a cancelled task left for the reconciler")
+		}
+	}
+	return t, nil
+}
+
+// dropOld removes the archived delivery that a retry replaces; if that fails
+// the reconciler does it.
+func (c *Client) dropOld(ctx context.Context, t *task.Task) {
+	if c.Queue == nil || t.Delivery == 0 {
+		return
+	}
+	old := ringFor(t)
+	old.Delivery--
+	if err := c.Queue.Remove(ctx, old); err != nil {
+		c.Log.Debug().Err(err).Int64("task", t.ID).Msg("old delivery left for the reconciler")
+	}
+}
+
+// check refuses what no worker could do, before anything is stored.
+func (c *Client) check(tasks []*task.Task) error {
+	for i, t := range tasks {
+		err := t.Validate()
+		if err == nil && c.Services != nil {
+			_, _, err = c.Services.Check(t)
+		}
+		if err == nil {
+			continue
+		}
+		if len(tasks) > 1 {
+			return fmt.Errorf("task %d of %d: %w", i+1, len(tasks), err)
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package enqueue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// Reconciler mends, in both directions, what rows and queue disagree about: after
+// a worker died, Redis lost data, a write got lost, or a person changed the
+// queue. The row wins, except that archiving a waiting delivery parks its row.
+// Several may run.
+type Reconciler struct {
+	Tasks    *store.Store
+	Queue    *queue.Queue
+	Services provider.Services
+	Every    time.Duration // between two looks for dead workers and a lost Redis, default 1 s
+	Sweep    time.Duration // between two comparisons of all rows and deliveries, default 5 s
+	Lease    time.Duration // of a worker; after an outage of the database nobody is called dead for as long
+	Grace    time.Duration // how long a due task may be missing from the queue, default 5 s
+	Log      zerolog.Logger
+
+	cursor int64 // where the comparison of waiting rows goes on
+}
+
+const (
+	orphanBatch = 500
+	sweepRows   = 5_000 // rows compared in one sweep
+	sweepPage   = 1_000
+	buryAfter   = time.Hour
+)
+
+// Run reconciles until ctx ends. Errors of the database and of Redis are waited out.
+func (r *Reconciler) Run(ctx context.Context) error {
+	look := time.NewTicker(cmp.Or(r.Every, time.Second))
+	defer look.Stop()
+	var swept, quietUntil time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		}
+		if err := r.Look(ctx, time.Now().After(quietUntil)); err != nil {
+			if ctx.Err() == nil {
+				r.Log.Warn().Err(err).Msg("cannot reconcile")
+			}
+			// Workers could not beat either. Give them a lease's time to do so before
+			// their tasks are taken away.
+			quietUntil = time.Now().Add(r.Lease)
+			continue
+		}
+		if time.Since(swept) < cmp.Or(r.Sweep, 5*time.Second) {
+			continue
+		}
+		swept = time.Now()
+		if err := r.Compare(ctx); err != nil && ctx.Err() == nil {
+			r.Log.Warn().Err(err).Msg("cannot compare rows and queue")
+		}
+	}
+}
+
+// Look notices a Redis that lost its data and, if the dead may be called dead,
+// takes the tasks of dead workers back.
+func (r *Reconciler) Look(ctx context.Context, buryDead bool) error {
+	lost, err := r.Queue.Marker(ctx)
+	if err != nil {
+		return err
+	}
+	if lost {
+		if err := r.remember(ctx); err != nil {
+			return err
+		}
+	}
+	if !buryDead {
+		return nil
+	}
+	for {
+		orphans, err := r.Tasks.Orphans(ctx, orphanBatch)
+		if err != nil {
+			return err
+		}
+		for i := range orphans {
+			r.Log.Warn().Int64("task", orphans[i].ID).Int("delivery", orphans[i].Delivery).Msg("its worker died; taken back")
+		}
+		if len(orphans) < orphanBatch {
+			return nil
+		}
+	}
+}
+
+// remember rings again for everything: Redis knows nothing any more.
+func (r *Reconciler) remember(ctx context.Context) error {
+	if err := r.Queue.EnsureQueues(ctx, r.Services.Names()); err != nil {
+		return err
+	}
+	n, err := r.Tasks.UnringAll(ctx)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		r.Log.Warn().Int64("tasks", n).Msg("redis is new or lost its data; ringing again")
+	}
+	return nil
+}
+
+// Compare looks at waiting rows without a delivery and deliveries without a
+// waiting row, and mends both.
+func (r *Reconciler) Compare(ctx context.Context) error {
+	if err := r.Queue.EnsureQueues(ctx, r.Services.Names()); err != nil {
+		return err
+	}
+	removed, err := r.Queue.Repair(ctx, r.Services.Names())
+	if err != nil {
+		return err
+	}
+	if removed > 0 {
+		r.Log.Warn().Int("entries", removed).Msg("removed what asynq could not read or move")
+	}
+	if err := r.rows(ctx); err != nil {
+		return err
+	}
+	if err := r.deliveries(ctx); err != nil {
+		return err
+	}
+	_, err = r.Tasks.Bury(ctx, buryAfter)
+	return err
+}
+
+// rows rings again for waiting rows whose delivery is missing.
+func (r *Reconciler) rows(ctx context.Context) error {
+	for range sweepRows / sweepPage {
+		waiting, err := r.Tasks.Waiting(ctx, r.cursor, cmp.Or(r.Grace, 5*time.Second), sweepPage)
+		if err != nil {
+			return err
+		}
+		if err := r.missing(ctx, waiting); err != nil {
+			return err
+		}
+		if len(waiting) < sweepPage {
+			r.cursor = 0
+			return nil
+		}
+		r.cursor = waiting[len(waiting)-1].ID
+	}
+	return nil
+}
+
+func (r *Reconciler) missing(ctx context.Context, waiting []task.Task) error {
+	rings := make([]queue.Ring, len(waiting))
+	for i := range waiting {
+		rings[i] = ringFor(&waiting[i])
+	}
+	states, err := r.Queue.States(ctx, rings)
+	if err != nil {
+		return err
+	}
+	var again, held []task.Ref
+	for i, state := range states {
+		switch state {
+		case queue.Absent, queue.Completed:
+			again = append(again, rings[i].Ref)
+		case queue.Silent, queue.Orphaned:
+			held = append(held, rings[i].Ref)
+		}
+	}
+	if len(held) > 0 {
+		r.Log.Warn().Int("tasks", len(held)).Msg("a worker took deliveries and went silent; delivering anew")
+	}
+	if err := r.Tasks.Redeliver(ctx, held); err != nil {
+		return err
+	}
+	if len(again) > 0 {
+		r.Log.Warn().Int("tasks", len(again)).Msg("deliveries are missing; ringing again")
+	}
+	return r.Tasks.Unring(ctx, again)
+}
+
+// deliveries mends entries of the queue whose row is not waiting for them.
+func (r *Reconciler) deliveries(ctx context.Context) error {
+	var page []queue.Ring
+	var states []queue.State
+	flush := func() error {
+		err := r.mend(ctx, page, states)
+		page, states = page[:0], states[:0]
+		return err
+	}
+	err := r.Queue.Walk(ctx, func(ring queue.Ring, s queue.State) error {
+		page, states = append(page, ring), append(states, s)
+		if len(page) < sweepPage {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+func (r *Reconciler) mend(ctx context.Context, rings []queue.Ring, states []queue.State) error {
+	ids := make([]int64, len(rings))
+	for i, ring := range rings {
+		ids[i] = ring.Task
+	}
+	rows, err := r.Tasks.Rings(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, ring := range rings {
+		row, exists := rows[ring.Task]
+		if err := r.mendOne(ctx, ring, states[i], row, exists); err != nil && !errors.Is(err, queue.ErrActive) {
+			return fmt.Errorf("delivery %s: %w", ring.Ref, err)
+		}
+	}
+	return nil
+}
+
+// mendOne compares one delivery with its row.
+func (r *Reconciler) mendOne(ctx context.Context, ring queue.Ring, s queue.State, row task.Task, exists bool) error {
+	valid := exists && row.Delivery == ring.Delivery && row.Provider == ring.Provider
+	switch {
+	case valid && row.Status == task.Processing:
+		return nil
+	case valid && row.Status == task.Pending && s == queue.Archived:
+		return r.park(ctx, ring)
+	case valid && row.Status == task.Pending:
+		return nil
+	case valid && row.Status == task.Failed && s == queue.Archived:
+		return nil
+	case valid && row.Status == task.Failed && s == queue.Pending:
+		return nil // a person pressed Run; the worker brings the row back
+	}
+	r.Log.Debug().Str("delivery", ring.Ref.String()).Str("state", string(s)).Msg("removed; its row does not wait for it")
+	return r.Queue.Remove(ctx, ring)
+}
+
+// park follows a person who archived a waiting delivery in asynqmon.
+func (r *Reconciler) park(ctx context.Context, ring queue.Ring) error {
+	f := &task.Failure{Kind: task.Archived, Executed: task.No, Message: "archived by hand in the dashboard", Next: "`easel retry` or Run in the dashboard brings it back"}
+	// The row may have been retried or claimed since it was read; Park decides.
+	parked, err := r.Tasks.Park(ctx, ring.Ref, f)
+	if err != nil || !parked {
+		return err
+	}
+	r.Log.Info().Int64("task", ring.Task).Msg("parked by hand in the dashboard")
+	return r.Queue.Park(ctx, ring, f.Error())
+}

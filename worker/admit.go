@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/easelqueue/easel/limit"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+// admission is the permission to make one call on an account.
+type admission struct {
+	account provider.Account
+	grant   *limit.Grant
+}
+
+func (a admission) release(ctx context.Context) {
+	if a.grant != nil {
+		a.grant.Release(ctx)
+	}
+}
+
+// admit waits until some account of the service has room for a call. Waiting
+// happens before the claim, so the row stays pending and no attempt is spent.
+// Only one step of a process asks at a time; the others stand behind it, so
+// that thousands of them cost Redis no more than one.
+func (w *Worker) admit(ctx context.Context, svc *provider.Service) (admission, error) {
+	if len(svc.Accounts) == 0 {
+		return admission{}, nil // the check of the task says what is missing
+	}
+	gate, _ := w.gates.LoadOrStore(svc.Name, make(chan struct{}, 1))
+	turn := gate.(chan struct{})
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-w.Draining:
+		return admission{}, &queue.Later{Reason: errDraining.Error()}
+	case <-ctx.Done():
+		return admission{}, &queue.Later{Reason: ctx.Err().Error()}
+	}
+	for !w.draining() {
+		a, wait, err := w.ask(ctx, svc)
+		if err != nil {
+			return admission{}, &queue.Later{After: 2 * time.Second, Reason: "limits cannot be read: " + err.Error()}
+		}
+		if wait == 0 {
+			return a, nil
+		}
+		if err := w.pause(ctx, wait); err != nil {
+			break
+		}
+	}
+	return admission{}, &queue.Later{Reason: errDraining.Error()}
+}
+
+// ask tries the accounts from a random one on, and returns the shortest wait if
+// none has room.
+func (w *Worker) ask(ctx context.Context, svc *provider.Service) (admission, time.Duration, error) {
+	var shortest time.Duration
+	first := rand.IntN(len(svc.Accounts))
+	for i := range svc.Accounts {
+		account := svc.Accounts[(first+i)%len(svc.Accounts)]
+		grant, wait, err := w.Limiter.Acquire(ctx, accountKey(svc, account), account.Limits)
+		if err != nil {
+			return admission{}, 0, err
+		}
+		if grant != nil {
+			return admission{account, grant}, 0, nil
+		}
+		if shortest == 0 || wait < shortest {
+			shortest = wait
+		}
+	}
+	return admission{}, shortest, nil
+}
+
+func accountKey(svc *provider.Service, a provider.Account) string { return svc.Name + "/" + a.Name }
+
+// tellLimiter passes on what a call says about its account; f is nil if it went
+// well. It comes after the journal. Errors do not matter: the limiter only saves calls.
+func (s *step) tellLimiter(ctx context.Context, f *task.Failure) {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	key := accountKey(s.svc, s.account)
+	if f == nil {
+		_ = s.Limiter.Succeeded(ctx, key)
+		return
+	}
+	switch f.Kind {
+	case task.RateLimited:
+		pause := min(cmp.Or(f.RetryAfter, time.Second), s.svc.Retry.WithDefaults().MaxAfter)
+		_ = s.Limiter.Close(ctx, key, pause, f.Error())
+	case task.Auth:
+		_ = s.Limiter.Close(ctx, key, 30*time.Second, f.Error())
+	case task.Unavailable, task.ProviderError, task.Timeout, task.BadAnswer:
+		_ = s.Limiter.Failed(ctx, key)
+	default:
+		_ = s.Limiter.Succeeded(ctx, key) // it answered, and that is what the breaker asks
+	}
+}

@@ -1,0 +1,258 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestComplete(t *testing.T) {
+	inBubble(t, []claim{
+		{"A committed row becomes a stored picture", storedPicture},
+		{"Several pictures that lie at the provider are fetched in order", fetchedPictures},
+		{"A job is polled, its progress shown, and completed", polledJob},
+		{"A poll that fails is no failure of the task", failedPolls},
+		{"A job that never ends is given up at its deadline and not bought again", endlessJob},
+		{"A truncated picture fails the task with the picture's reason", func(r *rig) {
+			badPicture(r, drawn(pngOf(40, 30)[:60]), "the PNG file of 60 bytes is damaged")
+		}},
+		{"A web page in the place of a picture fails the task with that reason", func(r *rig) {
+			r.web = func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>please log in</html>") }
+			badPicture(r, at(r.host+"/1"), "an HTML page")
+		}},
+		{"An answer without a picture fails the task", func(r *rig) {
+			badPicture(r, provider.Answer{Done: true}, "painter answered without a picture")
+		}},
+		{"One bad picture of three leaves two and a warning", oneBadPicture},
+		{"An expired address is renewed by one poll", expiredOnce},
+		{"An address that stays expired fails the task, which is not bought again", expiredForEver},
+		{"A reply that is no JSON does not cost the picture", strangeReply},
+		{"A row without a model gets the default's price and name", func(r *rig) {
+			r.svc.Prices = provider.Prices{{Model: "brush", Micros: 7}}
+			r.start()
+			t := r.asks()
+			r.same(*r.ends(t.ID, task.Completed).CostMicros, int64(7))
+			r.same(r.results(t.ID)[0].Model, "brush")
+		}},
+		{"What nobody can price has no cost, and what is free costs nothing", func(r *rig) {
+			r.svc.Prices = nil
+			r.start()
+			r.same(r.ends(r.asks().ID, task.Completed).CostMicros, (*int64)(nil))
+			r.painter.can.Free = true
+			r.same(*r.ends(r.asks().ID, task.Completed).CostMicros, int64(0))
+		}},
+		{"A hundred tasks at once are called once each", hundred},
+	})
+}
+
+func fetchedPictures(r *rig) {
+	r.web = func(w http.ResponseWriter, req *http.Request) {
+		var side int
+		fmt.Sscanf(req.URL.Path, "/%d", &side)
+		w.Write(pngOf(side, 10))
+	}
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return at(r.host+"/11?signature=abc", r.host+"/12", r.host+"/13"), nil
+	}
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 3})
+	done := r.ends(t.ID, task.Completed)
+	var got [][3]any
+	for _, res := range r.results(t.ID) {
+		got = append(got, [3]any{res.Position, res.Width, res.SourceURL})
+	}
+	r.same(got, [][3]any{{0, 11, r.host + "/11?signature=abc"}, {1, 12, r.host + "/12"}, {2, 13, r.host + "/13"}})
+	r.same([]any{*done.Width, *done.CostMicros}, []any{11, int64(120_000)})
+}
+
+func polledJob(r *rig) {
+	shown := make(chan struct{})
+	r.painter.accepts(func(ctx context.Context, n int) (provider.Answer, error) {
+		if n == 1 {
+			return working(40), nil
+		}
+		select {
+		case <-shown:
+			return drawn(pngOf(40, 30)), nil
+		case <-ctx.Done():
+			return fails(task.Timeout, task.No)
+		}
+	})
+	r.start()
+	t := r.asks()
+	r.until("progress is shown", func() bool { return r.get(t.ID).Progress == 40 })
+	r.same([]any{r.get(t.ID).TaskID, r.states(t.ID)}, []any{"job-1", []task.State{task.AttemptAccepted}})
+	close(shown)
+	r.same(r.ends(t.ID, task.Completed).Progress, 100)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func failedPolls(r *rig) {
+	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
+		switch n {
+		case 1:
+			return fails(task.Unavailable, task.No)
+		case 2:
+			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, RetryAfter: 24 * time.Hour}
+		}
+		return drawn(pngOf(40, 30)), nil
+	})
+	r.start()
+	t := r.asks()
+	began := time.Now()
+	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
+	r.same(r.painter.submits.Load(), int64(1))
+	if took := time.Since(began); took > 31*time.Minute {
+		r.Errorf("a poll waited for %s, beyond the deadline of its job", took)
+	}
+}
+
+func endlessJob(r *rig) {
+	r.svc.Deadline = 20 * time.Second
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return working(0), nil })
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
+
+	// A person looks again: the job is asked after by its handle.
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{1, 0})
+}
+
+func badPicture(r *rig, answer provider.Answer, reason string) {
+	r.Helper()
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return answer, nil }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.BadAnswer, []task.State{task.AttemptFailed}})
+	if !strings.Contains(failed.ErrorMsg, reason) {
+		r.Errorf("the reason is %q", failed.ErrorMsg)
+	}
+	r.in(t.Ref(), queue.Archived)
+	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(1), 0})
+}
+
+func oneBadPicture(r *rig) {
+	answer := drawn(pngOf(11, 10), pngOf(40, 30)[:60], pngOf(13, 10))
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return answer, nil }
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 3})
+	done := r.ends(t.ID, task.Completed)
+	if !strings.Contains(done.ErrorMsg, "picture 2 of 3 is missing") || done.ErrorKind != "" {
+		r.Errorf("the warning is %q of kind %q", done.ErrorMsg, done.ErrorKind)
+	}
+	var positions []int
+	for _, res := range r.results(t.ID) {
+		positions = append(positions, res.Position)
+	}
+	r.same(positions, []int{0, 2})
+}
+
+// expires serves pictures at addresses below /fresh only.
+func expires(r *rig) {
+	r.web = func(w http.ResponseWriter, req *http.Request) {
+		if !strings.HasPrefix(req.URL.Path, "/fresh") {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.Write(pngOf(40, 30))
+	}
+}
+
+func expiredOnce(r *rig) {
+	expires(r)
+	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
+		if n == 1 {
+			return at(r.host + "/old"), nil
+		}
+		return at(r.host + "/fresh"), nil
+	})
+	r.start()
+	t := r.asks()
+	r.ends(t.ID, task.Completed)
+	r.same(r.results(t.ID)[0].SourceURL, r.host+"/fresh")
+	r.same([]int64{r.painter.submits.Load(), r.painter.polls.Load()}, []int64{1, 2})
+}
+
+func expiredForEver(r *rig) {
+	expires(r)
+	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) { return at(r.host + "/old"), nil })
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.State{task.AttemptFailed}})
+	r.passes(time.Minute)
+	r.same([]int64{r.painter.submits.Load(), r.painter.polls.Load()}, []int64{1, 2})
+}
+
+func strangeReply(r *rig) {
+	answer := drawn(pngOf(40, 30))
+	answer.Raw = json.RawMessage(`{"model":`)
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return answer, nil }
+	r.start()
+	r.same(r.ends(r.asks().ID, task.Completed).APIResponse, "")
+}
+
+func hundred(r *rig) {
+	r.start()
+	var tasks []*task.Task
+	want := make(map[string]int)
+	for i := range 100 {
+		t := &task.Task{Provider: "painter", Prompt: fmt.Sprint("lighthouse ", i), Priority: task.Priority(i%3 - 1)}
+		tasks, want[t.Prompt] = append(tasks, t), 1
+	}
+	_, err := r.client.EnqueueMany(r.Context(), tasks)
+	r.check(err)
+	for _, t := range tasks {
+		r.ends(t.ID, task.Completed)
+	}
+	r.same(r.painter.prompts(), want)
+}
+
+func storedPicture(r *rig) {
+	data := pngOf(600, 300)
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(data), nil }
+	r.start()
+	t := r.asks()
+	done := r.ends(t.ID, task.Completed)
+
+	sum := sha256.Sum256(data)
+	results := r.results(t.ID)
+	r.same(len(results), 1)
+	key := fmt.Sprintf("%d/%d-0.png", t.ID, results[0].AttemptID)
+	thumb := fmt.Sprintf("%d/%d-0.thumb.jpg", t.ID, results[0].AttemptID)
+	r.same([]any{results[0].SHA256, results[0].StorageKey, results[0].ThumbnailKey, results[0].ContentType, results[0].Width, results[0].Model},
+		[]any{hex.EncodeToString(sum[:]), key, thumb, "image/png", 600, "brush"})
+	r.same(bytes.Equal(r.stored(key), data), true)
+	r.same(len(r.stored(thumb)) > 0, true)
+	onDisk, err := os.ReadFile(done.LocalPath)
+	r.check(err)
+	r.same(bytes.Equal(onDisk, data), true)
+	r.same([]any{done.ImageURL, *done.Width, *done.Height, *done.CostMicros, done.Currency, done.Progress, done.APIResponse, done.ErrorMsg},
+		[]any{"http://localhost/pictures/" + key, 600, 300, int64(40_000), "USD", 100, `{"model":"brush"}`, ""})
+	a := r.attempts(t.ID)[0]
+	r.same([]any{a.State, a.Number, a.Account, a.Endpoint, a.ProviderRequestID, *a.HTTPStatus, *a.CostMicros, a.PriceVersion, a.Fence},
+		[]any{task.AttemptSucceeded, 1, "main", "/draw", "req-1", 200, int64(40_000), "2026-01", int64(1)})
+	r.same(r.painter.calls[0].Key, a.Key)
+	r.in(t.Ref(), queue.Absent)
+	r.passes(time.Minute)
+	r.same(r.painter.submits.Load(), int64(1))
+}

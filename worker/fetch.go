@@ -1,0 +1,103 @@
+package worker
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+// renew asks the provider once more where an expired picture is, and reports
+// whether it is somewhere else now.
+func (s *step) renew(ctx context.Context, out *provider.Output) bool {
+	if s.last.Handle == "" || out.URL == "" || s.account.Provider == nil {
+		return false
+	}
+	again, err := s.ask(ctx)
+	if err != nil || !again.Done {
+		return false
+	}
+	for _, fresh := range again.Outputs {
+		if fresh.Position == out.Position && fresh.URL != "" && fresh.URL != out.URL {
+			out.URL = fresh.URL
+			return true
+		}
+	}
+	return false
+}
+
+// open returns the bytes of an output: from the journal, from our storage, or
+// downloaded to a temporary file.
+func (s *step) open(ctx context.Context, out *provider.Output) (io.ReadSeekCloser, error) {
+	if len(out.Bytes) > 0 {
+		return nopCloser{bytes.NewReader(out.Bytes)}, nil
+	}
+	if out.Key != "" {
+		file, err := s.Pictures.Open(ctx, out.Key)
+		if errors.Is(err, picture.ErrNotFound) {
+			return nil, &task.Failure{Kind: task.Expired, Executed: task.Yes, Message: "the picture " + out.Key + " is not in our storage any more", Cause: err}
+		}
+		if err != nil {
+			return nil, later("our storage does not give the picture back", err)
+		}
+		return file, nil
+	}
+	return s.download(ctx, out.URL)
+}
+
+func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.svc.Timeout, defaultTimeout))
+	defer cancel()
+	from, err := s.Client.Fetch(ctx, url, nil, s.Checker.Limits.WithDefaults().Bytes)
+	if err != nil {
+		return nil, downloadFailure(err)
+	}
+	defer from.Close()
+	file, err := os.CreateTemp("", "easel-*.part")
+	if err != nil {
+		return nil, later("there is no room to download the picture to", err)
+	}
+	temp := tempFile{file}
+	if _, err := io.Copy(file, from); err != nil {
+		temp.Close()
+		return nil, downloadFailure(err)
+	}
+	return temp, nil
+}
+
+// downloadFailure sorts what a download ran into: gone for good, or to be tried again.
+func downloadFailure(err error) *task.Failure {
+	f := *task.AsFailure(err)
+	if f.Kind == task.Expired || f.Kind == task.BadAnswer {
+		f.Executed = task.Yes // the picture was drawn and billed
+		return &f
+	}
+	f.Kind, f.Executed, f.Cause = task.Storage, task.No, err
+	return &f
+}
+
+func unusable(bad *picture.Error) *task.Failure {
+	return &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: "the provider's picture cannot be used", Detail: bad.Message, Cause: bad}
+}
+
+func later(message string, err error) *task.Failure {
+	return &task.Failure{Kind: task.Storage, Executed: task.No, Message: message, Detail: err.Error(),
+		Next: "It is tried again and not bought again", Cause: err}
+}
+
+type nopCloser struct{ *bytes.Reader }
+
+func (nopCloser) Close() error { return nil }
+
+// tempFile is removed when it is closed.
+type tempFile struct{ *os.File }
+
+func (t tempFile) Close() error {
+	return errors.Join(t.File.Close(), os.Remove(t.Name()))
+}

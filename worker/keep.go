@@ -1,0 +1,253 @@
+package worker
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// answered takes pictures that came with the answer into our storage, journals
+// the answer, and keeps the rest. Bytes come first: an answer that says "see
+// our storage" must be true. If storage does not take them they go into the
+// journal itself, so that what was paid for outlives this process.
+func (s *step) answered(ctx context.Context, ans provider.Answer) error {
+	a := s.last
+	if len(ans.Outputs) == 0 {
+		return s.failed(ctx, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: s.svc.Name + " answered without a picture",
+			RequestID: ans.RequestID, HTTPStatus: ans.HTTPStatus})
+	}
+	kept := s.storeBytes(ctx, ans.Outputs)
+	a.State = task.AttemptAnswered
+	s.price(ans)
+	if !json.Valid(ans.Raw) {
+		ans.Raw = nil
+	}
+	text, err := json.Marshal(answer{ans.Outputs, ans.Raw})
+	if err != nil {
+		return s.failed(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the answer cannot be journalled: " + err.Error()})
+	}
+	a.Answer = string(text)
+	err = s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Answer(ctx, s.t, a, ans.JobID) })
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	s.tellLimiter(ctx, nil)
+	return s.keep(ctx, answer{ans.Outputs, ans.Raw}, kept)
+}
+
+// storeBytes stores the pictures that came with the answer, puts keys in the
+// place of their bytes and returns them by position. Nothing is journalled
+// yet, so storage has to be quick: what it has not taken in time stays.
+func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[int]task.Result {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	kept := make(map[int]task.Result)
+	for i := range outputs {
+		out := &outputs[i]
+		if len(out.Bytes) == 0 {
+			continue
+		}
+		r, err := s.store(ctx, bytes.NewReader(out.Bytes), out)
+		var bad *picture.Error
+		switch {
+		case err == nil:
+			out.Key, out.Bytes, kept[out.Position] = r.StorageKey, nil, r
+		case errors.As(err, &bad):
+			out.Err, out.Bytes = unusable(bad), nil
+		default:
+			s.log.Warn().Err(err).Msg("storage does not take a picture; the journal holds it")
+		}
+	}
+	return kept
+}
+
+// keepAgain goes on with an answer from the journal.
+func (s *step) keepAgain(ctx context.Context) error {
+	var ans answer
+	if err := json.Unmarshal([]byte(s.last.Answer), &ans); err != nil {
+		return s.failed(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the journalled answer cannot be read: " + err.Error()})
+	}
+	s.log.Info().Int("attempt", s.last.Number).Msg("resumed: the pictures are being kept")
+	return s.keep(ctx, ans, nil)
+}
+
+// keep brings every picture of the answer into our storage and saves the task.
+// It may be repeated and never buys.
+func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) error {
+	var results []task.Result
+	var refused *task.Failure
+	var warnings []string
+	for i := range ans.Outputs {
+		out := &ans.Outputs[i]
+		r, ok := kept[out.Position]
+		var err error
+		if !ok {
+			r, err = s.bring(ctx, out)
+		}
+		f := task.AsFailure(err)
+		switch {
+		case err == nil:
+			results = append(results, r)
+			continue
+		case f.Kind == task.Storage:
+			return s.fail(ctx, f, nil) // the attempt stays answered, and the next try begins here
+		case refused == nil:
+			refused = f
+		}
+		warnings = append(warnings, fmt.Sprintf("picture %d of %d is missing: %s", out.Position+1, len(ans.Outputs), f.Error()))
+	}
+	if len(results) == 0 {
+		none := *refused
+		none.Executed = task.Yes // the call was answered, whatever a single picture's failure says of itself
+		return s.failed(ctx, &none)
+	}
+	outcome := store.Outcome{Results: results, Warning: strings.Join(warnings, "; "), APIResponse: string(ans.Raw)}
+	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Save(ctx, s.t, s.last, outcome) })
+	if errors.Is(err, store.ErrFenced) {
+		return s.keepLate(ctx, results)
+	}
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	s.log.Info().Int("pictures", len(results)).Dur("took", time.Since(s.last.SentAt)).Str("status", string(task.Completed)).Msg("completed")
+	return nil
+}
+
+// keepLate keeps pictures whose task was taken away, unless it is gone altogether.
+func (s *step) keepLate(ctx context.Context, results []task.Result) error {
+	s.log.Info().Int("pictures", len(results)).Msg("too late: the pictures are kept beside the task")
+	return s.unsavedOrNil(ctx, s.persist(ctx, func(ctx context.Context) error {
+		err := s.Tasks.KeepLate(ctx, s.last, results)
+		if err == nil {
+			return nil
+		}
+		if _, gone := s.Tasks.Get(ctx, s.t.ID); errors.Is(gone, store.ErrNotFound) {
+			return store.ErrFenced
+		}
+		return err
+	}))
+}
+
+// bring gets one picture from wherever the answer says it is. Failures of kind
+// Storage may be tried again; all others are final for this picture.
+func (s *step) bring(ctx context.Context, out *provider.Output) (task.Result, error) {
+	if out.Err != nil {
+		return task.Result{}, out.Err
+	}
+	file, err := s.open(ctx, out)
+	if err != nil && task.AsFailure(err).Kind == task.Expired && s.renew(ctx, out) {
+		file, err = s.open(ctx, out)
+	}
+	if err != nil {
+		return task.Result{}, err
+	}
+	defer file.Close()
+	r, err := s.store(ctx, file, out)
+	var bad *picture.Error
+	if errors.As(err, &bad) {
+		return task.Result{}, unusable(bad)
+	}
+	if err != nil {
+		return task.Result{}, later("our storage does not take the picture", err)
+	}
+	return r, nil
+}
+
+// store checks a picture and puts it and its thumbnail under their keys.
+func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output) (task.Result, error) {
+	checked, err := s.Checker.Check(ctx, r)
+	if err != nil {
+		return task.Result{}, err
+	}
+	base := fmt.Sprintf("%d/%d-%d", s.t.ID, s.last.ID, out.Position)
+	key := base + "." + checked.Extension
+	if key != out.Key { // else it is there already
+		if _, err := r.Seek(0, io.SeekStart); err != nil {
+			return task.Result{}, err
+		}
+		if err := s.Pictures.Put(ctx, key, r, checked.ContentType); err != nil {
+			return task.Result{}, err
+		}
+	}
+	at := s.Pictures.Locate(key)
+	return task.Result{
+		TaskID: s.t.ID, AttemptID: s.last.ID, Position: out.Position, GeneratedImageURL: at.URL, SourceURL: out.URL,
+		Model: cmp.Or(s.t.Model, s.svc.DefaultModel), ContentType: checked.ContentType, FileSize: checked.Size, Width: checked.Width, Height: checked.Height,
+		SHA256: checked.SHA256, StorageKey: key, ThumbnailKey: s.thumbnail(ctx, base, checked), Seed: out.Seed,
+		RevisedPrompt: out.RevisedPrompt, LocalPath: at.LocalPath, ObjectURL: at.ObjectURL,
+	}, nil
+}
+
+// thumbnail stores the small picture and returns its key. The task does not
+// fail for want of one.
+func (s *step) thumbnail(ctx context.Context, base string, c picture.Checked) string {
+	if c.ThumbnailErr == nil && c.Width <= c.Thumbnail.Width && c.Height <= c.Thumbnail.Height {
+		return base + "." + c.Extension // it is small already
+	}
+	key := base + ".thumb." + c.Thumbnail.Extension
+	err := c.ThumbnailErr
+	if err == nil {
+		err = s.Pictures.Put(ctx, key, bytes.NewReader(c.Thumbnail.Bytes), c.Thumbnail.ContentType)
+	}
+	if err != nil {
+		s.log.Warn().Err(err).Msg("no thumbnail")
+		return ""
+	}
+	return key
+}
+
+// adopt completes a task with pictures that were kept while it was taken away.
+func (s *step) adopt(ctx context.Context) error {
+	all, err := s.Tasks.Results(ctx, s.t.ID)
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	var results []task.Result
+	for _, r := range all {
+		if r.AttemptID == s.last.ID {
+			at := s.Pictures.Locate(r.StorageKey)
+			r.LocalPath, r.ObjectURL = at.LocalPath, at.ObjectURL
+			results = append(results, r)
+		}
+	}
+	if len(results) == 0 {
+		return s.buy(ctx) // a person deleted them and asks again
+	}
+	s.log.Info().Msg("completed with pictures that had come late")
+	err = s.persist(ctx, func(ctx context.Context) error {
+		return s.Tasks.Save(ctx, s.t, s.last, store.Outcome{Results: results})
+	})
+	return s.unsavedOrNil(ctx, err)
+}
+
+// price freezes the cost of the attempt as it is known now.
+func (s *step) price(ans provider.Answer) {
+	a, pictures := s.last, 0
+	for _, out := range ans.Outputs {
+		if out.Err == nil {
+			pictures++
+		}
+	}
+	model := cmp.Or(s.t.Model, s.svc.DefaultModel)
+	money := ans.Cost
+	if money == nil {
+		money = s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, a.SentAt)
+	}
+	if money == nil && s.account.Provider.Capabilities(model).Free {
+		money = &task.Money{}
+	}
+	if money != nil {
+		a.CostMicros, a.Currency, a.PriceVersion = &money.Micros, money.Currency, money.Version
+	}
+}

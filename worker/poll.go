@@ -1,0 +1,134 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// stall is how long a job that has reported progress may stand still.
+const stall = 10 * time.Minute
+
+// poll asks after an accepted job at once.
+func (s *step) poll(ctx context.Context) error {
+	return s.pollFrom(ctx, provider.Answer{PollAfter: time.Nanosecond})
+}
+
+// pollFrom asks after the job of the attempt, from its handle alone, until it is
+// done, its time is over, the task is cancelled, or the process drains. An
+// error of a poll is no error of the task.
+func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
+	deadline := time.Now().Add(cmp.Or(s.svc.Deadline, defaultDeadline) - s.age(ctx))
+	moved, percent, failures := time.Now(), s.t.Progress, 0
+	for {
+		wait := cmp.Or(ans.PollAfter, defaultPoll) + backoff(failures)
+		if err := s.pause(s.waiting, min(wait, time.Until(deadline))); err != nil { // the last look is at the deadline
+			return s.interrupted(ctx, err)
+		}
+		next, err := s.ask(ctx)
+		switch f := task.AsFailure(err); {
+		case err == nil && next.Done:
+			return s.answered(ctx, next)
+		case err == nil:
+			ans, failures = next, 0
+		case f.Executed == task.Yes || f.Executed == task.Maybe:
+			return s.failed(ctx, f)
+		default:
+			failures++
+			ans.PollAfter = max(ans.PollAfter, f.RetryAfter)
+			s.log.Debug().Err(err).Msg("poll failed")
+		}
+		if ans.Progress > percent {
+			percent, moved = ans.Progress, time.Now()
+			if err := s.progress(ctx, percent); errors.Is(err, store.ErrFenced) {
+				return s.overtaken(ctx)
+			}
+		}
+		if now := time.Now(); now.After(deadline) || percent > 0 && now.Sub(moved) > stall {
+			return s.failed(ctx, &task.Failure{Kind: task.Timeout, Executed: task.Maybe,
+				Message: fmt.Sprintf("%s has had the job since %s and does not finish it", s.svc.Name, s.last.SentAt.UTC().Format(time.RFC3339))})
+		}
+	}
+}
+
+func (s *step) ask(ctx context.Context) (provider.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return s.account.Provider.Poll(ctx, json.RawMessage(s.last.Handle))
+}
+
+// progress notes how far the provider is, unless nobody waits for it any more.
+func (s *step) progress(ctx context.Context, percent int) error {
+	if s.late {
+		return nil
+	}
+	return s.Tasks.Progress(ctx, s.t, percent)
+}
+
+// age is how long ago the attempt was sent, by the database's clock.
+func (s *step) age(ctx context.Context) time.Duration {
+	now, err := s.Tasks.Now(ctx)
+	if err != nil {
+		return 0
+	}
+	return max(now.Sub(s.last.SentAt), 0)
+}
+
+// interrupted ends the waiting: a draining process hands the job to another one,
+// which goes on from its handle; a cancelled task is cancelled upstream.
+func (s *step) interrupted(ctx context.Context, err error) error {
+	if errors.Is(err, errCancelled) {
+		return s.cancelUpstream(ctx)
+	}
+	return s.handBack(ctx, 0, "")
+}
+
+// overtaken is called when the row is not ours any more in the middle of a job.
+func (s *step) overtaken(ctx context.Context) error {
+	t, err := s.Tasks.Get(ctx, s.t.ID)
+	if err == nil && t.Status == task.Cancelled && t.Delivery == s.t.Delivery {
+		return s.cancelUpstream(ctx)
+	}
+	return s.unsaved(ctx, store.ErrFenced)
+}
+
+// cancelUpstream asks the provider to stop the job of a cancelled task. Where
+// that cannot be had the job is waited for, and what it draws is kept as late.
+func (s *step) cancelUpstream(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := s.account.Provider.Cancel(asking, json.RawMessage(s.last.Handle)); err != nil {
+		s.log.Info().Err(err).Msg("cancelled; the provider goes on, and its answer will be kept")
+		s.waiting, s.late = ctx, true
+		return s.pollFrom(ctx, provider.Answer{})
+	}
+	s.log.Info().Msg("cancelled, also at the provider")
+	a := s.last
+	a.State, a.ErrorKind, a.ErrorMsg = task.AttemptFailed, task.Stopped, "the task was cancelled while the provider worked on it"
+	return s.unsavedOrNil(ctx, s.persist(ctx, func(ctx context.Context) error {
+		_, err := s.Tasks.EndFrom(ctx, a, task.AttemptAccepted) // a retry by hand may have brought its answer meanwhile
+		return err
+	}))
+}
+
+func (s *step) unsavedOrNil(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	return s.unsaved(ctx, err)
+}
+
+// backoff spaces polls that fail.
+func backoff(failures int) time.Duration {
+	if failures == 0 {
+		return 0
+	}
+	return min(time.Second<<min(failures-1, 10), 30*time.Second)
+}

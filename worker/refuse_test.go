@@ -1,0 +1,104 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestNonsenseRows(t *testing.T) {
+	inBubble(t, []claim{
+		{"Rows of nonsense end failed with their reason and are never called", nonsense},
+		{"A row that names another provider when its delivery rings goes to that one", misdirected},
+		{"A row that is deleted while it waits rings in vain", func(r *rig) {
+			t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Minute)})
+			r.exec("UPDATE image_generations SET deleted_at = created_at")
+			r.start()
+			r.in(t.Ref(), queue.Absent)
+			r.same(r.painter.submits.Load(), int64(0))
+		}},
+		{"A service without an account says how to give it one", func(r *rig) {
+			r.svc.Accounts, r.svc.Setup = nil, "Set PAINTER_KEY"
+			r.exec("INSERT INTO image_generations (provider, prompt, max_attempts) VALUES ('painter', 'a cat', 2)")
+			r.start()
+			failed := r.ends(1, task.Failed)
+			r.same(failed.ErrorKind, task.Auth)
+			if !strings.Contains(failed.ErrorMsg, "Set PAINTER_KEY") {
+				r.Error(failed.ErrorMsg)
+			}
+		}},
+	})
+}
+
+func nonsense(r *rig) {
+	rows := []struct{ columns, values, kind, reason string }{
+		{"provider, prompt", "'nobody', 'a cat'", "invalid", `provider "nobody" is not configured; configured are: painter`},
+		{"provider, prompt", "'a:b', 'a cat'", "invalid", `provider "a:b" is not configured`},
+		{"provider, prompt", "'painter', '  '", "invalid", "prompt is empty"},
+		{"provider, prompt, steps", "'painter', 'a cat', -3", "invalid", "steps is -3; accepted are 1 to 1000"},
+		{"provider, prompt, reference_images", "'painter', 'a cat', '[oops'", "invalid", "reference_images is not a JSON array of URLs"},
+		{"provider, prompt, image_count", "'painter', 'a cat', 1000000", "invalid", "image_count is 1000000; accepted are 1 to 15"},
+		{"provider, prompt, max_attempts", "'painter', 'a cat', -1", "invalid", "max_attempts is -1"},
+		{"provider, prompt, style", "'painter', 'a cat', 'noir'", "unsupported", "painter cannot honour style"},
+		{"provider, prompt, input_image_id", "'painter', 'a cat', 404", "invalid", "input_image_id is 404, and there is no photo of that id"},
+	}
+	for _, row := range rows {
+		r.exec("INSERT INTO image_generations (" + row.columns + ") VALUES (" + row.values + ")")
+	}
+	r.exec("INSERT INTO image_generations (provider, prompt) VALUES ('painter', 'a cat')")
+	unknown := int64(len(rows) + 1)
+	r.exec("INSERT INTO generation_parameter (task_id, parameter_name, parameter_value) SELECT max(id), 'moood', 'calm' FROM image_generations")
+	r.start()
+	for i, row := range rows {
+		failed := r.ends(int64(i+1), task.Failed)
+		if string(failed.ErrorKind) != row.kind || !strings.Contains(failed.ErrorMsg, row.reason) {
+			r.Errorf("%s: %s: %s", row.values, failed.ErrorKind, failed.ErrorMsg)
+		}
+		r.same(len(r.attempts(failed.ID)), 0)
+	}
+	if failed := r.ends(unknown, task.Failed); !strings.Contains(failed.ErrorMsg, `parameter "moood" is not known`) {
+		r.Error(failed.ErrorMsg)
+	}
+	fence := r.get(3).Fence
+	r.passes(time.Minute)
+	r.same([]any{r.painter.submits.Load(), r.get(3).Fence}, []any{int64(0), fence})
+}
+
+func misdirected(r *rig) {
+	t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Minute)})
+	r.in(t.Ref(), queue.Scheduled)
+	r.exec("UPDATE image_generations SET provider = 'nobody'")
+	r.start()
+	if failed := r.ends(t.ID, task.Failed); !strings.Contains(failed.ErrorMsg, `provider "nobody" is not configured`) {
+		r.Error(failed.ErrorMsg)
+	}
+	r.in(t.Ref(), queue.Absent)
+	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func TestFinalFailures(t *testing.T) {
+	var claims []claim
+	for _, kind := range []task.Kind{task.Moderated, task.Invalid, task.Unsupported, task.Billing} {
+		claims = append(claims, claim{"A call that fails as " + string(kind) + " is not repeated", func(r *rig) {
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+				return provider.Answer{}, &task.Failure{Kind: kind, Executed: task.No, Message: "no", Code: "E42", HTTPStatus: 400, RequestID: "req-9"}
+			}
+			r.start()
+			t := r.asks()
+			failed := r.ends(t.ID, task.Failed)
+			r.same([]any{failed.ErrorKind, failed.ErrorMsg, failed.ErrorCode, failed.Attempt}, []any{kind, "no (E42)", "E42", 1})
+			r.in(t.Ref(), queue.Archived)
+			r.passes(10 * time.Second)
+			a := r.attempts(t.ID)
+			r.same([]any{len(a), a[0].State, a[0].ErrorKind, *a[0].HTTPStatus, a[0].ProviderRequestID},
+				[]any{1, task.AttemptRejected, kind, 400, "req-9"})
+			r.same(r.painter.submits.Load(), int64(1))
+		}})
+	}
+	inBubble(t, claims)
+}

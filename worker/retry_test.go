@@ -1,0 +1,177 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestRetry(t *testing.T) {
+	inBubble(t, []claim{
+		{"A rate limit closes the account for everybody and spends no try", rateLimited},
+		{"A task that only meets rate limits is parked when its waits are used up", waitsEnd},
+		{"What is unavailable is tried with back-off, then parked, and comes back by hand", unavailable},
+		{"A call that ended in doubt is held, and only a person's word buys it again", held},
+		{"What nobody classified is held as in doubt", func(r *rig) {
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return provider.Answer{}, context.Canceled }
+			r.start()
+			t := r.asks()
+			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
+			r.passes(time.Minute)
+			r.same(r.painter.submits.Load(), int64(1))
+		}},
+		{"A call in doubt at a free service is made again", free},
+		{"A panicking adapter fails its own task only", panics},
+		{"A panic before the call buys nothing and is tried again", panicsBefore},
+		{"A job that nobody told how to ask after is held as in doubt", func(r *rig) {
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return provider.Answer{JobID: "job-1"}, nil }
+			r.start()
+			t := r.asks()
+			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
+			r.same(r.states(t.ID), []task.State{task.AttemptUnknown})
+		}},
+		{"A task whose deadline is over is not called", func(r *rig) {
+			soon := time.Now().Add(time.Minute)
+			t := r.asksFor(task.Task{DeadlineAt: &soon})
+			r.passes(2 * time.Minute)
+			r.start()
+			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Deadline)
+			r.same(r.painter.submits.Load(), int64(0))
+		}},
+	})
+}
+
+func rateLimited(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		if r.painter.submits.Load() == 1 {
+			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, Message: "slow down", RetryAfter: time.Minute}
+		}
+		return drawn(pngOf(40, 30)), nil
+	}
+	r.start()
+	r.start()
+	began := time.Now()
+	first := r.asks()
+	r.until("the account is closed", func() bool {
+		s, err := r.limiter.Status(r.Context(), "painter/main")
+		r.check(err)
+		return s.Reason == "slow down"
+	})
+	second := r.asks()
+	r.passes(50 * time.Second)
+	r.same(r.painter.submits.Load(), int64(1))
+	waiting := r.get(first.ID)
+	r.same([]any{waiting.Status, waiting.Attempt, waiting.Waits, waiting.ErrorKind}, []any{task.Pending, 0, 1, task.RateLimited})
+	r.same(r.get(second.ID).Status, task.Pending)
+	r.ends(second.ID, task.Completed)
+	done := r.ends(first.ID, task.Completed)
+	r.same([]any{done.Attempt, done.ErrorMsg, r.states(first.ID)}, []any{0, "", []task.State{task.AttemptRejected, task.AttemptSucceeded}})
+	if took := time.Since(began); took < time.Minute || took > 90*time.Second {
+		r.Errorf("it took %s", took)
+	}
+}
+
+func waitsEnd(r *rig) {
+	r.svc.Retry.MaxWaits = 3
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.RateLimited, task.No) }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, failed.Attempt, r.painter.submits.Load()}, []any{task.RateLimited, 0, int64(4)})
+	r.in(t.Ref(), queue.Archived)
+}
+
+func unavailable(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Unavailable, task.No) }
+	r.start()
+	t := r.asksFor(task.Task{MaxAttempts: 3})
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, failed.Attempt, failed.Delivery}, []any{task.Unavailable, 3, 0})
+	r.in(t.Ref(), queue.Archived)
+	if page := r.dashboard("GET", "archived_tasks"); !strings.Contains(page, "parked: the painter says unavailable") {
+		r.Errorf("asynqmon shows %s", page)
+	}
+	r.same(r.painter.submits.Load(), int64(3))
+
+	r.painter.submit = newPainter().submit
+	again, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.same([]any{again.Delivery, again.Attempt, again.Status}, []any{1, 0, task.Pending})
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.ErrorMsg, done.ErrorKind}, []any{"", task.Kind("")})
+	r.in(t.Ref(), queue.Absent)
+	r.in(again.Ref(), queue.Absent)
+	r.same(r.painter.submits.Load(), int64(4))
+}
+
+func held(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
+	r.passes(time.Minute)
+	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{1, 0})
+
+	r.painter.submit = newPainter().submit
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.until("it was asked after", func() bool { return r.painter.recovers.Load() == 1 })
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, failed.Delivery, r.painter.submits.Load()}, []any{task.OutcomeUnknown, 1, int64(1)})
+
+	_, err = r.client.Retry(r.Context(), failed.Ref(), true)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{2, 1})
+	r.same(r.states(t.ID), []task.State{task.AttemptRejected, task.AttemptSucceeded})
+}
+
+func free(r *rig) {
+	r.svc.Retry.OnUnknown = task.Resend
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		if r.painter.submits.Load() < 3 {
+			return fails(task.Timeout, task.Maybe)
+		}
+		return drawn(pngOf(40, 30)), nil
+	}
+	r.start()
+	t := r.asks()
+	r.same(r.ends(t.ID, task.Completed).Attempt, 2)
+	r.same(r.states(t.ID), []task.State{task.AttemptUnknown, task.AttemptUnknown, task.AttemptSucceeded})
+}
+
+func panics(r *rig) {
+	answer := r.painter.submit
+	r.painter.submit = func(ctx context.Context, c provider.Call) (provider.Answer, error) {
+		if c.Number == 1 && strings.Contains(string(c.Body), "panic") {
+			panic("oh no")
+		}
+		return answer(ctx, c)
+	}
+	r.start()
+	bad := r.asksFor(task.Task{Prompt: "panic"})
+	r.ends(r.asks().ID, task.Completed)
+	failed := r.ends(bad.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(bad.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
+	r.passes(time.Minute)
+	r.same(r.painter.prompts(), map[string]int{"panic": 1, "a lighthouse": 1})
+}
+
+func panicsBefore(r *rig) {
+	t := r.asksFor(task.Task{MaxAttempts: 2})
+	r.svc.Accounts[0].Provider = &fragile{painter: r.painter}
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, failed.Attempt, r.painter.submits.Load(), len(r.attempts(t.ID))}, []any{task.Internal, 2, int64(0), 0})
+}
+
+// fragile is a painter whose Prepare panics.
+type fragile struct{ *painter }
+
+func (*fragile) Prepare(provider.Request) (provider.Call, error) { panic("oh no") }

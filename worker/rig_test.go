@@ -1,0 +1,363 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/limit"
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/dir"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
+)
+
+// TestMain puts the process far from UTC: SQLite compares times as text.
+func TestMain(m *testing.M) {
+	time.Local = time.FixedZone("Chatham", 12*3600+45*60)
+	os.Exit(m.Run())
+}
+
+// claim is what must hold, and how it is proven on an empty rig.
+type claim struct {
+	name  string
+	prove func(r *rig)
+}
+
+// inBubble proves claims with SQLite and an in-process Redis, in fake time: the
+// leases, back-offs and polls are those of production and cost nothing.
+func inBubble(t *testing.T, claims []claim) {
+	t.Helper()
+	for _, c := range claims {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { c.prove(bubbleRig(t)) })
+		})
+	}
+}
+
+// rig is easel without its program: one database, one Redis, one picture folder
+// and one service, in which a test starts and stops worker processes.
+type rig struct {
+	*testing.T
+	tasks    *store.Store
+	queue    *queue.Queue
+	redis    redis.UniversalClient
+	client   *enqueue.Client
+	limiter  *limit.Limiter
+	pictures *shelf
+	painter  *painter
+	svc      *provider.Service
+	services provider.Services
+
+	web  http.HandlerFunc // what the service's picture addresses lead to
+	host string           // where web is served
+	http *http.Client
+
+	lease    time.Duration
+	every    time.Duration // of all loops that look
+	patience time.Duration // of until
+	drain    time.Duration // of a process that stops
+	started  int
+}
+
+func bubbleRig(t *testing.T) *rig {
+	t.Helper()
+	m := miniredis.NewMiniRedis()
+	m.ClockTTL(true)
+	t.Cleanup(m.Close)
+	// The address is an IP because go-redis resolves names outside of the bubble.
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", DialerRetries: 1, ContextTimeoutEnabled: true,
+		Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() }})
+	r := &rig{T: t, redis: client, host: "http://painter.example", lease: 9 * time.Second, every: time.Second,
+		patience: 6 * time.Hour, drain: 10 * time.Minute}
+	r.http = &http.Client{Transport: served{r}}
+	r.furnish("sqlite:" + t.TempDir() + "/easel.db")
+	return r
+}
+
+// realRig is a rig on real servers, in real time.
+func realRig(t *testing.T, database, address string) *rig {
+	t.Helper()
+	client, err := queue.Redis(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{T: t, redis: client, lease: 2 * time.Second, every: 50 * time.Millisecond, patience: 20 * time.Second, drain: 10 * time.Second}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.web(w, req) }))
+	t.Cleanup(server.Close)
+	r.host, r.http = server.URL, &http.Client{Transport: provider.NewTransport()}
+	r.furnish(database)
+	return r
+}
+
+func (r *rig) furnish(database string) {
+	r.Helper()
+	r.Cleanup(func() { r.redis.Close() })
+	tasks, err := store.Open(r.Context(), database)
+	r.check(err)
+	r.Cleanup(func() { tasks.Close() })
+	_, err = tasks.Migrate(r.Context())
+	r.check(err)
+	folder, err := dir.New(r.TempDir(), "http://localhost/pictures")
+	r.check(err)
+	r.Cleanup(func() { folder.Close() })
+	r.web = http.NotFound
+	r.painter = newPainter()
+	r.pictures = &shelf{Store: folder}
+	r.svc = &provider.Service{Name: "painter", DefaultModel: "brush", Concurrency: 50, Timeout: 2 * time.Minute,
+		Accounts: []provider.Account{{Name: "main", Provider: r.painter}},
+		Prices:   provider.Prices{{Micros: 40_000, Currency: "USD", Version: "2026-01"}}}
+	r.services = provider.Services{"painter": r.svc}
+	r.tasks = tasks
+	log := zerolog.New(zerolog.NewTestWriter(r)).With().Timestamp().Logger().Level(zerolog.InfoLevel)
+	r.queue = &queue.Queue{Redis: r.redis, Log: log}
+	r.limiter = &limit.Limiter{Redis: r.redis, Log: log}
+	r.client = &enqueue.Client{Tasks: tasks, Queue: r.queue, Services: r.services, Log: log}
+}
+
+// process is one worker process with a relay and a reconciler.
+type process struct {
+	*worker.Worker
+	heartStops context.CancelFunc // without it the process lives on as a zombie
+	ending     context.CancelFunc
+	ended      chan error
+}
+
+// start starts a process. It is drained when the test ends at the latest.
+func (r *rig) start() *process {
+	r.Helper()
+	r.started++
+	ctx, ending := context.WithCancel(context.WithoutCancel(r.Context()))
+	beating, heartStops := context.WithCancel(context.WithoutCancel(ctx))
+	log := r.queue.Log.With().Int("process", r.started).Logger()
+	p := &process{heartStops: heartStops, ending: ending, ended: make(chan error, 1), Worker: &worker.Worker{
+		Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Tasks: r.tasks, Services: r.services,
+		Limiter: r.limiter, Pictures: r.pictures, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: r.http},
+		Bell: r.queue, Draining: ctx.Done(), Lease: r.lease, Log: log}}
+	var support, servers errgroup.Group
+	limiting, stopLimiter := context.WithCancel(context.WithoutCancel(ctx))
+	support.Go(func() error { return p.Worker.Run(beating) })
+	support.Go(func() error { return r.limiter.Run(limiting) })
+	server := &queue.Server{Queue: r.queue, Provider: "painter", Handler: p.Handle, Concurrency: r.svc.Concurrency,
+		Drain: r.drain, Poll: r.every / 2, Forward: r.every}
+	servers.Go(func() error { return server.Run(ctx) })
+	servers.Go(func() error { return r.relay().Run(ctx) })
+	servers.Go(func() error { return r.reconciler().Run(ctx) })
+	go func() {
+		err := servers.Wait()
+		heartStops()
+		stopLimiter()
+		p.ended <- errors.Join(err, support.Wait())
+	}()
+	r.Cleanup(func() { r.stop(p) })
+	return p
+}
+
+func (r *rig) relay() *enqueue.Relay {
+	return &enqueue.Relay{Tasks: r.tasks, Queue: r.queue, Services: r.services, Every: r.every, Log: r.queue.Log}
+}
+
+func (r *rig) reconciler() *enqueue.Reconciler {
+	return &enqueue.Reconciler{Tasks: r.tasks, Queue: r.queue, Services: r.services, Every: r.every, Sweep: 5 * r.every,
+		Lease: r.lease, Grace: 5 * r.every, Log: r.queue.Log}
+}
+
+// stop drains the process and returns when it has ended.
+func (r *rig) stop(p *process) {
+	r.Helper()
+	p.ending()
+	if p.ended == nil {
+		return
+	}
+	r.check(<-p.ended)
+	p.ended = nil
+}
+
+// served is an http.RoundTripper that needs no network.
+type served struct{ r *rig }
+
+func (s served) RoundTrip(req *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	s.r.web(w, req)
+	return w.Result(), nil
+}
+
+func (r *rig) check(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) same(got, want any) {
+	r.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		r.Errorf("want (-), got (+):\n%s", d)
+	}
+}
+
+// until waits for something to hold.
+func (r *rig) until(what string, holds func() bool) {
+	r.Helper()
+	tick := time.NewTicker(r.every / 4)
+	defer tick.Stop()
+	limit := time.NewTimer(r.patience)
+	defer limit.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			r.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// passes lets time go by, for claims that something does not happen.
+func (r *rig) passes(d time.Duration) { <-time.After(d) }
+
+// heard returns what c gives.
+func heard[T any](r *rig, what string, c <-chan T) T {
+	r.Helper()
+	limit := time.NewTimer(r.patience)
+	defer limit.Stop()
+	select {
+	case v := <-c:
+		return v
+	case <-limit.C:
+		r.Fatalf("in vain: %s", what)
+		panic("unreachable")
+	}
+}
+
+// asks enqueues a task that asks for one picture.
+func (r *rig) asks() *task.Task {
+	r.Helper()
+	return r.asksFor(task.Task{})
+}
+
+func (r *rig) asksFor(t task.Task) *task.Task {
+	r.Helper()
+	if t.Prompt == "" {
+		t.Prompt = "a lighthouse"
+	}
+	t.Provider = "painter"
+	_, err := r.client.Enqueue(r.Context(), &t)
+	r.check(err)
+	return &t
+}
+
+// exec runs SQL as somebody else's program would.
+func (r *rig) exec(query string) sql.Result {
+	r.Helper()
+	res, err := r.tasks.DB().ExecContext(r.Context(), query)
+	if err != nil {
+		r.Fatalf("%s: %v", query, err)
+	}
+	return res
+}
+
+func (r *rig) get(id int64) *task.Task {
+	r.Helper()
+	t, err := r.tasks.Get(r.Context(), id)
+	r.check(err)
+	return t
+}
+
+// ends waits until the task has the status.
+func (r *rig) ends(id int64, s task.Status) *task.Task {
+	r.Helper()
+	r.until(fmt.Sprintf("task %d is %s", id, s), func() bool {
+		t := r.get(id)
+		if t.Status.Final() && t.Status != s {
+			r.Fatalf("task %d is %s and not %s: %s", id, t.Status, s, t.ErrorMsg)
+		}
+		return t.Status == s
+	})
+	return r.get(id)
+}
+
+// states are the states of the task's attempts.
+func (r *rig) states(id int64) []task.State {
+	r.Helper()
+	var states []task.State
+	for _, a := range r.attempts(id) {
+		states = append(states, a.State)
+	}
+	return states
+}
+
+func (r *rig) attempts(id int64) []task.Attempt {
+	r.Helper()
+	all, err := r.tasks.Attempts(r.Context(), id)
+	r.check(err)
+	return all
+}
+
+func (r *rig) results(id int64) []task.Result {
+	r.Helper()
+	all, err := r.tasks.Results(r.Context(), id)
+	r.check(err)
+	return all
+}
+
+// in waits until the delivery is in the state.
+func (r *rig) in(ref task.Ref, s queue.State) {
+	r.Helper()
+	var last queue.State
+	r.until(fmt.Sprintf("delivery %s is %s", ref, s), func() bool {
+		last = r.where(ref)
+		return last == s
+	})
+}
+
+func (r *rig) where(ref task.Ref) queue.State {
+	r.Helper()
+	states, err := r.queue.States(r.Context(), []queue.Ring{{Ref: ref, Provider: "painter"}})
+	r.check(err)
+	return states[0]
+}
+
+// dashboard presses a button of asynqmon.
+func (r *rig) dashboard(method, path string) string {
+	r.Helper()
+	h, err := r.queue.Dashboard("/queues", false)
+	r.check(err)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, "/queues/api/queues/painter/"+path, nil))
+	if w.Code >= 300 {
+		r.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// stored returns the bytes of a picture in our storage.
+func (r *rig) stored(key string) []byte {
+	r.Helper()
+	f, err := r.pictures.Open(r.Context(), key)
+	r.check(err)
+	defer f.Close()
+	var b bytes.Buffer
+	_, err = b.ReadFrom(f)
+	r.check(err)
+	return b.Bytes()
+}

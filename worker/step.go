@@ -1,0 +1,265 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// step is the work on one claimed task.
+type step struct {
+	*Worker
+	svc     *provider.Service
+	t       *task.Task
+	last    *task.Attempt // the attempt that is being worked on, if any
+	account provider.Account
+	claimed time.Time       // when the claim was asked for, by our own clock
+	waiting context.Context // for waiting only; see hold
+	late    bool            // the task is cancelled, and its job only waited for
+	log     zerolog.Logger
+}
+
+// guarded turns a panic, which only a fault of ours or of an adapter can cause,
+// into a failure of this one task.
+func (s *step) guarded(ctx context.Context) (verdict error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		s.log.Error().Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("panic")
+		f := &task.Failure{Kind: task.Internal, Executed: task.No, Message: "easel or an adapter of it panicked",
+			Next: "The log has the stack; please report it"}
+		if s.last != nil && s.last.State == task.AttemptSending {
+			f.Executed = task.Maybe
+			verdict = s.failed(ctx, f)
+			return
+		}
+		verdict = s.fail(ctx, f, nil)
+	}()
+	return s.run(ctx)
+}
+
+// run reads the journal and goes on from there: what was bought is never
+// bought again, and what may have been bought is asked after first.
+func (s *step) run(ctx context.Context) error {
+	if crashes := s.svc.Retry.WithDefaults().MaxCrashes; s.t.Crashes >= crashes {
+		return s.fail(ctx, &task.Failure{Kind: task.Crashed, Executed: task.No,
+			Message: fmt.Sprintf("%d workers died while they held this task", s.t.Crashes),
+			Next:    "Look at their logs around its attempts, then retry it"}, nil)
+	}
+	if s.last == nil {
+		return s.buy(ctx)
+	}
+	switch s.last.State {
+	case task.AttemptSucceeded:
+		return s.adopt(ctx)
+	case task.AttemptRejected, task.AttemptFailed:
+		return s.buy(ctx)
+	}
+	return s.resume(ctx)
+}
+
+// buy makes a new call: journalled first, then sent once.
+func (s *step) buy(ctx context.Context) error {
+	if s.t.DeadlineAt != nil && time.Now().After(*s.t.DeadlineAt) {
+		return s.fail(ctx, &task.Failure{Kind: task.Deadline, Executed: task.No,
+			Message: "deadline_at passed before the call was made", Next: "Retry it with a later deadline_at"}, nil)
+	}
+	call, err := s.check()
+	if err != nil {
+		return s.fail(ctx, task.AsFailure(err), nil)
+	}
+	a := &task.Attempt{Key: uuid.NewString(), Provider: s.svc.Name, Account: s.account.Name, Endpoint: call.Endpoint, RequestHash: call.Hash}
+	if err := s.Tasks.Begin(ctx, s.t, a); err != nil {
+		return s.notBegun(ctx, a, err)
+	}
+	if !s.leased() {
+		return s.notBegun(ctx, a, errLeaseOver)
+	}
+	s.last = a
+	s.log = s.log.With().Int("attempt", a.Number).Logger()
+	call.Key, call.Number = a.Key, a.Number
+	return s.send(ctx, call)
+}
+
+// send makes the call. What comes back is journalled before anything else happens.
+func (s *step) send(ctx context.Context, call provider.Call) error {
+	began := time.Now()
+	sending, cancel := context.WithTimeout(ctx, cmp.Or(s.svc.Timeout, defaultTimeout))
+	defer cancel()
+	answer, err := s.account.Provider.Submit(sending, call)
+	if err != nil {
+		f := task.AsFailure(err)
+		s.log.Info().Err(err).Str("kind", string(f.Kind)).Dur("took", time.Since(began)).Msg("call failed")
+		verdict := s.failed(ctx, f)
+		s.tellLimiter(ctx, f)
+		return verdict
+	}
+	s.log.Info().Dur("took", time.Since(began)).Bool("done", answer.Done).Msg("called")
+	return s.heard(ctx, answer)
+}
+
+// leased reports whether the lease under which the task was claimed lives. If
+// it does not, because the process or the database stood still, somebody else
+// may hold the task and have found out that no call was made.
+func (s *step) leased() bool {
+	since := s.claimed
+	if beaten := s.lastBeat(); beaten.After(since) {
+		since = beaten
+	}
+	return time.Since(since) < s.lease()
+}
+
+// errLeaseOver is why a call was not made although it was journalled.
+var errLeaseOver = errors.New("the lease was over before the call was made")
+
+// notBegun hands the task back when its call was not made: its attempt could not
+// be journalled, or only too late. If the database has committed it all the
+// same, it is taken back.
+func (s *step) notBegun(ctx context.Context, a *task.Attempt, err error) error {
+	if errors.Is(err, store.ErrFenced) {
+		return s.unsaved(ctx, err)
+	}
+	s.log.Warn().Err(err).Msg("no call was made")
+	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.NeverSent(ctx, a.Key) }); err != nil {
+		return s.unsaved(ctx, err)
+	}
+	return s.handBack(ctx, time.Second, "")
+}
+
+// check refuses a row that cannot be run, as a producer's library would have.
+func (s *step) check() (provider.Call, error) {
+	if err := s.t.Validate(); err != nil {
+		return provider.Call{}, err
+	}
+	if s.t.InputImageID != nil && s.t.PhotoURL == "" {
+		return provider.Call{}, &task.Failure{Kind: task.Invalid,
+			Message: fmt.Sprintf("input_image_id is %d, and there is no photo of that id", *s.t.InputImageID)}
+	}
+	_, call, err := s.Services.Check(s.t)
+	return call, err
+}
+
+// heard journals what the provider said, at once, and goes on with it.
+func (s *step) heard(ctx context.Context, ans provider.Answer) error {
+	a := s.last
+	a.ProviderRequestID = cmp.Or(ans.RequestID, a.ProviderRequestID)
+	if ans.HTTPStatus != 0 {
+		a.HTTPStatus = &ans.HTTPStatus
+	}
+	if ans.Done {
+		return s.answered(ctx, ans)
+	}
+	handle := cmp.Or(string(ans.Handle), a.Handle)
+	if handle == "" {
+		return s.failed(ctx, &task.Failure{Kind: task.BadAnswer, Executed: task.Maybe, RequestID: ans.RequestID, HTTPStatus: ans.HTTPStatus,
+			Message: s.svc.Name + " took the job and did not say how to ask after it"})
+	}
+	a.State, a.Handle = task.AttemptAccepted, handle
+	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Accept(ctx, s.t, a, ans.JobID) })
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	s.tellLimiter(ctx, nil)
+	return s.pollFrom(ctx, ans)
+}
+
+// failed ends the attempt with f, and the task as task.Fail says.
+func (s *step) failed(ctx context.Context, f *task.Failure) error {
+	a := s.last
+	switch f.Executed {
+	case task.Maybe:
+		a.State = task.AttemptUnknown
+	case task.Yes:
+		a.State = task.AttemptFailed
+	default:
+		a.State = task.AttemptRejected
+	}
+	a.ErrorKind, a.ErrorCode, a.ErrorMsg = f.Kind, f.Code, f.Error()
+	a.ProviderRequestID = cmp.Or(f.RequestID, a.ProviderRequestID)
+	if f.HTTPStatus != 0 {
+		a.HTTPStatus = &f.HTTPStatus
+	}
+	return s.fail(ctx, f, a)
+}
+
+// fail writes what task.Fail decides and returns the same for the queue. a is
+// the attempt that ended, or nil.
+func (s *step) fail(ctx context.Context, f *task.Failure, a *task.Attempt) error {
+	v := s.t.Fail(f, s.svc.Retry, time.Now(), random)
+	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Fail(ctx, s.t, v, a) })
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	event := s.log.Info()
+	if v.Status == task.Failed {
+		event = s.log.Warn()
+	}
+	event.Str("status", string(v.Status)).Str("kind", string(v.Failure.Kind)).Dur("next", v.Delay).Str("error", v.Failure.Error()).Msg("failed")
+	if v.Status == task.Failed {
+		return &queue.Parked{Reason: v.Failure.Error()}
+	}
+	return &queue.Later{After: v.Delay, Reason: v.Failure.Error()}
+}
+
+// handBack returns the task unworked, without a spent attempt.
+func (s *step) handBack(ctx context.Context, after time.Duration, reason string) error {
+	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Release(ctx, s.t, after, reason) })
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	return &queue.Later{After: after, Reason: reason}
+}
+
+// unsaved is the verdict when a row could not be written. If the task was taken
+// over the delivery means nothing any more; otherwise it rings again, and this
+// worker may claim what carries its own name.
+func (s *step) unsaved(ctx context.Context, err error) error {
+	if errors.Is(err, store.ErrFenced) {
+		s.log.Info().Msg("the task was taken over; leaving it alone")
+		return nil
+	}
+	return &queue.Later{After: s.lease(), Reason: "the database did not take the row: " + err.Error()}
+}
+
+// persist repeats a write of what has been paid for until the database takes it,
+// the task turns out to be somebody else's, or the process must go. That it
+// must go ends the repeating and not the write: the last one may get through.
+func (s *step) persist(ctx context.Context, write func(context.Context) error) error {
+	wait := 50 * time.Millisecond
+	for {
+		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+		err := write(writing)
+		cancel()
+		if err == nil || errors.Is(err, store.ErrFenced) || ctx.Err() != nil {
+			return err
+		}
+		s.log.Warn().Err(err).Dur("next", wait).Msg("the database does not take a result; holding it")
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done(): // once more
+			timer.Stop()
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// answer is what the journal keeps of a finished job.
+type answer struct {
+	Outputs []provider.Output `json:"outputs"`
+	Raw     json.RawMessage   `json:"raw,omitempty"`
+}

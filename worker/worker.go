@@ -1,0 +1,285 @@
+// Package worker takes one task one step at a time: claim it, read its journal,
+// call the provider or go on where the last worker stopped, keep the pictures,
+// save. It knows no provider by name, decides no retry (task.Fail does) and
+// holds no connection while a provider works.
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/limit"
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// Worker works on deliveries. Its fields are set before its first use; it must
+// not be copied after that.
+type Worker struct {
+	Self     store.Worker // this process; its ID is new with each start
+	Tasks    *store.Store
+	Services provider.Services
+	Limiter  *limit.Limiter
+	Pictures picture.Store
+	Checker  *picture.Checker
+	Client   *provider.Client // downloads what providers drew
+	Bell     bell
+
+	// Draining is closed when the process wants to stop: what only waits is then
+	// handed back at once, and a paid call in flight goes on.
+	Draining <-chan struct{}
+
+	Lease time.Duration // how long a silent worker keeps its tasks, default 9 s
+	Log   zerolog.Logger
+
+	gates   sync.Map // provider name → chan struct{}: who asks the limiter
+	mu      sync.Mutex
+	holding map[int64]context.CancelCauseFunc // running steps by task
+	beaten  time.Time                         // when the last heartbeat that worked was begun
+}
+
+// bell is the part of the queue that a worker needs.
+type bell interface {
+	// WasRun reports whether a person took the delivery out of the archive.
+	WasRun(ctx context.Context, r queue.Ring) (bool, error)
+}
+
+const (
+	defaultLease    = 9 * time.Second
+	defaultTimeout  = 5 * time.Minute
+	defaultDeadline = 30 * time.Minute
+	defaultPoll     = 2 * time.Second
+	elsewhere       = 30 * time.Second // until another worker may know what this one does not
+	writeTimeout    = 30 * time.Second // of one try to write what was bought
+	storeTimeout    = 10 * time.Second // for pictures that are not journalled yet
+	tellTimeout     = 2 * time.Second
+)
+
+// errCancelled is the cause with which a step's waiting ends when its task was cancelled.
+var errCancelled = errors.New("the task was cancelled")
+
+// Handle works on one delivery until its task is final, waits for something, or
+// is handed back, and returns the verdict for the queue. ctx ends only when
+// the process must go; Draining says earlier that it wants to.
+func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
+	svc, known := w.Services[ring.Provider]
+	if !known {
+		return &queue.Later{After: elsewhere, Reason: "this worker does not have the provider " + ring.Provider}
+	}
+	admitted, err := w.admit(ctx, svc)
+	if err != nil {
+		return err
+	}
+	defer admitted.release(ctx)
+	waiting, done := w.hold(ctx, ring.Task)
+	if waiting == nil {
+		return &queue.Later{After: w.lease(), Reason: "this worker holds the task already"}
+	}
+	defer done()
+	claimed := time.Now()
+	claim, refusal, err := w.Tasks.Claim(ctx, ring.Ref, w.Self.ID, w.lease())
+	switch {
+	case err != nil:
+		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	case refusal != nil:
+		return w.refused(ctx, ring, refusal)
+	case claim.Task.Provider != ring.Provider:
+		return w.misdirected(ctx, claim.Task)
+	}
+	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: admitted.account, claimed: claimed, waiting: waiting,
+		log: w.Log.With().Str("provider", svc.Name).Int64("task", ring.Task).Int("delivery", ring.Delivery).Int64("fence", claim.Task.Fence).Logger()}
+	return s.guarded(ctx)
+}
+
+// refused says what a delivery means whose row cannot be claimed.
+func (w *Worker) refused(ctx context.Context, ring queue.Ring, r *store.Refusal) error {
+	if r.Busy {
+		return &queue.Later{After: r.Wait, Reason: "another worker holds the task"}
+	}
+	if r.Task == nil || r.Status != task.Failed || r.Task.Delivery != ring.Delivery {
+		return nil
+	}
+	// The row is parked. Either a person pressed Run in asynqmon, or asynq lost
+	// the write that archived this delivery and rings by itself.
+	run, err := w.Bell.WasRun(ctx, ring)
+	if err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
+	}
+	if !run {
+		return &queue.Parked{Reason: r.Task.ErrorMsg}
+	}
+	t, err := w.Tasks.Retry(ctx, ring.Ref, false)
+	var not *store.NotAllowed
+	if errors.As(err, &not) || errors.Is(err, store.ErrNotFound) {
+		return nil // somebody was faster, or the row was deleted
+	}
+	if err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
+	}
+	w.Log.Info().Int64("task", t.ID).Int("delivery", t.Delivery).Msg("retried by hand from asynqmon")
+	return nil // the relay rings for the new delivery
+}
+
+// misdirected lets a task go whose row names another provider than its
+// delivery: the relay rings for it again in the right queue.
+func (w *Worker) misdirected(ctx context.Context, t *task.Task) error {
+	err := w.Tasks.Release(ctx, t, 0, "")
+	if err == nil {
+		err = w.Tasks.Unring(ctx, []task.Ref{t.Ref()})
+	}
+	if err != nil && !errors.Is(err, store.ErrFenced) {
+		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
+	}
+	return nil
+}
+
+// Run keeps the worker's lease until ctx ends and tells running steps when their
+// task was cancelled. It must begin before the first Handle and end after the last.
+// When it returns, the lease is given up.
+func (w *Worker) Run(ctx context.Context) error {
+	beat := time.NewTicker(w.lease() / 3)
+	defer beat.Stop()
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	w.beat(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			return w.Tasks.Leave(leave, w.Self.ID)
+		case <-beat.C:
+			w.beat(ctx)
+			w.letGo(ctx)
+		case <-look.C:
+			w.lookForCancelled(ctx)
+		}
+	}
+}
+
+func (w *Worker) beat(ctx context.Context) {
+	beating, cancel := context.WithTimeout(ctx, w.lease()/2) // a beat that hangs must not delay the next
+	defer cancel()
+	began := time.Now()
+	if err := w.Tasks.Beat(beating, w.Self, w.lease()); err != nil {
+		if ctx.Err() == nil {
+			w.Log.Warn().Err(err).Msg("heartbeat failed; running calls go on")
+		}
+		return
+	}
+	w.mu.Lock()
+	w.beaten = began
+	w.mu.Unlock()
+}
+
+func (w *Worker) lastBeat() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.beaten
+}
+
+// lookForCancelled tells running steps that their task was cancelled.
+func (w *Worker) lookForCancelled(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.lease()/4) // the heartbeat waits behind it
+	defer cancel()
+	ids, err := w.Tasks.Stopped(ctx, w.Self.ID)
+	if err != nil {
+		return // the heartbeat says when the database is away
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range ids {
+		if stop, ok := w.holding[id]; ok {
+			stop(errCancelled)
+		}
+	}
+}
+
+// letGo gives back tasks whose rows say that this worker holds them though it
+// does not: the answer to their claim, or to the last write of a step, was
+// lost. Our heartbeat would keep them from everybody else.
+func (w *Worker) letGo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.lease()/4)
+	defer cancel()
+	rows, err := w.Tasks.Held(ctx, w.Self.ID)
+	if err != nil {
+		return
+	}
+	for i := range rows {
+		if w.holds(rows[i].ID) {
+			continue
+		}
+		// A step that took the row since it was read has taken its fence too.
+		if err := w.Tasks.Release(ctx, &rows[i], 0, ""); err == nil {
+			w.Log.Warn().Int64("task", rows[i].ID).Msg("a lost claim was given back")
+		}
+	}
+}
+
+func (w *Worker) holds(id int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, held := w.holding[id]
+	return held
+}
+
+// hold registers a running step, or returns nil if this process has one for the
+// task: a row that carries our name may be claimed again only when it does not.
+// The context is for waiting: it ends with errCancelled when the task is cancelled.
+func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, held := w.holding[id]; held {
+		return nil, nil
+	}
+	if w.holding == nil {
+		w.holding = make(map[int64]context.CancelCauseFunc)
+	}
+	waiting, stop := context.WithCancelCause(ctx)
+	w.holding[id] = stop
+	return waiting, func() {
+		w.mu.Lock()
+		delete(w.holding, id)
+		w.mu.Unlock()
+		stop(nil)
+	}
+}
+
+func (w *Worker) lease() time.Duration { return cmp.Or(w.Lease, defaultLease) }
+
+func (w *Worker) draining() bool {
+	select {
+	case <-w.Draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// pause waits and says how it ended: nil after d, errCancelled when the task was
+// cancelled, errDraining when the process wants to stop.
+func (w *Worker) pause(waiting context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-w.Draining:
+		return errDraining
+	case <-waiting.Done():
+		return context.Cause(waiting)
+	}
+}
+
+var errDraining = errors.New("the worker is stopping")
+
+func random() float64 { return rand.Float64() }
