@@ -1,0 +1,82 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// retry brings one task back. The form says which delivery the reader saw, so
+// that a second click, or a page from before, retries nothing twice.
+func (s *Site) retry(r *http.Request) (answer, error) {
+	id, err := parseID("the task", r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	delivery, err := strconv.Atoi(r.PostForm.Get("delivery"))
+	if err != nil || delivery < 0 {
+		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", shorten(r.PostForm.Get("delivery"), 40))
+	}
+	notCharged := r.PostForm.Get("not_charged") == "yes"
+	if _, err := s.Desk.Retry(r.Context(), task.Ref{Task: id, Delivery: delivery}, notCharged); err != nil {
+		return nil, err
+	}
+	if r.PostForm.Get("from") == "failed" {
+		return redirect("/failed?retried=1"), nil
+	}
+	return storyOf(id), nil
+}
+
+func (s *Site) cancel(r *http.Request) (answer, error) {
+	id, err := parseID("the task", r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Desk.Cancel(r.Context(), id); err != nil {
+		return nil, err
+	}
+	return storyOf(id), nil
+}
+
+func storyOf(id int64) redirect { return redirect("/tasks/" + strconv.FormatInt(id, 10)) }
+
+// confirmPage asks before many tasks are retried.
+type confirmPage struct {
+	advice
+	Kind     task.Kind
+	Provider string
+	Count    int
+}
+
+// Unknown says that the tasks may have been billed already.
+func (c confirmPage) Unknown() bool { return c.Kind == task.OutcomeUnknown }
+
+// retryKind retries all parked tasks of a kind, of one provider if the form
+// names one, once the reader has seen how many they are. A reader who leaves
+// meanwhile stops it; what is retried by then stays so.
+func (s *Site) retryKind(r *http.Request) (answer, error) {
+	p, err := parsePick(url.Values{"kind": r.PostForm["kind"], "provider": r.PostForm["provider"]})
+	if err != nil {
+		return nil, err
+	}
+	if p.Kind == "" {
+		return nil, badRequest("kind is missing; accepted are %v.", task.Kinds)
+	}
+	p.Status = task.Failed
+	if r.PostForm.Get("confirmed") == "yes" {
+		n, err := s.Desk.RetryAll(r.Context(), p.filter(0), false, nil)
+		if err != nil {
+			return nil, err
+		}
+		return redirect("/failed?retried=" + strconv.Itoa(n)), nil
+	}
+	tally, err := s.Tasks.Tally(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}})
+	if err != nil {
+		return nil, err
+	}
+	c := confirmPage{advice: adviceFor(p.Kind), Kind: p.Kind, Provider: p.Provider, Count: p.count(tally)}
+	return view{name: "confirm", Title: "Retry " + strconv.Itoa(c.Count) + " tasks?", Here: "failed", Data: c}, nil
+}

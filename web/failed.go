@@ -1,0 +1,107 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+const perDesk = 50
+
+// failedPage is the dead-letter desk.
+type failedPage struct {
+	Total  int
+	Groups []group
+	Kind   task.Kind // the only one that is listed; empty is all
+	Title  string    // of that kind
+	List   []card
+	Newest string
+	Older  string
+	Done   string // what the reader has just done, in a sentence
+}
+
+// group is the parked tasks of one kind.
+type group struct {
+	advice
+	Kind      task.Kind
+	Count     int
+	Providers []store.Tally // the largest first
+}
+
+// Unknown says that each of the group's tasks wants a decision of its own.
+func (g group) Unknown() bool { return g.Kind == task.OutcomeUnknown }
+
+// URL is the desk with this group's tasks only.
+func (g group) URL() string { return pick{Kind: g.Kind}.at("/failed") }
+
+func (s *Site) failed(r *http.Request) (answer, error) {
+	q := r.URL.Query()
+	p, err := parsePick(q)
+	if err != nil {
+		return nil, err
+	}
+	p.Status, p.Provider = "", ""
+	ctx := r.Context()
+	tally, err := s.Tasks.Tally(ctx, store.Filter{Statuses: []task.Status{task.Failed}})
+	if err != nil {
+		return nil, err
+	}
+	parked := p.filter(perDesk + 1)
+	parked.Statuses = []task.Status{task.Failed}
+	list, err := s.Tasks.List(ctx, parked)
+	if err != nil {
+		return nil, err
+	}
+	d := failedPage{Total: pick{}.count(tally), Groups: groups(tally), Kind: p.Kind, Title: adviceFor(p.Kind).Title, Done: done(q.Get("retried"))}
+	if p.Before > 0 {
+		d.Newest = pick{Kind: p.Kind}.at("/failed")
+	}
+	if len(list) > perDesk {
+		list = list[:perDesk]
+		d.Older = pick{Kind: p.Kind, Before: list[perDesk-1].ID}.at("/failed")
+	}
+	now := time.Now()
+	for i := range list {
+		clipTask(&list[i])
+		d.List = append(d.List, card{Task: &list[i], Now: now})
+	}
+	return view{name: "failed", Title: "Failed", Here: "failed", Data: d}, nil
+}
+
+// groups gathers a count by kind, the largest first.
+func groups(tally []store.Tally) []group {
+	var all []group
+	for _, c := range tally {
+		i := slices.IndexFunc(all, func(g group) bool { return g.Kind == c.ErrorKind })
+		if i < 0 {
+			i = len(all)
+			all = append(all, group{advice: adviceFor(c.ErrorKind), Kind: c.ErrorKind})
+		}
+		all[i].Count += c.Tasks
+		all[i].Providers = append(all[i].Providers, c)
+	}
+	for _, g := range all {
+		for i := range g.Providers {
+			clip(task.MaxText, &g.Providers[i].Provider)
+		}
+		slices.SortStableFunc(g.Providers, func(x, y store.Tally) int { return cmp.Compare(y.Tasks, x.Tasks) })
+	}
+	slices.SortStableFunc(all, func(x, y group) int { return cmp.Compare(y.Count, x.Count) })
+	return all
+}
+
+func done(retried string) string {
+	n, err := strconv.Atoi(retried)
+	switch {
+	case err != nil || n < 0:
+		return ""
+	case n == 1:
+		return "One task is on its way again."
+	}
+	return strconv.Itoa(n) + " tasks are on their way again."
+}

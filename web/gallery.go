@@ -1,0 +1,129 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+)
+
+const (
+	perPage    = 60
+	cardPrompt = 300 // characters; more do not fit on a card
+	cardReason = 300
+
+	// refreshBusy and refreshIdle are how many seconds the gallery waits before it
+	// looks again, while tasks are unfinished and when a new one would be the only news.
+	refreshBusy = 4
+	refreshIdle = 15
+)
+
+// galleryPage is what the gallery shows.
+type galleryPage struct {
+	Statuses, Providers, Kinds []chip
+
+	Cards  []card
+	Newest string // address of the first page, if this is not it
+	Older  string // address of the next page, if there is one
+	Picked bool   // something is filtered
+}
+
+// card is one task in the gallery.
+type card struct {
+	*task.Task
+	Now      time.Time
+	Cover    string // address of a small picture
+	Pictures int
+}
+
+// Words is the prompt, as much of it as fits.
+func (c card) Words() string { return shorten(c.Prompt, cardPrompt) }
+
+// Reason is why the task failed, or why it waits.
+func (c card) Reason() string { return shorten(c.ErrorMsg, cardReason) }
+
+// Age is how old the task is, in as few characters as can be.
+func (c card) Age() string { return span(max(c.Now.Sub(c.CreatedAt), 0)) }
+
+// Standing says why the task is where it is.
+func (c card) Standing() string { return standing(c.Task, c.Now) }
+
+// KindTitle names the kind of failure.
+func (c card) KindTitle() string { return adviceFor(c.ErrorKind).Title }
+
+func (s *Site) gallery(r *http.Request) (answer, error) {
+	p, err := parsePick(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	ctx := r.Context()
+	tally, err := s.Tasks.Tally(ctx, pick{}.filter(0))
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Tasks.List(ctx, p.filter(perPage+1)) // one more shows that there is a next page
+	if err != nil {
+		return nil, err
+	}
+	g := galleryPage{Picked: p != pick{}}
+	g.Statuses, g.Providers, g.Kinds = p.chips(tally)
+	if p.Status != task.Failed && p.Kind == "" {
+		g.Kinds = nil // of interest only to those who look at failures
+	}
+	if p.Before > 0 {
+		newest := p
+		newest.Before = 0
+		g.Newest = newest.at("/")
+	}
+	if len(list) > perPage {
+		list = list[:perPage]
+		older := p
+		older.Before = list[perPage-1].ID
+		g.Older = older.at("/")
+	}
+	if g.Cards, err = s.cards(ctx, list); err != nil {
+		return nil, err
+	}
+	unfinished := pick{Status: task.Pending}.count(tally) + pick{Status: task.Processing}.count(tally)
+	return view{name: "gallery", Title: "Gallery", Here: "gallery", Refresh: refresh(p, unfinished, list), Data: g}, nil
+}
+
+// refresh says after how many seconds the gallery may look different. Older
+// pages stand still unless something on them is unfinished.
+func refresh(p pick, unfinished int, list []task.Task) int {
+	if p.Before == 0 {
+		if unfinished > 0 {
+			return refreshBusy
+		}
+		return refreshIdle
+	}
+	for i := range list {
+		if !list[i].Status.Final() {
+			return refreshBusy
+		}
+	}
+	return 0
+}
+
+func (s *Site) cards(ctx context.Context, list []task.Task) ([]card, error) {
+	now := time.Now()
+	cards := make([]card, len(list))
+	for i := range list {
+		clipTask(&list[i])
+		cards[i] = card{Task: &list[i], Now: now}
+		if list[i].Status != task.Completed {
+			continue
+		}
+		results, err := s.Tasks.Results(ctx, list[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		shown, _ := split(&list[i], results)
+		cards[i].Pictures = len(shown)
+		if len(shown) > 0 {
+			cards[i].Cover = shown[0].Small()
+		}
+	}
+	return cards, nil
+}

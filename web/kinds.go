@@ -1,0 +1,56 @@
+package web
+
+import "github.com/easelqueue/easel/task"
+
+// advice says of a kind of failure who has to act, and how.
+type advice struct {
+	Title string
+	Who   string
+	What  string
+}
+
+func adviceFor(k task.Kind) advice {
+	if a, ok := advices[k]; ok {
+		return a
+	}
+	return advice{"Without a reason", "Whoever parked it", "The row says failed but not why; it was not easel that wrote it. A retry works as usual."}
+}
+
+var advices = map[task.Kind]advice{
+	task.Invalid: {"Request refused", "Who asked for it",
+		"The request itself is wrong, so sending it again fails the same way. Mend it and enqueue a new task."},
+	task.Unsupported: {"Not supported", "Who asked for it",
+		"This provider or model cannot do what was asked. Enqueue it for another one."},
+	task.Auth: {"Key refused", "You, the operator",
+		"The provider refuses our key. Put a working key into the configuration, then retry."},
+	task.Billing: {"No money left", "You, the operator",
+		"The account at the provider has no credit or quota left. Top it up, then retry."},
+	task.RateLimited: {"Rate limited", "You, the operator",
+		"The provider kept asking us to wait. Lower the configured rate or ask the provider for more, then retry."},
+	task.Moderated: {"Refused by moderation", "Who asked for it",
+		"The provider refuses the prompt or the picture. A retry is refused again: change the words and enqueue a new task."},
+	task.Unavailable: {"Provider unreachable", "Nobody: wait",
+		"The provider could not be reached or was too busy to begin. Retry when its status page is green."},
+	task.ProviderError: {"Provider broke", "Nobody: wait",
+		"The provider failed while it worked. Retry when it is well again; a call that it ran may be billed once more."},
+	task.BadAnswer: {"Unusable answer", "You, the operator",
+		"The provider answered with something that is no picture. If it happens again, its API has changed: look at the attempts."},
+	task.Timeout: {"No answer in time", "You, the operator",
+		"The provider did not finish within its limit. Raise the limit or retry at a quieter hour."},
+	task.Expired: {"Result is gone", "You, the operator",
+		"The provider no longer has the picture that it drew. A retry draws, and pays for, a new one."},
+	task.Storage: {"Own storage refused", "You, the operator",
+		"Our storage did not take the pictures. Free space or mend its access, then retry: pictures that the provider still has are not bought again."},
+	task.Deadline: {"Too late", "Who asked for it",
+		"The task's own deadline passed. A retry runs without that deadline."},
+	task.Crashed: {"Workers died", "You, the operator",
+		"Several workers died while they held this task. Read their logs, for memory above all, before you retry: it may kill the next one."},
+	task.Archived: {"Parked by hand", "Whoever parked it",
+		"A person archived the delivery. Retry it when it may go on."},
+	task.Stopped: {"Stopped by hand", "Whoever stopped it",
+		"A person cancelled the task while it was drawn. Retry it if it is wanted after all."},
+	task.OutcomeUnknown: {"Outcome unknown", "You, the operator",
+		"Nobody can say whether the provider ran and billed the call, so it is not sent again by itself. Look it up in the provider's own records, then decide on the page of each task."},
+	task.Internal: {"Fault of easel", "You, the operator",
+		"Something in easel or its configuration is wrong. The reason and the worker's log say what; retry when it is mended."},
+}

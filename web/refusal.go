@@ -1,0 +1,66 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/easelqueue/easel/store"
+)
+
+// refusal is an error for the reader of a page.
+type refusal struct {
+	Status int
+	Title  string
+	Text   string // full sentences: what is wrong and what to do
+	Task   int64  // the task that it is about, to go back to; 0 if none
+}
+
+func (e *refusal) Error() string { return e.Text }
+
+var (
+	errNoPage    = &refusal{Status: http.StatusNotFound, Title: "Nothing here", Text: "There is no page at this address."}
+	errCrossSite = &refusal{Status: http.StatusForbidden, Title: "Refused",
+		Text: "This request was sent by another site's page, so nothing was changed. Use the buttons on easel's own pages."}
+	errHost = &refusal{Status: http.StatusMisdirectedRequest, Title: "Wrong address",
+		Text: "This site listens on this machine only and does not answer to the name in the request. Open it as http://localhost with its port."}
+	errReadOnly = &refusal{Status: http.StatusForbidden, Title: "Read-only",
+		Text: "This site is read-only: tasks are retried and cancelled from the command line here."}
+)
+
+func badRequest(format string, args ...any) error {
+	return &refusal{Status: http.StatusBadRequest, Title: "Not understood", Text: fmt.Sprintf(format, args...)}
+}
+
+func badForm(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &refusal{Status: http.StatusRequestEntityTooLarge, Title: "Too large",
+			Text: fmt.Sprintf("The form is larger than the %d bytes that are accepted.", tooLarge.Limit)}
+	}
+	return badRequest("The form cannot be read. Go back and press the button again.")
+}
+
+func noTask(id int64) error {
+	return &refusal{Status: http.StatusNotFound, Title: "No such task", Text: fmt.Sprintf("There is no task %d.", id)}
+}
+
+// refusalFor is what the reader sees of an error, and whether the operator must see it too.
+func refusalFor(err error) (r *refusal, fault bool) {
+	var notAllowed *store.NotAllowed
+	switch {
+	case errors.As(err, &r):
+		return r, false
+	case errors.As(err, &notAllowed):
+		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: notAllowed.Task,
+			Text: fmt.Sprintf("Task %d is %s and cannot be %s: it has moved on since the page was shown. Look at it again.",
+				notAllowed.Task, notAllowed.Status, notAllowed.Action)}, false
+	case errors.Is(err, store.ErrNotFound):
+		return &refusal{Status: http.StatusNotFound, Title: "No such task", Text: "There is no such task."}, false
+	case errors.Is(err, context.Canceled):
+		return &refusal{Status: http.StatusServiceUnavailable, Title: "Interrupted", Text: "The request was given up."}, false
+	}
+	return &refusal{Status: http.StatusInternalServerError, Title: "Out of order",
+		Text: "This page cannot be made right now; the log of easel says why. Try again in a moment."}, true
+}

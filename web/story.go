@@ -1,0 +1,264 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+)
+
+const (
+	refreshStory = 2
+	maxValue     = 2_000 // characters of one value in a list of facts
+	maxReply     = 20_000
+)
+
+// storyPage is all that is known of one task.
+type storyPage struct {
+	*task.Task
+	Now      time.Time
+	Standing string
+	Advice   advice
+	Answer   []shot
+	Late     []shot
+	Calls    []call
+	Asked    []fact
+	Stands   []fact
+	Times    []instant
+	Reply    string
+
+	CanRetry, CanCancel, Unknown bool
+}
+
+// Code is the provider's code of the failure, unless its message says it already.
+func (p storyPage) Code() string { return unsaid(p.ErrorCode, p.ErrorMsg) }
+
+// fact is a line of a list.
+type fact struct{ Name, Value string }
+
+// instant is a line of a list of times.
+type instant struct {
+	Name string
+	Time time.Time
+}
+
+// call is an attempt as the page shows it.
+type call struct {
+	task.Attempt
+	now time.Time
+}
+
+// Account is whom the call was made to.
+func (c call) Account() string {
+	if c.Attempt.Account == "" {
+		return c.Provider
+	}
+	return c.Provider + " / " + c.Attempt.Account
+}
+
+// Took is how long the provider needed, or has needed so far.
+func (c call) Took() string {
+	switch {
+	case c.AnsweredAt != nil:
+		return took(c.AnsweredAt.Sub(c.SentAt))
+	case c.FinishedAt != nil:
+		return took(c.FinishedAt.Sub(c.SentAt))
+	}
+	return span(max(c.now.Sub(c.SentAt), 0)) + " so far"
+}
+
+// Cost is what the call cost, as far as it is known.
+func (c call) Cost() string {
+	if c.CostMicros == nil {
+		switch c.State {
+		case task.AttemptRejected:
+			return "none, the call did not happen"
+		case task.AttemptSending, task.AttemptAccepted:
+			return "not known yet"
+		}
+	}
+	return cost(c.CostMicros, c.Currency)
+}
+
+// Code is the provider's code of the failure, unless its message says it already.
+func (c call) Code() string { return unsaid(c.ErrorCode, c.ErrorMsg) }
+
+func unsaid(code, message string) string {
+	if strings.Contains(message, code) {
+		return ""
+	}
+	return code
+}
+
+// Meaning says what the state of the call stands for.
+func (c call) Meaning() string {
+	switch c.State {
+	case task.AttemptSending:
+		return "written down before the call; no reply so far"
+	case task.AttemptRejected:
+		return "certainly not carried out"
+	case task.AttemptAccepted:
+		return "the provider has the job"
+	case task.AttemptAnswered:
+		return "pictures are drawn, not yet kept"
+	case task.AttemptSucceeded:
+		return "pictures are kept"
+	case task.AttemptFailed:
+		return "carried out, without a picture"
+	case task.AttemptUnknown:
+		return "nobody can say whether it happened"
+	}
+	return ""
+}
+
+func (s *Site) story(r *http.Request) (answer, error) {
+	id, err := parseID("the task", r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	ctx := r.Context()
+	t, err := s.Tasks.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if t.DeletedAt != nil {
+		return nil, noTask(id)
+	}
+	attempts, err := s.Tasks.Attempts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	results, err := s.Tasks.Results(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v := view{name: "story", Title: "Task " + strconv.FormatInt(id, 10), Here: "task", Data: tell(t, attempts, results, time.Now())}
+	if !t.Status.Final() {
+		v.Refresh = refreshStory
+	}
+	return v, nil
+}
+
+func tell(t *task.Task, attempts []task.Attempt, results []task.Result, now time.Time) storyPage {
+	clipTask(t)
+	p := storyPage{
+		Task: t, Now: now, Standing: standing(t, now), Advice: adviceFor(t.ErrorKind),
+		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: shorten(t.APIResponse, maxReply),
+		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final(),
+		CanCancel: t.Status.CanBecome(task.Cancelled),
+		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown,
+	}
+	p.Answer, p.Late = split(t, results)
+	for _, a := range attempts {
+		clip(maxValue, &a.Provider, &a.Account, &a.Endpoint, &a.ProviderRequestID, &a.ErrorCode, &a.ErrorMsg, &a.Key, &a.Worker,
+			&a.Currency, &a.PriceVersion)
+		p.Calls = append(p.Calls, call{a, now})
+	}
+	slices.Reverse(p.Calls) // the newest is what the reader came for
+	return p
+}
+
+// clipTask bounds what a page says of a task: a row that came by SQL can hold
+// texts of any length.
+func clipTask(t *task.Task) {
+	clip(task.MaxPrompt, &t.Prompt, &t.NegativePrompt)
+	clip(maxValue, &t.ErrorMsg, &t.ErrorCode)
+	clip(task.MaxText, &t.Provider, &t.Currency)
+}
+
+func clip(n int, texts ...*string) {
+	for _, text := range texts {
+		*text = shorten(*text, n)
+	}
+}
+
+// facts collects the lines that say something.
+type facts []fact
+
+func (f *facts) add(name, value string) {
+	if value != "" {
+		*f = append(*f, fact{name, shorten(value, maxValue)})
+	}
+}
+
+// asked lists what the task asks for besides its prompt.
+func asked(t *task.Task) []fact {
+	var f facts
+	f.add("provider", t.Provider)
+	f.add("model", t.Model)
+	f.add("size", t.Size)
+	f.add("quality", t.Quality)
+	f.add("style", t.Style)
+	f.add("steps", optional(t.Steps))
+	f.add("cfg scale", optional(t.CFGScale))
+	f.add("seed", optional(t.Seed))
+	f.add("watermark", optional(t.Watermark))
+	f.add("pictures", strconv.Itoa(t.ImageCount))
+	f.add("input picture", input(t.InputImageURL))
+	f.add("input photo", optional(t.InputImageID))
+	references, err := (&task.Task{ReferenceImages: t.ReferenceImages}).Inputs()
+	if err != nil {
+		f.add("references", err.Error())
+	}
+	for i, address := range references {
+		f.add("reference "+strconv.Itoa(i+1), input(address))
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
+		f.add(shorten(name, task.MaxText), t.Parameters[name])
+	}
+	f.add("user", optional(t.UserID))
+	f.add("drama", optional(t.DramaID))
+	f.add("storyboard", optional(t.StoryboardID))
+	f.add("subject", t.SubjectType)
+	f.add("subject id", t.SubjectID)
+	f.add("metadata", t.Metadata)
+	f.add("idempotency key", t.IdempotencyKey)
+	f.add("webhook", t.WebhookURL)
+	return f
+}
+
+// stands lists where the task stands.
+func stands(t *task.Task) []fact {
+	var f facts
+	f.add("cost", cost(t.CostMicros, t.Currency))
+	f.add("priority", t.Priority.String())
+	f.add("failed tries", fmt.Sprintf("%d of %d", t.Attempt, t.Tries()))
+	f.add("waits", strconv.Itoa(t.Waits))
+	f.add("crashes", strconv.Itoa(t.Crashes))
+	f.add("delivery", t.Ref().String())
+	f.add("fence", strconv.FormatInt(t.Fence, 10))
+	f.add("worker", t.Worker)
+	f.add("provider's job", t.TaskID)
+	f.add("file", t.LocalPath)
+	f.add("object", t.MinioURL)
+	return f
+}
+
+// times lists what happened when, as far as it has.
+func times(t *task.Task) []instant {
+	var list []instant
+	for _, at := range []struct {
+		name string
+		time *time.Time
+	}{
+		{"created", &t.CreatedAt}, {"rung", t.PublishedAt}, {"due", &t.RunAt}, {"deadline", t.DeadlineAt}, {"started", t.StartedAt},
+		{"lease until", t.LeaseUntil}, {"cancel asked for", t.CancelRequestedAt}, {"ended", t.CompletedAt}, {"changed", &t.UpdatedAt},
+	} {
+		if at.time != nil && !at.time.IsZero() {
+			list = append(list, instant{at.name, *at.time})
+		}
+	}
+	return list
+}
+
+func optional[T any](v *T) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(*v)
+}

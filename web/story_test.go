@@ -1,0 +1,223 @@
+package web
+
+import (
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func TestStory(t *testing.T) {
+	t.Run("It shows what was asked for", func(t *testing.T) {
+		b := newBench(t)
+		b.add(task.Task{Model: "m-1", Prompt: "水墨山水", NegativePrompt: "blurry", Size: "2K", Steps: ptr(30), CFGScale: ptr(7.5), Seed: ptr(int64(0)),
+			Watermark: ptr(false), ImageCount: 4, InputImageURL: "data:image/png;base64," + strings.Repeat("A", 5000),
+			ReferenceImages: `["https://example.com/a.png"]`, UserID: ptr(int64(7)), Parameters: map[string]string{"guidance": "strong"}})
+		b.has(b.get("/tasks/1"), "水墨山水", "blurry", "m-1", "2K", "<dd><bdi>30</bdi></dd>", "7.5", "<dd><bdi>0</bdi></dd>", "false",
+			"data:image/png;base64 (5.0 kB)", `<a href="https://example.com/a.png"`, "guidance", "strong", "1.0")
+	})
+	t.Run("It shows each call with its time, its end and its price", func(t *testing.T) {
+		b := newBench(t)
+		held, a := b.begin(b.add(task.Task{Provider: "openai"}))
+		a.State, a.ErrorKind, a.ErrorCode, a.ErrorMsg, a.HTTPStatus, a.ProviderRequestID =
+			task.AttemptFailed, task.ProviderError, "E42", "it broke", ptr(502), "req-7"
+		b.check(b.store.Fail(t.Context(), held, task.Verdict{Status: task.Pending, Failure: &task.Failure{Kind: task.ProviderError, Message: "it broke"}}, a))
+		b.draw(held, func(a *task.Attempt, _ *task.Result) { a.CostMicros, a.Currency = ptr(int64(42_000)), "USD" })
+		b.exec("UPDATE generation_attempt SET sent_at = '2026-01-01 10:00:00.000000+00:00', finished_at = '2026-01-01 10:00:09.500000+00:00', answered_at = NULL WHERE number = 1")
+		b.exec("UPDATE generation_attempt SET sent_at = '2026-01-01 10:01:00.000000+00:00', answered_at = '2026-01-01 10:01:03.250000+00:00' WHERE number = 2")
+		page := b.get("/tasks/1")
+		second, first, ok := strings.Cut(page, "Attempt 1")
+		if !ok || !strings.Contains(second, "Attempt 2") {
+			t.Fatal("the attempts are not there, the newest first")
+		}
+		b.has(second, "succeeded", "openai / main", "<dd>3.3s</dd>", "0.042 USD")
+		b.has(first, "failed", "provider_error", "<code>E42</code>", "it broke", "<dd>502</dd>", "req-7", "<dd>9.5s</dd>", "<dd>unknown</dd>",
+			`<time datetime="2026-01-01T10:00:00Z">2026-01-01 10:00:00 UTC</time>`)
+	})
+	t.Run("It shows a picture with all that is known of it", func(t *testing.T) {
+		b := newBench(t)
+		b.draw(b.add(task.Task{}), func(_ *task.Attempt, r *task.Result) {
+			r.Seed, r.RevisedPrompt, r.SourceURL = ptr(int64(99)), "a fox, revised", "https://cdn.example.com/x.png?sig=1&t=2"
+		})
+		b.has(b.get("/tasks/1"), `<a class="picture" href="/pictures/1/1-0.png"><img src="/pictures/1/1-0.png"`, `width="640" height="480"`,
+			"640 × 480", "1.5 kB", "<dd>1500</dd>", "<code>c0ffee</code>", "seed 99", "a fox, revised",
+			`<a href="https://cdn.example.com/x.png?sig=1&amp;t=2" rel="noopener noreferrer nofollow"`)
+	})
+	t.Run("A picture that came too late is shown apart", func(t *testing.T) {
+		b := newBench(t)
+		held, lost := b.begin(b.add(task.Task{}))
+		b.check(b.store.Release(t.Context(), held, 0, ""))
+		b.draw(held, nil)
+		b.check(b.store.KeepLate(t.Context(), lost, []task.Result{{AttemptID: lost.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"}}))
+		answer, late, ok := strings.Cut(b.get("/tasks/1"), "Came too late")
+		if !ok {
+			t.Fatal("nothing is said to be late")
+		}
+		b.has(answer, "/pictures/1/2-0.png")
+		b.hasNot(answer, "late.png")
+		b.has(late, "/pictures/1/late.png")
+	})
+	t.Run("A failed task says who has to act and offers a retry", func(t *testing.T) {
+		b := newBench(t)
+		b.park(b.add(task.Task{}), task.Auth, "the provider refused our key")
+		b.has(b.get("/tasks/1"), "Key refused", "the provider refused our key", "You, the operator", `action="/tasks/1/retry"`)
+		b.hasNot(b.get("/tasks/1"), "/cancel", "not_charged", "data-refresh")
+	})
+	t.Run("An unfinished task is followed and can be cancelled", func(t *testing.T) {
+		b := newBench(t)
+		b.add(task.Task{})
+		b.has(b.get("/tasks/1"), `data-refresh="2"`, `action="/tasks/1/cancel"`)
+		b.hasNot(b.get("/tasks/1"), "/retry")
+	})
+	t.Run("A completed task offers neither", func(t *testing.T) {
+		b := newBench(t)
+		b.draw(b.add(task.Task{}), nil)
+		b.hasNot(b.get("/tasks/1"), "<form", "data-refresh")
+	})
+	t.Run("An unknown outcome shows three ways, and warns of the one that may pay twice", func(t *testing.T) {
+		b := newBench(t)
+		b.park(b.add(task.Task{}), task.OutcomeUnknown, "the connection was cut")
+		page := b.get("/tasks/1")
+		b.has(page, "Ask the provider again", "you pay for it twice", `<input type="checkbox" name="not_charged" value="yes" required>`, "Give it up")
+		if n := strings.Count(page, `action="/tasks/1/retry"`); n != 2 {
+			t.Errorf("there are %d ways to retry", n)
+		}
+	})
+	t.Run("Long values are cut", func(t *testing.T) {
+		b := newBench(t)
+		params := map[string]string{}
+		for _, c := range "abcdefghijklmnopqrstuvwxyz" {
+			params[string(c)] = strings.Repeat(string(c), task.MaxParameter)
+		}
+		b.add(task.Task{Parameters: params})
+		b.exec("UPDATE image_generations SET api_response = ?", strings.Repeat("{", 1_000_000))
+		if n := len(b.get("/tasks/1")); n > 150_000 {
+			t.Errorf("the page has %d bytes", n)
+		}
+	})
+	t.Run("References that are no JSON are said to be none", func(t *testing.T) {
+		b := newBench(t)
+		b.add(task.Task{ReferenceImages: "oops"})
+		b.has(b.get("/tasks/1"), "reference_images is not a JSON array")
+	})
+	t.Run("A task that is not there, or deleted, is not found", func(t *testing.T) {
+		b := newBench(t)
+		b.add(task.Task{})
+		b.exec("UPDATE image_generations SET deleted_at = created_at")
+		b.refuses(b.do(httptest.NewRequest("GET", "/tasks/1", nil)), 404, "no task 1")
+		b.refuses(b.do(httptest.NewRequest("GET", "/tasks/2", nil)), 404, "no such task")
+	})
+	t.Run("An id that is none is refused", func(t *testing.T) {
+		b := newBench(t)
+		for _, id := range []string{"0", "-1", "x", "1x", "99999999999999999999"} {
+			b.refuses(b.do(httptest.NewRequest("GET", "/tasks/"+id, nil)), 400, "whole numbers from 1 on")
+		}
+	})
+}
+
+func TestCost(t *testing.T) {
+	for claim, c := range map[string]struct {
+		a    task.Attempt
+		want string
+	}{
+		"Null is unknown":                       {task.Attempt{State: task.AttemptFailed}, "unknown"},
+		"Zero is free":                          {task.Attempt{CostMicros: ptr(int64(0))}, "free"},
+		"Millionths are kept":                   {task.Attempt{CostMicros: ptr(int64(1_234_567)), Currency: "CNY"}, "1.234567 CNY"},
+		"Two decimals are the least":            {task.Attempt{CostMicros: ptr(int64(40_000_000)), Currency: "USD"}, "40.00 USD"},
+		"Less than nothing is a refund":         {task.Attempt{CostMicros: ptr(int64(-500_000)), Currency: "USD"}, "-0.50 USD"},
+		"A call that did not happen costs none": {task.Attempt{State: task.AttemptRejected}, "none, the call did not happen"},
+		"A call that goes on may still cost":    {task.Attempt{State: task.AttemptAccepted}, "not known yet"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			if got := (call{Attempt: c.a}).Cost(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTook(t *testing.T) {
+	sent := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) *time.Time { return ptr(sent.Add(d)) }
+	for claim, c := range map[string]struct {
+		call call
+		want string
+	}{
+		"The answer ends it, not the keeping": {call{Attempt: task.Attempt{AnsweredAt: at(2 * time.Second), FinishedAt: at(time.Hour)}}, "2s"},
+		"Without an answer the end ends it":   {call{Attempt: task.Attempt{FinishedAt: at(90 * time.Second)}}, "1m30s"},
+		"An open call has taken so long":      {call{now: sent.Add(70 * time.Second)}, "1m so far"},
+		"A clock that is behind takes none":   {call{now: sent.Add(-time.Minute)}, "0s so far"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			c.call.SentAt = sent
+			if got := c.call.Took(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestChange(t *testing.T) {
+	t.Run("Retry brings the delivery back that the reader saw", func(t *testing.T) {
+		b := newBench(t)
+		b.park(b.add(task.Task{}), task.Auth, "no key")
+		w := b.post("/tasks/1/retry", url.Values{"delivery": {"0"}})
+		if w.Code != 303 || w.Header().Get("Location") != "/tasks/1" || b.status(1) != task.Pending {
+			t.Errorf("got %d to %q, the task is %s", w.Code, w.Header().Get("Location"), b.status(1))
+		}
+	})
+	t.Run("A page from before the last retry retries nothing", func(t *testing.T) {
+		b := newBench(t)
+		b.park(b.add(task.Task{}), task.Auth, "no key")
+		again, err := b.store.Retry(t.Context(), task.Ref{Task: 1}, false)
+		b.check(err)
+		b.park(again, task.Auth, "still no key")
+		b.refuses(b.post("/tasks/1/retry", url.Values{"delivery": {"0"}}), 409, "has moved on")
+		if got := b.status(1); got != task.Failed {
+			t.Errorf("the task is %s", got)
+		}
+	})
+	t.Run("What a status does not allow is refused in a sentence", func(t *testing.T) {
+		b := newBench(t)
+		b.draw(b.add(task.Task{}), nil)
+		b.refuses(b.post("/tasks/1/retry", url.Values{"delivery": {"0"}}), 409, "Task 1 is completed and cannot be retried")
+		b.refuses(b.post("/tasks/1/cancel", nil), 409, "Task 1 is completed and cannot be cancelled")
+		b.refuses(b.post("/tasks/9/cancel", nil), 404, "no such task")
+	})
+	t.Run("Cancel ends the task", func(t *testing.T) {
+		b := newBench(t)
+		b.add(task.Task{})
+		if w := b.post("/tasks/1/cancel", nil); w.Code != 303 || w.Header().Get("Location") != "/tasks/1" || b.status(1) != task.Cancelled {
+			t.Errorf("got %d, the task is %s", w.Code, b.status(1))
+		}
+	})
+	t.Run("Only the box that is ticked says not charged", func(t *testing.T) {
+		for box, want := range map[string]task.State{"": task.AttemptUnknown, "no": task.AttemptUnknown, "yes": task.AttemptRejected} {
+			b := newBench(t)
+			b.park(b.add(task.Task{}), task.OutcomeUnknown, "cut")
+			b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "not_charged": {box}})
+			attempts, err := b.store.Attempts(t.Context(), 1)
+			b.check(err)
+			if got := attempts[0].State; got != want || b.status(1) != task.Pending {
+				t.Errorf("%q: the attempt is %s, the task %s", box, got, b.status(1))
+			}
+		}
+	})
+	t.Run("A form without a delivery is refused", func(t *testing.T) {
+		b := newBench(t)
+		b.park(b.add(task.Task{}), task.Auth, "no key")
+		for _, delivery := range []string{"", "-1", "x"} {
+			b.refuses(b.post("/tasks/1/retry", url.Values{"delivery": {delivery}}), 400, "delivery is")
+		}
+		b.refuses(b.post("/tasks/x/retry", url.Values{"delivery": {"0"}}), 400, "whole numbers")
+		b.refuses(b.post("/tasks/x/cancel", nil), 400, "whole numbers")
+	})
+}
+
+var _ tasks = (*store.Store)(nil)

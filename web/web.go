@@ -1,0 +1,83 @@
+// Package web is the pages that people look at: the gallery, the story of one
+// task and the desk for failed ones, rendered on the server. It decides nothing
+// about tasks and knows no users: who may come at all is for whoever mounts it.
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// tasks is what the pages read.
+type tasks interface {
+	Get(ctx context.Context, id int64) (*task.Task, error)
+	List(ctx context.Context, f store.Filter) ([]task.Task, error)
+	Tally(ctx context.Context, f store.Filter) ([]store.Tally, error)
+	Attempts(ctx context.Context, id int64) ([]task.Attempt, error)
+	Results(ctx context.Context, id int64) ([]task.Result, error)
+}
+
+// desk is what a person can do from the pages.
+type desk interface {
+	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
+	RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error)
+	Cancel(ctx context.Context, id int64) (*task.Task, error)
+}
+
+// Site is the pages and what they stand on. It is mounted at the root of its host.
+type Site struct {
+	Tasks    tasks
+	Desk     desk
+	Pictures picture.Store // served under /pictures/
+	Queues   http.Handler  // asynqmon with the root path /queues; nil leaves it out
+	Log      zerolog.Logger
+	ReadOnly bool // nobody can retry or cancel
+
+	// Hosts are the names by which the site may be called, without ports; empty
+	// accepts all. A site that listens on loopback sets LoopbackHosts: otherwise
+	// any web page whose name its owner points at 127.0.0.1 can read the site.
+	Hosts []string
+}
+
+// LoopbackHosts returns the names that only this machine answers to.
+func LoopbackHosts() []string { return []string{"127.0.0.1", "localhost", "[::1]"} }
+
+// Handler returns the whole site. Requests that change something are refused if
+// they come from another site's page.
+func (s *Site) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", s.page(s.gallery))
+	mux.Handle("GET /tasks/{id}", s.page(s.story))
+	mux.Handle("GET /failed", s.page(s.failed))
+	mux.Handle("POST /tasks/{id}/retry", s.change(s.retry))
+	mux.Handle("POST /tasks/{id}/cancel", s.change(s.cancel))
+	mux.Handle("POST /failed/retry", s.change(s.retryKind))
+	mux.Handle("/pictures/", http.StripPrefix("/pictures", picture.Handler{Store: s.Pictures, OnError: s.logged}))
+	mux.Handle("GET /assets/{name}", s.page(asset))
+	mux.HandleFunc("GET /healthz", healthy)
+	if s.Queues != nil {
+		mux.Handle("/queues", s.Queues)
+		mux.Handle("/queues/", s.Queues)
+	}
+	mux.Handle("/", s.page(func(*http.Request) (answer, error) { return nil, errNoPage }))
+	return s.guard(mux)
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write([]byte("ok\n"))
+}
+
+func (s *Site) logged(r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // the reader has gone, which is no fault
+	}
+	s.Log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("page not served")
+}
