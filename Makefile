@@ -1,0 +1,38 @@
+GO ?= go
+FUZZTIME ?= 30s
+
+.PHONY: build test lint check bench fuzz needs clean
+
+# The program: one static file.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/easel ./cmd/easel
+
+# All that CI does.
+check: lint test
+
+# Tests run against real servers; `needs` installs them where they are missing.
+test: needs
+	$(GO) test -race ./...
+
+lint:
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted, run gofmt -w:"; echo "$$bad"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; fi
+
+bench: needs
+	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 30m ./queue ./cmd/easel
+
+# Every fuzz target for FUZZTIME, one after the other.
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+needs:
+	@.ci/needs
+
+clean:
+	rm -rf bin

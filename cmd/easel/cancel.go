@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/task"
+)
+
+func (a *app) cancelCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel ID...", Short: "End tasks that have not ended", Args: cobra.MinimumNArgs(1),
+		Long: "End tasks that have not ended. A call that is on its way is called off where the provider can;\n" +
+			"a picture that still arrives is kept, since it was paid for, but it is not the task's answer.",
+		Example: "  easel cancel 42 43",
+		RunE:    func(c *cobra.Command, args []string) error { return a.cancel(c.Context(), args) },
+	}
+}
+
+func (a *app) cancel(ctx context.Context, args []string) error {
+	return a.moveEach(ctx, args, "is cancelled", func(c *enqueue.Client, id int64) (*task.Task, error) {
+		return c.Cancel(ctx, id)
+	})
+}

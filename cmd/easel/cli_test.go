@@ -1,0 +1,494 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// desk is one person at a shell, with a data folder of their own.
+type desk struct {
+	t     *testing.T
+	data  string
+	env   []string
+	stdin string
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	return &desk{t: t, data: "easel-data"}
+}
+
+// said is what a command left behind.
+type said struct {
+	code        int
+	out, errors string
+}
+
+func (d *desk) easel(args ...string) said {
+	d.t.Helper()
+	return d.easelWithin(d.t.Context(), args...)
+}
+
+func (d *desk) easelWithin(ctx context.Context, args ...string) said {
+	var out, errs bytes.Buffer
+	code := run(ctx, args, strings.NewReader(d.stdin), &out, &errs, d.env)
+	return said{code, out.String(), errs.String()}
+}
+
+// must runs a command that has to work, and reads its JSON into v if v is not nil.
+func (d *desk) must(v any, args ...string) said {
+	d.t.Helper()
+	if v != nil {
+		args = append(args, "--json")
+	}
+	got := d.easel(args...)
+	if got.code != exitOK {
+		d.t.Fatalf("%q ended with %d: %s", args, got.code, got.errors)
+	}
+	if v != nil {
+		if err := json.Unmarshal([]byte(got.out), v); err != nil {
+			d.t.Fatalf("%q printed %s: %v", args, got.out, err)
+		}
+	}
+	return got
+}
+
+func (d *desk) enqueue(args ...string) int64 {
+	d.t.Helper()
+	var answer enqueued
+	d.must(&answer, append([]string{"enqueue"}, args...)...)
+	return answer.Task.ID
+}
+
+func (d *desk) open() *store.Store {
+	d.t.Helper()
+	s, err := store.Open(d.t.Context(), "sqlite:"+filepath.Join(d.data, "easel.db"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// claim takes a task as a worker does.
+func claim(t *testing.T, s *store.Store, id int64) (*task.Task, *task.Attempt) {
+	t.Helper()
+	row, err := s.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, refused, err := s.Claim(t.Context(), row.Ref(), "w1", time.Minute)
+	if err != nil || c == nil {
+		t.Fatalf("claim of %d: %+v, %v", id, refused, err)
+	}
+	a := &task.Attempt{Key: fmt.Sprint("key-", id, row.Delivery), Provider: row.Provider, Account: "main"}
+	if err := s.Begin(t.Context(), c.Task, a); err != nil {
+		t.Fatal(err)
+	}
+	return c.Task, a
+}
+
+func complete(t *testing.T, s *store.Store, id int64) {
+	t.Helper()
+	row, a := claim(t, s, id)
+	micros := int64(5_000)
+	a.State, a.CostMicros, a.Currency = task.AttemptAnswered, &micros, "USD"
+	if err := s.Answer(t.Context(), row, a, "job"); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Save(t.Context(), row, a, store.Outcome{Results: []task.Result{{TaskID: id, AttemptID: a.ID, GeneratedImageURL: "http://x.test/1.png",
+		ContentType: "image/png", FileSize: 1234, Width: 64, Height: 32, SHA256: "00", StorageKey: "1/1-0.png"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fail(t *testing.T, s *store.Store, id int64, f *task.Failure) {
+	t.Helper()
+	row, a := claim(t, s, id)
+	a.State, a.ErrorKind, a.ErrorMsg = task.AttemptFailed, f.Kind, f.Error()
+	if err := s.Fail(t.Context(), row, task.Verdict{Status: task.Failed, Attempt: 1, Failure: f}, a); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s said) wants(t *testing.T, code int, words ...string) {
+	t.Helper()
+	if s.code != code {
+		t.Errorf("ended with %d, want %d: %s", s.code, code, s.errors)
+	}
+	for _, w := range words {
+		if !strings.Contains(s.out+s.errors, w) {
+			t.Errorf("%q is missing in:\n%s%s", w, s.out, s.errors)
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	for claim, c := range map[string]struct {
+		args []string
+		env  string
+		code int
+		want string
+	}{
+		"An unknown provider is refused":                 {[]string{"enqueue", "x", "--provider", "nope"}, "", 2, `provider "nope" is not configured; configured are: openai, sketch, volcengine`},
+		"An empty prompt is refused":                     {[]string{"enqueue", " "}, "", 2, "prompt is empty"},
+		"A missing prompt is refused":                    {[]string{"enqueue"}, "", 2, "PROMPT is missing"},
+		"Negative steps are refused":                     {[]string{"enqueue", "x", "--steps", "-3"}, "", 2, "steps is -3; accepted are 1 to 1000"},
+		"No pictures are refused":                        {[]string{"enqueue", "x", "--count", "0"}, "", 2, "--count is 0; accepted are 1 to 15"},
+		"Broken references are refused":                  {[]string{"enqueue", "x", "--reference-images", "[broken"}, "", 2, "reference_images is not a JSON array"},
+		"An unknown flag is refused":                     {[]string{"enqueue", "x", "--stpes", "3"}, "", 2, "unknown flag: --stpes"},
+		"A flag's value is checked":                      {[]string{"enqueue", "x", "--steps", "many"}, "", 2, `invalid argument "many"`},
+		"A size out of range is refused":                 {[]string{"enqueue", "x", "--size", "999999x999999"}, "", 2, "size"},
+		"An unknown parameter is refused":                {[]string{"enqueue", "x", "--param", "colour=red"}, "", 2, "colour"},
+		"A parameter has a name and a value":             {[]string{"enqueue", "x", "--param", "colour"}, "", 2, "accepted is name=value"},
+		"A parameter is given once":                      {[]string{"enqueue", "x", "--param", "a=1", "--param", "a=2"}, "", 2, "given twice"},
+		"An input must exist":                            {[]string{"enqueue", "x", "--input", "nowhere.png"}, "", 2, "no such file"},
+		"An unknown priority is refused":                 {[]string{"enqueue", "x", "--priority", "urgent"}, "", 2, "accepted are high, normal and low"},
+		"A bad moment is refused":                        {[]string{"enqueue", "x", "--at", "tomorrow"}, "", 2, `--at is "tomorrow"`},
+		"A deadline in the past is refused":              {[]string{"enqueue", "x", "--deadline", "2001-01-01"}, "", 2, "still to come"},
+		"A missing key names its variable":               {[]string{"enqueue", "x", "--provider", "openai"}, "", 2, "Set OPENAI_API_KEY"},
+		"Metadata is JSON":                               {[]string{"enqueue", "x", "--metadata", "{"}, "", 2, "metadata is not JSON"},
+		"An unknown command names the near one":          {[]string{"lst"}, "", 2, "did you mean easel list?"},
+		"An unknown command of a group is refused":       {[]string{"migrate", "sideways"}, "", 2, `command "sideways" is not known`},
+		"An id is a number":                              {[]string{"show", "abc"}, "", 2, `"abc" is not the id of a task`},
+		"An unknown status is refused":                   {[]string{"list", "--status", "done"}, "", 2, `--status is "done"; accepted are pending, processing`},
+		"A limit has bounds":                             {[]string{"list", "--limit", "0"}, "", 2, "--limit is 0; accepted are 1 to"},
+		"A database that is not there says who makes it": {[]string{"list"}, "", 1, "`easel up`"},
+		"A database server that is down is named":        {[]string{"list"}, "EASEL_DATABASE_URL=postgres://u:" + canary + "@127.0.0.1:1/x", 1, "cannot reach the database 127.0.0.1:1/x"},
+		"A wrong configuration is no failure":            {[]string{"list"}, "EASEL_DRAIN=x", 2, "EASEL_DRAIN"},
+		"Retry wants to know which":                      {[]string{"retry"}, "", 2, "say which"},
+		"Retry takes ids or flags":                       {[]string{"retry", "1", "--kind", "auth"}, "", 2, "not both"},
+		"A script must mean a retry of many":             {[]string{"retry", "--status", "completed", "--yes"}, "", 2, "only failed and cancelled"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			d := newDesk(t)
+			d.env = []string{c.env}
+			got := d.easel(c.args...)
+			got.wants(t, c.code, c.want)
+			if got.out != "" || !strings.HasPrefix(got.errors, "easel: ") || strings.Contains(got.errors, "goroutine") {
+				t.Errorf("printed %q and %q", got.out, got.errors)
+			}
+			asJSON := d.easel(append(c.args, "--json")...)
+			var object struct{ Error problem }
+			if err := json.Unmarshal([]byte(asJSON.errors), &object); err != nil || object.Error.Exit != c.code || object.Error.Message == "" {
+				t.Errorf("as JSON: %q, %v", asJSON.errors, err)
+			}
+			if strings.Contains(got.errors+asJSON.errors, canary) {
+				t.Error("a secret is shown")
+			}
+		})
+	}
+}
+
+func TestEnqueue(t *testing.T) {
+	t.Run("A task arrives with all that was said", func(t *testing.T) {
+		d := newDesk(t)
+		id := d.enqueue("一只红狐狸", "--size", "512x512", "--seed", "0", "--priority", "high", "--user", "7", "--count", "2",
+			"--input", "https://x.test/a.png", "--input", "https://x.test/b.png", "--metadata", `{"a":1}`, "--in", "1h", "--deadline", "2h")
+		var told story
+		d.must(&told, "show", fmt.Sprint(id))
+		got := told.Task
+		if got.Prompt != "一只红狐狸" || got.Seed == nil || *got.Seed != 0 || got.Steps != nil || got.Priority != task.High || *got.UserID != 7 ||
+			got.ImageCount != 2 || got.InputImageURL != "https://x.test/a.png" || got.ReferenceImages != `["https://x.test/b.png"]` ||
+			got.DeadlineAt.Sub(got.RunAt) != 2*time.Hour || got.RunAt.Sub(got.CreatedAt) < 59*time.Minute {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("The same key gives the same task", func(t *testing.T) {
+		d := newDesk(t)
+		first := d.enqueue("x", "--key", "k")
+		var again enqueued
+		d.must(&again, "enqueue", "x", "--key", "k")
+		if again.Task.ID != first || again.Created {
+			t.Errorf("got task %d, created %t", again.Task.ID, again.Created)
+		}
+		d.easel("enqueue", "other", "--key", "k").wants(t, 1, "already stands for task")
+	})
+	t.Run("A prompt may come from stdin", func(t *testing.T) {
+		d := newDesk(t)
+		d.stdin = "two\nlines\n"
+		var told story
+		d.must(&told, "show", fmt.Sprint(d.enqueue("-")))
+		if told.Task.Prompt != "two\nlines" {
+			t.Errorf("got %q", told.Task.Prompt)
+		}
+	})
+	t.Run("A Redis that is down loses nothing", func(t *testing.T) {
+		d := newDesk(t)
+		d.env = []string{"EASEL_REDIS_URL=redis://127.0.0.1:1"}
+		d.easel("enqueue", "x").wants(t, 0, "Redis at redis://127.0.0.1:1 does not answer", "task 1 is enqueued")
+	})
+	t.Run("What is refused makes no database", func(t *testing.T) {
+		d := newDesk(t)
+		d.easel("enqueue", "")
+		d.easel("list").wants(t, 1, "there is no database")
+	})
+}
+
+func TestWait(t *testing.T) {
+	t.Run("The path of the picture is all that goes to stdout", func(t *testing.T) {
+		d := newDesk(t)
+		d.enqueue("x", "--key", "k")
+		complete(t, d.open(), 1)
+		got := d.easel("enqueue", "x", "--key", "k", "--wait")
+		got.wants(t, 0)
+		if got.out != "http://x.test/1.png\n" {
+			t.Errorf("got %q", got.out)
+		}
+	})
+	t.Run("A task that fails ends with 3 and its reason", func(t *testing.T) {
+		d := newDesk(t)
+		d.enqueue("x", "--key", "k")
+		fail(t, d.open(), 1, &task.Failure{Kind: task.Moderated, Message: "the prompt was refused", Code: "E7", Next: "Change it"})
+		got := d.easel("enqueue", "x", "--key", "k", "--wait")
+		got.wants(t, 3, "task 1 failed: the prompt was refused (E7). Change it")
+		if got.out != "" {
+			t.Errorf("stdout holds %q", got.out)
+		}
+		var answer enqueued
+		got = d.easel("enqueue", "x", "--key", "k", "--wait", "--json")
+		if err := json.Unmarshal([]byte(got.out), &answer); err != nil || got.code != 3 || got.errors != "" || answer.Task.ErrorKind != task.Moderated {
+			t.Errorf("as JSON: %+v, %v", got, err)
+		}
+	})
+	t.Run("It says that no worker runs, waits on, and sees the end", func(t *testing.T) {
+		d := newDesk(t)
+		d.enqueue("x", "--key", "k")
+		s := d.open()
+		reader, writer := io.Pipe()
+		code := make(chan int)
+		go func() {
+			defer writer.Close()
+			code <- run(t.Context(), []string{"enqueue", "x", "--key", "k", "--wait"}, strings.NewReader(""), io.Discard, writer, nil)
+		}()
+		seen := readUntil(t, reader, "no worker is running: start `easel up`")
+		complete(t, s, 1)
+		go io.Copy(io.Discard, reader)
+		if got := <-code; got != 0 {
+			t.Errorf("ended with %d after %s", got, seen)
+		}
+	})
+	t.Run("^C leaves the task and says how to look at it", func(t *testing.T) {
+		d := newDesk(t)
+		d.enqueue("x", "--key", "k")
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		d.easelWithin(ctx, "enqueue", "x", "--key", "k", "--wait").wants(t, 130, "task 1 goes on without you", "`easel show 1`")
+		var told story
+		d.must(&told, "show", "1")
+		if told.Task.Status != task.Pending {
+			t.Errorf("the task is %s", told.Task.Status)
+		}
+	})
+	t.Run("watch ID ends as the task does", func(t *testing.T) {
+		d := newDesk(t)
+		d.enqueue("x")
+		d.must(nil, "cancel", "1")
+		d.easel("watch", "1").wants(t, 3, "cancelled")
+	})
+}
+
+// readUntil reads r until words have come.
+func readUntil(t *testing.T, r io.Reader, words string) string {
+	t.Helper()
+	var all []byte
+	buf := make([]byte, 1024)
+	for !bytes.Contains(all, []byte(words)) {
+		n, err := r.Read(buf)
+		all = append(all, buf[:n]...)
+		if err != nil {
+			t.Fatalf("%q did not come; got %s", words, all)
+		}
+	}
+	return string(all)
+}
+
+func TestList(t *testing.T) {
+	d := newDesk(t)
+	for i := range 5 {
+		d.enqueue(fmt.Sprint("prompt ", i))
+	}
+	fail(t, d.open(), 2, &task.Failure{Kind: task.Auth, Message: "bad key"})
+	for claim, c := range map[string]struct {
+		args []string
+		ids  string
+		next int64
+	}{
+		"The newest come first":             {nil, "[5 4 3 2 1]", 0},
+		"A page says where the next begins": {[]string{"--limit", "2"}, "[5 4]", 4},
+		"The next page goes on":             {[]string{"--limit", "2", "--before", "4"}, "[3 2]", 2},
+		"The last page says that it is":     {[]string{"--limit", "5"}, "[5 4 3 2 1]", 0},
+		"A status picks":                    {[]string{"--status", "failed,cancelled"}, "[2]", 0},
+		"A kind picks":                      {[]string{"--kind", "auth"}, "[2]", 0},
+		"A provider picks":                  {[]string{"--provider", "openai"}, "[]", 0},
+		"A time picks":                      {[]string{"--since", "1h", "--status", "pending"}, "[5 4 3 1]", 0},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			var p page
+			d.must(&p, append([]string{"list"}, c.args...)...)
+			ids := []int64{}
+			for _, row := range p.Tasks {
+				ids = append(ids, row.ID)
+			}
+			if fmt.Sprint(ids) != c.ids || p.NextBefore != c.next {
+				t.Errorf("got %v, next %d", ids, p.NextBefore)
+			}
+		})
+	}
+}
+
+func TestTablesAlign(t *testing.T) {
+	d := newDesk(t)
+	d.enqueue("一只红狐狸")
+	d.enqueue("a red fox")
+	d.must(nil, "cancel", "1")
+	lines := strings.Split(d.must(nil, "list").out, "\n")
+	fail(t, d.open(), 2, &task.Failure{Kind: task.Auth, Message: "bad key"})
+	d.must(nil, "retry", "1")
+	fail(t, d.open(), 1, &task.Failure{Kind: task.Auth, Message: "bad key"})
+	lines = strings.Split(d.must(nil, "list").out, "\n")
+	// A Chinese character takes two columns and three bytes, so ten columns of
+	// either prompt end at different bytes.
+	ascii, han := strings.Index(lines[1], "bad key"), strings.Index(lines[2], "bad key")
+	if ascii < 0 || han-ascii != len("一只红狐狸")-2*5 {
+		t.Errorf("the columns do not align:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestShow(t *testing.T) {
+	d := newDesk(t)
+	d.enqueue("a \x1b[31mred\x1b[0m fox\x07\u202e", "--size", "64x64", "--param", "delay=1s")
+	s := d.open()
+	complete(t, s, 1)
+	got := d.must(nil, "show", "1")
+	got.wants(t, 0, "Task 1  completed", "a red fox\n", "64x64", "0.005 USD", "succeeded", "http://x.test/1.png")
+	if strings.ContainsAny(got.out, "\x1b\x07\u202e") {
+		t.Errorf("control characters are printed: %q", got.out)
+	}
+	d.easel("show", "99").wants(t, 1, "task 99: no such task")
+}
+
+func TestRetryAndCancel(t *testing.T) {
+	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe, Message: "nobody knows"}
+	setup := func(t *testing.T) (*desk, *store.Store) {
+		d := newDesk(t)
+		for range 4 {
+			d.enqueue("x")
+		}
+		s := d.open()
+		fail(t, s, 1, &task.Failure{Kind: task.Auth, Message: "bad key"})
+		fail(t, s, 2, unknown)
+		return d, s
+	}
+	status := func(t *testing.T, s *store.Store, id int64) task.Status {
+		got, err := s.Get(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Status
+	}
+	t.Run("A failed task is pending again", func(t *testing.T) {
+		d, s := setup(t)
+		d.easel("retry", "1").wants(t, 0, "task 1 is pending again")
+		if got := status(t, s, 1); got != task.Pending {
+			t.Errorf("it is %s", got)
+		}
+	})
+	t.Run("What may have been charged is refused until somebody has looked", func(t *testing.T) {
+		d, s := setup(t)
+		d.easel("retry", "2").wants(t, 1, "task 2 may have been charged", "easel retry --not-charged 2")
+		if got := status(t, s, 2); got != task.Failed {
+			t.Errorf("it is %s", got)
+		}
+		d.easel("retry", "2", "--not-charged").wants(t, 0, "task 2 is pending again")
+	})
+	t.Run("One refusal does not keep the others", func(t *testing.T) {
+		d, s := setup(t)
+		d.easel("retry", "3", "1", "99").wants(t, 1, "task 1 is pending again", "task 3 is pending and cannot be retried", "task 99: no such task")
+		if got := status(t, s, 1); got != task.Pending {
+			t.Errorf("it is %s", got)
+		}
+	})
+	t.Run("A script that retries many must say that it means it", func(t *testing.T) {
+		d, s := setup(t)
+		d.easel("retry", "--status", "failed").wants(t, 2, "1 task would be retried", "say --yes")
+		if got := status(t, s, 1); got != task.Failed {
+			t.Errorf("it is %s", got)
+		}
+	})
+	t.Run("A filter leaves out what may have been charged", func(t *testing.T) {
+		d, s := setup(t)
+		var answer retriedAll
+		d.must(&answer, "retry", "--status", "failed", "--yes")
+		if answer != (retriedAll{1, 1}) || status(t, s, 2) != task.Failed || status(t, s, 1) != task.Pending {
+			t.Errorf("got %+v, and 2 is %s", answer, status(t, s, 2))
+		}
+		d.easel("retry", "--kind", "outcome_unknown", "--yes").wants(t, 2, "add --not-charged")
+	})
+	t.Run("Cancelled tasks are picked by their status", func(t *testing.T) {
+		d, s := setup(t)
+		d.must(nil, "cancel", "3", "4")
+		var answer retriedAll
+		d.must(&answer, "retry", "--status", "cancelled", "--yes")
+		if answer.Retried != 2 || status(t, s, 4) != task.Pending || status(t, s, 1) != task.Failed {
+			t.Errorf("got %+v", answer)
+		}
+	})
+	t.Run("A task that has ended cannot be cancelled", func(t *testing.T) {
+		d, _ := setup(t)
+		d.easel("cancel", "1", "3").wants(t, 1, "task 3 is cancelled", "task 1 is failed and cannot be cancelled")
+	})
+	t.Run("The dead-letter queue counts by kind and says how to retry", func(t *testing.T) {
+		d, _ := setup(t)
+		d.easel("dlq").wants(t, 0, "easel retry --status failed --kind auth --provider sketch\n", "--kind outcome_unknown --provider sketch --not-charged", "bad key")
+		var answer deadLetters
+		d.must(&answer, "dlq")
+		if answer.Total != 2 || len(answer.Groups) != 2 || len(answer.Newest) != 2 {
+			t.Errorf("got %+v", answer)
+		}
+	})
+}
+
+func TestMigrate(t *testing.T) {
+	d := newDesk(t)
+	d.easel("migrate", "status").wants(t, 1, "`easel migrate up` makes it")
+	d.easel("migrate", "up").wants(t, 0, "applied")
+	d.easel("migrate", "up").wants(t, 0, "nothing to do")
+	d.easel("list").wants(t, 0, "no tasks")
+	d.easel("migrate", "down").wants(t, 2, "say --yes")
+	d.easel("migrate", "down", "--yes").wants(t, 0, "not applied")
+	d.easel("list").wants(t, 1, "easel migrate up")
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	d := newDesk(t)
+	var b build
+	d.must(&b, "version")
+	if b.Go == "" || b.Version == "" {
+		t.Errorf("got %+v", b)
+	}
+	d.easel("help", "environment").wants(t, 0, "EASEL_DRAIN", "OPENAI_API_KEY")
+	var walk func(args ...string)
+	walk = func(args ...string) {
+		got := d.easel(append(args, "--help")...)
+		got.wants(t, 0, "Usage:")
+		if len(args) > 0 && args[len(args)-1] == "enqueue" {
+			got.wants(t, 0, "Examples:")
+		}
+	}
+	for _, c := range [][]string{nil, {"enqueue"}, {"list"}, {"show"}, {"watch"}, {"retry"}, {"cancel"}, {"dlq"}, {"migrate", "up"}, {"doctor"}} {
+		walk(c...)
+	}
+}

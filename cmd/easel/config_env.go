@@ -1,0 +1,215 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/queue"
+)
+
+// setting is one environment variable.
+type setting struct {
+	name     string
+	help     string // one line, with the default
+	accepted string
+	fallback func(c *config, vars map[string]string) string
+	set      func(c *config, value string) error // its error continues "NAME …" and shows the value unless that is secret
+}
+
+// settings is every variable, in the order in which defaults build on each other.
+var settings = []setting{
+	{
+		name: "EASEL_DATA", help: "folder for the database, the pictures and temporary files (./easel-data)",
+		accepted: "accepted is a folder's path", fallback: constant("easel-data"),
+		set: func(c *config, v string) error { return setPath(&c.Data, v) },
+	}, {
+		name: "EASEL_PICTURES", help: "folder for the pictures ($EASEL_DATA/pictures)",
+		accepted: "accepted is a folder's path",
+		fallback: func(c *config, _ map[string]string) string { return filepath.Join(c.Data, "pictures") },
+		set:      func(c *config, v string) error { return setPath(&c.Pictures, v) },
+	}, {
+		name: "EASEL_DATABASE_URL", help: "postgres://user:password@host:5432/name, or sqlite:PATH (a file in $EASEL_DATA)",
+		accepted: "accepted are postgres://user:password@host:5432/name and sqlite:PATH",
+		fallback: func(c *config, _ map[string]string) string { return "sqlite:" + filepath.Join(c.Data, "easel.db") },
+		set:      setDatabase,
+	}, {
+		name: "EASEL_REDIS_URL", help: "redis://, redis-sentinel:// or redis-cluster://, with TLS rediss (a Redis inside the process)",
+		accepted: "accepted are redis://host:6379/0, redis-sentinel://host,host/master and redis-cluster://host,host; with TLS they begin with rediss",
+		fallback: constant(""), set: setRedis,
+	}, {
+		name: "EASEL_LISTEN", help: "address of the web pages and the API (127.0.0.1:8080)",
+		accepted: "accepted is host:port with a port from 0 to 65535, such as 127.0.0.1:8080",
+		fallback: constant("127.0.0.1:8080"), set: setListen,
+	}, {
+		name: "EASEL_PUBLIC_URL", help: "address under which people reach this server (http://$EASEL_LISTEN)",
+		accepted: "accepted is an http or https URL without user, query and fragment", fallback: publicURL, set: setPublicURL,
+	}, {
+		name: "EASEL_CONFIG", help: "file that configures the providers (./easel.yaml, if it is there)",
+		accepted: "accepted is the path of a readable YAML file", fallback: defaultFile, set: setFile,
+	}, {
+		name: "EASEL_DRAIN", help: "how long a stopping worker waits for running calls (150s)",
+		accepted: "accepted are durations from 0s to 1h, such as 150s", fallback: constant("150s"), set: setDrain,
+	}, {
+		name: "EASEL_LOG", help: "level (debug, info, warn, error) and format (console, json), such as debug,json (info)",
+		accepted: "accepted are debug, info, warn, error, off and console or json, joined by a comma",
+		fallback: constant("info"), set: setLog,
+	},
+}
+
+func constant(value string) func(*config, map[string]string) string {
+	return func(*config, map[string]string) string { return value }
+}
+
+func setPath(to *string, v string) error {
+	if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' }) {
+		return fmt.Errorf("is %q, which holds a control character", v)
+	}
+	*to = v
+	return nil
+}
+
+func setDatabase(c *config, v string) error {
+	a := address(v)
+	switch a.scheme() {
+	case "sqlite":
+		if strings.TrimPrefix(v, "sqlite:") == "" {
+			return errors.New("names no file")
+		}
+	case "postgres", "postgresql":
+		if u, err := url.Parse(v); err != nil || u.Host == "" && u.Query().Get("host") == "" {
+			return errors.New("is not a URL with a host (a special character in the password must be written as %XX)")
+		}
+	default:
+		return errors.New("has a form that is not known")
+	}
+	c.DatabaseURL = a
+	return nil
+}
+
+func setRedis(c *config, v string) error {
+	client, err := queue.Redis(v)
+	if err != nil {
+		return errors.New("cannot be read (a special character in the password must be written as %XX)")
+	}
+	client.Close()
+	c.RedisURL = address(v)
+	return nil
+}
+
+func setListen(c *config, v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return fmt.Errorf("is %q", v)
+	}
+	if _, err := parseInt(port, 0, 65535); err != nil {
+		return fmt.Errorf("is %q", v)
+	}
+	c.Listen = v
+	return nil
+}
+
+func publicURL(c *config, _ map[string]string) string {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func setPublicURL(c *config, v string) error {
+	u, err := url.Parse(v)
+	if err != nil || !plainURL(u) {
+		return errors.New("is not such a URL")
+	}
+	c.PublicURL = strings.TrimRight(v, "/")
+	return nil
+}
+
+// plainURL reports whether u is an http(s) address with nothing that could hold a secret.
+func plainURL(u *url.URL) bool {
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+func defaultFile(*config, map[string]string) string {
+	if _, err := os.Stat("easel.yaml"); err == nil {
+		return "easel.yaml"
+	}
+	return ""
+}
+
+func setFile(c *config, v string) error {
+	info, err := os.Stat(v)
+	if err != nil {
+		return fmt.Errorf("is %q, which cannot be read: %w", v, errors.Unwrap(err))
+	}
+	if info.IsDir() {
+		return fmt.Errorf("is %q, which is a folder", v)
+	}
+	c.File = v
+	return nil
+}
+
+func setDrain(c *config, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 || d > time.Hour {
+		return fmt.Errorf("is %q", v)
+	}
+	c.Drain = d
+	return nil
+}
+
+func setLog(c *config, v string) error {
+	for part := range strings.SplitSeq(v, ",") {
+		switch part = strings.ToLower(strings.TrimSpace(part)); part {
+		case "console", "json":
+			c.LogFormat = logFormat(part)
+		case "off":
+			c.LogLevel = zerolog.Disabled
+		case "debug", "info", "warn", "error":
+			c.LogLevel, _ = zerolog.ParseLevel(part)
+		default:
+			return fmt.Errorf("is %q", v)
+		}
+	}
+	return nil
+}
+
+// injected matches what Kubernetes and Docker add to the environment for a
+// service called easel or easel-something.
+var injected = regexp.MustCompile(`^EASEL(_[A-Z0-9]+)*_(SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_[A-Z]+)?)?)$`)
+
+// unknownVariables refuses EASEL_ variables that mean nothing: a misspelt name
+// would otherwise be a setting silently not made.
+func unknownVariables(vars map[string]string) []error {
+	var names []string
+	for _, s := range settings {
+		names = append(names, s.name)
+	}
+	var errs []error
+	for name := range vars {
+		if !strings.HasPrefix(name, "EASEL_") || slices.Contains(names, name) || injected.MatchString(name) {
+			continue
+		}
+		m := &mistake{Name: name, Problem: "is not a setting of easel", Accepted: "see `easel help environment` for those that are"}
+		if near := nearest(name, names); near != "" {
+			m.Accepted = "did you mean " + near + "?"
+		}
+		errs = append(errs, m)
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errs
+}

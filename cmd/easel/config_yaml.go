@@ -1,0 +1,220 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+// providerConfig is one entry under providers in easel.yaml.
+type providerConfig struct {
+	Name        string
+	Adapter     string
+	Model       string
+	Concurrency int
+	Timeout     time.Duration
+	Deadline    time.Duration
+	OnUnknown   task.OnUnknown // empty leaves it to the adapter
+	MaxWaits    int
+	BaseDelay   time.Duration
+	MaxDelay    time.Duration
+	Accounts    []accountConfig
+	Prices      provider.Prices
+}
+
+// accountConfig is one key at a service and what its owner grants.
+type accountConfig struct {
+	Name         string
+	KeyVariable  string // the environment variable that holds the key
+	Key          provider.Secret
+	BaseURL      string
+	Organization string
+	Project      string
+	PerMinute    int
+	InFlight     int
+}
+
+// usable reports whether the account can be called: it has a key, or needs none.
+func (a accountConfig) usable() bool { return a.Key != "" || a.KeyVariable == "" }
+
+const (
+	maxConfigFile  = 1 << 20
+	maxProviders   = 64
+	maxAccounts    = 64
+	maxPrices      = 10_000
+	maxConcurrency = 10_000
+	maxGrant       = 100_000
+)
+
+// named matches names of providers and accounts. They become parts of queue
+// names and Redis keys, so they hold no colon, slash or dot.
+var named = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,47}$`)
+
+const namedAccepted = "accepted are 1 to 48 of a-z, 0-9, - and _, beginning with a letter or digit"
+
+// providers reads the whole file.
+func (r *yamlReader) providers(text []byte) []providerConfig {
+	root := r.root(text)
+	if root == nil {
+		return nil
+	}
+	var all []providerConfig
+	for _, m := range root.members("providers", maxProviders) {
+		all = append(all, r.provider(m))
+	}
+	root.done()
+	return all
+}
+
+func (r *yamlReader) provider(m *mapping) providerConfig {
+	if !named.MatchString(m.name) {
+		r.refuse(m.at, m.path, "is not a name", namedAccepted)
+	}
+	p := defaultProvider(m.name)
+	adapter := m.choice("adapter", m.name, adapterNames())
+	p.Adapter = adapter
+	p.Model = m.text("model", "", task.MaxText)
+	p.Concurrency = m.integer("concurrency", p.Concurrency, 1, maxConcurrency, "")
+	p.Timeout = m.duration("timeout", p.Timeout, time.Second, time.Hour)
+	p.Deadline = m.duration("deadline", p.Deadline, time.Second, 7*24*time.Hour)
+	p.OnUnknown = task.OnUnknown(m.choice("on_unknown", "", []string{string(task.Hold), string(task.Resend)}))
+	p.MaxWaits = m.integer("max_waits", p.MaxWaits, 1, maxGrant, "")
+	p.BaseDelay = m.duration("base_delay", p.BaseDelay, 10*time.Millisecond, time.Hour)
+	p.MaxDelay = m.duration("max_delay", p.MaxDelay, 10*time.Millisecond, 24*time.Hour)
+	m.order("timeout", p.Timeout, "deadline", p.Deadline)
+	m.order("base_delay", p.BaseDelay, "max_delay", p.MaxDelay)
+	p.Accounts = r.accounts(m, adapter)
+	for _, price := range m.sequence("prices", maxPrices) {
+		p.Prices = append(p.Prices, r.price(price))
+	}
+	m.done()
+	return p
+}
+
+// accounts reads the accounts; without any, the adapter's own variable makes one.
+func (r *yamlReader) accounts(m *mapping, adapter string) []accountConfig {
+	var all []accountConfig
+	for _, a := range m.sequence("accounts", maxAccounts) {
+		account := r.account(a, adapter)
+		if slices.ContainsFunc(all, func(other accountConfig) bool { return other.Name == account.Name }) {
+			a.refuse("name", fmt.Sprintf("is %q, as that of another account", account.Name), "each account needs a name of its own")
+		}
+		all = append(all, account)
+	}
+	if len(all) > 0 {
+		return all
+	}
+	account, err := defaultAccount(adapter, r.vars)
+	if err != nil {
+		r.mistakes = append(r.mistakes, err)
+	}
+	return []accountConfig{account}
+}
+
+func (r *yamlReader) account(m *mapping, adapter string) accountConfig {
+	a := accountConfig{
+		Name:      m.matching("name", "main", named, namedAccepted),
+		BaseURL:   r.baseURL(m, adapters[adapter].baseURL),
+		PerMinute: m.integer("per_minute", 0, 0, maxGrant, " (no limit)"),
+		InFlight:  m.integer("in_flight", 0, 0, maxGrant, " (no limit)"),
+	}
+	a.KeyVariable = r.keyVariable(m, adapters[adapter].keyVariable)
+	a.Key = r.key(m, a.KeyVariable)
+	if adapters[adapter].organization {
+		a.Organization = m.text("organization", "", task.MaxText)
+		a.Project = m.text("project", "", task.MaxText)
+	}
+	m.done()
+	return a
+}
+
+var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]{0,127})\}$`)
+
+// keyVariable returns the variable that key refers to. A key written down is
+// refused without being shown: files are copied, committed and backed up.
+func (r *yamlReader) keyVariable(m *mapping, fallback string) string {
+	text := m.text("key", "", maxConfigFile)
+	if text == "" {
+		return fallback
+	}
+	found := reference.FindStringSubmatch(text)
+	if found == nil {
+		m.refuse("key", "is written down in the file", "accepted is a reference to an environment variable, such as ${"+cmp.Or(fallback, "MY_KEY")+"}")
+		return fallback
+	}
+	return found[1]
+}
+
+func (r *yamlReader) key(m *mapping, variable string) provider.Secret {
+	key, err := secretOf(variable, r.vars)
+	if err != nil {
+		m.refuse("key", "refers to "+variable+", which "+err.Error(), "")
+	}
+	return key
+}
+
+// secretOf returns the value of a variable that holds a key. Keys travel in
+// HTTP headers, so a line break pasted with one is refused here.
+func secretOf(variable string, vars map[string]string) (provider.Secret, error) {
+	key := provider.Secret(strings.TrimSpace(vars[variable]))
+	if key == "" {
+		return "", nil
+	}
+	return key, key.Check()
+}
+
+func (r *yamlReader) baseURL(m *mapping, fallback string) string {
+	text := m.text("base_url", fallback, 2048)
+	if text == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
+	if err != nil || !plainURL(u) {
+		m.refuse("base_url", "is not such a URL", "accepted is an http or https URL without user, query and fragment")
+	}
+	return strings.TrimRight(text, "/")
+}
+
+func (r *yamlReader) price(m *mapping) provider.Price {
+	p := provider.Price{
+		Model:    m.text("model", "", task.MaxText),
+		Size:     m.text("size", "", task.MaxText),
+		Quality:  m.text("quality", "", task.MaxText),
+		Currency: m.matching("currency", "USD", currency, "accepted are three capital letters, such as USD"),
+	}
+	p.Version = m.required("from")
+	from, err := time.Parse(time.DateOnly, p.Version)
+	if err != nil && p.Version != "" {
+		m.refuse("from", fmt.Sprintf("is %q", p.Version), "accepted is a day such as 2026-01-31")
+	}
+	p.From = from
+	amount := m.required("per_image")
+	p.Micros, err = parseMicros(amount)
+	if err != nil && amount != "" {
+		m.refuse("per_image", fmt.Sprintf("is %q", amount), "accepted are 0 to 10000 with at most 6 decimals, such as 0.005")
+	}
+	m.done()
+	return p
+}
+
+var currency = regexp.MustCompile(`^[A-Z]{3}$`)
+
+var amount = regexp.MustCompile(`^([0-9]{1,5})(?:\.([0-9]{1,6}))?$`)
+
+// parseMicros turns decimal text into millionths. It goes through no float, so
+// 0.1 is exactly 100000.
+func parseMicros(text string) (int64, error) {
+	parts := amount.FindStringSubmatch(text)
+	if parts == nil {
+		return 0, fmt.Errorf("%q is not an amount", text)
+	}
+	micros, err := parseInt(parts[1]+(parts[2] + "000000")[:6], 0, 10_000_000_000)
+	return int64(micros), err
+}

@@ -1,0 +1,385 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+const demoHelp = `Start everything in this process, bring some twenty tasks in through every door,
+and show what becomes of each. The pictures are drawn by the built-in provider
+"sketch", which costs nothing and can be told to fail.
+
+It works on the same database, queue and folder as ` + "`easel up`" + ` would, so
+` + "`easel list`, `easel show ID`" + ` and the pages tell more about the tasks afterwards.`
+
+// demoLimit bounds the demo; it takes some ten seconds.
+const demoLimit = 2 * time.Minute
+
+func (a *app) demoCommand() *cobra.Command {
+	var exit bool
+	c := &cobra.Command{Use: "demo", Short: "See it work: twenty tasks through every door and every end", Long: demoHelp, Args: cobra.NoArgs,
+		Example: "  easel demo\n  easel demo --exit    for scripts: 0 only if every task ended as it should",
+		RunE:    func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), exit) }}
+	c.Flags().BoolVar(&exit, "exit", false, "end when the tasks have ended, instead of going on to serve the pages")
+	return c
+}
+
+func (a *app) demo(ctx context.Context, exit bool) error {
+	cfg, err := loadConfig(a.env)
+	if err != nil {
+		return err
+	}
+	if variables(a.env)["EASEL_LOG"] == "" {
+		cfg.LogLevel = zerolog.ErrorLevel // failures are part of the show
+	}
+	sketch := cfg.Services["sketch"]
+	if sketch == nil {
+		return usage("the demo draws with the provider sketch; take it back into easel.yaml")
+	}
+	sketch.Retry.Base = 500 * time.Millisecond
+	listener, err := listenAnywhere(ctx, &cfg)
+	if err != nil {
+		return err
+	}
+	e, err := newEngine(ctx, cfg, newLog(a.out, cfg), true)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer e.close()
+
+	group, running := errgroup.WithContext(ctx)
+	working, stop := context.WithCancel(running)
+	defer stop()
+	group.Go(func() error { return e.up(working, listener) })
+	group.Go(func() error {
+		defer stop()
+		show, err := a.perform(working, e)
+		if err != nil {
+			return err
+		}
+		if err := a.out.answer(show, func(w io.Writer) { a.out.show(w, e, show) }); err != nil {
+			return err
+		}
+		if !exit {
+			a.out.say("The pages stay until you press ^C.")
+			<-working.Done()
+		}
+		if !show.AsExpected {
+			return errPrinted
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// listenAnywhere takes another port where the usual one is in use.
+func listenAnywhere(ctx context.Context, cfg *config) (net.Listener, error) {
+	usual := "http://" + cfg.Listen
+	listener, err := listen(ctx, *cfg)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		host, _, _ := net.SplitHostPort(cfg.Listen)
+		cfg.Listen = net.JoinHostPort(host, "0")
+		listener, err = listen(ctx, *cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if at := listener.Addr().String(); cfg.PublicURL == usual && usual != "http://"+at {
+		cfg.Listen, cfg.PublicURL = at, "http://"+at
+	}
+	return listener, nil
+}
+
+// performance is the answer of demo.
+type performance struct {
+	AsExpected bool   `json:"as_expected"`
+	Acts       []*act `json:"tasks"`
+	Pictures   string `json:"pictures"` // folder
+	Page       string `json:"page"`
+}
+
+// act is one task of the demo and what must become of it.
+type act struct {
+	Shows  string      `json:"shows"`
+	Door   string      `json:"door"`
+	Want   task.Status `json:"want"`
+	ID     int64       `json:"id,omitempty"` // 0 if the door refused it
+	Status task.Status `json:"status,omitempty"`
+	Result string      `json:"result"`
+	Calls  int         `json:"calls"`
+
+	task  task.Task
+	enter door
+	// when the task has this status for the first time, then does something to it.
+	when task.Status
+	then func(context.Context, *engine, int64) error
+	done bool
+}
+
+// perform brings all tasks in and waits for their ends.
+func (a *app) perform(ctx context.Context, e *engine) (*performance, error) {
+	ctx, cancel := context.WithTimeout(ctx, demoLimit)
+	defer cancel()
+	acts := playbill()
+	if err := a.enterAll(ctx, e, acts); err != nil {
+		return nil, err
+	}
+	bar := a.out.progress(fmt.Sprintf("%d tasks", len(acts)), len(acts))
+	defer bar.stop()
+	for {
+		ended, err := follow(ctx, e, acts)
+		if err != nil {
+			return nil, err
+		}
+		bar.set(ended, fmt.Sprintf("%d of %d ended", ended, len(acts)))
+		if ended == len(acts) || pause(ctx, 100*time.Millisecond) != nil {
+			break
+		}
+	}
+	bar.stop()
+	pictures, err := filepath.Abs(e.cfg.Pictures)
+	if err != nil {
+		return nil, err
+	}
+	p := &performance{AsExpected: true, Acts: acts, Pictures: pictures, Page: e.cfg.PublicURL}
+	for _, act := range acts {
+		if err := conclude(context.WithoutCancel(ctx), e, act); err != nil {
+			return nil, err
+		}
+		p.AsExpected = p.AsExpected && act.Status == act.Want
+	}
+	return p, nil
+}
+
+// enterAll brings tasks in, those of one door together.
+func (a *app) enterAll(ctx context.Context, e *engine, acts []*act) error {
+	for len(acts) > 0 {
+		door := acts[0].enter
+		n := slices.IndexFunc(acts, func(next *act) bool { return next.Door != acts[0].Door })
+		if n < 0 {
+			n = len(acts)
+		}
+		if err := door(ctx, a, e, acts[:n]); err != nil {
+			return fmt.Errorf("%s: %w", acts[0].Door, err)
+		}
+		acts = acts[n:]
+	}
+	return nil
+}
+
+// follow notes where the tasks stand, does what is to be done to them, and
+// counts those that have ended.
+func follow(ctx context.Context, e *engine, acts []*act) (ended int, err error) {
+	for _, act := range acts {
+		if act.done {
+			ended++
+			continue
+		}
+		t, err := e.tasks.Get(ctx, act.ID)
+		if err != nil {
+			return ended, err
+		}
+		act.Status = t.Status
+		switch {
+		case act.then != nil && t.Status == act.when:
+			if err := act.then(ctx, e, act.ID); err != nil {
+				return ended, err
+			}
+			act.then = nil
+		case act.then == nil && t.Status.Final():
+			act.done = true
+			ended++
+		}
+	}
+	return ended, nil
+}
+
+// conclude fills in what there is to say about an ended task.
+func conclude(ctx context.Context, e *engine, act *act) error {
+	if act.ID == 0 {
+		return nil
+	}
+	attempts, err := e.tasks.Attempts(ctx, act.ID)
+	if err != nil {
+		return err
+	}
+	t, err := e.tasks.Get(ctx, act.ID)
+	if err != nil {
+		return err
+	}
+	results, err := e.tasks.Results(ctx, act.ID)
+	if err != nil {
+		return err
+	}
+	act.Calls = len(attempts)
+	switch {
+	case t.Status == task.Completed && len(results) == 1:
+		act.Result = results[0].StorageKey
+	case t.Status == task.Completed:
+		act.Result = fmt.Sprintf("%d pictures from %s", len(results), results[0].StorageKey)
+	default:
+		act.Result = t.ErrorMsg
+	}
+	return nil
+}
+
+// show prints the table of what became of each task.
+func (o *output) show(w io.Writer, e *engine, p *performance) {
+	t := o.table("id", "what it shows", "door", "ended", "calls", "picture or reason")
+	for _, act := range p.Acts {
+		status := statusText(o, act)
+		id := any(act.ID)
+		if act.ID == 0 {
+			id = "-"
+		}
+		t.AppendRow(table.Row{id, act.Shows, act.Door, status, act.Calls, oneLine(act.Result, 60)})
+	}
+	fmt.Fprintln(w, t.Render())
+	fmt.Fprintf(w, "\npictures  %s\npage      %s\nqueues    %s/queues\n", p.Pictures, p.Page, p.Page)
+	if !p.AsExpected {
+		fmt.Fprintln(w, "\n"+paint(o.color, red, "Not every task ended as it should."))
+	}
+}
+
+func statusText(o *output, act *act) string {
+	text := string(act.Status)
+	if act.Status != act.Want {
+		return paint(o.color, red, text+", not "+string(act.Want))
+	}
+	if act.Status == task.Completed {
+		return paint(o.color, green, text)
+	}
+	return text
+}
+
+// door is a way in. It enters all acts and fills in their ids.
+type door func(ctx context.Context, a *app, e *engine, acts []*act) error
+
+// byLibrary enqueues from Go.
+func byLibrary(ctx context.Context, _ *app, e *engine, acts []*act) error {
+	for _, act := range acts {
+		if _, err := e.client.Enqueue(ctx, &act.task); err != nil {
+			return err
+		}
+		act.ID = act.task.ID
+	}
+	return nil
+}
+
+// byLibraryMany enqueues in multi-row statements.
+func byLibraryMany(ctx context.Context, _ *app, e *engine, acts []*act) error {
+	tasks := make([]*task.Task, len(acts))
+	for i, act := range acts {
+		tasks[i] = &act.task
+	}
+	if _, err := e.client.EnqueueMany(ctx, tasks); err != nil {
+		return err
+	}
+	for _, act := range acts {
+		act.ID = act.task.ID
+	}
+	return nil
+}
+
+// byTransaction enqueues inside a transaction of the app's own. The relay rings.
+func byTransaction(ctx context.Context, _ *app, e *engine, acts []*act) error {
+	tx, err := e.tasks.DB().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after a commit this does nothing
+	for _, act := range acts {
+		if _, err := e.client.EnqueueTx(ctx, tx, &act.task); err != nil {
+			return err
+		}
+		act.ID = act.task.ID
+	}
+	return tx.Commit()
+}
+
+// bySQL inserts rows as any program in any language can.
+func bySQL(ctx context.Context, _ *app, e *engine, acts []*act) error {
+	for _, act := range acts {
+		steps := "NULL"
+		if act.task.Steps != nil {
+			steps = fmt.Sprint(*act.task.Steps)
+		}
+		insert := fmt.Sprintf("INSERT INTO image_generations (provider, prompt, steps) VALUES (%s, %s, %s) RETURNING id",
+			literal(act.task.Provider), literal(act.task.Prompt), steps)
+		if err := e.tasks.DB().QueryRowContext(ctx, insert).Scan(&act.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// byCommand runs `easel enqueue`, as a shell would, on the same database.
+func byCommand(ctx context.Context, a *app, _ *engine, acts []*act) error {
+	for _, act := range acts {
+		args := []string{"enqueue", act.task.Prompt, "--provider", act.task.Provider, "--size", act.task.Size, "--json"}
+		for name, value := range act.task.Parameters {
+			args = append(args, "--param", name+"="+value)
+		}
+		var out, complaint bytes.Buffer
+		if code := run(ctx, args, strings.NewReader(""), &out, &complaint, a.env); code != exitOK {
+			return fmt.Errorf("easel enqueue ended with %d: %s", code, complaint.String())
+		}
+		var answer enqueued
+		if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
+			return err
+		}
+		act.ID = answer.Task.ID
+	}
+	return nil
+}
+
+// refused expects the door to say no, and that nothing is stored.
+func refused(ctx context.Context, _ *app, e *engine, acts []*act) error {
+	for _, act := range acts {
+		_, err := e.client.Enqueue(ctx, &act.task)
+		if err == nil {
+			act.ID, act.Result = act.task.ID, "it was taken"
+			continue
+		}
+		act.Status, act.Result, act.done = act.Want, err.Error(), true
+	}
+	return nil
+}
+
+func retryByHand(ctx context.Context, e *engine, id int64) error {
+	t, err := e.tasks.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	_, err = e.client.Retry(ctx, t.Ref(), false)
+	return err
+}
+
+func cancelIt(ctx context.Context, e *engine, id int64) error {
+	_, err := e.client.Cancel(ctx, id)
+	var over *store.NotAllowed
+	if errors.As(err, &over) {
+		return nil // it ended first
+	}
+	return err
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"image"
+	"image/color"
+	"image/png"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// playbill is what the demo shows, those of one door side by side.
+func playbill() []*act {
+	steps, low := -5, task.Low
+	seed := int64(7)
+	sketch := func(prompt, size string, parameters map[string]string) task.Task {
+		return task.Task{Provider: "sketch", Prompt: prompt, Size: size, Parameters: parameters}
+	}
+	fromPicture := sketch("the same hills in winter", "768x512", nil)
+	fromPicture.InputImageURL = swatch()
+	several := sketch("four seasons of one tree", "512x512", nil)
+	several.ImageCount = 4
+	partial := sketch("three lanterns, one of them refused", "512x512", map[string]string{"fail_images": "1"})
+	partial.ImageCount = 3
+	seeded := sketch("seven paper boats", "640x400", nil)
+	seeded.Seed = &seed
+	exhausted := sketch("a stubborn mountain", "640x400", map[string]string{"fail": "unavailable:2"})
+	exhausted.MaxAttempts = 2
+	nonsense := sketch("minus five steps", "", nil)
+	nonsense.Steps = &steps
+	later := sketch("low tide, when there is time", "640x400", nil)
+	later.Priority = low
+
+	return []*act{
+		{Shows: "success", Door: "Go", enter: byLibrary, task: sketch("a red fox in the snow at dawn", "1024x768", nil), Want: task.Completed},
+		{Shows: "a prompt in Chinese", Door: "Go", enter: byLibrary, task: sketch("一只红狐狸在雪地里,清晨的光 🦊", "768x768", nil), Want: task.Completed},
+		{Shows: "image to image", Door: "Go", enter: byLibrary, task: fromPicture, Want: task.Completed},
+		{Shows: "several pictures", Door: "Go", enter: byLibrary, task: several, Want: task.Completed},
+		{Shows: "a picture of several refused", Door: "Go", enter: byLibrary, task: partial, Want: task.Completed},
+		{Shows: "a job that takes a while", Door: "Go", enter: byLibrary, task: sketch("slow clouds over a lake", "1024x576", map[string]string{"delay": "3s"}), Want: task.Completed},
+		{Shows: "429, then success", Door: "Go", enter: byLibrary, task: sketch("a busy harbour", "640x400", map[string]string{"fail": "rate_limited:1", "retry_after": "1s"}), Want: task.Completed},
+		{Shows: "not reached twice, then success", Door: "Go", enter: byLibrary, task: sketch("a lighthouse in fog", "640x400", map[string]string{"fail": "unavailable:2"}), Want: task.Completed},
+		{Shows: "outcome unknown, free: sent again", Door: "Go", enter: byLibrary, task: sketch("an echo in a canyon", "640x400", map[string]string{"fail": "provider_error:1"}), Want: task.Completed},
+		{Shows: "moderation", Door: "Go", enter: byLibrary, task: sketch("something the provider will not draw", "", map[string]string{"moderate": "true"}), Want: task.Failed},
+		{Shows: "no money left", Door: "Go", enter: byLibrary, task: sketch("an empty purse", "", map[string]string{"fail": "billing"}), Want: task.Failed},
+		{Shows: "dead letter, then retried by hand", Door: "Go", enter: byLibrary, task: exhausted, Want: task.Completed, when: task.Failed, then: retryByHand},
+		{Shows: "cancelled while it was drawn", Door: "Go", enter: byLibrary, task: sketch("never mind", "", map[string]string{"delay": "1m"}), Want: task.Cancelled, when: task.Processing, then: cancelIt},
+		{Shows: "refused before it is stored", Door: "Go, refused", enter: refused, task: sketch("too large", "9000x9000", nil), Want: task.Failed},
+		{Shows: "a fixed seed", Door: "Go, many at once", enter: byLibraryMany, task: seeded, Want: task.Completed},
+		{Shows: "low priority", Door: "Go, many at once", enter: byLibraryMany, task: later, Want: task.Completed},
+		{Shows: "in the app's own transaction", Door: "Go, own transaction", enter: byTransaction, task: sketch("two rows, one commit", "640x400", nil), Want: task.Completed},
+		{Shows: "only provider and prompt", Door: "SQL", enter: bySQL, task: sketch("a kite that nobody holds", "", nil), Want: task.Completed},
+		{Shows: "a row of nonsense", Door: "SQL", enter: bySQL, task: nonsense, Want: task.Failed},
+		{Shows: "from a shell", Door: "easel enqueue", enter: byCommand, task: sketch("a night train", "1024x512", nil), Want: task.Completed},
+		{Shows: "from a shell, with progress", Door: "easel enqueue", enter: byCommand, task: sketch("a garden after rain", "768x512", map[string]string{"delay": "2s"}), Want: task.Completed},
+	}
+}
+
+// swatch is a small picture to start from, as a data URL.
+func swatch() string {
+	m := image.NewRGBA(image.Rect(0, 0, 96, 64))
+	for y := range 64 {
+		for x := range 96 {
+			m.Set(x, y, color.RGBA{uint8(60 + x), uint8(90 + 2*y), 160, 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		panic(err) // a picture in memory always encodes
+	}
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())
+}

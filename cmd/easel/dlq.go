@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func (a *app) dlqCommand() *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use: "dlq", Short: "Show the dead-letter queue: failed tasks by reason, and the newest of them", Args: cobra.NoArgs,
+		Example: "  easel dlq\n  easel dlq --limit 100\n  easel retry --status failed --kind auth      after the key was mended",
+	}
+	c.Flags().IntVar(&limit, "limit", 20, "how many of the newest, 1 to 1000")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if limit < 1 || limit > 1000 {
+			return usage("--limit is %d; accepted are 1 to 1000", limit)
+		}
+		return a.dlq(c.Context(), limit)
+	}
+	return c
+}
+
+// deadLetters is the answer of dlq.
+type deadLetters struct {
+	Total  int           `json:"total"`
+	Groups []store.Tally `json:"groups"` // the largest first
+	Newest []task.Task   `json:"newest"`
+}
+
+func (a *app) dlq(ctx context.Context, limit int) error {
+	_, s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	parked := store.Filter{Statuses: []task.Status{task.Failed}, Limit: limit}
+	d := deadLetters{Newest: []task.Task{}}
+	if d.Groups, err = s.Tally(ctx, parked); err != nil {
+		return err
+	}
+	for _, g := range d.Groups {
+		d.Total += g.Tasks
+	}
+	slices.SortStableFunc(d.Groups, func(x, y store.Tally) int { return y.Tasks - x.Tasks })
+	newest, err := s.List(ctx, parked)
+	if err != nil {
+		return err
+	}
+	for _, t := range newest {
+		d.Newest = append(d.Newest, brief(t))
+	}
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return a.out.answer(d, func(w io.Writer) { a.out.deadLetters(w, d, now) })
+}
+
+func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
+	if d.Total == 0 {
+		fmt.Fprintln(w, "the dead-letter queue is empty")
+		return
+	}
+	groups := o.table("tasks", "kind", "provider", "retry them with")
+	for _, g := range d.Groups {
+		groups.AppendRow(table.Row{g.Tasks, string(g.ErrorKind), oneLine(g.Provider, 20), retryHint(g)})
+	}
+	fmt.Fprintln(w, groups.Render())
+	newest := o.table("id", "kind", "provider", "age", "prompt", "error")
+	for _, t := range d.Newest {
+		newest.AppendRow(table.Row{t.ID, string(t.ErrorKind), oneLine(t.Provider, 20), age(now.Sub(t.CreatedAt)),
+			oneLine(t.Prompt, 30), oneLine(t.ErrorMsg, 120)})
+	}
+	fmt.Fprintln(w, "\n"+newest.Render())
+}
+
+func retryHint(g store.Tally) string {
+	hint := fmt.Sprintf("easel retry --status failed --kind %s --provider %s", g.ErrorKind, oneLine(g.Provider, 20))
+	if g.ErrorKind == task.OutcomeUnknown {
+		hint += " --not-charged"
+	}
+	return hint
+}

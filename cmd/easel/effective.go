@@ -1,0 +1,37 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/rs/zerolog"
+)
+
+// effective is the configuration as it works, by the names of its variables,
+// without secrets.
+func (c *config) effective() map[string]string {
+	return map[string]string{
+		"EASEL_DATA":         c.Data,
+		"EASEL_PICTURES":     c.Pictures,
+		"EASEL_DATABASE_URL": c.DatabaseURL.String(),
+		"EASEL_REDIS_URL":    cmp.Or(c.RedisURL.String(), "(inside the process)"),
+		"EASEL_LISTEN":       c.Listen,
+		"EASEL_PUBLIC_URL":   c.PublicURL,
+		"EASEL_CONFIG":       cmp.Or(c.File, "(none)"),
+		"EASEL_DRAIN":        plainDuration(c.Drain),
+		"EASEL_LOG":          c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),
+	}
+}
+
+// MarshalZerologObject logs the effective configuration.
+func (c *config) MarshalZerologObject(e *zerolog.Event) {
+	effective := c.effective()
+	for _, s := range settings {
+		e.Str(s.name, effective[s.name])
+	}
+	for _, name := range c.Services.Names() {
+		s := c.Services[name]
+		e.Str("provider."+name, fmt.Sprintf("%d accounts, model %q, concurrency %d, timeout %s, deadline %s, on_unknown %s",
+			len(s.Accounts), s.DefaultModel, s.Concurrency, plainDuration(s.Timeout), plainDuration(s.Deadline), cmp.Or(s.Retry.OnUnknown, "hold")))
+	}
+}

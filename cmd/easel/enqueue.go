@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+const enqueueHelp = `Bring a task to the queue. The prompt may be - to be read from stdin, and is left
+out with --file, a file with one JSON object per line whose names are those of
+` + "`easel show --json`" + `; flags are the defaults of its lines.
+
+With --wait the paths of the pictures are all that goes to stdout.`
+
+const enqueueExamples = `  easel enqueue "a red fox in the snow" --wait
+  easel enqueue "一只红狐狸" --provider volcengine --size 2K
+  easel enqueue "the same in oil" --provider openai --input fox.png --quality high
+  easel enqueue "tomorrow's cover" --at "2026-12-01 06:00" --key cover-2026-12-01
+  easel enqueue --file tasks.jsonl --provider openai --wait`
+
+// order is what the flags of enqueue say.
+type order struct {
+	requestFlags
+	file     string
+	fromLine int
+	wait     bool
+}
+
+func (a *app) enqueueCommand() *cobra.Command {
+	var o order
+	c := &cobra.Command{Use: "enqueue PROMPT", Short: "Bring a task to the queue", Long: enqueueHelp, Example: enqueueExamples,
+		Args: cobra.MaximumNArgs(1)}
+	o.requestFlags.add(c)
+	c.Flags().StringVar(&o.file, "file", "", "enqueue every line of this JSON Lines file")
+	c.Flags().IntVar(&o.fromLine, "from-line", 1, "with --file: begin at this line, to go on after an interruption")
+	c.Flags().BoolVar(&o.wait, "wait", false, "wait for the end and print the pictures' paths")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case o.file != "" && len(args) > 0:
+			return usage("give either a PROMPT or --file, not both")
+		case o.file != "" && o.key != "":
+			return usage("--key stands for one task; with --file give each line its own idempotency_key")
+		case o.file != "":
+			return a.enqueueFile(c, &o)
+		case len(args) == 0:
+			return usage("the PROMPT is missing; see `easel enqueue --help`")
+		}
+		return a.enqueueOne(c, &o, args[0])
+	}
+	return c
+}
+
+// enqueued is the answer of enqueue.
+type enqueued struct {
+	Task    *task.Task    `json:"task"`
+	Created bool          `json:"created"`           // false if the key was known: nothing was made
+	Results []task.Result `json:"results,omitempty"` // with --wait
+	Paths   []string      `json:"paths,omitempty"`   // with --wait: where the pictures lie
+}
+
+func (a *app) enqueueOne(c *cobra.Command, o *order, prompt string) error {
+	ctx := c.Context()
+	prompt, err := a.prompt(prompt)
+	if err != nil {
+		return err
+	}
+	cfg, err := loadConfig(a.env)
+	if err != nil {
+		return err
+	}
+	t, err := o.task(c)
+	if err != nil {
+		return err
+	}
+	t.Prompt = prompt
+	if err := check(cfg, t); err != nil {
+		return err // before a database is made for nothing
+	}
+	s, err := openOrCreate(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := o.times(ctx, t, s); err != nil {
+		return err
+	}
+	client, done := a.client(ctx, cfg, s)
+	defer done()
+	created, err := client.Enqueue(ctx, t)
+	if err != nil {
+		return err
+	}
+	answer := enqueued{Task: t, Created: created}
+	if o.wait {
+		return a.waitForOne(ctx, cfg, s, answer)
+	}
+	return a.out.answer(answer, func(w io.Writer) {
+		fmt.Fprintf(w, "task %d is enqueued; `easel show %d` tells how it goes\n", t.ID, t.ID)
+		if !created {
+			fmt.Fprintf(w, "(its key was known: this is the task of then, now %s)\n", t.Status)
+		}
+	})
+}
+
+// check refuses what no worker could do.
+func check(cfg config, t *task.Task) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	_, _, err := cfg.Services.Check(t)
+	return err
+}
+
+func (a *app) waitForOne(ctx context.Context, cfg config, s *store.Store, answer enqueued) error {
+	a.out.say("task %d is enqueued", answer.Task.ID)
+	w := waiter{out: a.out, tasks: s}
+	ended, err := w.wait(ctx, []int64{answer.Task.ID})
+	if err != nil {
+		return err
+	}
+	answer.Task = &ended[0]
+	if answer.Results, err = s.Results(ctx, answer.Task.ID); err != nil {
+		return err
+	}
+	answer.Paths = paths(cfg, answer.Task, answer.Results)
+	bad := ending(answer.Task)
+	if bad != nil && !a.out.json {
+		a.out.complain(fmt.Sprintf("task %d %s", answer.Task.ID, ended[0].Status) + because(answer.Task))
+		return bad
+	}
+	err = a.out.answer(answer, func(w io.Writer) {
+		for _, path := range answer.Paths {
+			fmt.Fprintln(w, clean(path))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return bad
+}
+
+// prompt reads the prompt from stdin if it is "-". Its length is checked with
+// the rest of the task; here it is only kept from filling the memory.
+func (a *app) prompt(arg string) (string, error) {
+	if arg != "-" {
+		return arg, nil
+	}
+	const limit = 4*task.MaxPrompt + 1 // a character has at most four bytes
+	text, err := io.ReadAll(io.LimitReader(a.in, limit+1))
+	if err != nil {
+		return "", fmt.Errorf("read the prompt from stdin: %w", err)
+	}
+	if len(text) > limit {
+		return "", usage("the prompt on stdin is too long; at most %d characters are accepted", task.MaxPrompt)
+	}
+	if n := len(text); n > 0 && text[n-1] == '\n' {
+		text = text[:n-1]
+	}
+	return string(text), nil
+}
+
+// client returns what brings tasks to the queue. Without a Redis that answers
+// it only writes rows: they are safe, and a worker finds them.
+func (a *app) client(ctx context.Context, cfg config, s *store.Store) (*enqueue.Client, func()) {
+	client := &enqueue.Client{Tasks: s, Services: cfg.Services}
+	if cfg.RedisURL == "" {
+		return client, func() {}
+	}
+	redis, err := queue.Redis(string(cfg.RedisURL))
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+		defer cancel()
+		err = redis.Ping(ctx).Err()
+	}
+	if err != nil {
+		a.out.say("Redis at %s does not answer (%v): what is asked for is written down, and a worker takes it up when Redis is back", cfg.RedisURL, err)
+		return client, func() {}
+	}
+	client.Queue = &queue.Queue{Redis: redis}
+	return client, func() { redis.Close() }
+}

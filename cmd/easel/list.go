@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// filterFlags are the flags by which commands pick tasks.
+type filterFlags struct {
+	statuses, kinds []string
+	provider        string
+	user            int64
+	since           string
+	before          int64
+	limit           int
+}
+
+func (f *filterFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringSliceVar(&f.statuses, "status", nil, "only these: "+joined(task.Statuses))
+	flags.StringSliceVar(&f.kinds, "kind", nil, "only these kinds of failure: "+joined(task.Kinds))
+	flags.StringVar(&f.provider, "provider", "", "only this provider")
+	flags.Int64Var(&f.user, "user", 0, "only this user's")
+	flags.StringVar(&f.since, "since", "", "only created since: 2h, 2026-01-31, or 2026-01-31T09:00:00Z")
+}
+
+func joined[T ~string](all []T) string {
+	words := make([]string, len(all))
+	for i, w := range all {
+		words[i] = string(w)
+	}
+	return strings.Join(words, ", ")
+}
+
+// filter checks the flags and returns what they pick.
+func (f *filterFlags) filter(c *cobra.Command, now time.Time) (store.Filter, error) {
+	picked := store.Filter{Provider: f.provider, Before: f.before, Limit: f.limit}
+	var err error
+	if picked.Statuses, err = words("--status", f.statuses, task.Statuses); err != nil {
+		return picked, err
+	}
+	if picked.Kinds, err = words("--kind", f.kinds, task.Kinds); err != nil {
+		return picked, err
+	}
+	if c.Flags().Changed("user") {
+		picked.UserID = &f.user
+	}
+	if f.since != "" {
+		picked.Since, err = parseSince(f.since, now)
+	}
+	return picked, err
+}
+
+func (f *filterFlags) changed(c *cobra.Command) bool {
+	return slices.ContainsFunc([]string{"status", "kind", "provider", "user", "since"}, c.Flags().Changed)
+}
+
+func words[T ~string](flag string, given []string, known []T) ([]T, error) {
+	var all []T
+	for _, w := range given {
+		if !slices.Contains(known, T(w)) {
+			return nil, usage("%s is %q; accepted are %s", flag, shorten(w, 60), joined(known))
+		}
+		all = append(all, T(w))
+	}
+	return all, nil
+}
+
+// parseSince reads a duration before now, a day or a moment.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	if t, ok := parseMoment(text); ok {
+		return t, nil
+	}
+	return time.Time{}, usage("--since is %q; accepted are a duration such as 2h, a day such as 2026-01-31 and a moment such as 2026-01-31T09:00:00Z", shorten(text, 60))
+}
+
+// parseMoment reads a moment; without a zone it is the reader's own.
+func parseMoment(text string) (time.Time, bool) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, true
+	}
+	for _, form := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime} {
+		if t, err := time.ParseInLocation(form, text, time.Local); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+const listExamples = `  easel list                                  the newest tasks
+  easel list --status failed --kind moderated
+  easel list --provider openai --since 2h --limit 500
+  easel list --json | jq '.tasks[].id'`
+
+func (a *app) listCommand() *cobra.Command {
+	var f filterFlags
+	c := &cobra.Command{Use: "list", Short: "List tasks, the newest first", Example: listExamples, Args: cobra.NoArgs, Aliases: []string{"ls"}}
+	f.add(c)
+	c.Flags().Int64Var(&f.before, "before", 0, "only ids below this one, for the next page")
+	c.Flags().IntVar(&f.limit, "limit", 50, fmt.Sprintf("how many at most, 1 to %d", store.MaxPage))
+	c.RunE = func(c *cobra.Command, _ []string) error { return a.list(c, &f) }
+	return c
+}
+
+// page is the answer of list.
+type page struct {
+	Tasks      []task.Task `json:"tasks"`
+	NextBefore int64       `json:"next_before,omitempty"` // --before of the next page; missing on the last one
+}
+
+func (a *app) list(c *cobra.Command, f *filterFlags) error {
+	if f.limit < 1 || f.limit > store.MaxPage {
+		return usage("--limit is %d; accepted are 1 to %d", f.limit, store.MaxPage)
+	}
+	picked, err := f.filter(c, time.Now())
+	if err != nil {
+		return err
+	}
+	_, s, err := a.open(c.Context())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	now, err := s.Now(c.Context())
+	if err != nil {
+		return err
+	}
+	picked.Limit = f.limit + 1 // one more tells whether there is a next page
+	tasks, err := s.List(c.Context(), picked)
+	if err != nil {
+		return err
+	}
+	p := page{Tasks: make([]task.Task, 0, len(tasks))}
+	for i, t := range tasks {
+		if i == f.limit {
+			p.NextBefore = tasks[i-1].ID
+			break
+		}
+		p.Tasks = append(p.Tasks, brief(t))
+	}
+	return a.out.answer(p, func(w io.Writer) { a.out.tasks(w, p, now) })
+}
+
+func (o *output) tasks(w io.Writer, p page, now time.Time) {
+	if len(p.Tasks) == 0 {
+		fmt.Fprintln(w, "no tasks")
+		return
+	}
+	t := o.table("id", "status", "provider", "age", "prompt", "outcome")
+	for _, row := range p.Tasks {
+		t.AppendRow(table.Row{row.ID, o.status(row.Status), oneLine(row.Provider, 20), age(now.Sub(row.CreatedAt)),
+			oneLine(row.Prompt, 40), oneLine(outcome(&row, now), 100)})
+	}
+	fmt.Fprintln(w, t.Render())
+	if p.NextBefore > 0 {
+		fmt.Fprintln(w, paint(o.color, grey, fmt.Sprintf("more with --before %d", p.NextBefore)))
+	}
+}
+
+func (o *output) status(s task.Status) string { return paint(o.color, statusColor(s), string(s)) }

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/migrations"
+)
+
+func (a *app) migrateCommand() *cobra.Command {
+	c := group(&cobra.Command{Use: "migrate COMMAND", Short: "Create and change easel's tables",
+		Example: "  easel migrate up\n  easel migrate status\n  easel migrate down --yes"})
+	var yes bool
+	down := a.migration("down", "Take the newest change back, with the content of what it made", func(ctx context.Context, db *sql.DB, d migrations.Dialect) ([]migrations.Migration, error) {
+		if err := a.confirm(ctx, yes, "Take the newest change back? What its tables hold is lost."); err != nil {
+			return nil, err
+		}
+		return migrations.Down(ctx, db, d)
+	})
+	down.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	c.AddCommand(
+		a.migration("up", "Bring the tables to the newest version", migrations.Up), down,
+		a.migration("status", "List the changes and whether the database has them", migrations.Status))
+	return c
+}
+
+type migrationFunc func(context.Context, *sql.DB, migrations.Dialect) ([]migrations.Migration, error)
+
+func (a *app) migration(name, short string, work migrationFunc) *cobra.Command {
+	return &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(a.env)
+		if err != nil {
+			return err
+		}
+		if path, ok := missingFile(cfg); ok && name != "up" {
+			return fmt.Errorf("there is no database at %s yet: `easel migrate up` makes it", path)
+		}
+		s, err := connect(c.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		changes, err := work(c.Context(), s.DB(), s.Dialect())
+		if err != nil {
+			return err
+		}
+		if changes == nil {
+			changes = []migrations.Migration{}
+		}
+		return a.out.answer(map[string]any{"migrations": changes}, func(w io.Writer) { a.out.migrations(w, changes) })
+	}}
+}
+
+func (o *output) migrations(w io.Writer, changes []migrations.Migration) {
+	if len(changes) == 0 {
+		fmt.Fprintln(w, "nothing to do: the tables are at the newest version")
+		return
+	}
+	t := o.table("version", "change", "state")
+	for _, m := range changes {
+		state := paint(o.color, yellow, "not applied")
+		if m.Applied {
+			state = paint(o.color, green, "applied")
+		}
+		t.AppendRow(table.Row{m.Version, m.Name, state})
+	}
+	fmt.Fprintln(w, t.Render())
+}

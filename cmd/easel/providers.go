@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/provider/openai"
+	"github.com/easelqueue/easel/provider/sketch"
+	"github.com/easelqueue/easel/provider/volcengine"
+	"github.com/easelqueue/easel/task"
+)
+
+// adapter is how accounts of one service are made.
+type adapter struct {
+	baseURL      string // unless easel.yaml names another
+	keyVariable  string // holds the key unless easel.yaml names another; empty if the service needs none
+	builtIn      bool   // there without being named in easel.yaml
+	organization bool   // accounts may name an organization and a project
+	build        func(accountConfig, *provider.Client) (provider.Provider, error)
+}
+
+// adapters is every service that easel knows, by the name that easel.yaml uses.
+var adapters = map[string]adapter{
+	"sketch": {builtIn: true, build: func(accountConfig, *provider.Client) (provider.Provider, error) {
+		return &sketch.Provider{}, nil
+	}},
+	"openai": {builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true,
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return openai.New(openai.Config{BaseURL: a.BaseURL, Key: a.Key, Organization: a.Organization, Project: a.Project, Client: c})
+		}},
+	"volcengine": {builtIn: true, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return volcengine.New(volcengine.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+}
+
+func adapterNames() []string { return slices.Sorted(maps.Keys(adapters)) }
+
+// defaultProvider returns what a provider is before easel.yaml says anything.
+func defaultProvider(name string) providerConfig {
+	return providerConfig{Name: name, Adapter: name, Concurrency: 100, Timeout: 5 * time.Minute,
+		Deadline: 30 * time.Minute, MaxWaits: 100, BaseDelay: 2 * time.Second, MaxDelay: 5 * time.Minute}
+}
+
+// defaultAccount returns the account that the environment alone makes.
+func defaultAccount(adapter string, vars map[string]string) (accountConfig, error) {
+	a := accountConfig{Name: "main", KeyVariable: adapters[adapter].keyVariable, BaseURL: adapters[adapter].baseURL}
+	key, err := secretOf(a.KeyVariable, vars)
+	if err != nil {
+		return a, &mistake{Name: a.KeyVariable, Problem: err.Error()}
+	}
+	a.Key = key
+	return a, nil
+}
+
+// withBuiltIn adds the providers that need no entry in easel.yaml.
+func withBuiltIn(listed []providerConfig, vars map[string]string) ([]providerConfig, []error) {
+	var mistakes []error
+	for _, name := range adapterNames() {
+		known := slices.ContainsFunc(listed, func(p providerConfig) bool { return p.Name == name })
+		if known || !adapters[name].builtIn {
+			continue
+		}
+		account, err := defaultAccount(name, vars)
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+		p := defaultProvider(name)
+		p.Accounts = []accountConfig{account}
+		listed = append(listed, p)
+	}
+	return listed, mistakes
+}
+
+// services makes the providers ready to be called through client.
+func services(providers []providerConfig, client *provider.Client) (provider.Services, []error) {
+	all := provider.Services{}
+	var mistakes []error
+	for _, p := range providers {
+		s, err := service(p, client)
+		if err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
+		all[p.Name] = s
+	}
+	return all, mistakes
+}
+
+func service(p providerConfig, client *provider.Client) (*provider.Service, error) {
+	s := &provider.Service{
+		Name: p.Name, DefaultModel: p.Model, Concurrency: p.Concurrency, Timeout: p.Timeout, Deadline: p.Deadline, Prices: p.Prices,
+		Retry: task.Retry{Base: p.BaseDelay, Cap: p.MaxDelay, MaxWaits: p.MaxWaits, OnUnknown: p.OnUnknown},
+		Setup: "Set " + strings.Join(p.missingKeys(), " or ") + " in the environment of easel, and check with `easel doctor`",
+	}
+	for _, a := range p.Accounts {
+		if !a.usable() {
+			continue
+		}
+		built, err := adapters[p.Adapter].build(a, client)
+		if err != nil {
+			return nil, &mistake{Name: "providers." + p.Name + " account " + a.Name, Problem: "cannot be used: " + err.Error()}
+		}
+		s.Accounts = append(s.Accounts, provider.Account{Name: a.Name, Provider: built,
+			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}})
+	}
+	if s.Retry.OnUnknown == "" && len(s.Accounts) > 0 && s.Accounts[0].Provider.Capabilities(p.Model).Free {
+		s.Retry.OnUnknown = task.Resend
+	}
+	return s, nil
+}
+
+// newClient is what all adapters call through.
+func newClient() *provider.Client {
+	return &provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}}
+}
+
+// missingKeys names the variables that would give the provider more accounts.
+func (p providerConfig) missingKeys() []string {
+	var names []string
+	for _, a := range p.Accounts {
+		if !a.usable() {
+			names = append(names, a.KeyVariable)
+		}
+	}
+	return names
+}
+
+// notes returns what works but is probably not meant.
+func notes(c *config) []string {
+	var all []string
+	for _, p := range c.Providers {
+		missing := p.missingKeys()
+		if len(missing) > 0 && len(missing) < len(p.Accounts) {
+			all = append(all, fmt.Sprintf("provider %s works without some of its accounts: %s is not set", p.Name, strings.Join(missing, ", ")))
+		}
+		for _, a := range p.Accounts {
+			if a.Key != "" && strings.HasPrefix(a.BaseURL, "http://") {
+				all = append(all, fmt.Sprintf("account %s/%s sends its key over unencrypted http", p.Name, a.Name))
+			}
+		}
+	}
+	return all
+}

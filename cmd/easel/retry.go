@@ -1,0 +1,228 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+const retryHelp = `Bring failed or cancelled tasks back to the queue, with all tries anew: those named
+by ID, or all that the flags pick. Before many are retried their number is shown
+and a person is asked; a script says --yes.
+
+A task whose outcome is unknown may have been charged already. It is retried only
+with --not-charged, which records that somebody has looked that up.`
+
+const retryExamples = `  easel retry 42 43
+  easel retry --status failed --kind auth --provider openai
+  easel retry --kind unavailable --since 24h --yes
+  easel retry 44 --not-charged`
+
+func (a *app) retryCommand() *cobra.Command {
+	var f filterFlags
+	var yes, notCharged bool
+	c := &cobra.Command{Use: "retry ID... | --status failed ...", Short: "Bring failed or cancelled tasks back", Long: retryHelp, Example: retryExamples}
+	f.add(c)
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	c.Flags().BoolVar(&notCharged, "not-charged", false, "also tasks whose outcome is unknown: they were not charged, I have looked")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) > 0 && f.changed(c):
+			return usage("give either IDs or flags that pick tasks, not both")
+		case len(args) > 0:
+			return a.retryEach(c.Context(), args, notCharged)
+		case f.changed(c):
+			return a.retryAll(c, &f, notCharged, yes)
+		}
+		return usage("say which: IDs, or flags such as --status failed; see `easel retry --help`")
+	}
+	return c
+}
+
+// moved is the answer of retry and cancel.
+type moved struct {
+	Tasks   []task.Task `json:"tasks"`             // as they are now
+	Refused []refusal   `json:"refused,omitempty"` // and why
+}
+
+type refusal struct {
+	ID     int64  `json:"id"`
+	Reason string `json:"reason"`
+}
+
+func (a *app) retryEach(ctx context.Context, args []string, notCharged bool) error {
+	return a.moveEach(ctx, args, "is pending again", func(c *enqueue.Client, id int64) (*task.Task, error) {
+		t, err := get(ctx, c.Tasks, id)
+		if err != nil {
+			return nil, err
+		}
+		if t.ErrorKind == task.OutcomeUnknown && !notCharged {
+			return nil, fmt.Errorf("task %d may have been charged: look it up at %s; then `easel retry --not-charged %d` sends it again, and it is left as it is otherwise", id, t.Provider, id)
+		}
+		return c.Retry(ctx, t.Ref(), notCharged)
+	})
+}
+
+// moveEach does one thing to each task. What is refused does not keep the
+// others from being done, but the command fails.
+func (a *app) moveEach(ctx context.Context, args []string, done string, move func(*enqueue.Client, int64) (*task.Task, error)) error {
+	ids := make([]int64, len(args))
+	for i, arg := range args {
+		id, err := parseID(arg)
+		if err != nil {
+			return err
+		}
+		ids[i] = id
+	}
+	cfg, s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	client, closeClient := a.client(ctx, cfg, s)
+	defer closeClient()
+	answer := moved{Tasks: []task.Task{}}
+	for _, id := range ids {
+		t, err := move(client, id)
+		if ctx.Err() != nil {
+			return cmp.Or(err, ctx.Err())
+		}
+		if err != nil {
+			answer.Refused = append(answer.Refused, refusal{id, reason(id, err)})
+			continue
+		}
+		answer.Tasks = append(answer.Tasks, brief(*t))
+	}
+	return a.answerMoved(answer, done)
+}
+
+func reason(id int64, err error) string {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Sprintf("task %d: %v", id, store.ErrNotFound)
+	}
+	return err.Error()
+}
+
+func (a *app) answerMoved(answer moved, done string) error {
+	err := a.out.answer(answer, func(w io.Writer) {
+		for _, t := range answer.Tasks {
+			fmt.Fprintf(w, "task %d %s\n", t.ID, done)
+		}
+	})
+	if err != nil || len(answer.Refused) == 0 {
+		return err
+	}
+	if !a.out.json {
+		for _, r := range answer.Refused {
+			a.out.complain(r.Reason)
+		}
+	}
+	return errPrinted
+}
+
+// retryFilters returns what the flags pick, in parts that a retry can take:
+// failed tasks of other kinds than an unknown outcome, and cancelled ones.
+func retryFilters(picked store.Filter, notCharged bool) ([]store.Filter, error) {
+	if len(picked.Statuses) == 0 {
+		picked.Statuses = []task.Status{task.Failed}
+	}
+	if slices.Contains(picked.Kinds, task.OutcomeUnknown) && !notCharged {
+		return nil, usage("tasks of kind %s may have been charged: look them up at the provider, then add --not-charged", task.OutcomeUnknown)
+	}
+	var parts []store.Filter
+	for _, status := range picked.Statuses {
+		part := picked
+		part.Statuses = []task.Status{status}
+		switch {
+		case status != task.Failed && status != task.Cancelled:
+			return nil, usage("--status is %s; only failed and cancelled tasks can be retried", status)
+		case status == task.Failed && len(part.Kinds) == 0 && !notCharged:
+			part.Kinds = slices.DeleteFunc(slices.Clone(task.Kinds), func(k task.Kind) bool { return k == task.OutcomeUnknown })
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+// retriedAll is the answer of retry with flags.
+type retriedAll struct {
+	Picked  int `json:"picked"`
+	Retried int `json:"retried"`
+}
+
+func (a *app) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) error {
+	ctx := c.Context()
+	picked, err := f.filter(c, time.Now())
+	if err != nil {
+		return err
+	}
+	parts, err := retryFilters(picked, notCharged)
+	if err != nil {
+		return err
+	}
+	cfg, s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var answer retriedAll
+	for _, part := range parts {
+		n, err := s.Count(ctx, part)
+		if err != nil {
+			return err
+		}
+		answer.Picked += n
+	}
+	if answer.Picked > 0 {
+		if err := a.confirm(ctx, yes, fmt.Sprintf("%s would be retried. Go on?", counted(answer.Picked, "task"))); err != nil {
+			return err
+		}
+		client, done := a.client(ctx, cfg, s)
+		defer done()
+		if answer.Retried, err = a.retryParts(ctx, client, parts, notCharged, answer.Picked); err != nil {
+			return fmt.Errorf("%d of %d tasks are pending again, then: %w", answer.Retried, answer.Picked, err)
+		}
+	}
+	return a.out.answer(answer, func(w io.Writer) {
+		if answer.Picked == 0 {
+			fmt.Fprintln(w, "no task fits")
+			return
+		}
+		fmt.Fprintf(w, "%s pending again\n", counted(answer.Retried, "task"))
+	})
+}
+
+func (a *app) retryParts(ctx context.Context, client *enqueue.Client, parts []store.Filter, notCharged bool, total int) (int, error) {
+	bar := a.out.progress("retrying", total)
+	defer bar.stop()
+	done := 0
+	for _, part := range parts {
+		_, err := client.RetryAll(ctx, part, notCharged, func(*task.Task) {
+			done++
+			if done%50 == 0 || done == total {
+				bar.set(done, fmt.Sprintf("%d of %d", done, total))
+			}
+		})
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/limit"
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/dir"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
+)
+
+const (
+	lease     = 9 * time.Second // a dead worker's tasks are taken back after this and at most one look of the reconciler
+	pingLimit = 5 * time.Second
+)
+
+// engine is the program wired together. This file is the only place where
+// packages meet, and where embedded and production mode differ.
+type engine struct {
+	cfg      config
+	log      zerolog.Logger
+	tasks    *store.Store
+	redis    redis.UniversalClient
+	queue    *queue.Queue
+	client   *enqueue.Client
+	pictures *dir.Store
+	limiter  *limit.Limiter
+	poll     time.Duration // of the relay: a database that cannot notify is looked at more often
+
+	closers []func() error // in the order in which things were opened
+}
+
+// newEngine opens all that easel works with. The caller closes it. migrate also
+// brings the tables to the newest version.
+func newEngine(ctx context.Context, cfg config, log zerolog.Logger, migrate bool) (_ *engine, err error) {
+	e := &engine{cfg: cfg, log: log, poll: time.Second}
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	for _, open := range []func(context.Context) error{e.openRedis, e.openStore} {
+		if err := open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if migrate {
+		if _, err := e.tasks.Migrate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.tasks.Ready(ctx); err != nil {
+		return nil, err
+	}
+	if e.pictures, err = dir.New(cfg.Pictures, cfg.PublicURL+"/pictures"); err != nil {
+		return nil, err
+	}
+	e.closers = append(e.closers, e.pictures.Close)
+	e.queue = &queue.Queue{Redis: e.redis, Log: log}
+	e.client = &enqueue.Client{Tasks: e.tasks, Queue: e.queue, Services: cfg.Services, Log: log}
+	e.limiter = &limit.Limiter{Redis: e.redis, Log: log}
+	return e, nil
+}
+
+func (e *engine) openRedis(ctx context.Context) (err error) {
+	address := string(e.cfg.RedisURL)
+	if address == "" {
+		if err := e.lockData(); err != nil {
+			return err
+		}
+		if address, err = e.embedRedis(); err != nil {
+			return err
+		}
+	}
+	if e.redis, err = queue.Redis(address); err != nil {
+		return fmt.Errorf("EASEL_REDIS_URL: %w", err)
+	}
+	e.closers = append(e.closers, e.redis.Close)
+	ctx, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
+	if err := e.redis.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redis at %s does not answer: %w; tasks are safe in the database, start it or check EASEL_REDIS_URL", e.cfg.RedisURL, err)
+	}
+	return nil
+}
+
+// embedRedis starts a Redis inside this process. It forgets everything when the
+// process ends; the rows bring it back.
+func (e *engine) embedRedis() (address string, err error) {
+	m := miniredis.NewMiniRedis()
+	if err := m.StartAddr("127.0.0.1:0"); err != nil {
+		return "", fmt.Errorf("start the embedded redis: %w", err)
+	}
+	m.ClockTTL(true)
+	e.closers = append(e.closers, func() error { m.Close(); return nil })
+	return "redis://" + m.Addr(), nil
+}
+
+// lockData keeps a second process from working on a folder whose queue lives in
+// the memory of the first.
+func (e *engine) lockData() error {
+	if err := os.MkdirAll(e.cfg.Data, 0o755); err != nil {
+		return fmt.Errorf("EASEL_DATA: %w", err)
+	}
+	path := filepath.Join(e.cfg.Data, "lock")
+	unlock, err := lockFile(path)
+	if errors.Is(err, errLocked) {
+		return fmt.Errorf("another easel works in %s already; stop it, choose another EASEL_DATA, or give both an EASEL_REDIS_URL", e.cfg.Data)
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", path, err)
+	}
+	e.closers = append(e.closers, unlock)
+	return nil
+}
+
+func (e *engine) openStore(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	if e.tasks, err = store.Open(ctx, string(e.cfg.DatabaseURL)); err != nil {
+		return fmt.Errorf("%w; check EASEL_DATABASE_URL (%s), or see `easel doctor`", err, e.cfg.DatabaseURL)
+	}
+	e.closers = append(e.closers, e.tasks.Close)
+	if strings.HasPrefix(string(e.cfg.DatabaseURL), "sqlite:") {
+		e.poll = 25 * time.Millisecond
+	}
+	return nil
+}
+
+func (e *engine) close() {
+	for i := len(e.closers) - 1; i >= 0; i-- {
+		if err := e.closers[i](); err != nil {
+			e.log.Debug().Err(err).Msg("close")
+		}
+	}
+	e.closers = nil
+}
+
+// work runs a worker for every provider, with relay and reconciler, until ctx
+// ends. Then nothing new is begun, what waits is handed back, paid calls may
+// end within EASEL_DRAIN, and last of all the lease is given up.
+func (e *engine) work(ctx context.Context) error {
+	host, _ := os.Hostname()
+	w := &worker.Worker{
+		Self:     store.Worker{ID: host + "-" + uuid.NewString()[:8], Host: host, PID: os.Getpid(), Version: thisBuild().Version},
+		Tasks:    e.tasks,
+		Services: e.cfg.Services,
+		Limiter:  e.limiter,
+		Pictures: e.pictures,
+		Checker:  &picture.Checker{},
+		Client:   &provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}},
+		Bell:     e.queue,
+		Draining: ctx.Done(),
+		Lease:    lease,
+		Log:      e.log,
+	}
+	// What serves running calls outlives the servers.
+	support, ctx := errgroup.WithContext(ctx)
+	supporting, stopSupport := context.WithCancel(context.WithoutCancel(ctx))
+	support.Go(func() error { return w.Run(supporting) })
+	support.Go(func() error { return e.limiter.Run(supporting) })
+	support.Go(func() error { return e.queue.WatchCancels(supporting, e.cancelled(supporting)) })
+
+	servers, ctx := errgroup.WithContext(ctx)
+	for _, name := range e.cfg.Services.Names() {
+		s := &queue.Server{Queue: e.queue, Provider: name, Handler: w.Handle, Concurrency: e.cfg.Services[name].Concurrency, Drain: e.cfg.Drain}
+		servers.Go(func() error { return s.Run(ctx) })
+	}
+	relay := &enqueue.Relay{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Every: e.poll, Log: e.log}
+	servers.Go(func() error { return relay.Run(ctx) })
+	reconciler := &enqueue.Reconciler{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Lease: lease, Log: e.log}
+	servers.Go(func() error { return reconciler.Run(ctx) })
+	e.log.Info().Str("worker", w.Self.ID).Strs("providers", e.cfg.Services.Names()).Msg("working")
+
+	err := servers.Wait()
+	stopSupport()
+	return errors.Join(err, support.Wait())
+}
+
+// cancelled follows a person who cancels a running delivery in asynqmon.
+func (e *engine) cancelled(ctx context.Context) func(ref task.Ref) {
+	return func(ref task.Ref) {
+		if _, err := e.client.Cancel(ctx, ref.Task); err != nil {
+			e.log.Debug().Err(err).Int64("task", ref.Task).Msg("cancel from the dashboard")
+		}
+	}
+}
+
+// serve serves the pages until ctx ends, then lets running requests finish.
+func (e *engine) serve(ctx context.Context, listener net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve the pages: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := server.Shutdown(ending); err != nil {
+			return server.Close()
+		}
+		return nil
+	})
+	return group.Wait()
+}

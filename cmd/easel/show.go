@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Tell the whole story of one task", Args: cobra.ExactArgs(1),
+		Long:    "Show what was asked for, every call that was made with its error, time and cost, and the pictures.",
+		Example: "  easel show 42\n  easel show 42 --json | jq -r '.results[0].generated_image_url'",
+		RunE:    func(c *cobra.Command, args []string) error { return a.show(c.Context(), args[0]) },
+	}
+}
+
+// story is the answer of show.
+type story struct {
+	Task     *task.Task     `json:"task"`
+	Attempts []task.Attempt `json:"attempts"`
+	Results  []task.Result  `json:"results"`
+}
+
+func (a *app) show(ctx context.Context, arg string) error {
+	id, err := parseID(arg)
+	if err != nil {
+		return err
+	}
+	_, s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	told, err := tell(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return a.out.answer(told, func(w io.Writer) { a.out.story(w, told, now) })
+}
+
+func parseID(text string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 {
+		return 0, usage("%s is not the id of a task; ids are whole numbers, see `easel list`", quoted(text))
+	}
+	return id, nil
+}
+
+func tell(ctx context.Context, s *store.Store, id int64) (*story, error) {
+	t, err := get(ctx, s, id)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := s.Attempts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	results, err := s.Results(ctx, id)
+	return &story{t, attempts, results}, err
+}
+
+// get is store.Get with the id in its error.
+func get(ctx context.Context, s *store.Store, id int64) (*task.Task, error) {
+	t, err := s.Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("task %d: %w", id, err)
+	}
+	return t, err
+}
+
+func (o *output) story(w io.Writer, told *story, now time.Time) {
+	t := told.Task
+	fmt.Fprintf(w, "%s  %s", paint(o.color, bold, "Task "+strconv.FormatInt(t.ID, 10)), o.status(t.Status))
+	if standing := standing(t, now); standing != "" {
+		fmt.Fprintf(w, "  %s", standing)
+	}
+	fmt.Fprintln(w)
+	if t.ErrorMsg != "" {
+		fmt.Fprintf(w, "\n%s\n%s\n", o.heading(errorHeading(t)), indented(t.ErrorMsg))
+	}
+	fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Prompt"), indented(t.Prompt))
+	if t.NegativePrompt != "" {
+		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Not wanted"), indented(t.NegativePrompt))
+	}
+	fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Request"), o.request(t, now))
+	if len(told.Attempts) > 0 {
+		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Attempts"), o.attempts(told.Attempts))
+	}
+	if len(told.Results) > 0 {
+		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Pictures"), o.results(told.Results))
+		if t.LocalPath != "" {
+			fmt.Fprintln(w, "  "+clean(t.LocalPath))
+		}
+	}
+	if hint := hint(t); hint != "" {
+		fmt.Fprintln(w, "\n"+hint)
+	}
+}
+
+func errorHeading(t *task.Task) string {
+	switch {
+	case t.ErrorKind == "":
+		return "Warning"
+	case t.Status.Final():
+		return "Error (" + string(t.ErrorKind) + ")"
+	}
+	return "Last error (" + string(t.ErrorKind) + ")"
+}
+
+func (o *output) heading(s string) string { return paint(o.color, bold, s) }
+
+func indented(s string) string { return "  " + strings.ReplaceAll(clean(s), "\n", "\n  ") }
+
+// standing says why the task is where it is.
+func standing(t *task.Task, now time.Time) string {
+	switch {
+	case t.Status == task.Pending && t.RunAt.After(now):
+		return "waits until " + moment(t.RunAt, now)
+	case t.Status == task.Pending && t.PublishedAt == nil:
+		return "waits to be brought to the queue"
+	case t.Status == task.Pending:
+		return "waits for a worker"
+	case t.Status == task.Processing && t.CancelRequestedAt != nil:
+		return "is being cancelled by worker " + clean(t.Worker)
+	case t.Status == task.Processing:
+		return strconv.Itoa(t.Progress) + "%, at worker " + clean(t.Worker)
+	case t.StartedAt != nil && t.CompletedAt != nil:
+		return "after " + took(t.CompletedAt.Sub(*t.StartedAt))
+	}
+	return ""
+}
+
+func hint(t *task.Task) string {
+	id := strconv.FormatInt(t.ID, 10)
+	switch {
+	case t.ErrorKind == task.OutcomeUnknown:
+		return "Retry it with `easel retry --not-charged " + id + "` once you know that it was not charged."
+	case t.Status == task.Failed || t.Status == task.Cancelled:
+		return "Retry it with `easel retry " + id + "`."
+	}
+	return ""
+}
+
+// request lists what was asked for; what was left open is left out.
+func (o *output) request(t *task.Task, now time.Time) string {
+	list := o.table()
+	add := func(name, value string) {
+		if value != "" {
+			list.AppendRow(table.Row{"  " + name, oneLine(value, 200)})
+		}
+	}
+	add("provider", t.Provider)
+	add("model", t.Model)
+	add("size", t.Size)
+	add("quality", t.Quality)
+	add("style", t.Style)
+	add("steps", optional(t.Steps))
+	add("cfg scale", optional(t.CFGScale))
+	add("seed", optional(t.Seed))
+	add("watermark", optional(t.Watermark))
+	add("pictures", strconv.Itoa(t.ImageCount))
+	add("input", pictureAddress(t.InputImageURL))
+	add("input photo", optional(t.InputImageID))
+	add("references", references(t))
+	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
+		add("parameter "+clean(name), t.Parameters[name])
+	}
+	add("user", optional(t.UserID))
+	add("drama", optional(t.DramaID))
+	add("storyboard", optional(t.StoryboardID))
+	add("metadata", t.Metadata)
+	add("priority", t.Priority.String())
+	add("tries", fmt.Sprintf("%d of %d failed", t.Attempt, t.Tries()))
+	add("key", t.IdempotencyKey)
+	add("job", t.TaskID)
+	add("cost", money(t.CostMicros, t.Currency))
+	add("created", moment(t.CreatedAt, now))
+	for _, at := range []struct {
+		name string
+		time *time.Time
+	}{{"deadline", t.DeadlineAt}, {"started", t.StartedAt}, {"ended", t.CompletedAt}} {
+		if at.time != nil {
+			add(at.name, moment(*at.time, now))
+		}
+	}
+	return list.Render()
+}
+
+func optional[T any](v *T) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(*v)
+}
+
+func references(t *task.Task) string {
+	if t.ReferenceImages == "" {
+		return ""
+	}
+	all, err := (&task.Task{ReferenceImages: t.ReferenceImages}).Inputs()
+	if err != nil {
+		return err.Error()
+	}
+	for i, url := range all {
+		all[i] = pictureAddress(url)
+	}
+	return strings.Join(all, " ")
+}
+
+func (o *output) attempts(all []task.Attempt) string {
+	t := o.table("  #", "state", "account", "sent", "took", "http", "cost", "error")
+	for _, at := range all {
+		account := at.Provider
+		if at.Account != "" {
+			account += "/" + at.Account
+		}
+		t.AppendRow(table.Row{fmt.Sprintf("  %d", at.Number), string(at.State), oneLine(account, 40), at.SentAt.Local().Format(time.DateTime),
+			latency(at), optional(at.HTTPStatus), money(at.CostMicros, at.Currency), oneLine(at.ErrorMsg, 200)})
+	}
+	return t.Render()
+}
+
+func latency(a task.Attempt) string {
+	for _, end := range []*time.Time{a.FinishedAt, a.AnsweredAt} {
+		if end != nil {
+			return took(end.Sub(a.SentAt))
+		}
+	}
+	return ""
+}
+
+func (o *output) results(all []task.Result) string {
+	t := o.table("  #", "size", "type", "bytes", "seed", "url")
+	for _, r := range all {
+		t.AppendRow(table.Row{fmt.Sprintf("  %d", r.Position+1), fmt.Sprintf("%dx%d", r.Width, r.Height), oneLine(r.ContentType, 20),
+			humanize.Bytes(uint64(max(r.FileSize, 0))), optional(r.Seed), oneLine(r.GeneratedImageURL, 200)})
+	}
+	return t.Render()
+}

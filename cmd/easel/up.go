@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/easelqueue/easel/web"
+)
+
+const upHelp = `Run everything in one process: workers for every provider, relay, reconciler,
+and the web pages with asynqmon at /queues.
+
+Without configuration the database is a file and the queue lives in the memory
+of this process, both under ./easel-data. EASEL_DATABASE_URL and EASEL_REDIS_URL
+turn each into a real server; see ` + "`easel help environment`" + `.
+
+^C or SIGTERM: nothing new is begun, what waits is handed back, and calls that are
+being paid for may end within EASEL_DRAIN. A second signal ends the process at once.`
+
+func (a *app) upCommand() *cobra.Command {
+	return &cobra.Command{Use: "up", Short: "Run everything in one process", Long: upHelp, Args: cobra.NoArgs,
+		Example: "  easel up\n  EASEL_LISTEN=127.0.0.1:9090 easel up\n  EASEL_DATABASE_URL=postgres://… EASEL_REDIS_URL=redis://… easel up",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withEngine(c.Context(), true, func(ctx context.Context, e *engine) error {
+				listener, err := listen(ctx, e.cfg)
+				if err != nil {
+					return err
+				}
+				a.out.say("pages at %s, queues at %s/queues, data in %s", e.cfg.PublicURL, e.cfg.PublicURL, e.cfg.Data)
+				return e.up(ctx, listener)
+			})
+		}}
+}
+
+func (a *app) workerCommand() *cobra.Command {
+	return &cobra.Command{Use: "worker", Short: "Run a worker for every provider, without pages",
+		Long: "Run a worker for every provider, with relay and reconciler. As many may run, on as many machines,\nas share a database, a Redis and the place of the pictures. Signals are those of `easel up`.",
+		Args: cobra.NoArgs, Example: "  EASEL_DATABASE_URL=postgres://… EASEL_REDIS_URL=redis://… easel worker",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withEngine(c.Context(), false, func(ctx context.Context, e *engine) error { return e.work(ctx) })
+		}}
+}
+
+// withEngine wires the program and runs work with it.
+func (a *app) withEngine(ctx context.Context, migrate bool, work func(context.Context, *engine) error) error {
+	cfg, err := loadConfig(a.env)
+	if err != nil {
+		return err
+	}
+	log := newLog(a.out, cfg)
+	log.Info().EmbedObject(&cfg).Msg("configuration")
+	e, err := newEngine(ctx, cfg, log, migrate)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	return work(ctx, e)
+}
+
+// newLog writes to stderr: for a person on a terminal, else JSON.
+func newLog(o *output, cfg config) zerolog.Logger {
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	zerolog.DurationFieldUnit = time.Millisecond
+	log := zerolog.New(o.stderr)
+	if cfg.LogFormat == logConsole || cfg.LogFormat == logAuto && o.errTerminal {
+		log = zerolog.New(zerolog.ConsoleWriter{Out: o.stderr, TimeFormat: "15:04:05.000", NoColor: !o.errColor})
+	}
+	return log.Level(cfg.LogLevel).With().Timestamp().Logger()
+}
+
+func listen(ctx context.Context, cfg config) (net.Listener, error) {
+	var l net.ListenConfig
+	listener, err := l.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("EASEL_LISTEN: %w; choose another address", err)
+	}
+	return listener, nil
+}
+
+// up works and serves the pages until ctx ends.
+func (e *engine) up(ctx context.Context, listener net.Listener) error {
+	site, err := e.site(listener.Addr())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return e.work(ctx) })
+	group.Go(func() error { return e.serve(ctx, listener, site) })
+	return group.Wait()
+}
+
+// site is the pages. Nobody logs in, so where others than this machine can reach
+// them they only show.
+func (e *engine) site(at net.Addr) (http.Handler, error) {
+	local := false
+	if tcp, ok := at.(*net.TCPAddr); ok {
+		local = tcp.IP.IsLoopback()
+	}
+	queues, err := e.queue.Dashboard("/queues", !local)
+	if err != nil {
+		return nil, err
+	}
+	site := &web.Site{Tasks: e.tasks, Desk: e.client, Pictures: e.pictures, Queues: queues, Log: e.log, ReadOnly: !local}
+	if local {
+		site.Hosts = []string{"127.0.0.1", "localhost", "::1"}
+	}
+	return site.Handler(), nil
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// lookEvery is how often a command that waits looks at the database.
+const lookEvery = 300 * time.Millisecond
+
+// maxWatched bounds how many tasks a watch follows at a time.
+const maxWatched = 1000
+
+func (a *app) watchCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "watch [ID]", Short: "Print each change of tasks as it happens", Args: cobra.MaximumNArgs(1),
+		Long: "Print a line for each change: of all tasks until ^C, or of one task until it ends.\n" +
+			"With an ID the exit code is 3 if the task failed or was cancelled.",
+		Example: "  easel watch\n  easel watch 42\n  easel watch --json | jq -c 'select(.task.status == \"failed\")'",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.watchAll(c.Context())
+			}
+			return a.watchOne(c.Context(), args[0])
+		},
+	}
+}
+
+// change is one line of watch.
+type change struct {
+	At   time.Time   `json:"at"`
+	From task.Status `json:"from,omitempty"` // missing when the task is seen for the first time
+	Task task.Task   `json:"task"`
+}
+
+func (a *app) watchOne(ctx context.Context, arg string) error {
+	id, err := parseID(arg)
+	if err != nil {
+		return err
+	}
+	_, s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var before task.Task
+	for {
+		t, err := get(ctx, s, id)
+		if err != nil {
+			return err
+		}
+		if err := a.report(before, before.ID != 0, *t); err != nil {
+			return err
+		}
+		if t.Status.Final() {
+			return ending(t)
+		}
+		before = *t
+		if err := pause(ctx, lookEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// ending is nil for a completed task.
+func ending(t *task.Task) error {
+	if t.Status == task.Completed {
+		return nil
+	}
+	return &endedBadly{t}
+}
+
+func (a *app) watchAll(ctx context.Context) error {
+	_, s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var seen map[int64]task.Task
+	for {
+		now, err := latest(ctx, s, seen)
+		if err == nil {
+			err = a.reportAll(seen, now)
+		}
+		if err == nil {
+			seen, err = now, pause(ctx, lookEvery)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil // ^C is how one leaves
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// reportAll prints what is different now. At the first look, when nothing has
+// been seen, tasks that have ended are no news.
+func (a *app) reportAll(seen, now map[int64]task.Task) error {
+	for _, id := range slices.Sorted(maps.Keys(now)) {
+		if seen == nil && now[id].Status.Final() {
+			continue
+		}
+		before, known := seen[id]
+		if err := a.report(before, known, now[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// latest returns the newest tasks, those that are not done, and those of before
+// that were not done then: their end must not be missed.
+func latest(ctx context.Context, s *store.Store, before map[int64]task.Task) (map[int64]task.Task, error) {
+	filters := []store.Filter{
+		{Limit: 100},
+		{Statuses: []task.Status{task.Pending, task.Processing}, Limit: maxWatched},
+	}
+	var open []int64
+	for id, t := range before {
+		if !t.Status.Final() {
+			open = append(open, id)
+		}
+	}
+	if len(open) > 0 {
+		filters = append(filters, store.Filter{IDs: open, Limit: len(open)})
+	}
+	all := map[int64]task.Task{}
+	for _, f := range filters {
+		tasks, err := s.List(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tasks {
+			all[t.ID] = t
+		}
+	}
+	return all, nil
+}
+
+// report prints t if it looks different from when it was last seen.
+func (a *app) report(before task.Task, known bool, t task.Task) error {
+	if known && before.Status == t.Status && before.Progress == t.Progress && before.Attempt == t.Attempt && before.Waits == t.Waits {
+		return nil
+	}
+	now := time.Now()
+	return a.out.line(change{now.UTC(), before.Status, brief(t)}, a.out.changed(before.Status, t, now))
+}
+
+func (o *output) changed(from task.Status, t task.Task, now time.Time) string {
+	status := o.status(t.Status)
+	if from != "" && from != t.Status {
+		status = o.status(from) + " → " + status
+	}
+	parts := []string{now.Format(time.TimeOnly), fmt.Sprint(t.ID), status, oneLine(t.Provider, 20), oneLine(t.Prompt, 40), oneLine(outcome(&t, now), 200)}
+	return strings.TrimRight(strings.Join(parts, "  "), " ")
+}
+
+// pause waits, or returns why ctx ended.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,75 @@
+package arch
+
+// rule says what a package may import besides the standard library: packages
+// of ours by their path below the module, modules of others by their path.
+type rule struct {
+	imports  []string
+	tests    []string // what only its tests may import, besides everyTest
+	anything bool     // where all packages meet
+}
+
+// Whose import is whose business. An arrow that is missing here is missing on
+// purpose; a new one is added in the commit that needs it, which says why.
+//
+// The rows hold these rules: task is the middle and imports nothing. Only store
+// knows sqlx and the database drivers, only queue knows asynq, only migrations
+// knows goose. An adapter (provider/NAME) knows provider and task. Nobody
+// imports cmd, and only tests import internal/servertest.
+var table = map[string]rule{
+	"task": {},
+
+	"provider":              {imports: []string{"task"}, tests: []string{"provider/providertest"}},
+	"provider/providertest": {imports: []string{"provider", "task", cmp}},
+	"provider/*":            {imports: adapter, tests: []string{"provider/providertest"}},
+	"provider/sketch/paint": {imports: []string{ximage}},
+	"provider/sketch":       {imports: append([]string{"picture", "provider/sketch/paint", xsync}, adapter...), tests: []string{"provider/providertest"}},
+
+	"picture":             {imports: []string{ximage, xsync}, tests: []string{"picture/picturetest", "picture/dir"}},
+	"picture/dir":         {imports: []string{"picture"}, tests: []string{"picture/picturetest"}},
+	"picture/picturetest": {imports: []string{"picture", cmp}},
+
+	"limit": {imports: []string{"provider", redis, redisRate, zerolog}, tests: []string{miniredis}},
+	"queue": {imports: []string{"task", asynq, asynqmon, redis, zerolog}, tests: []string{miniredis}},
+
+	"migrations":      {imports: []string{goose}, tests: []string{pq, sqlite}},
+	"store":           {imports: []string{"task", "migrations", sqlx, pq, sqlite, zerolog}, tests: []string{"store/storetest"}},
+	"store/storetest": {imports: []string{"store", "task", cmp}},
+
+	"enqueue": {
+		imports: []string{"task", "store", "queue", "provider", zerolog, xsync},
+		tests:   []string{"migrations", "provider/sketch", miniredis, redis},
+	},
+	"worker": {
+		imports: []string{"task", "store", "queue", "provider", "limit", "picture", uuid, zerolog, xsync},
+		tests:   []string{"migrations", "enqueue", "picture/dir", "provider/sketch", "provider/providertest", miniredis, redis},
+	},
+	"web": {imports: []string{"task", "store", "picture", zerolog}, tests: []string{"migrations", "picture/dir"}},
+
+	"cmd/easel": {anything: true},
+
+	"internal/arch":       {},
+	"internal/throwaway":  {},
+	"internal/servertest": {imports: []string{"internal/throwaway", pq}}, // pq for CREATE DATABASE
+}
+
+var (
+	adapter   = []string{"provider", "task", ximage}
+	everyTest = []string{"internal/servertest", "internal/throwaway", cmp}
+)
+
+const (
+	asynq     = "github.com/hibiken/asynq"
+	asynqmon  = "github.com/hibiken/asynqmon"
+	cmp       = "github.com/google/go-cmp"
+	goose     = "github.com/pressly/goose/v3"
+	miniredis = "github.com/alicebob/miniredis/v2"
+	pq        = "github.com/lib/pq"
+	redis     = "github.com/redis/go-redis/v9"
+	redisRate = "github.com/go-redis/redis_rate/v10"
+	sqlite    = "modernc.org/sqlite"
+	sqlx      = "github.com/jmoiron/sqlx"
+	uuid      = "github.com/google/uuid"
+	ximage    = "golang.org/x/image"
+	xsync     = "golang.org/x/sync"
+	zerolog   = "github.com/rs/zerolog"
+)
