@@ -32,6 +32,8 @@ type Relay struct {
 const (
 	gather     = 3 * time.Millisecond // a producer rings by itself within this time of its commit
 	maxBackoff = 5 * time.Second
+
+	publishLimit = 3 * time.Second
 )
 
 // Run relays until ctx ends. Errors of the database and of Redis are waited out.
@@ -95,6 +97,9 @@ func (r *Relay) Drain(ctx context.Context) (int, error) {
 		n, err := r.Tasks.Ring(ctx, batch, func(due []task.Task) ([]task.Ref, error) {
 			var rings []queue.Ring
 			rings, lost = r.sort(due)
+			// The rows are locked meanwhile, so a Redis that hangs must not hold them.
+			ctx, cancel := context.WithTimeout(ctx, publishLimit)
+			defer cancel()
 			return publish(ctx, r.Queue, rings)
 		})
 		total += n

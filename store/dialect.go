@@ -34,7 +34,6 @@ type dialect struct {
 	// notifies says whether the database can wake a relay.
 	notifies bool
 
-	isUnique       func(error) bool
 	isMissingTable func(error) bool
 	// isConflict is an error after which the same transaction may go through.
 	isConflict func(error) bool
@@ -60,7 +59,6 @@ func postgres() dialect {
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		notRung:    "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
 		notifies:   true,
-		isUnique:   func(err error) bool { return code(err, "23505") },
 		isMissingTable: func(err error) bool {
 			return code(err, "42P01", "42703")
 		},
@@ -103,7 +101,6 @@ func sqliteDialect() (dialect, error) {
 		connections:    1,
 		later:          "later(?)",
 		notRung:        "NULL",
-		isUnique:       func(err error) bool { return has(err, "UNIQUE constraint failed") },
 		isMissingTable: func(err error) bool { return has(err, "no such table") },
 		isConflict:     func(err error) bool { return has(err, "SQLITE_BUSY") },
 	}, nil

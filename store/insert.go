@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +50,7 @@ func (s *Store) InsertTx(ctx context.Context, tx Tx, tasks []*task.Task) (fresh 
 func (s *Store) insert(ctx context.Context, tx Tx, tasks []*task.Task, notRung string) ([]bool, error) {
 	fresh := make([]bool, len(tasks))
 	var plain []*task.Task
+	var keyed []int
 	for i, t := range tasks {
 		*t = asked(t)
 		hash, err := requestHash(*t)
@@ -60,7 +63,13 @@ func (s *Store) insert(ctx context.Context, tx Tx, tasks []*task.Task, notRung s
 			plain = append(plain, t)
 			continue
 		}
-		if fresh[i], err = s.insertOnce(ctx, tx, t, notRung); err != nil {
+		keyed = append(keyed, i)
+	}
+	// Two producers that insert the same keys in one order cannot lock each other out.
+	slices.SortFunc(keyed, func(i, j int) int { return cmp.Compare(tasks[i].IdempotencyKey, tasks[j].IdempotencyKey) })
+	for _, i := range keyed {
+		var err error
+		if fresh[i], err = s.insertOnce(ctx, tx, tasks[i], notRung); err != nil {
 			return nil, err
 		}
 	}

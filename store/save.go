@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jmoiron/sqlx"
 
@@ -19,6 +20,9 @@ type Outcome struct {
 // ErrFenced if the task is not ours any more; nothing is written then, and
 // KeepLate is the way to keep what was bought.
 func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outcome) error {
+	if len(o.Results) == 0 {
+		return errors.New("a task is not completed without a picture")
+	}
 	return s.in(ctx, func(tx *sqlx.Tx) error {
 		first := o.Results[0]
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`

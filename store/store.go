@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -107,16 +108,23 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return now.UTC(), err
 }
 
-// in runs f in one transaction, again if the database asks for that.
+// in runs f in one transaction, again if the database asks for that. Two that
+// are in each other's way do not come back at the same moment.
 func (s *Store) in(ctx context.Context, f func(tx *sqlx.Tx) error) error {
-	const tries = 5
-	var err error
-	for range tries {
-		if err = s.once(ctx, f); !s.dialect.isConflict(err) {
+	const tries = 6
+	for n := 1; ; n++ {
+		err := s.once(ctx, f)
+		if n == tries || !s.dialect.isConflict(err) {
+			return err
+		}
+		timer := time.NewTimer(rand.N(time.Duration(n) * 20 * time.Millisecond))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
 			return err
 		}
 	}
-	return err
 }
 
 func (s *Store) once(ctx context.Context, f func(tx *sqlx.Tx) error) error {

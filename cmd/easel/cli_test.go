@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -300,9 +302,11 @@ func TestWait(t *testing.T) {
 	})
 }
 
-// readUntil reads r until words have come.
-func readUntil(t *testing.T, r io.Reader, words string) string {
+// readUntil reads r until words have come, which must be soon.
+func readUntil(t *testing.T, r *io.PipeReader, words string) string {
 	t.Helper()
+	late := time.AfterFunc(20*time.Second, func() { r.CloseWithError(context.DeadlineExceeded) })
+	defer late.Stop()
 	var all []byte
 	buf := make([]byte, 1024)
 	for !bytes.Contains(all, []byte(words)) {
@@ -353,14 +357,12 @@ func TestTablesAlign(t *testing.T) {
 	d := newDesk(t)
 	d.enqueue("一只红狐狸")
 	d.enqueue("a red fox")
-	d.must(nil, "cancel", "1")
+	s := d.open()
+	fail(t, s, 1, &task.Failure{Kind: task.Auth, Message: "bad key"})
+	fail(t, s, 2, &task.Failure{Kind: task.Auth, Message: "bad key"})
 	lines := strings.Split(d.must(nil, "list").out, "\n")
-	fail(t, d.open(), 2, &task.Failure{Kind: task.Auth, Message: "bad key"})
-	d.must(nil, "retry", "1")
-	fail(t, d.open(), 1, &task.Failure{Kind: task.Auth, Message: "bad key"})
-	lines = strings.Split(d.must(nil, "list").out, "\n")
-	// A Chinese character takes two columns and three bytes, so ten columns of
-	// either prompt end at different bytes.
+	// A Chinese character takes two columns but three bytes, so what stands in the
+	// same column after five of them is five bytes further.
 	ascii, han := strings.Index(lines[1], "bad key"), strings.Index(lines[2], "bad key")
 	if ascii < 0 || han-ascii != len("一只红狐狸")-2*5 {
 		t.Errorf("the columns do not align:\n%s", strings.Join(lines, "\n"))
@@ -480,15 +482,43 @@ func TestVersionAndHelp(t *testing.T) {
 		t.Errorf("got %+v", b)
 	}
 	d.easel("help", "environment").wants(t, 0, "EASEL_DRAIN", "OPENAI_API_KEY")
-	var walk func(args ...string)
-	walk = func(args ...string) {
+	walk := func(args ...string) {
 		got := d.easel(append(args, "--help")...)
 		got.wants(t, 0, "Usage:")
 		if len(args) > 0 && args[len(args)-1] == "enqueue" {
 			got.wants(t, 0, "Examples:")
 		}
 	}
-	for _, c := range [][]string{nil, {"enqueue"}, {"list"}, {"show"}, {"watch"}, {"retry"}, {"cancel"}, {"dlq"}, {"migrate", "up"}, {"doctor"}} {
+	for _, c := range [][]string{nil, {"enqueue"}, {"list"}, {"show"}, {"watch"}, {"retry"}, {"cancel"}, {"dlq"}, {"migrate", "up"}, {"doctor"}, {"up"}, {"worker"}, {"demo"}} {
 		walk(c...)
+	}
+}
+
+func TestServers(t *testing.T) {
+	d := newDesk(t)
+	d.env = []string{"EASEL_DATABASE_URL=" + servertest.Postgres(t), "EASEL_REDIS_URL=" + servertest.Redis(t).URL}
+	t.Run("Nothing but migrate changes a server's tables", func(t *testing.T) {
+		d.easel("enqueue", "x").wants(t, 1, "`easel migrate up`")
+		d.easel("list").wants(t, 1, "`easel migrate up`")
+		d.must(nil, "migrate", "up")
+		d.easel("migrate", "status").wants(t, 0, "applied")
+	})
+	t.Run("A task is rung for at once", func(t *testing.T) {
+		id := d.enqueue("一只红狐狸")
+		var told story
+		d.must(&told, "show", fmt.Sprint(id))
+		if told.Task.PublishedAt == nil {
+			t.Error("it is not")
+		}
+	})
+	t.Run("Cancel, retry and the views work", func(t *testing.T) {
+		d.must(nil, "cancel", "1")
+		d.must(nil, "retry", "1")
+		d.easel("list", "--since", "1h").wants(t, 0, "pending", "一只红狐狸")
+		d.easel("dlq").wants(t, 0, "empty")
+		d.easel("doctor").wants(t, 0, "at the newest version", "none is running")
+	})
+	if files, _ := os.ReadDir("."); len(files) != 0 {
+		t.Errorf("files were made: %v", files)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // bar shows how far long work is: on a terminal as a bar, elsewhere as a line
@@ -63,8 +64,9 @@ func newTerminalBar(o *output, title string, total int) *terminalBar {
 	b.writer.SetTrackerLength(20)
 	style := progress.StyleBlocks
 	style.Options.Separator, style.Options.DoneString = " ", " "
+	style.Options.TimeInProgressPrecision, style.Options.TimeDonePrecision = time.Second, 100*time.Millisecond
 	if o.errColor {
-		style.Colors = progress.StyleColorsExample
+		style.Colors = progress.StyleColors{Tracker: text.Colors{text.FgCyan}, Time: text.Colors{text.FgHiBlack}}
 	}
 	style.Visibility = progress.StyleVisibility{Percentage: true, Time: true, Tracker: true}
 	b.writer.SetStyle(style)

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -21,7 +20,6 @@ import (
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/picture/dir"
-	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -134,13 +132,11 @@ func (e *engine) lockData() error {
 }
 
 func (e *engine) openStore(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	if e.tasks, err = store.Open(ctx, string(e.cfg.DatabaseURL)); err != nil {
-		return fmt.Errorf("%w; check EASEL_DATABASE_URL (%s), or see `easel doctor`", err, e.cfg.DatabaseURL)
+	if e.tasks, err = connect(ctx, e.cfg); err != nil {
+		return err
 	}
 	e.closers = append(e.closers, e.tasks.Close)
-	if strings.HasPrefix(string(e.cfg.DatabaseURL), "sqlite:") {
+	if e.cfg.DatabaseURL.scheme() == "sqlite" {
 		e.poll = 25 * time.Millisecond
 	}
 	return nil
@@ -167,7 +163,7 @@ func (e *engine) work(ctx context.Context) error {
 		Limiter:  e.limiter,
 		Pictures: e.pictures,
 		Checker:  &picture.Checker{},
-		Client:   &provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}},
+		Client:   newClient(),
 		Bell:     e.queue,
 		Draining: ctx.Done(),
 		Lease:    lease,

@@ -43,7 +43,7 @@ var table = map[string]rule{
 		imports: []string{"task", "store", "queue", "provider", "limit", "picture", uuid, zerolog, xsync},
 		tests:   []string{"migrations", "enqueue", "picture/dir", "provider/sketch", "provider/providertest", miniredis, redis},
 	},
-	"web": {imports: []string{"task", "store", "picture", zerolog}, tests: []string{"migrations", "picture/dir"}},
+	"web": {imports: []string{"task", "store", "picture", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
 
 	"cmd/easel": {anything: true},
 

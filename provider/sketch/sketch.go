@@ -47,7 +47,7 @@ const (
 // are set before its first use. Everything it knows of a job is in the job's
 // handle. A lost call may be made again: it costs nothing and draws the same.
 type Provider struct {
-	provider.Sync // it has nothing to cancel or to look up
+	provider.Sync // it has nothing to look up
 
 	Now    func() time.Time // default time.Now
 	Memory int64            // bytes of pictures being drawn at one time, default 512 MiB
@@ -65,7 +65,7 @@ func (p *Provider) Capabilities(string) provider.Capabilities {
 	return provider.Capabilities{
 		Async: true, MaxImages: maxImages, MaxInputs: maxInputs,
 		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Quality: true, Style: true, Watermark: true,
-		Free: true,
+		Cancel: true, Free: true,
 	}
 }
 
@@ -110,6 +110,9 @@ func (p *Provider) Poll(ctx context.Context, raw json.RawMessage) (provider.Answ
 	}
 	return p.finish(ctx, h, task.No)
 }
+
+// Cancel always works: a job is its handle, and nobody draws what nobody polls.
+func (p *Provider) Cancel(context.Context, json.RawMessage) error { return nil }
 
 // finish draws and answers. Executed is what a failure says if ctx ends.
 func (p *Provider) finish(ctx context.Context, h handle, executed task.Executed) (provider.Answer, error) {

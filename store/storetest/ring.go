@@ -20,6 +20,7 @@ func ringing() []claim {
 		{"Rung and Unring take more deliveries than fit one statement", rung},
 		{"Unring makes waiting deliveries ring again and no others", unrings},
 		{"UnringAll makes every waiting task ring again", unringsAll},
+		{"Redeliver gives waiting tasks a new delivery and leaves all others alone", redelivers},
 		{"Waiting lists what was rung for and is due for longer than grace", waits},
 		{"Waiting goes on after an id", waitsPaged},
 		{"Rings knows the rows that exist", knows},
@@ -132,6 +133,19 @@ func unringsAll(b *bench) {
 	b.same(n, int64(2))
 	b.same(b.get(tasks[1].ID).PublishedAt != nil, true)
 	b.same(b.ring(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
+}
+
+func redelivers(b *bench) {
+	waiting, other, held := b.insert(task.Task{}), b.insert(task.Task{}), b.insert(task.Task{})
+	b.ring(10)
+	c := b.take(held.Ref(), "first", lease)
+	b.check(b.store.Redeliver(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()}))
+	b.check(b.store.Redeliver(b.Context(), nil))
+	b.same(b.ring(10), []task.Ref{{Task: waiting.ID, Delivery: 1}})
+	b.check(b.store.Progress(b.Context(), c.Task, 10)) // its fence is untouched
+	_, refusal, err := b.store.Claim(b.Context(), waiting.Ref(), "late", lease)
+	b.check(err)
+	b.same(refusal != nil && refusal.Stale, true)
 }
 
 func waits(b *bench) {

@@ -1,0 +1,104 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+func half() float64 { return 0.5 }
+
+func TestFail(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	paid, free := Retry{Base: 2 * time.Second}, Retry{Base: 2 * time.Second, OnUnknown: Resend}
+	soon := now.Add(500 * time.Millisecond)
+	for _, c := range []struct {
+		claim   string
+		task    Task
+		failure Failure
+		retry   Retry
+		status  Status
+		kind    Kind
+		delay   time.Duration
+		attempt int
+		waits   int
+	}{
+		{"A call that did not happen is tried again", Task{}, Failure{Kind: Unavailable, Executed: No}, paid, Pending, Unavailable, time.Second, 1, 0},
+		{"The back-off doubles", Task{Attempt: 2}, Failure{Kind: Unavailable, Executed: No}, paid, Pending, Unavailable, 4 * time.Second, 3, 0},
+		{"The back-off is capped", Task{Attempt: 60, MaxAttempts: 100}, Failure{Kind: Unavailable, Executed: No}, paid, Pending, Unavailable, 150 * time.Second, 61, 0},
+		{"The last try parks", Task{Attempt: 4}, Failure{Kind: Unavailable, Executed: No}, paid, Failed, Unavailable, 0, 5, 0},
+		{"A rate limit spends no attempt", Task{Attempt: 4}, Failure{Kind: RateLimited, Executed: No}, paid, Pending, RateLimited, time.Second, 4, 1},
+		{"A rate limit waits as long as asked, and a little", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: time.Minute}, paid, Pending, RateLimited, 61 * time.Second, 0, 1},
+		{"A Retry-After of a year is not believed", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: 365 * 24 * time.Hour}, paid, Pending, RateLimited, time.Hour + time.Second, 0, 1},
+		{"A negative Retry-After is none", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: -time.Hour}, paid, Pending, RateLimited, time.Second, 0, 1},
+		{"Waits have a budget of their own", Task{Waits: 100}, Failure{Kind: RateLimited, Executed: No}, paid, Failed, RateLimited, 0, 0, 101},
+		{"Storage waits", Task{Attempt: 4}, Failure{Kind: Storage}, paid, Pending, Storage, time.Second, 4, 1},
+		{"An unknown outcome of a paid call is held", Task{}, Failure{Kind: Timeout, Executed: Maybe}, paid, Failed, OutcomeUnknown, 0, 1, 0},
+		{"An unknown outcome is held whatever its kind", Task{}, Failure{Kind: RateLimited, Executed: Maybe}, paid, Failed, OutcomeUnknown, 0, 1, 0},
+		{"An unknown outcome of a free call is sent again", Task{}, Failure{Kind: Timeout, Executed: Maybe}, free, Pending, Timeout, time.Second, 1, 0},
+		{"What a paid provider ran is not run again", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, paid, Failed, BadAnswer, 0, 1, 0},
+		{"What a free provider ran is run again", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, free, Pending, BadAnswer, time.Second, 1, 0},
+		{"Moderation is final", Task{}, Failure{Kind: Moderated, Executed: Yes}, free, Failed, Moderated, 0, 1, 0},
+		{"A wrong request is final", Task{}, Failure{Kind: Invalid, Executed: No}, free, Failed, Invalid, 0, 1, 0},
+		{"No money is final", Task{}, Failure{Kind: Billing, Executed: No}, free, Failed, Billing, 0, 1, 0},
+		{"A crash budget that is used up is final", Task{}, Failure{Kind: Crashed, Executed: No}, free, Failed, Crashed, 0, 1, 0},
+		{"A refused key is not hammered", Task{}, Failure{Kind: Auth, Executed: No}, paid, Pending, Auth, 31 * time.Second, 1, 0},
+		{"A try that would come after the deadline is not made", Task{DeadlineAt: &soon}, Failure{Kind: Unavailable, Executed: No}, paid, Failed, Deadline, 0, 1, 0},
+		{"max_attempts of the task counts", Task{MaxAttempts: 1}, Failure{Kind: Unavailable, Executed: No}, paid, Failed, Unavailable, 0, 1, 0},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			v := c.task.Fail(&c.failure, c.retry, now, half)
+			got := fmt.Sprint(v.Status, v.Failure.Kind, v.Delay, v.Attempt, v.Waits)
+			if want := fmt.Sprint(c.status, c.kind, c.delay, c.attempt, c.waits); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+
+	t.Run("Every kind ends, whatever happens again and again", func(t *testing.T) {
+		for _, kind := range Kinds {
+			for _, executed := range []Executed{No, Maybe, Yes} {
+				for _, retry := range []Retry{paid, free} {
+					var looping Task
+					v := Verdict{Status: Pending}
+					for n := 0; v.Status == Pending; n++ {
+						if n > 200 {
+							t.Fatalf("%s, executed %s, is tried for ever", kind, executed)
+						}
+						v = looping.Fail(&Failure{Kind: kind, Executed: executed}, retry, now, half)
+						looping.Attempt, looping.Waits = v.Attempt, v.Waits
+						if v.Status == Pending && v.Delay <= 0 {
+							t.Fatalf("%s, executed %s, is tried again at once", kind, executed)
+						}
+						if v.Status == Pending && executed != No && retry.OnUnknown != Resend && kind != RateLimited && kind != Storage {
+							t.Fatalf("%s, executed %s, is bought again", kind, executed)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestFailure(t *testing.T) {
+	t.Run("It reads as our sentence, the provider's words and what to do", func(t *testing.T) {
+		f := &Failure{Message: "openai refuses the key", Code: "invalid_api_key", Detail: "Incorrect API key", Next: "Set OPENAI_API_KEY"}
+		if got, want := f.Error(), "openai refuses the key (invalid_api_key: Incorrect API key). Set OPENAI_API_KEY"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+	t.Run("An error that nobody classified may have been billed", func(t *testing.T) {
+		cause := errors.New("surprise")
+		f := AsFailure(fmt.Errorf("adapter: %w", cause))
+		if f.Executed != Maybe || f.Kind != Internal || !errors.Is(f, cause) {
+			t.Errorf("got %s, executed %s", f.Kind, f.Executed)
+		}
+	})
+	t.Run("A classified one is found in a chain", func(t *testing.T) {
+		f := &Failure{Kind: Billing}
+		if got := AsFailure(fmt.Errorf("adapter: %w", f)); got != f {
+			t.Errorf("got %v", got)
+		}
+	})
+}
