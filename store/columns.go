@@ -18,6 +18,9 @@ var (
 		"started_at", "completed_at", "created_at", "updated_at", "deleted_at",
 		"*image_url", "*minio_url", "*local_path", "width", "height", "*api_response", "cost_micros", "*currency")
 
+	// listColumns are those of many tasks: what may be megabytes stays where it is.
+	listColumns = bounded(taskColumns, "input_image_url", "reference_images", "api_response")
+
 	attemptColumns = columns(
 		"id", "task_id", "delivery", "number", "attempt_key", "provider", "*account", "*endpoint", "*request_hash", "state",
 		"*handle", "*answer", "*provider_request_id", "http_status", "*error_kind", "*error_code", "*error_msg",
@@ -28,6 +31,14 @@ var (
 		"*content_type", "#file_size", "#width", "#height", "*sha256", "*storage_key", "*thumbnail_key", "seed",
 		"*revised_prompt", "created_at")
 )
+
+// bounded replaces text columns of a SELECT list so that long text is read as none.
+func bounded(list string, names ...string) string {
+	for _, n := range names {
+		list = strings.Replace(list, "coalesce("+n+", '') AS "+n, "CASE WHEN length("+n+") <= 4096 THEN "+n+" ELSE '' END AS "+n, 1)
+	}
+	return list
+}
 
 // columns makes a SELECT list. A star marks text that may be NULL, a hash a
 // number that may be.

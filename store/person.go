@@ -16,9 +16,13 @@ type NotAllowed struct {
 	Task   int64
 	Status task.Status
 	Action string // "retried", "cancelled"
+	Moved  bool   // the status would allow it, but not for the delivery that the person saw
 }
 
 func (e *NotAllowed) Error() string {
+	if e.Moved {
+		return fmt.Sprintf("task %d has moved on since it was looked at; look again", e.Task)
+	}
 	return fmt.Sprintf("task %d is %s and cannot be %s", e.Task, e.Status, e.Action)
 }
 
@@ -48,7 +52,7 @@ func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, s.notAllowed(ctx, ref.Task, "retried")
+		return nil, s.notAllowed(ctx, ref, "retried")
 	}
 	return &t, err
 }
@@ -65,7 +69,7 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 		WHERE id = ? AND status IN ('pending', 'processing') AND deleted_at IS NULL
 		RETURNING `+taskColumns), id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, s.notAllowed(ctx, id, "cancelled")
+		return nil, s.notAllowed(ctx, task.Ref{Task: id, Delivery: -1}, "cancelled")
 	}
 	return &t, err
 }
@@ -84,10 +88,10 @@ func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (bool, 
 	return n > 0, err
 }
 
-func (s *Store) notAllowed(ctx context.Context, id int64, action string) error {
-	t, err := s.Get(ctx, id)
+func (s *Store) notAllowed(ctx context.Context, ref task.Ref, action string) error {
+	t, err := s.Get(ctx, ref.Task)
 	if err != nil {
 		return err
 	}
-	return &NotAllowed{Task: id, Status: t.Status, Action: action}
+	return &NotAllowed{Task: ref.Task, Status: t.Status, Action: action, Moved: ref.Delivery >= 0 && ref.Delivery != t.Delivery}
 }

@@ -61,7 +61,8 @@ func (s *Store) loadParameters(ctx context.Context, t *task.Task) error {
 	return rows.Err()
 }
 
-// List returns tasks without their parameters, the newest first.
+// List returns tasks, the newest first, without their parameters and without
+// inputs and replies of more than 4 kB.
 func (s *Store) List(ctx context.Context, f Filter) ([]task.Task, error) {
 	limit := f.Limit
 	if limit <= 0 {
@@ -73,7 +74,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]task.Task, error) {
 	}
 	tasks := []task.Task{}
 	err = s.db.SelectContext(ctx, &tasks, s.db.Rebind(
-		"SELECT "+taskColumns+" FROM image_generations WHERE "+where+" ORDER BY id DESC LIMIT ?"),
+		"SELECT "+listColumns+" FROM image_generations WHERE "+where+" ORDER BY id DESC LIMIT ?"),
 		append(args, min(limit, MaxPage))...)
 	return tasks, err
 }

@@ -109,7 +109,7 @@ func unknown(f *Failure) *Failure {
 	u := *f
 	u.Kind = OutcomeUnknown
 	u.Message = "nobody can say whether the provider ran and billed this call: " + f.Message
-	u.Next = "Look it up at the provider; then `easel retry --not-charged` sends it again, and `easel cancel` gives it up"
+	u.Next = "`easel retry` asks the provider again and buys nothing; if you know that it was not charged, `easel retry --not-charged` sends it again"
 	u.Cause = f
 	return &u
 }

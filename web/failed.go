@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -41,11 +42,10 @@ func (g group) URL() string { return pick{Kind: g.Kind}.at("/failed") }
 
 func (s *Site) failed(r *http.Request) (answer, error) {
 	q := r.URL.Query()
-	p, err := parsePick(q)
+	p, err := parsePick(url.Values{"kind": q["kind"], "before": q["before"]})
 	if err != nil {
 		return nil, err
 	}
-	p.Status, p.Provider = "", ""
 	ctx := r.Context()
 	tally, err := s.Tasks.Tally(ctx, store.Filter{Statuses: []task.Status{task.Failed}})
 	if err != nil {

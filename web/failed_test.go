@@ -119,7 +119,7 @@ func TestFailed(t *testing.T) {
 	t.Run("Unknown outcomes are asked about and not sent again", func(t *testing.T) {
 		b := fullDesk(t)
 		form := url.Values{"kind": {"outcome_unknown"}}
-		b.refuses(b.post("/failed/retry", form), 200, "nothing is sent a second time")
+		b.refuses(b.post("/failed/retry", form), 200, "only if it certainly did not happen")
 		form.Set("confirmed", "yes")
 		form.Set("not_charged", "yes")
 		b.post("/failed/retry", form)

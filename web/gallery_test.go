@@ -36,10 +36,20 @@ func chipsOf(page string) map[string]string {
 	return all
 }
 
+// providerChips lists the chips that are no status.
+func (b *bench) providerChips() map[string]string {
+	all := chipsOf(b.get("/"))
+	delete(all, "all")
+	for _, st := range task.Statuses {
+		delete(all, string(st))
+	}
+	return all
+}
+
 // five is one task of each status: 1 completed, 2 failed, 3 cancelled, 4 processing, 5 pending.
 func five(t *testing.T) *bench {
 	b := newBench(t)
-	b.draw(b.add(task.Task{Provider: "openai", Prompt: "一只红狐狸"}), func(_ *task.Attempt, r *task.Result) { r.ThumbnailKey = "1/small one.jpg" })
+	b.draw(b.add(task.Task{Provider: "openai", Prompt: "一只红狐狸"}), func(_ *task.Attempt, r *task.Result) { r.ThumbnailKey = "1/small one?.jpg" })
 	b.park(b.add(task.Task{Provider: "openai"}), task.Moderated, "the provider refused the prompt")
 	gone := b.add(task.Task{})
 	_, err := b.store.Cancel(t.Context(), gone.ID)
@@ -64,7 +74,7 @@ func TestGallery(t *testing.T) {
 	})
 	t.Run("A card shows what its task came to", func(t *testing.T) {
 		b := five(t)
-		b.has(b.get("/"), `<img src="/pictures/1/small%20one.jpg"`, "一只红狐狸", "the provider refused the prompt",
+		b.has(b.get("/"), `<img src="/pictures/1/small%20one%3F.jpg"`, "一只红狐狸", "the provider refused the prompt",
 			`<progress max="100" value="40">`, "given up by a person", "not in the queue yet")
 	})
 	t.Run("A picture without a thumbnail stands for itself", func(t *testing.T) {
@@ -165,6 +175,16 @@ func TestGallery(t *testing.T) {
 			t.Error(d)
 		}
 		b.has(html.UnescapeString(b.get("/")), `href="/?provider=`+url.QueryEscape(name)+`"`)
+	})
+	t.Run("A provider whose name is too long is no chip", func(t *testing.T) {
+		b := newBench(t)
+		b.add(task.Task{})
+		b.exec("UPDATE image_generations SET provider = ?", strings.Repeat("x", task.MaxText+1))
+		b.add(task.Task{})
+		b.add(task.Task{Provider: "openai"})
+		if d := cmp.Diff(map[string]string{"sketch": "1", "openai": "1"}, b.providerChips()); d != "" {
+			t.Error(d)
+		}
 	})
 	t.Run("A prompt of any length takes little of the page", func(t *testing.T) {
 		b := newBench(t)

@@ -2,12 +2,10 @@ package web
 
 import (
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -63,6 +61,16 @@ func TestStory(t *testing.T) {
 		b.hasNot(answer, "late.png")
 		b.has(late, "/pictures/1/late.png")
 	})
+	t.Run("A picture that came after the cancel is late", func(t *testing.T) {
+		b := newBench(t)
+		held, a := b.begin(b.add(task.Task{}))
+		_, err := b.store.Cancel(t.Context(), held.ID)
+		b.check(err)
+		b.check(b.store.KeepLate(t.Context(), a, []task.Result{{AttemptID: a.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"}}))
+		answer, late, _ := strings.Cut(b.get("/tasks/1"), "Came too late")
+		b.hasNot(answer, "late.png")
+		b.has(late, "late.png")
+	})
 	t.Run("A failed task says who has to act and offers a retry", func(t *testing.T) {
 		b := newBench(t)
 		b.park(b.add(task.Task{}), task.Auth, "the provider refused our key")
@@ -74,6 +82,9 @@ func TestStory(t *testing.T) {
 		b.add(task.Task{})
 		b.has(b.get("/tasks/1"), `data-refresh="2"`, `action="/tasks/1/cancel"`)
 		b.hasNot(b.get("/tasks/1"), "/retry")
+		b.begin(b.add(task.Task{}))
+		b.has(b.get("/tasks/2"), `action="/tasks/2/cancel"`)
+		b.hasNot(b.get("/tasks/2"), "/retry")
 	})
 	t.Run("A completed task offers neither", func(t *testing.T) {
 		b := newBench(t)
@@ -96,7 +107,7 @@ func TestStory(t *testing.T) {
 			params[string(c)] = strings.Repeat(string(c), task.MaxParameter)
 		}
 		b.add(task.Task{Parameters: params})
-		b.exec("UPDATE image_generations SET api_response = ?", strings.Repeat("{", 1_000_000))
+		b.exec("UPDATE image_generations SET prompt = ?1, negative_prompt = ?1, error_msg = ?1, provider = ?1, api_response = ?1", strings.Repeat("x", 1_000_000))
 		if n := len(b.get("/tasks/1")); n > 150_000 {
 			t.Errorf("the page has %d bytes", n)
 		}
@@ -152,6 +163,7 @@ func TestTook(t *testing.T) {
 		"The answer ends it, not the keeping": {call{Attempt: task.Attempt{AnsweredAt: at(2 * time.Second), FinishedAt: at(time.Hour)}}, "2s"},
 		"Without an answer the end ends it":   {call{Attempt: task.Attempt{FinishedAt: at(90 * time.Second)}}, "1m30s"},
 		"An open call has taken so long":      {call{now: sent.Add(70 * time.Second)}, "1m so far"},
+		"An answer before the call took none": {call{Attempt: task.Attempt{AnsweredAt: at(-time.Minute)}}, "0s"},
 		"A clock that is behind takes none":   {call{now: sent.Add(-time.Minute)}, "0s so far"},
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -162,62 +174,3 @@ func TestTook(t *testing.T) {
 		})
 	}
 }
-
-func TestChange(t *testing.T) {
-	t.Run("Retry brings the delivery back that the reader saw", func(t *testing.T) {
-		b := newBench(t)
-		b.park(b.add(task.Task{}), task.Auth, "no key")
-		w := b.post("/tasks/1/retry", url.Values{"delivery": {"0"}})
-		if w.Code != 303 || w.Header().Get("Location") != "/tasks/1" || b.status(1) != task.Pending {
-			t.Errorf("got %d to %q, the task is %s", w.Code, w.Header().Get("Location"), b.status(1))
-		}
-	})
-	t.Run("A page from before the last retry retries nothing", func(t *testing.T) {
-		b := newBench(t)
-		b.park(b.add(task.Task{}), task.Auth, "no key")
-		again, err := b.store.Retry(t.Context(), task.Ref{Task: 1}, false)
-		b.check(err)
-		b.park(again, task.Auth, "still no key")
-		b.refuses(b.post("/tasks/1/retry", url.Values{"delivery": {"0"}}), 409, "has moved on")
-		if got := b.status(1); got != task.Failed {
-			t.Errorf("the task is %s", got)
-		}
-	})
-	t.Run("What a status does not allow is refused in a sentence", func(t *testing.T) {
-		b := newBench(t)
-		b.draw(b.add(task.Task{}), nil)
-		b.refuses(b.post("/tasks/1/retry", url.Values{"delivery": {"0"}}), 409, "Task 1 is completed and cannot be retried")
-		b.refuses(b.post("/tasks/1/cancel", nil), 409, "Task 1 is completed and cannot be cancelled")
-		b.refuses(b.post("/tasks/9/cancel", nil), 404, "no such task")
-	})
-	t.Run("Cancel ends the task", func(t *testing.T) {
-		b := newBench(t)
-		b.add(task.Task{})
-		if w := b.post("/tasks/1/cancel", nil); w.Code != 303 || w.Header().Get("Location") != "/tasks/1" || b.status(1) != task.Cancelled {
-			t.Errorf("got %d, the task is %s", w.Code, b.status(1))
-		}
-	})
-	t.Run("Only the box that is ticked says not charged", func(t *testing.T) {
-		for box, want := range map[string]task.State{"": task.AttemptUnknown, "no": task.AttemptUnknown, "yes": task.AttemptRejected} {
-			b := newBench(t)
-			b.park(b.add(task.Task{}), task.OutcomeUnknown, "cut")
-			b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "not_charged": {box}})
-			attempts, err := b.store.Attempts(t.Context(), 1)
-			b.check(err)
-			if got := attempts[0].State; got != want || b.status(1) != task.Pending {
-				t.Errorf("%q: the attempt is %s, the task %s", box, got, b.status(1))
-			}
-		}
-	})
-	t.Run("A form without a delivery is refused", func(t *testing.T) {
-		b := newBench(t)
-		b.park(b.add(task.Task{}), task.Auth, "no key")
-		for _, delivery := range []string{"", "-1", "x"} {
-			b.refuses(b.post("/tasks/1/retry", url.Values{"delivery": {delivery}}), 400, "delivery is")
-		}
-		b.refuses(b.post("/tasks/x/retry", url.Values{"delivery": {"0"}}), 400, "whole numbers")
-		b.refuses(b.post("/tasks/x/cancel", nil), 400, "whole numbers")
-	})
-}
-
-var _ tasks = (*store.Store)(nil)
