@@ -21,7 +21,7 @@ lint:
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; fi
 
 bench: needs
-	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 30m ./queue ./cmd/easel
+	$(GO) test -run '^$$' -bench . -benchtime 5s -timeout 30m ./queue ./cmd/easel
 
 # Every fuzz target for FUZZTIME, one after the other.
 fuzz:

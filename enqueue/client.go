@@ -42,7 +42,11 @@ func (c *Client) EnqueueMany(ctx context.Context, tasks []*task.Task) (created [
 	if err := c.check(tasks); err != nil {
 		return nil, err
 	}
-	created, err = c.Tasks.Insert(ctx, tasks)
+	insert := c.Tasks.Insert
+	if c.Queue == nil {
+		insert = c.Tasks.InsertLoud
+	}
+	created, err = insert(ctx, tasks)
 	if err != nil {
 		return nil, err
 	}

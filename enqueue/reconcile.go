@@ -50,13 +50,17 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			return nil
 		case <-look.C:
 		}
-		if err := r.Look(ctx, time.Now().After(quietUntil)); err != nil {
-			if ctx.Err() == nil {
-				r.Log.Warn().Err(err).Msg("cannot reconcile")
-			}
+		began := time.Now()
+		err := r.Look(ctx, began.After(quietUntil))
+		if err != nil || r.slow(began) {
 			// Workers could not beat either. Give them a lease's time to do so before
 			// their tasks are taken away.
 			quietUntil = time.Now().Add(r.Lease)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				r.Log.Warn().Err(err).Msg("cannot reconcile")
+			}
 			continue
 		}
 		if time.Since(swept) < cmp.Or(r.Sweep, 5*time.Second) {
@@ -69,8 +73,14 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 }
 
-// Look notices a Redis that lost its data and, if the dead may be called dead,
-// takes the tasks of dead workers back.
+// slow reports whether what began then took so long that workers may have
+// missed a heartbeat over the same cause.
+func (r *Reconciler) slow(began time.Time) bool {
+	return r.Lease > 0 && time.Since(began) > r.Lease/3
+}
+
+// Look notices a Redis that lost its data and, if the dead may be called dead
+// and the database answers at once, takes the tasks of dead workers back.
 func (r *Reconciler) Look(ctx context.Context, buryDead bool) error {
 	lost, err := r.Queue.Marker(ctx)
 	if err != nil {
@@ -81,8 +91,9 @@ func (r *Reconciler) Look(ctx context.Context, buryDead bool) error {
 			return err
 		}
 	}
-	if !buryDead {
-		return nil
+	began := time.Now()
+	if _, err := r.Tasks.Workers(ctx); err != nil || !buryDead || r.slow(began) {
+		return err
 	}
 	for {
 		orphans, err := r.Tasks.Orphans(ctx, orphanBatch)

@@ -126,10 +126,22 @@ func (r *Relay) sort(due []task.Task) (rings []queue.Ring, lost []task.Task) {
 }
 
 // refuse parks tasks that came by SQL for a provider that nobody serves: rung
-// for they would wait for ever.
+// for they would wait for ever. One that another worker serves is rung for.
 func (r *Relay) refuse(ctx context.Context, lost []task.Task) error {
 	for i := range lost {
-		_, err := r.Tasks.Park(ctx, lost[i].Ref(), &task.Failure{Kind: task.Invalid,
+		ring := ringFor(&lost[i])
+		served, err := r.Tasks.Served(ctx, ring.Provider)
+		if err != nil {
+			return err
+		}
+		if served && ring.Validate() == nil {
+			rung, err := publish(ctx, r.Queue, []queue.Ring{ring})
+			if err := errors.Join(err, r.Tasks.Rung(ctx, rung)); err != nil {
+				return err
+			}
+			continue
+		}
+		_, err = r.Tasks.Park(ctx, lost[i].Ref(), &task.Failure{Kind: task.Invalid,
 			Message: fmt.Sprintf("provider %.80q is not configured; configured are: %s", lost[i].Provider, strings.Join(r.Services.Names(), ", ")),
 			Next:    "Configure it or change the row's provider, then retry the task"})
 		if err != nil {

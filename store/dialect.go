@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"modernc.org/sqlite"
 
@@ -21,6 +23,9 @@ type dialect struct {
 	driver      string
 	connections int
 
+	// clock is the database's own. SQLite's is this process's: now() in its SQL
+	// reads the same.
+	clock func(context.Context, *sqlx.DB) (time.Time, error)
 	// later is the database's clock plus a parameter in milliseconds. Differs by
 	// necessity: SQLite has no interval type.
 	later string
@@ -34,7 +39,10 @@ type dialect struct {
 	// notifies says whether the database can wake a relay.
 	notifies bool
 
-	isMissingTable func(error) bool
+	// isMissing is a table or a column that is not there.
+	isMissing func(error) bool
+	// isRefused is a value that the database does not take, however often.
+	isRefused func(error) bool
 	// isConflict is an error after which the same transaction may go through.
 	isConflict func(error) bool
 }
@@ -54,12 +62,20 @@ func postgres() dialect {
 	}
 	return dialect{
 		name: migrations.Postgres, driver: "postgres", connections: 20,
+		clock: func(ctx context.Context, db *sqlx.DB) (now time.Time, err error) {
+			err = db.GetContext(ctx, &now, "SELECT clock_timestamp()")
+			return now.UTC(), err
+		},
 		later:      "(now() + ? * interval '1 millisecond')",
 		lock:       " FOR UPDATE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		notRung:    "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
 		notifies:   true,
-		isMissingTable: func(err error) bool {
+		isRefused: func(err error) bool {
+			var e *pq.Error
+			return errors.As(err, &e) && (e.Code.Class() == "22" || e.Code.Class() == "23")
+		},
+		isMissing: func(err error) bool {
 			return code(err, "42P01", "42703")
 		},
 		isConflict: func(err error) bool { return code(err, "40001", "40P01") },
@@ -98,11 +114,13 @@ func sqliteDialect() (dialect, error) {
 		name: migrations.SQLite, driver: "sqlite",
 		// One writer: more connections would only wait for each other, and a
 		// busy_timeout is slept through outside of any context.
-		connections:    1,
-		later:          "later(?)",
-		notRung:        "NULL",
-		isMissingTable: func(err error) bool { return has(err, "no such table") },
-		isConflict:     func(err error) bool { return has(err, "SQLITE_BUSY") },
+		connections: 1,
+		clock:       func(context.Context, *sqlx.DB) (time.Time, error) { return time.Now().UTC(), nil },
+		later:       "later(?)",
+		notRung:     "NULL",
+		isMissing:   func(err error) bool { return has(err, "no such table") || has(err, "no such column") },
+		isRefused:   func(err error) bool { return has(err, "constraint failed") },
+		isConflict:  func(err error) bool { return has(err, "SQLITE_BUSY") },
 	}, nil
 }
 

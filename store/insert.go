@@ -34,8 +34,17 @@ func (e *KeyReused) Error() string {
 // their ID, Status and times. A task whose idempotency key is known already
 // becomes the stored one; fresh says which are new. The caller rings.
 func (s *Store) Insert(ctx context.Context, tasks []*task.Task) (fresh []bool, err error) {
+	return s.insertAll(ctx, tasks, s.dialect.notRung)
+}
+
+// InsertLoud is Insert for a caller that cannot ring: the commit wakes the relays.
+func (s *Store) InsertLoud(ctx context.Context, tasks []*task.Task) (fresh []bool, err error) {
+	return s.insertAll(ctx, tasks, "NULL")
+}
+
+func (s *Store) insertAll(ctx context.Context, tasks []*task.Task, notRung string) (fresh []bool, err error) {
 	err = s.in(ctx, func(tx *sqlx.Tx) error {
-		fresh, err = s.insert(ctx, tx, tasks, s.dialect.notRung)
+		fresh, err = s.insert(ctx, tx, tasks, notRung)
 		return err
 	})
 	return fresh, err

@@ -59,8 +59,10 @@ func (s *Store) keep(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, results 
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, tx.Rebind(
-		"UPDATE generation_attempt SET state = 'succeeded', finished_at = now() WHERE id = ? AND state <> 'succeeded'"), a.ID)
+	// An answer that holds pictures has done its duty: they are in storage.
+	_, err := tx.ExecContext(ctx, tx.Rebind(`
+		UPDATE generation_attempt SET state = 'succeeded', finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
+		WHERE id = ? AND state <> 'succeeded'`), a.ID)
 	return err
 }
 

@@ -61,12 +61,33 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	db.SetMaxOpenConns(d.connections)
 	db.SetMaxIdleConns(d.connections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	db.Mapper = reflectx.NewMapperFunc("json", strings.ToLower)
 	if err := db.PingContext(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("reach the database %s: %w", hostOf(address), Redact(err))
 	}
-	return &Store{db: db, dialect: d, address: dsn}, nil
+	s := over(db, d)
+	s.address = dsn
+	return s, nil
+}
+
+// OpenDB is Open with a pool that the caller has set up, for a driver of its own
+// that wraps ours. SQLite's must open its connections after OpenDB, which gives
+// SQLite its clock. Without an address there is nothing to Listen to.
+func OpenDB(db *sql.DB, name migrations.Dialect) (*Store, error) {
+	d, err := sqliteDialect()
+	if name == migrations.Postgres {
+		d, err = postgres(), nil
+		d.notifies = false
+	}
+	if err != nil {
+		return nil, err
+	}
+	return over(sqlx.NewDb(db, d.driver), d), nil
+}
+
+func over(db *sqlx.DB, d dialect) *Store {
+	db.Mapper = reflectx.NewMapperFunc("json", strings.ToLower)
+	return &Store{db: db, dialect: d}
 }
 
 // Close ends all connections.
@@ -88,7 +109,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	for _, table := range []string{"image_generations", "generation_parameter", "generation_attempt", "generation_result", "easel_worker"} {
 		rows, err := s.db.QueryContext(ctx, "SELECT 1 FROM "+table+" LIMIT 0")
 		if err != nil {
-			if s.dialect.isMissingTable(err) {
+			if s.dialect.isMissing(err) {
 				return ErrNotMigrated
 			}
 			return Redact(err)
@@ -98,14 +119,13 @@ func (s *Store) Ready(ctx context.Context) error {
 	return nil
 }
 
+// Refuses reports whether the database will never take what was written: its
+// error is about the values.
+func (s *Store) Refuses(err error) bool { return err != nil && s.dialect.isRefused(err) }
+
 // Now is the database's clock: the only one that leases and due times go by.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	var now time.Time
-	if s.dialect.name == migrations.SQLite {
-		return time.Now().UTC(), nil // in this process, the same clock as now() in SQL
-	}
-	err := s.db.GetContext(ctx, &now, "SELECT clock_timestamp()")
-	return now.UTC(), err
+	return s.dialect.clock(ctx, s.db)
 }
 
 // in runs f in one transaction, again if the database asks for that. Two that

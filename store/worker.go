@@ -15,6 +15,7 @@ type Worker struct {
 	Host       string    `json:"host"`
 	PID        int       `json:"pid"`
 	Version    string    `json:"version"`
+	Providers  string    `json:"providers"` // names it serves, between commas: ",openai,sketch,"
 	StartedAt  time.Time `json:"started_at"`
 	SeenAt     time.Time `json:"seen_at"`
 	LeaseUntil time.Time `json:"lease_until"`
@@ -24,24 +25,34 @@ type Worker struct {
 // holds, in one statement.
 func (s *Store) Beat(ctx context.Context, w Worker, lease time.Duration) error {
 	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
-		INSERT INTO easel_worker (id, host, pid, version, started_at, seen_at, lease_until)
-		VALUES (?, ?, ?, ?, now(), now(), `+s.dialect.later+`)
+		INSERT INTO easel_worker (id, host, pid, version, providers, started_at, seen_at, lease_until)
+		VALUES (?, ?, ?, ?, ?, now(), now(), `+s.dialect.later+`)
 		ON CONFLICT (id) DO UPDATE SET seen_at = now(), lease_until = excluded.lease_until`),
-		w.ID, w.Host, w.PID, w.Version, lease.Milliseconds())
+		w.ID, w.Host, w.PID, w.Version, w.Providers, lease.Milliseconds())
 	return err
 }
 
-// Leave says that the worker has stopped and holds nothing any more.
+// Leave says that the worker has stopped and holds nothing any more. Its row
+// stays until Bury; see Served.
 func (s *Store) Leave(ctx context.Context, id string) error {
-	_, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM easel_worker WHERE id = ?"), id)
+	_, err := s.db.ExecContext(ctx, s.db.Rebind("UPDATE easel_worker SET lease_until = "+s.dialect.later+" WHERE id = ?"), -1000, id)
 	return err
+}
+
+// Served reports whether some worker serves the provider, or did until lately: one
+// that is just being replaced will be back.
+func (s *Store) Served(ctx context.Context, provider string) (bool, error) {
+	var served bool
+	err := s.db.GetContext(ctx, &served, s.db.Rebind(
+		"SELECT EXISTS (SELECT 1 FROM easel_worker WHERE replace(providers, ',' || ? || ',', '') <> providers)"), provider)
+	return served, err
 }
 
 // Workers returns the processes whose heartbeat is alive.
 func (s *Store) Workers(ctx context.Context) ([]Worker, error) {
 	workers := []Worker{}
 	err := s.db.SelectContext(ctx, &workers,
-		"SELECT id, host, pid, version, started_at, seen_at, lease_until FROM easel_worker WHERE lease_until >= now() ORDER BY started_at, id")
+		"SELECT id, host, pid, version, providers, started_at, seen_at, lease_until FROM easel_worker WHERE lease_until >= now() ORDER BY started_at, id")
 	return workers, err
 }
 

@@ -62,6 +62,10 @@ func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Verd
 		v.Failure = unknown(f)
 		return v
 	}
+	if f.Executed == Yes && r.OnUnknown != Resend {
+		v.Attempt++ // it was run and paid for, whatever the provider calls it
+		return v
+	}
 	switch f.Kind {
 	case RateLimited, Storage:
 		v.Waits++
@@ -71,7 +75,7 @@ func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Verd
 		v.Delay = r.backoff(v.Waits, rnd)
 	case Unavailable, ProviderError, BadAnswer, Timeout, Expired, Auth, Internal, OutcomeUnknown:
 		v.Attempt++
-		if v.Attempt >= t.Tries() || (f.Executed == Yes && r.OnUnknown != Resend) {
+		if v.Attempt >= t.Tries() {
 			return v
 		}
 		v.Delay = r.backoff(v.Attempt, rnd)

@@ -38,6 +38,7 @@ func TestFail(t *testing.T) {
 		{"An unknown outcome is held whatever its kind", Task{}, Failure{Kind: RateLimited, Executed: Maybe}, paid, Failed, OutcomeUnknown, 0, 1, 0},
 		{"An unknown outcome of a free call is sent again", Task{}, Failure{Kind: Timeout, Executed: Maybe}, free, Pending, Timeout, time.Second, 1, 0},
 		{"What a paid provider ran is not run again", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, paid, Failed, BadAnswer, 0, 1, 0},
+		{"What a paid provider ran is not run again, even if it calls that a rate limit", Task{}, Failure{Kind: RateLimited, Executed: Yes}, paid, Failed, RateLimited, 0, 1, 0},
 		{"What a free provider ran is run again", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, free, Pending, BadAnswer, time.Second, 1, 0},
 		{"Moderation is final", Task{}, Failure{Kind: Moderated, Executed: Yes}, free, Failed, Moderated, 0, 1, 0},
 		{"A wrong request is final", Task{}, Failure{Kind: Invalid, Executed: No}, free, Failed, Invalid, 0, 1, 0},
@@ -71,7 +72,7 @@ func TestFail(t *testing.T) {
 						if v.Status == Pending && v.Delay <= 0 {
 							t.Fatalf("%s, executed %s, is tried again at once", kind, executed)
 						}
-						if v.Status == Pending && executed != No && retry.OnUnknown != Resend && kind != RateLimited && kind != Storage {
+						if v.Status == Pending && executed != No && retry.OnUnknown != Resend {
 							t.Fatalf("%s, executed %s, is bought again", kind, executed)
 						}
 					}

@@ -12,9 +12,10 @@ import (
 // Bounds of what a task may hold. They are wide enough for every provider; a
 // provider's own, narrower bounds are checked by its adapter.
 const (
-	MaxPrompt     = 32_000 // characters (runes), the longest any provider takes
-	MaxText       = 255    // characters of provider, model, size, quality, style
-	MaxURL        = 20 << 20
+	MaxPrompt     = 32_000   // characters (runes), the longest any provider takes
+	MaxText       = 255      // characters of provider, model, size, quality, style
+	MaxURL        = 20 << 20 // bytes of one input picture as a URL
+	MaxInputs     = 32 << 20 // bytes of all of them
 	MaxMetadata   = 64 << 10
 	MaxImages     = 15
 	MaxReferences = 16
@@ -23,7 +24,6 @@ const (
 	MaxAttempts   = 100
 	MaxParameters = 64
 	MaxParameter  = 64 << 10 // bytes of one parameter's value
-	MaxKey        = 255      // characters of an idempotency key
 )
 
 // DefaultMaxAttempts is how many tries a task has when its row does not say.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,9 +15,15 @@ import (
 // failure. It is the same for all three doors: before a task is stored, and
 // before a row that came by SQL is worked on.
 func (t *Task) Validate() error {
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	errs := slices.Concat(t.validateTexts(), t.validateNumbers(), t.validateURLs(), t.validateParameters())
+	if len(errs) == 0 {
+		return nil
+	}
+	return &Failure{Kind: Invalid, Message: strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; ")}
+}
 
+func (t *Task) validateTexts() (errs []error) {
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	switch n := utf8.RuneCountInString(t.Prompt); {
 	case strings.TrimSpace(t.Prompt) == "":
 		bad("prompt is empty; it must say what to draw")
@@ -41,6 +48,14 @@ func (t *Task) Validate() error {
 	if t.Provider == "" {
 		bad("provider is empty; name one")
 	}
+	if len(t.Metadata) > MaxMetadata || t.Metadata != "" && !json.Valid([]byte(t.Metadata)) {
+		bad("metadata is not JSON of at most %d bytes", MaxMetadata)
+	}
+	return errs
+}
+
+func (t *Task) validateNumbers() (errs []error) {
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if t.ImageCount < 0 || t.ImageCount > MaxImages {
 		bad("image_count is %d; accepted are 1 to %d", t.ImageCount, MaxImages)
 	}
@@ -53,18 +68,10 @@ func (t *Task) Validate() error {
 	if t.MaxAttempts < 0 || t.MaxAttempts > MaxAttempts {
 		bad("max_attempts is %d; accepted are 1 to %d", t.MaxAttempts, MaxAttempts)
 	}
-	if len(t.Metadata) > MaxMetadata || t.Metadata != "" && !json.Valid([]byte(t.Metadata)) {
-		bad("metadata is not JSON of at most %d bytes", MaxMetadata)
-	}
 	if t.DeadlineAt != nil && t.DeadlineAt.Before(t.RunAt) {
 		bad("deadline_at is %s, before run_at %s", t.DeadlineAt.Format(timeFormat), t.RunAt.Format(timeFormat))
 	}
-	errs = append(errs, t.validateURLs()...)
-	errs = append(errs, t.validateParameters()...)
-	if len(errs) == 0 {
-		return nil
-	}
-	return &Failure{Kind: Invalid, Message: strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; ")}
+	return errs
 }
 
 const timeFormat = "2006-01-02T15:04:05Z07:00"
@@ -81,13 +88,18 @@ func (t *Task) validateURLs() []error {
 	if len(inputs) > MaxReferences {
 		errs = append(errs, fmt.Errorf("%d input pictures were given; at most %d are accepted", len(inputs), MaxReferences))
 	}
+	total := 0
 	for _, in := range inputs {
+		total += len(in)
 		switch {
 		case len(in) > MaxURL:
 			errs = append(errs, fmt.Errorf("an input picture has %d bytes as a URL; at most %d are accepted", len(in), MaxURL))
 		case !isHTTP(in) && !strings.HasPrefix(in, "data:image/"):
 			errs = append(errs, fmt.Errorf("an input picture is %.80q; accepted are http, https and data:image/ URLs", in))
 		}
+	}
+	if total > MaxInputs {
+		errs = append(errs, fmt.Errorf("the input pictures have %d bytes together; at most %d are accepted", total, MaxInputs))
 	}
 	return errs
 }

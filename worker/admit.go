@@ -24,6 +24,36 @@ func (a admission) release(ctx context.Context) {
 	}
 }
 
+// permit admits a task whose next step may be to buy. One that goes on with what
+// was bought needs none: a closed account or a spent rate must not keep paid
+// pictures waiting until they have expired.
+func (w *Worker) permit(ctx context.Context, svc *provider.Service, id int64) (admission, error) {
+	switch state, err := w.Tasks.LastState(ctx, id); {
+	case err != nil:
+		return admission{}, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	case state == "", state == task.AttemptRejected, state == task.AttemptFailed:
+		return w.admit(ctx, svc)
+	}
+	return admission{}, nil
+}
+
+// permitted makes sure of a permit before a call, for a step that began without
+// one. It returns the verdict to end with if there is no room now.
+func (s *step) permitted(ctx context.Context) error {
+	if s.permit.grant == nil && len(s.svc.Accounts) > 0 {
+		a, wait, err := s.tryAccounts(ctx, s.svc)
+		if err != nil {
+			return s.handBack(ctx, 2*time.Second, "limits cannot be read: "+err.Error())
+		}
+		if wait > 0 {
+			return s.handBack(ctx, wait, "no account of "+s.svc.Name+" has room for a call")
+		}
+		*s.permit = a
+	}
+	s.account = s.permit.account
+	return nil
+}
+
 // admit waits until some account of the service has room for a call. Waiting
 // happens before the claim, so the row stays pending and no attempt is spent.
 // Only one step of a process asks at a time; the others stand behind it, so
@@ -43,7 +73,7 @@ func (w *Worker) admit(ctx context.Context, svc *provider.Service) (admission, e
 		return admission{}, &queue.Later{Reason: ctx.Err().Error()}
 	}
 	for !w.draining() {
-		a, wait, err := w.ask(ctx, svc)
+		a, wait, err := w.tryAccounts(ctx, svc)
 		if err != nil {
 			return admission{}, &queue.Later{After: 2 * time.Second, Reason: "limits cannot be read: " + err.Error()}
 		}
@@ -57,9 +87,9 @@ func (w *Worker) admit(ctx context.Context, svc *provider.Service) (admission, e
 	return admission{}, &queue.Later{Reason: errDraining.Error()}
 }
 
-// ask tries the accounts from a random one on, and returns the shortest wait if
+// tryAccounts tries the accounts from a random one on, and returns the shortest wait if
 // none has room.
-func (w *Worker) ask(ctx context.Context, svc *provider.Service) (admission, time.Duration, error) {
+func (w *Worker) tryAccounts(ctx context.Context, svc *provider.Service) (admission, time.Duration, error) {
 	var shortest time.Duration
 	first := rand.IntN(len(svc.Accounts))
 	for i := range svc.Accounts {

@@ -59,7 +59,7 @@ func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, err
 		return nil, downloadFailure(err)
 	}
 	defer from.Close()
-	file, err := os.CreateTemp("", "easel-*.part")
+	file, err := os.CreateTemp(s.Temp, "easel-*.part")
 	if err != nil {
 		return nil, later("there is no room to download the picture to", err)
 	}

@@ -27,9 +27,9 @@ func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 		return s.failed(ctx, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: s.svc.Name + " answered without a picture",
 			RequestID: ans.RequestID, HTTPStatus: ans.HTTPStatus})
 	}
+	s.price(ans) // before a picture turns out to be unusable: it was billed
 	kept := s.storeBytes(ctx, ans.Outputs)
 	a.State = task.AttemptAnswered
-	s.price(ans)
 	if !json.Valid(ans.Raw) {
 		ans.Raw = nil
 	}
@@ -50,15 +50,13 @@ func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 // place of their bytes and returns them by position. Nothing is journalled
 // yet, so storage has to be quick: what it has not taken in time stays.
 func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[int]task.Result {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
 	kept := make(map[int]task.Result)
 	for i := range outputs {
 		out := &outputs[i]
 		if len(out.Bytes) == 0 {
 			continue
 		}
-		r, err := s.store(ctx, bytes.NewReader(out.Bytes), out)
+		r, err := s.store(ctx, bytes.NewReader(out.Bytes), out, storeTimeout)
 		var bad *picture.Error
 		switch {
 		case err == nil:
@@ -145,6 +143,8 @@ func (s *step) bring(ctx context.Context, out *provider.Output) (task.Result, er
 	if out.Err != nil {
 		return task.Result{}, out.Err
 	}
+	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
+	defer cancel()
 	file, err := s.open(ctx, out)
 	if err != nil && task.AsFailure(err).Kind == task.Expired && s.renew(ctx, out) {
 		file, err = s.open(ctx, out)
@@ -153,7 +153,7 @@ func (s *step) bring(ctx context.Context, out *provider.Output) (task.Result, er
 		return task.Result{}, err
 	}
 	defer file.Close()
-	r, err := s.store(ctx, file, out)
+	r, err := s.store(ctx, file, out, keepTimeout)
 	var bad *picture.Error
 	if errors.As(err, &bad) {
 		return task.Result{}, unusable(bad)
@@ -164,12 +164,15 @@ func (s *step) bring(ctx context.Context, out *provider.Output) (task.Result, er
 	return r, nil
 }
 
-// store checks a picture and puts it and its thumbnail under their keys.
-func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output) (task.Result, error) {
+// store checks a picture and puts it and its thumbnail under their keys. Patience
+// is for storage alone: waiting for memory to decode is no fault of it.
+func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output, patience time.Duration) (task.Result, error) {
 	checked, err := s.Checker.Check(ctx, r)
 	if err != nil {
 		return task.Result{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	base := fmt.Sprintf("%d/%d-%d", s.t.ID, s.last.ID, out.Position)
 	key := base + "." + checked.Extension
 	if key != out.Key { // else it is there already

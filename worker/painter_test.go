@@ -163,12 +163,22 @@ func pngOf(w, h int) []byte {
 // shelf is a picture store that can break.
 type shelf struct {
 	picture.Store
-	broken atomic.Bool
-	puts   atomic.Int64
+	broken  atomic.Bool
+	hanging atomic.Bool
+	over    chan struct{} // closed when what hangs is to fail
 }
 
+func (s *shelf) giveUp() { close(s.over) }
+
 func (s *shelf) Put(ctx context.Context, key string, r io.Reader, contentType string) error {
-	s.puts.Add(1)
+	if s.hanging.Load() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.over:
+			return errors.New("connection reset")
+		}
+	}
 	if s.broken.Load() {
 		return errors.New("no space left on device")
 	}

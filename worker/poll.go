@@ -51,7 +51,7 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 				return s.overtaken(ctx)
 			}
 		}
-		if now := time.Now(); now.After(deadline) || percent > 0 && now.Sub(moved) > stall {
+		if now := time.Now(); !now.Before(deadline) || percent > 0 && now.Sub(moved) > stall {
 			return s.failed(ctx, &task.Failure{Kind: task.Timeout, Executed: task.Maybe,
 				Message: fmt.Sprintf("%s has had the job since %s and does not finish it", s.svc.Name, s.last.SentAt.UTC().Format(time.RFC3339))})
 		}

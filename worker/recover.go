@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -50,7 +51,7 @@ func (s *step) stranded(ctx context.Context) error {
 // recover asks after a call whose worker died, or whose outcome was lost.
 func (s *step) recover(ctx context.Context) error {
 	a, was := s.last, s.last.State
-	asking, cancel := context.WithTimeout(ctx, cmp.Or(s.svc.Timeout, defaultTimeout))
+	asking, cancel := context.WithTimeout(ctx, s.callTime())
 	defer cancel()
 	ans, err := s.account.Provider.Recover(asking, provider.Lost{Key: a.Key, Endpoint: a.Endpoint, SentAt: a.SentAt})
 	if err == nil {
@@ -64,6 +65,8 @@ func (s *step) recover(ctx context.Context) error {
 	case f.Executed == task.No && aboutAsking(f.Kind) && s.t.Attempt+1 < s.t.Tries():
 		f.Message = fmt.Sprintf("attempt %d was lost, and %s could not be asked about it: %s", a.Number, s.svc.Name, f.Message)
 		return s.fail(ctx, &f, nil) // the attempt stays as it is, and the next try asks again
+	case f.Executed == task.No && !aboutAsking(f.Kind) && s.mayCome(ctx) > 0:
+		return s.handBack(ctx, max(s.mayCome(ctx), 0), fmt.Sprintf("%s does not have attempt %d yet, and it may still be on its way", s.svc.Name, a.Number))
 	case f.Executed == task.No && !aboutAsking(f.Kind):
 		a.State, a.ErrorMsg = task.AttemptRejected, "the provider never had this call: "+f.Message
 	default:
@@ -92,6 +95,14 @@ func (s *step) notFound(ctx context.Context, f *task.Failure, was task.State) er
 	f.Kind, f.Executed = task.OutcomeUnknown, task.Maybe
 	f.Message = fmt.Sprintf("the worker lost attempt %d while it called %s: %s", a.Number, s.svc.Name, f.Message)
 	return s.fail(ctx, f, nil)
+}
+
+// mayCome is how long the lost call may still reach the provider: its worker
+// may have stood still while it dialled, and send when it goes on. Only after
+// that does it prove anything that the provider does not have the call. The
+// lease on top is for a request that is slow on its way.
+func (s *step) mayCome(ctx context.Context) time.Duration {
+	return s.callTime() + s.lease() - s.age(ctx)
 }
 
 // aboutAsking reports whether a failure of that kind may speak of the question

@@ -65,7 +65,7 @@ func nonsense(r *rig) {
 		r.Error(failed.ErrorMsg)
 	}
 	fence := r.get(3).Fence
-	r.passes(time.Minute)
+	r.passes(20 * time.Second)
 	r.same([]any{r.painter.submits.Load(), r.get(3).Fence}, []any{int64(0), fence})
 }
 

@@ -18,18 +18,22 @@ func TestRetry(t *testing.T) {
 		{"What is unavailable is tried with back-off, then parked, and comes back by hand", unavailable},
 		{"A call that ended in doubt is held, and only a person's word buys it again", held},
 		{"What nobody classified is held as in doubt", func(r *rig) {
-			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return provider.Answer{}, context.Canceled }
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+				return provider.Answer{}, context.Canceled
+			}
 			r.start()
 			t := r.asks()
 			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
-			r.passes(time.Minute)
+			r.passes(20 * time.Second)
 			r.same(r.painter.submits.Load(), int64(1))
 		}},
 		{"A call in doubt at a free service is made again", free},
 		{"A panicking adapter fails its own task only", panics},
 		{"A panic before the call buys nothing and is tried again", panicsBefore},
 		{"A job that nobody told how to ask after is held as in doubt", func(r *rig) {
-			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return provider.Answer{JobID: "job-1"}, nil }
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+				return provider.Answer{JobID: "job-1"}, nil
+			}
 			r.start()
 			t := r.asks()
 			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
@@ -115,7 +119,7 @@ func held(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
-	r.passes(time.Minute)
+	r.passes(20 * time.Second)
 	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{1, 0})
 
 	r.painter.submit = newPainter().submit
@@ -159,7 +163,7 @@ func panics(r *rig) {
 	r.ends(r.asks().ID, task.Completed)
 	failed := r.ends(bad.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.states(bad.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
-	r.passes(time.Minute)
+	r.passes(20 * time.Second)
 	r.same(r.painter.prompts(), map[string]int{"panic": 1, "a lighthouse": 1})
 }
 

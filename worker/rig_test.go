@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/picture/dir"
@@ -47,10 +49,26 @@ type claim struct {
 // leases, back-offs and polls are those of production and cost nothing.
 func inBubble(t *testing.T, claims []claim) {
 	t.Helper()
+	t.Parallel()
 	for _, c := range claims {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			migrated() // outside of the bubble
 			synctest.Test(t, func(t *testing.T) { c.prove(bubbleRig(t)) })
+		})
+	}
+}
+
+// onServers proves claims with Postgres and Redis, in real time.
+func onServers(t *testing.T, claims []claim) {
+	t.Helper()
+	t.Parallel()
+	for _, c := range claims {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := realRig(t, servertest.Postgres(t), servertest.Redis(t).URL)
+			r.svc.Retry.Base = 20 * time.Millisecond
+			c.prove(r)
 		})
 	}
 }
@@ -78,6 +96,7 @@ type rig struct {
 	patience time.Duration // of until
 	drain    time.Duration // of a process that stops
 	started  int
+	real     bool
 }
 
 func bubbleRig(t *testing.T) *rig {
@@ -89,11 +108,36 @@ func bubbleRig(t *testing.T) *rig {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", DialerRetries: 1, ContextTimeoutEnabled: true,
 		Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() }})
 	r := &rig{T: t, redis: client, host: "http://painter.example", lease: 9 * time.Second, every: time.Second,
-		patience: 6 * time.Hour, drain: 10 * time.Minute}
+		patience: 15 * time.Minute, drain: 10 * time.Minute}
 	r.http = &http.Client{Transport: served{r}}
-	r.furnish("sqlite:" + t.TempDir() + "/easel.db")
+	file := t.TempDir() + "/easel.db"
+	r.check(os.WriteFile(file, migrated(), 0o600))
+	r.furnish("sqlite:" + file)
 	return r
 }
+
+// migrated is a SQLite database with easel's tables: a copy is cheaper than a
+// migration.
+var migrated = sync.OnceValue(func() []byte {
+	folder, err := os.MkdirTemp("", "easel-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	s, err := store.Open(context.Background(), "sqlite:"+folder+"/easel.db")
+	if err != nil {
+		panic(err)
+	}
+	_, err = s.Migrate(context.Background())
+	if err := errors.Join(err, s.Close()); err != nil {
+		panic(err)
+	}
+	data, err := os.ReadFile(folder + "/easel.db")
+	if err != nil {
+		panic(err)
+	}
+	return data
+})
 
 // realRig is a rig on real servers, in real time.
 func realRig(t *testing.T, database, address string) *rig {
@@ -102,11 +146,14 @@ func realRig(t *testing.T, database, address string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, redis: client, lease: 2 * time.Second, every: 50 * time.Millisecond, patience: 20 * time.Second, drain: 10 * time.Second}
+	r := &rig{T: t, real: true, redis: client, lease: 1500 * time.Millisecond, every: 50 * time.Millisecond,
+		patience: 30 * time.Second, drain: 10 * time.Second}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.web(w, req) }))
 	t.Cleanup(server.Close)
 	r.host, r.http = server.URL, &http.Client{Transport: provider.NewTransport()}
 	r.furnish(database)
+	_, err = r.tasks.Migrate(r.Context())
+	r.check(err)
 	return r
 }
 
@@ -116,14 +163,12 @@ func (r *rig) furnish(database string) {
 	tasks, err := store.Open(r.Context(), database)
 	r.check(err)
 	r.Cleanup(func() { tasks.Close() })
-	_, err = tasks.Migrate(r.Context())
-	r.check(err)
 	folder, err := dir.New(r.TempDir(), "http://localhost/pictures")
 	r.check(err)
 	r.Cleanup(func() { folder.Close() })
 	r.web = http.NotFound
 	r.painter = newPainter()
-	r.pictures = &shelf{Store: folder}
+	r.pictures = &shelf{Store: folder, over: make(chan struct{})}
 	r.svc = &provider.Service{Name: "painter", DefaultModel: "brush", Concurrency: 50, Timeout: 2 * time.Minute,
 		Accounts: []provider.Account{{Name: "main", Provider: r.painter}},
 		Prices:   provider.Prices{{Micros: 40_000, Currency: "USD", Version: "2026-01"}}}
@@ -146,14 +191,9 @@ type process struct {
 // start starts a process. It is drained when the test ends at the latest.
 func (r *rig) start() *process {
 	r.Helper()
-	r.started++
 	ctx, ending := context.WithCancel(context.WithoutCancel(r.Context()))
 	beating, heartStops := context.WithCancel(context.WithoutCancel(ctx))
-	log := r.queue.Log.With().Int("process", r.started).Logger()
-	p := &process{heartStops: heartStops, ending: ending, ended: make(chan error, 1), Worker: &worker.Worker{
-		Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Tasks: r.tasks, Services: r.services,
-		Limiter: r.limiter, Pictures: r.pictures, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: r.http},
-		Bell: r.queue, Draining: ctx.Done(), Lease: r.lease, Log: log}}
+	p := &process{heartStops: heartStops, ending: ending, ended: make(chan error, 1), Worker: r.worker(ctx.Done())}
 	var support, servers errgroup.Group
 	limiting, stopLimiter := context.WithCancel(context.WithoutCancel(ctx))
 	support.Go(func() error { return p.Worker.Run(beating) })
@@ -171,6 +211,14 @@ func (r *rig) start() *process {
 	}()
 	r.Cleanup(func() { r.stop(p) })
 	return p
+}
+
+// worker is one that does not run.
+func (r *rig) worker(draining <-chan struct{}) *worker.Worker {
+	r.started++
+	return &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Tasks: r.tasks, Services: r.services,
+		Limiter: r.limiter, Pictures: r.pictures, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: r.http},
+		Bell: r.queue, Draining: draining, Lease: r.lease, Log: r.queue.Log.With().Int("process", r.started).Logger()}
 }
 
 func (r *rig) relay() *enqueue.Relay {
@@ -219,7 +267,7 @@ func (r *rig) same(got, want any) {
 // until waits for something to hold.
 func (r *rig) until(what string, holds func() bool) {
 	r.Helper()
-	tick := time.NewTicker(r.every / 4)
+	tick := time.NewTicker(r.every / 2)
 	defer tick.Stop()
 	limit := time.NewTimer(r.patience)
 	defer limit.Stop()
@@ -232,8 +280,14 @@ func (r *rig) until(what string, holds func() bool) {
 	}
 }
 
-// passes lets time go by, for claims that something does not happen.
-func (r *rig) passes(d time.Duration) { <-time.After(d) }
+// passes lets time go by, for claims that something does not happen; real time
+// is too dear to wait for all of it.
+func (r *rig) passes(d time.Duration) {
+	if r.real {
+		d = min(d, 500*time.Millisecond)
+	}
+	<-time.After(d)
+}
 
 // heard returns what c gives.
 func heard[T any](r *rig, what string, c <-chan T) T {

@@ -25,8 +25,10 @@ type step struct {
 	t       *task.Task
 	last    *task.Attempt // the attempt that is being worked on, if any
 	account provider.Account
+	permit  *admission      // to buy; empty if the step began by going on
 	claimed time.Time       // when the claim was asked for, by our own clock
 	waiting context.Context // for waiting only; see hold
+	refused bool            // the database has refused a row of this step
 	late    bool            // the task is cancelled, and its job only waited for
 	log     zerolog.Logger
 }
@@ -82,6 +84,10 @@ func (s *step) buy(ctx context.Context) error {
 	if err != nil {
 		return s.fail(ctx, task.AsFailure(err), nil)
 	}
+	if err := s.permitted(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
 	a := &task.Attempt{Key: uuid.NewString(), Provider: s.svc.Name, Account: s.account.Name, Endpoint: call.Endpoint, RequestHash: call.Hash}
 	if err := s.Tasks.Begin(ctx, s.t, a); err != nil {
 		return s.notBegun(ctx, a, err)
@@ -92,17 +98,19 @@ func (s *step) buy(ctx context.Context) error {
 	s.last = a
 	s.log = s.log.With().Int("attempt", a.Number).Logger()
 	call.Key, call.Number = a.Key, a.Number
-	return s.send(ctx, call)
+	return s.send(ctx, call, began)
 }
 
 // send makes the call. What comes back is journalled before anything else happens.
-func (s *step) send(ctx context.Context, call provider.Call) error {
-	began := time.Now()
-	sending, cancel := context.WithTimeout(ctx, cmp.Or(s.svc.Timeout, defaultTimeout))
+// Its time runs from before it was journalled, so that nobody sends it later than
+// its attempt says; see mayCome.
+func (s *step) send(ctx context.Context, call provider.Call, began time.Time) error {
+	sending, cancel := context.WithDeadline(ctx, began.Add(s.callTime()))
 	defer cancel()
 	answer, err := s.account.Provider.Submit(sending, call)
 	if err != nil {
 		f := task.AsFailure(err)
+		f.Executed = cmp.Or(f.Executed, task.Maybe) // an adapter that forgot to say must not cause a second call
 		s.log.Info().Err(err).Str("kind", string(f.Kind)).Dur("took", time.Since(began)).Msg("call failed")
 		verdict := s.failed(ctx, f)
 		s.tellLimiter(ctx, f)
@@ -111,6 +119,9 @@ func (s *step) send(ctx context.Context, call provider.Call) error {
 	s.log.Info().Dur("took", time.Since(began)).Bool("done", answer.Done).Msg("called")
 	return s.heard(ctx, answer)
 }
+
+// callTime is how long one paid call may take.
+func (s *step) callTime() time.Duration { return cmp.Or(s.svc.Timeout, defaultTimeout) }
 
 // leased reports whether the lease under which the task was claimed lives. If
 // it does not, because the process or the database stood still, somebody else
@@ -232,6 +243,12 @@ func (s *step) unsaved(ctx context.Context, err error) error {
 		s.log.Info().Msg("the task was taken over; leaving it alone")
 		return nil
 	}
+	if s.Tasks.Refuses(err) && !s.refused {
+		s.refused = true // if the database refuses this as well, the task is handed back
+		s.log.Error().Err(err).Msg("the database refuses a row")
+		return s.fail(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the database refuses what belongs to this task",
+			Detail: err.Error(), Next: "What was bought is in the journal of its last attempt; please report it"}, nil)
+	}
 	return &queue.Later{After: s.lease(), Reason: "the database did not take the row: " + err.Error()}
 }
 
@@ -244,7 +261,7 @@ func (s *step) persist(ctx context.Context, write func(context.Context) error) e
 		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 		err := write(writing)
 		cancel()
-		if err == nil || errors.Is(err, store.ErrFenced) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, store.ErrFenced) || s.Tasks.Refuses(err) || ctx.Err() != nil {
 			return err
 		}
 		s.log.Warn().Err(err).Dur("next", wait).Msg("the database does not take a result; holding it")

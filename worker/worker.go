@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +39,7 @@ type Worker struct {
 	// handed back at once, and a paid call in flight goes on.
 	Draining <-chan struct{}
 
+	Temp  string        // folder for downloads on their way, default that of the system
 	Lease time.Duration // how long a silent worker keeps its tasks, default 9 s
 	Log   zerolog.Logger
 
@@ -61,6 +63,7 @@ const (
 	elsewhere       = 30 * time.Second // until another worker may know what this one does not
 	writeTimeout    = 30 * time.Second // of one try to write what was bought
 	storeTimeout    = 10 * time.Second // for pictures that are not journalled yet
+	keepTimeout     = 10 * time.Minute // to bring one picture into our storage
 	tellTimeout     = 2 * time.Second
 )
 
@@ -75,11 +78,11 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 	if !known {
 		return &queue.Later{After: elsewhere, Reason: "this worker does not have the provider " + ring.Provider}
 	}
-	admitted, err := w.admit(ctx, svc)
+	permit, err := w.permit(ctx, svc, ring.Task)
 	if err != nil {
 		return err
 	}
-	defer admitted.release(ctx)
+	defer func() { permit.release(ctx) }()
 	waiting, done := w.hold(ctx, ring.Task)
 	if waiting == nil {
 		return &queue.Later{After: w.lease(), Reason: "this worker holds the task already"}
@@ -95,7 +98,7 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 	case claim.Task.Provider != ring.Provider:
 		return w.misdirected(ctx, claim.Task)
 	}
-	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: admitted.account, claimed: claimed, waiting: waiting,
+	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: permit.account, permit: &permit, claimed: claimed, waiting: waiting,
 		log: w.Log.With().Str("provider", svc.Name).Int64("task", ring.Task).Int("delivery", ring.Delivery).Int64("fence", claim.Task.Fence).Logger()}
 	return s.guarded(ctx)
 }
@@ -170,7 +173,9 @@ func (w *Worker) beat(ctx context.Context) {
 	beating, cancel := context.WithTimeout(ctx, w.lease()/2) // a beat that hangs must not delay the next
 	defer cancel()
 	began := time.Now()
-	if err := w.Tasks.Beat(beating, w.Self, w.lease()); err != nil {
+	self := w.Self
+	self.Providers = "," + strings.Join(w.Services.Names(), ",") + ","
+	if err := w.Tasks.Beat(beating, self, w.lease()); err != nil {
 		if ctx.Err() == nil {
 			w.Log.Warn().Err(err).Msg("heartbeat failed; running calls go on")
 		}

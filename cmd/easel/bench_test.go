@@ -224,6 +224,7 @@ func BenchmarkInFlight(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		b.StartTimer()
 	}
 }
 

@@ -63,7 +63,14 @@ CREATE TABLE image_generations (
     height              integer,
     api_response        text,
     cost_micros         bigint,
-    currency            text
+    currency            text,
+
+    -- What no program could read back. Everything else that makes no sense is
+    -- taken, and the task ends failed with the reason.
+    CONSTRAINT image_generations_readable CHECK (
+        run_at BETWEEN '0001-01-01' AND '9999-12-31' AND created_at BETWEEN '0001-01-01' AND '9999-12-31'
+        AND updated_at BETWEEN '0001-01-01' AND '9999-12-31' AND deadline_at BETWEEN '0001-01-01' AND '9999-12-31'
+        AND cfg_scale BETWEEN -1e300 AND 1e300)
 );
 
 -- The row is its own outbox: this is what the relay reads.
@@ -148,6 +155,7 @@ CREATE TABLE easel_worker (
     host        text NOT NULL,
     pid         integer NOT NULL,
     version     text NOT NULL,
+    providers   text NOT NULL,
     started_at  timestamptz NOT NULL DEFAULT now(),
     seen_at     timestamptz NOT NULL DEFAULT now(),
     lease_until timestamptz NOT NULL

@@ -63,7 +63,25 @@ CREATE TABLE image_generations (
     height              integer,
     api_response        text,
     cost_micros         integer,
-    currency            text
+    currency            text,
+
+    -- What no program could read back: SQLite keeps any value in any column, and
+    -- compares times as text. Everything else that makes no sense is taken, and
+    -- the task ends failed with the reason.
+    CONSTRAINT image_generations_readable CHECK (
+        typeof(steps) IN ('integer', 'null') AND typeof(seed) IN ('integer', 'null')
+        AND typeof(watermark) IN ('integer', 'null') AND typeof(image_count) IN ('integer', 'null')
+        AND typeof(input_image_id) IN ('integer', 'null') AND typeof(user_id) IN ('integer', 'null')
+        AND typeof(drama_id) IN ('integer', 'null') AND typeof(storyboard_id) IN ('integer', 'null')
+        AND typeof(priority) IN ('integer', 'null') AND typeof(max_attempts) IN ('integer', 'null')
+        AND typeof(attempt) IN ('integer', 'null') AND typeof(waits) IN ('integer', 'null')
+        AND typeof(crashes) IN ('integer', 'null') AND typeof(delivery) IN ('integer', 'null')
+        AND typeof(fence) IN ('integer', 'null') AND typeof(progress) IN ('integer', 'null')
+        AND typeof(cfg_scale) IN ('integer', 'real', 'null') AND (cfg_scale IS NULL OR cfg_scale BETWEEN -1e300 AND 1e300)
+        AND (run_at IS NULL OR (run_at GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]*' AND datetime(run_at) IS NOT NULL))
+        AND (deadline_at IS NULL OR (deadline_at GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]*' AND datetime(deadline_at) IS NOT NULL))
+        AND (created_at IS NULL OR (created_at GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]*' AND datetime(created_at) IS NOT NULL))
+        AND (updated_at IS NULL OR (updated_at GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]*' AND datetime(updated_at) IS NOT NULL)))
 );
 
 -- The row is its own outbox: this is what the relay reads.
@@ -148,6 +166,7 @@ CREATE TABLE easel_worker (
     host        text NOT NULL,
     pid         integer NOT NULL,
     version     text NOT NULL,
+    providers   text NOT NULL,
     started_at  timestamp NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')),
     seen_at     timestamp NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')),
     lease_until timestamp NOT NULL

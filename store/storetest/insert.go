@@ -16,6 +16,7 @@ func inserting() []claim {
 		{"A task and its parameters are stored together or not at all", parametersTogether},
 		{"2,500 tasks in one insert get their own ids", manyAtOnce},
 		{"Equal tasks in one insert are as many rows", equalTasks},
+		{"A row that could not be read back is refused by the database", unreadable},
 		{"A rolled back InsertTx leaves nothing in any table", rolledBack},
 		{"A committed InsertTx leaves the task with its parameters", committed},
 		{"A prompt of 32,000 Chinese characters and emoji comes back equal", longPrompt},
@@ -104,6 +105,24 @@ func manyAtOnce(b *bench) {
 			b.Fatalf("row %d is %q, the task with that id %q", t.ID, stored[t.ID], t.Prompt)
 		}
 	}
+}
+
+// unreadable are values of plain SQL that the database must refuse, because the
+// row could not be read back: one such row would stop the relay for all.
+func unreadable(b *bench) {
+	values := map[string][]string{"run_at": {"'-infinity'", "'soon'"}, "deadline_at": {"'infinity'", "'some day'"}, "steps": {"'many'"},
+		"cfg_scale": {"'nan'"}, "image_count": {"'two'"}, "user_id": {"'me'"}, "created_at": {"'infinity'"}}
+	for column, bad := range values {
+		for _, value := range bad {
+			insert := "INSERT INTO image_generations (provider, prompt, " + column + ") VALUES ('painter', 'x', " + value + ")"
+			if _, err := b.store.DB().ExecContext(b.Context(), insert); err == nil {
+				b.Errorf("%s = %s was taken", column, value)
+			}
+		}
+	}
+	b.empty()
+	b.exec("INSERT INTO image_generations (provider, prompt, steps, cfg_scale, deadline_at) VALUES ('painter', 'x', -5, 7, '2031-01-02 03:04:05')")
+	b.same(len(b.ring(10)), 1)
 }
 
 func equalTasks(b *bench) {

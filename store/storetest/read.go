@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ func reading() []claim {
 		{"Since is included and Until is not", sinceUntil},
 		{"Paging by Before meets every task once", pages},
 		{"A list is bounded", bounded},
+		{"A list leaves long inputs out, and Get has them", slim},
 		{"A deleted task is not listed", deleted},
 		{"Count does not stop at the limit", counts},
 		{"Tally counts by status, provider and kind", tallies},
@@ -24,6 +26,16 @@ func reading() []claim {
 		{"Hostile values are data in rows", hostileRows},
 		{"A cancelled context ends a call", cancelledContext},
 	}
+}
+
+func slim(b *bench) {
+	long := "data:image/png;base64," + strings.Repeat("A", 5000)
+	t := b.insert(task.Task{InputImageURL: long, ReferenceImages: `["http://short"]`})
+	listed, err := b.store.List(b.Context(), store.Filter{IDs: []int64{t.ID}})
+	b.check(err)
+	b.same(len(listed), 1)
+	b.same(listed[0].InputImageURL+listed[0].ReferenceImages, `["http://short"]`)
+	b.same(b.get(t.ID).InputImageURL, long)
 }
 
 func (b *bench) list(f store.Filter) []int64 {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/store"
@@ -12,6 +13,7 @@ func saving() []claim {
 	return []claim{
 		{"Save completes the task with results, cost and the provider's reply", saves},
 		{"Save leaves nothing of an earlier try's error", savesClean},
+		{"Save forgets an answer that holds whole pictures, and no other", savesSlim},
 		{"Saving twice is refused and duplicates nothing", savesOnce},
 		{"KeepLate keeps the pictures and does not touch the task", keepsLate},
 		{"KeepLate twice keeps each picture once", keepsLateOnce},
@@ -77,6 +79,19 @@ func savesClean(b *bench) {
 	b.check(b.store.Save(b.Context(), t, b.begin(t), o))
 	got := b.get(t.ID)
 	b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, []any{"", task.Kind(""), ""})
+}
+
+func savesSlim(b *bench) {
+	for length, want := range map[int]int{100: 100, 100_000: 0} {
+		t := b.held()
+		a := answered(b.begin(t))
+		a.Answer = strings.Repeat("x", length)
+		b.check(b.store.Answer(b.Context(), t, a, ""))
+		b.check(b.store.Save(b.Context(), t, a, outcome()))
+		attempts, err := b.store.Attempts(b.Context(), t.ID)
+		b.check(err)
+		b.same([]int{len(attempts), len(attempts[0].Answer)}, []int{1, want})
+	}
 }
 
 func savesOnce(b *bench) {

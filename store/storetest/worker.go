@@ -15,6 +15,7 @@ func workers() []claim {
 		{"Orphans goes no further than its limit", orphansLimit},
 		{"Orphans of two callers at once are shared out", orphansRace},
 		{"A worker that left holds nothing", leaves},
+		{"A provider is served by workers that are alive or were until lately", serves},
 		{"Held names the tasks of a worker, so that it can give them back", holds},
 	}
 }
@@ -29,6 +30,22 @@ func (b *bench) workers() []store.Worker {
 	all, err := b.store.Workers(b.Context())
 	b.check(err)
 	return all
+}
+
+func serves(b *bench) {
+	served := func(provider string) bool {
+		yes, err := b.store.Served(b.Context(), provider)
+		b.check(err)
+		return yes
+	}
+	b.check(b.store.Beat(b.Context(), store.Worker{ID: "a", Host: "h", Providers: ",painter,open ai,"}, lease))
+	b.same([]bool{served("painter"), served("open ai"), served("paint"), served("ai"), served(""), served("%")},
+		[]bool{true, true, false, false, false, false})
+	b.check(b.store.Leave(b.Context(), "a"))
+	b.same([]any{len(b.workers()), served("painter")}, []any{0, true})
+	_, err := b.store.Bury(b.Context(), -time.Hour)
+	b.check(err)
+	b.same(served("painter"), false)
 }
 
 func beats(b *bench) {

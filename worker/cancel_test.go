@@ -1,0 +1,130 @@
+package worker_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestCancel(t *testing.T) {
+	inBubble(t, []claim{
+		{"Cancelling a waiting task ends it at once and takes its delivery away", func(r *rig) {
+			t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Hour)})
+			r.in(t.Ref(), queue.Scheduled)
+			gone, err := r.client.Cancel(r.Context(), t.ID)
+			r.check(err)
+			r.same([]any{gone.Status, r.where(t.Ref())}, []any{task.Cancelled, queue.Absent})
+		}},
+		{"Cancelling a running job calls the provider's cancel", cancelsJob},
+		{"Where a job cannot be cancelled its late picture is kept", keepsLateJob},
+		{"A cancel during a call keeps the late picture, and a retry takes it", keepsLateCall},
+		{"A picture whose task was deleted meanwhile holds nothing up", deleted},
+		{"A retry of a cancelled job that still runs does not buy it again", retryWhileRunning},
+	})
+}
+
+func (r *rig) cancel(id int64) {
+	r.Helper()
+	_, err := r.client.Cancel(r.Context(), id)
+	r.check(err)
+}
+
+func cancelsJob(r *rig) {
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return working(0), nil })
+	r.painter.cancel = func() error { return nil }
+	r.start()
+	t := r.asks()
+	r.until("the job is polled", func() bool { return r.painter.polls.Load() > 0 })
+	r.cancel(t.ID)
+	r.until("the attempt ends", func() bool { return r.states(t.ID)[0] == task.AttemptFailed })
+	r.in(t.Ref(), queue.Absent)
+	polls := r.painter.polls.Load()
+	r.passes(20 * time.Second)
+	r.same([]any{r.painter.cancels.Load(), r.painter.polls.Load(), r.get(t.ID).Status, r.attempts(t.ID)[0].ErrorKind},
+		[]any{int64(1), polls, task.Cancelled, task.Stopped})
+}
+
+func keepsLateJob(r *rig) {
+	var ready atomic.Bool
+	var percent atomic.Int64
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
+		if ready.Load() {
+			return drawn(pngOf(40, 30)), nil
+		}
+		return working(int(percent.Add(1))), nil
+	})
+	r.start()
+	t := r.asks()
+	r.until("the job is polled", func() bool { return r.painter.polls.Load() > 1 })
+	r.cancel(t.ID)
+	r.until("the provider refuses", func() bool { return r.painter.cancels.Load() > 0 })
+	polls := r.painter.polls.Load()
+	r.passes(10 * time.Second)
+	if n := r.painter.polls.Load() - polls; n > 25 {
+		r.Errorf("it was polled %d times in ten seconds", n)
+	}
+	ready.Store(true)
+	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	late := r.get(t.ID)
+	r.same([]any{late.Status, late.ImageURL, r.painter.cancels.Load(), r.states(t.ID)},
+		[]any{task.Cancelled, "", int64(1), []task.State{task.AttemptSucceeded}})
+}
+
+func keepsLateCall(r *rig) {
+	taken, answer := r.painter.hangs()
+	r.start()
+	t := r.asks()
+	heard(r, "the call is made", taken)
+	r.cancel(t.ID)
+	r.passes(5 * time.Second)
+	answer <- drawn(pngOf(40, 30))
+	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	r.in(t.Ref(), queue.Absent)
+	r.same([]any{r.get(t.ID).Status, r.painter.cancels.Load()}, []any{task.Cancelled, int64(0)})
+
+	_, err := r.client.Retry(r.Context(), t.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func deleted(r *rig) {
+	r.svc.Concurrency = 1
+	taken, answer := r.painter.hangs()
+	r.start()
+	t := r.asks()
+	heard(r, "the call is made", taken)
+	r.exec("DELETE FROM image_generations")
+	answer <- drawn(pngOf(40, 30))
+	r.in(t.Ref(), queue.Absent)
+	next := r.asks()
+	answer <- drawn(pngOf(40, 30))
+	r.ends(next.ID, task.Completed)
+}
+
+func retryWhileRunning(r *rig) {
+	var ready atomic.Bool
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
+		if ready.Load() {
+			return drawn(pngOf(40, 30)), nil
+		}
+		return working(0), nil
+	})
+	r.start()
+	r.start()
+	t := r.asks()
+	r.until("the job is polled", func() bool { return r.painter.polls.Load() > 0 })
+	r.cancel(t.ID)
+	r.until("the provider refuses", func() bool { return r.painter.cancels.Load() > 0 })
+	_, err := r.client.Retry(r.Context(), t.Ref(), false)
+	r.check(err)
+	r.passes(20 * time.Second)
+	ready.Store(true)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(1), 1})
+}

@@ -1,0 +1,241 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestOutage(t *testing.T) {
+	inBubble(t, []claim{
+		{"Storage that fails leaves the bytes in the journal, which are kept when it works again", storageFails},
+		{"Storage that hangs keeps no answer from the journal", storageHangs},
+		{"Storage that fails for ever parks the task, whose pictures wait in the journal", storageNeverWorks},
+		{"Of pictures in the journal the bad one costs the good one nothing", badBesideJournalled},
+		{"A picture server that is away is asked again, and nothing is bought again", downloadFails},
+		{"A database that fails while an answer comes does not lose it", databaseFails},
+		{"A database that fails before the call prevents it", databaseFailsBefore},
+		{"Redis that forgets during a call leaves the call alone", redisForgetsDuring},
+	})
+}
+
+func storageFails(r *rig) {
+	r.pictures.broken.Store(true)
+	r.start()
+	t := r.asks()
+	r.until("it waits for storage", func() bool { return r.get(t.ID).ErrorKind == task.Storage })
+	waiting := r.get(t.ID)
+	r.same([]any{waiting.Status, waiting.Attempt, waiting.Waits > 0, r.states(t.ID)}, []any{task.Pending, 0, true, []task.State{task.AttemptAnswered}})
+	r.same([]any{strings.Contains(r.attempts(t.ID)[0].Answer, `"bytes":"`), *r.attempts(t.ID)[0].CostMicros}, []any{true, int64(40_000)})
+	r.pictures.broken.Store(false)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.State{task.AttemptSucceeded}})
+	r.same(r.stored(r.results(t.ID)[0].StorageKey), pngOf(40, 30))
+}
+
+func storageHangs(r *rig) {
+	r.pictures.hanging.Store(true)
+	r.start()
+	t := r.asks()
+	began := time.Now()
+	r.until("the answer is journalled", func() bool {
+		all := r.attempts(t.ID)
+		return len(all) == 1 && all[0].State == task.AttemptAnswered
+	})
+	if took := time.Since(began); took > 15*time.Second {
+		r.Errorf("it took %s", took)
+	}
+	r.pictures.hanging.Store(false)
+	r.pictures.giveUp()
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func storageNeverWorks(r *rig) {
+	r.svc.Retry.MaxWaits = 2
+	r.pictures.broken.Store(true)
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Storage, []task.State{task.AttemptAnswered}})
+	r.pictures.broken.Store(false)
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func badBesideJournalled(r *rig) {
+	r.pictures.broken.Store(true)
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return drawn(pngOf(40, 30), []byte("<html>")), nil
+	}
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 2})
+	r.until("it waits for storage", func() bool { return r.get(t.ID).ErrorKind == task.Storage })
+	r.pictures.broken.Store(false)
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{len(r.results(t.ID)), strings.Contains(done.ErrorMsg, "picture 2 of 2 is missing")}, []any{1, true})
+}
+
+func downloadFails(r *rig) {
+	var asked atomic.Int64
+	r.web = func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) < 4 {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.Write(pngOf(40, 30))
+	}
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Waits, done.Attempt, r.painter.submits.Load(), asked.Load()}, []any{3, 0, int64(1), int64(4)})
+}
+
+func databaseFails(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		r.exec("ALTER TABLE generation_attempt RENAME TO away")
+		return drawn(pngOf(40, 30)), nil
+	}
+	p := r.start()
+	t := r.asks()
+	r.until("the call is made", func() bool { return r.painter.submits.Load() == 1 })
+	r.passes(30 * time.Second)
+	r.same(r.get(t.ID).Worker, p.Self.ID)
+	r.exec("ALTER TABLE away RENAME TO generation_attempt")
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Crashes, r.painter.submits.Load(), r.states(t.ID)}, []any{0, int64(1), []task.State{task.AttemptSucceeded}})
+}
+
+func databaseFailsBefore(r *rig) {
+	t := r.asks()
+	var away atomic.Bool
+	r.svc.Accounts[0].Provider = &slow{painter: r.painter, prepare: func() {
+		if away.CompareAndSwap(false, true) {
+			r.exec("ALTER TABLE generation_attempt RENAME TO away")
+		}
+	}}
+	r.start()
+	r.until("the table is away", away.Load)
+	r.passes(30 * time.Second)
+	r.same(r.painter.submits.Load(), int64(0))
+	r.exec("ALTER TABLE away RENAME TO generation_attempt")
+	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func redisForgets(r *rig) {
+	r.svc.Concurrency = 5
+	const many = 200
+	var open atomic.Bool
+	r.painter.submit = func(ctx context.Context, _ provider.Call) (provider.Answer, error) {
+		for !open.Load() {
+			select {
+			case <-time.After(r.every):
+			case <-ctx.Done():
+				return fails(task.Timeout, task.Maybe)
+			}
+		}
+		return drawn(pngOf(4, 3)), nil
+	}
+	r.start()
+	var tasks []*task.Task
+	want := make(map[string]int)
+	for i := range many {
+		t := &task.Task{Provider: "painter", Prompt: fmt.Sprint("lighthouse ", i)}
+		tasks, want[t.Prompt] = append(tasks, t), 1
+	}
+	_, err := r.client.EnqueueMany(r.Context(), tasks)
+	r.check(err)
+	r.until("some are called", func() bool { return r.painter.submits.Load() == 5 })
+	r.check(r.redis.FlushAll(r.Context()).Err())
+	open.Store(true)
+	for _, t := range tasks {
+		r.ends(t.ID, task.Completed)
+	}
+	r.same(r.painter.prompts(), want)
+}
+
+func redisForgetsDuring(r *rig) {
+	taken, answer := r.painter.hangs()
+	r.start()
+	r.start()
+	t := r.asks()
+	heard(r, "the call is made", taken)
+	r.check(r.redis.FlushAll(r.Context()).Err())
+	r.passes(35 * time.Second)
+	answer <- drawn(pngOf(40, 30))
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Crashes, done.Delivery, r.painter.submits.Load()}, []any{0, 0, int64(1)})
+	r.in(t.Ref(), queue.Absent)
+}
+
+func TestDashboard(t *testing.T) {
+	inBubble(t, []claim{
+		{"Run on an archived delivery retries by hand", runArchived},
+		{"Run on a delivery that a person archived brings it back", runParked},
+		{"Archive on a waiting delivery parks its row", func(r *rig) {
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.RateLimited, task.No) }
+			r.svc.Retry.Base = time.Hour
+			r.start()
+			t := r.asks()
+			r.in(t.Ref(), queue.Retry)
+			r.dashboard("POST", "retry_tasks/"+t.Ref().String()+":archive")
+			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Archived)
+			r.in(t.Ref(), queue.Archived)
+		}},
+		{"A deleted delivery of a waiting row rings again", func(r *rig) {
+			r.start()
+			t := r.asksFor(task.Task{RunAt: time.Now().Add(10 * time.Second)})
+			r.in(t.Ref(), queue.Scheduled)
+			r.dashboard("DELETE", "scheduled_tasks/"+t.Ref().String())
+			r.ends(t.ID, task.Completed)
+		}},
+		{"The archived delivery of a row that is retried elsewhere is removed", func(r *rig) {
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Moderated, task.No) }
+			r.start()
+			t := r.asks()
+			r.in(t.Ref(), queue.Archived)
+			_, err := r.tasks.Retry(r.Context(), t.Ref(), false)
+			r.check(err)
+			r.in(t.Ref(), queue.Absent)
+		}},
+	})
+}
+
+func runArchived(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Moderated, task.No) }
+	r.start()
+	t := r.asks()
+	r.ends(t.ID, task.Failed)
+	r.in(t.Ref(), queue.Archived)
+	r.painter.submit = newPainter().submit
+	r.dashboard("POST", "archived_tasks/"+t.Ref().String()+":run")
+	r.until("the row is retried", func() bool { return r.get(t.ID).Delivery == 1 })
+	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
+	r.in(t.Ref(), queue.Absent)
+	r.same(r.painter.submits.Load(), int64(2))
+}
+
+func runParked(r *rig) {
+	r.start()
+	t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Hour)})
+	r.in(t.Ref(), queue.Scheduled)
+	r.dashboard("POST", "scheduled_tasks/"+t.Ref().String()+":archive")
+	r.ends(t.ID, task.Failed)
+	r.passes(10 * time.Second)
+	r.dashboard("POST", "archived_tasks/"+t.Ref().String()+":run")
+	r.until("the row is retried", func() bool { return r.get(t.ID).Delivery == 1 })
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
+}
