@@ -43,7 +43,8 @@ const (
 func (r *Reconciler) Run(ctx context.Context) error {
 	look := time.NewTicker(cmp.Or(r.Every, time.Second))
 	defer look.Stop()
-	var swept, quietUntil time.Time
+	var swept time.Time
+	quietUntil := time.Now().Add(r.Lease) // this process may be the first after an outage
 	for {
 		select {
 		case <-ctx.Done():

@@ -18,14 +18,16 @@ const deafTo = "easel:nothing"
 type serverClient struct {
 	redis.UniversalClient
 	hurry <-chan struct{} // closed when the server drains and must not be held up
+	idle  *idler
 }
 
-// EvalSha waits after an error. asynq's fetch loop asks again at once, and some
+// EvalSha waits at empty queues (see alarm), and after an error. asynq's fetch loop asks again at once, and some
 // errors (LOADING, NOAUTH, READONLY) come back at once: one such server would
 // take a whole processor. Everything that asynq fetches, moves or finishes goes
 // through EvalSha. A missing script is no error: asynq then sends the script.
 func (c serverClient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	cmd := c.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	c.idle.saw(ctx, keys, cmd, c.hurry)
 	err := cmd.Err()
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.ErrNoScript) {
 		return cmd

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/rs/zerolog"
 )
 
 const acceptedURLs = "accepted are redis://[user:password@]host[:port][/db], redis-sentinel://[user:password@]host[:port],host[:port]/master[?db=n] " +
@@ -144,14 +142,4 @@ func cluster(scheme, rest string) (redis.UniversalClient, error) {
 	o.Addrs = slices.Clone(all.hosts)
 	o.ContextTimeoutEnabled = true
 	return redis.NewClusterClient(o), nil
-}
-
-// LogRedis sends what go-redis itself reports, which is about connections, to
-// log at debug level instead of to standard error. It holds for the process.
-func LogRedis(log zerolog.Logger) { redis.SetLogger(redisLog{log}) }
-
-type redisLog struct{ zerolog.Logger }
-
-func (l redisLog) Printf(_ context.Context, format string, args ...any) {
-	l.Debug().Msgf("go-redis: "+format, args...)
 }

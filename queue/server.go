@@ -32,7 +32,7 @@ type Server struct {
 
 	Concurrency int           // handlers at once, never more; default 10
 	Drain       time.Duration // how long running handlers may go on after Run's context ended; default 2 min
-	Poll        time.Duration // mean pause between two looks at empty queues; default 10 ms
+	Poll        time.Duration // longest pause between two looks at empty queues, when no message says that somebody rang; default 1 s
 	Forward     time.Duration // pause between two looks at what has become due; default 500 ms
 }
 
@@ -65,7 +65,18 @@ func (s *Server) Run(ctx context.Context) error {
 	run.Drain = cmp.Or(s.Drain, 2*time.Minute)
 	run.Queue = &Queue{Redis: s.Queue.Redis, Log: s.Queue.Log.With().Str("provider", s.Provider).Logger()}
 
-	server := asynq.NewServerFromRedisClient(serverClient{s.Queue.Redis, ctx.Done()}, run.config())
+	rang := newAlarm()
+	hearing, deafen := context.WithCancel(ctx)
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		rang.hear(hearing, s.Queue.Redis, s.Provider)
+	}()
+	defer func() { deafen(); <-heard }()
+
+	idle := &idler{queues: len(queueNames(s.Provider)), poll: cmp.Or(s.Poll, time.Second), alarm: rang,
+		wake: func() { run.Queue.wake(work, s.Provider) }}
+	server := asynq.NewServerFromRedisClient(serverClient{s.Queue.Redis, ctx.Done(), idle}, run.config())
 	if err := server.Start(asynq.HandlerFunc(run.take)); err != nil {
 		return fmt.Errorf("queue: server of %s: %w", s.Provider, err)
 	}
@@ -108,7 +119,7 @@ func (s *shift) config() asynq.Config {
 	return asynq.Config{
 		Concurrency:              cap(s.slots),
 		Queues:                   queueNames(s.Provider),
-		TaskCheckInterval:        cmp.Or(s.Poll, 10*time.Millisecond),
+		TaskCheckInterval:        time.Millisecond, // the waiting is done by idler
 		DelayedTaskCheckInterval: cmp.Or(s.Forward, 500*time.Millisecond),
 		JanitorInterval:          time.Hour,          // nothing of ours is retained
 		ShutdownTimeout:          s.Drain + lastCall, // then asynq puts what still runs back

@@ -3,8 +3,6 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
-	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -263,162 +260,4 @@ func providerChanged(r *rig) {
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))
-}
-
-func TestZombies(t *testing.T) {
-	inBubble(t, []claim{
-		{"A zombie's true answer is kept, and a later retry completes from it", zombie},
-		{"A zombie whose task is polled by another leaves one result", twoPollers},
-		{"A zombie whose call failed changes nothing", zombieFails},
-		{"A claim that was taken over before its call makes none", takenBeforeCall},
-		{"A call whose journal took longer than the lease is not made", slowJournal},
-		{"A living worker's long call is not taken away", longCall},
-	})
-}
-
-func zombie(r *rig) {
-	taken, answer := r.painter.hangs()
-	first := r.start()
-	t := r.asks()
-	heard(r, "the call is made", taken)
-	first.heartStops()
-	second := r.start()
-	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.Crashes, r.painter.recovers.Load()}, []any{task.OutcomeUnknown, 1, int64(1)})
-	before := r.get(t.ID)
-
-	answer <- drawn(pngOf(40, 30))
-	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
-	r.stop(first)
-	r.same(r.get(t.ID), before)
-	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded})
-
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
-	r.check(err)
-	done := r.ends(t.ID, task.Completed)
-	r.same([]any{*done.CostMicros, *done.Width, r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(40_000), 40, int64(1), 1})
-	r.same(r.stored(r.results(t.ID)[0].StorageKey), pngOf(40, 30))
-	r.stop(second)
-}
-
-func twoPollers(r *rig) {
-	ready := make(chan struct{})
-	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
-		select {
-		case <-ready:
-			return drawn(pngOf(40, 30)), nil
-		default:
-			return working(0), nil
-		}
-	})
-	first := r.start()
-	t := r.asks()
-	r.until("the job is polled", func() bool { return r.painter.polls.Load() > 0 })
-	first.heartStops()
-	second := r.start()
-	r.until("another has it", func() bool { return r.get(t.ID).Worker == second.Self.ID })
-	close(ready)
-	r.ends(t.ID, task.Completed)
-	r.stop(first)
-	r.same([]any{len(r.results(t.ID)), r.painter.submits.Load(), r.states(t.ID)}, []any{1, int64(1), []task.State{task.AttemptSucceeded}})
-}
-
-func zombieFails(r *rig) {
-	taken, leave := make(chan struct{}), make(chan struct{})
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
-		close(taken)
-		<-leave
-		return fails(task.Unavailable, task.No)
-	}
-	first := r.start()
-	t := r.asks()
-	heard(r, "the call is made", taken)
-	first.heartStops()
-	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return working(0), nil }
-	var ready atomic.Bool
-	r.painter.poll = func(context.Context, int) (provider.Answer, error) {
-		if ready.Load() {
-			return drawn(pngOf(40, 30)), nil
-		}
-		return working(0), nil
-	}
-	second := r.start()
-	r.until("another has it", func() bool { return r.get(t.ID).Worker == second.Self.ID && r.painter.polls.Load() > 0 })
-	before := r.get(t.ID)
-	close(leave)
-	r.passes(5 * time.Second)
-	after := r.get(t.ID)
-	r.same([]any{after.Fence, after.Status, r.states(t.ID)}, []any{before.Fence, task.Processing, []task.State{task.AttemptAccepted}})
-	ready.Store(true)
-	r.ends(t.ID, task.Completed)
-	r.same(r.painter.submits.Load(), int64(1))
-}
-
-// takenBeforeCall: the fence is lost between the claim and the journal.
-func takenBeforeCall(r *rig) {
-	t := r.asks()
-	r.svc.Accounts[0].Provider = &slow{painter: r.painter, prepare: func() {
-		r.exec("UPDATE image_generations SET fence = fence + 1")
-	}}
-	p := r.start()
-	r.until("it was prepared", func() bool { return r.get(t.ID).Fence >= 2 })
-	r.passes(time.Second)
-	r.stop(p)
-	r.same([]any{r.painter.submits.Load(), len(r.attempts(t.ID))}, []any{int64(0), 0})
-}
-
-// slowJournal: the database stands still in the middle of a step, for longer
-// than the lease, and lets the step go on before anybody can take the task.
-func slowJournal(r *rig) {
-	t := r.asks()
-	r.svc.Accounts[0].Provider = &slow{painter: r.painter, prepare: func() {
-		tx, err := r.tasks.DB().BeginTx(context.WithoutCancel(r.Context()), nil)
-		r.check(err)
-		time.AfterFunc(2*r.lease, func() { tx.Rollback() })
-	}}
-	verdict := r.worker(nil).Handle(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"})
-	var later *queue.Later
-	r.same(errors.As(verdict, &later), true)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID), r.get(t.ID).Status}, []any{int64(0), []task.State{task.AttemptRejected}, task.Pending})
-}
-
-func longCall(r *rig) {
-	taken, answer := r.painter.hangs()
-	r.start()
-	r.start()
-	t := r.asks()
-	heard(r, "the call is made", taken)
-	r.passes(40 * time.Second)
-	answer <- drawn(pngOf(40, 30))
-	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Fence, done.Crashes, r.painter.submits.Load()}, []any{int64(1), 0, int64(1)})
-}
-
-// slow is a painter that does something while a call is prepared.
-type slow struct {
-	*painter
-	prepare func()
-}
-
-func (s *slow) Prepare(q provider.Request) (provider.Call, error) {
-	s.prepare()
-	return s.painter.Prepare(q)
-}
-
-func TestWorkerThatEnds(t *testing.T) {
-	inBubble(t, []claim{
-		{"A worker that ends gives its lease up", func(r *rig) {
-			p := r.start()
-			r.until("it beats", func() bool { return len(r.beating()) == 1 })
-			r.stop(p)
-			r.same(r.beating(), []store.Worker{})
-		}},
-	})
-}
-
-func (r *rig) beating() []store.Worker {
-	r.Helper()
-	all, err := r.tasks.Workers(r.Context())
-	r.check(err)
-	return all
 }

@@ -23,6 +23,7 @@ func TestOutage(t *testing.T) {
 		{"A picture server that is away is asked again, and nothing is bought again", downloadFails},
 		{"A database that fails while an answer comes does not lose it", databaseFails},
 		{"A database that fails before the call prevents it", databaseFailsBefore},
+		{"A result that the database refuses fails its task, and is not lost", databaseRefuses},
 		{"Redis that forgets during a call leaves the call alone", redisForgetsDuring},
 	})
 }
@@ -131,6 +132,19 @@ func databaseFailsBefore(r *rig) {
 	r.same(r.painter.submits.Load(), int64(0))
 	r.exec("ALTER TABLE away RENAME TO generation_attempt")
 	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func databaseRefuses(r *rig) {
+	r.exec("CREATE TRIGGER no BEFORE INSERT ON generation_result BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: no'); END")
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.State{task.AttemptAnswered}})
+	r.exec("DROP TRIGGER no")
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))
 }
 

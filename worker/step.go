@@ -109,7 +109,8 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 	defer cancel()
 	answer, err := s.account.Provider.Submit(sending, call)
 	if err != nil {
-		f := task.AsFailure(err)
+		said := *task.AsFailure(err)
+		f := &said
 		f.Executed = cmp.Or(f.Executed, task.Maybe) // an adapter that forgot to say must not cause a second call
 		s.log.Info().Err(err).Str("kind", string(f.Kind)).Dur("took", time.Since(began)).Msg("call failed")
 		verdict := s.failed(ctx, f)

@@ -1,0 +1,239 @@
+package enqueue_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+var client = []claim{
+	{"A stored task is rung for at once", ringsAtOnce},
+	{"A task for later waits where asynq shows it", waitsForLater},
+	{"Twenty repetitions at once are one task", twenty},
+	{"A key that stands for another request is refused", keyReused},
+	{"A transaction that is rolled back leaves nothing", rolledBack},
+	{"A transaction that is committed is rung by the relay", committed},
+}
+
+func TestClient(t *testing.T) {
+	t.Parallel()
+	inBubble(t, client)
+	inBubble(t, []claim{
+		{"A task that no provider could honour is not stored", refuses},
+		{"A Redis that is away costs a task only its first ring", redisAway},
+		{"A cancelled task loses its delivery, and a retried one gets another", cancelAndRetry},
+		{"What is final is neither cancelled nor, if it is completed, retried", notAllowed},
+		{"All failed tasks come back, over several pages", retryAll},
+		{"Without a queue the relay rings", func(r *rig) {
+			r.client.Queue = nil
+			t := lighthouse()
+			_, err := r.client.Enqueue(r.Context(), t)
+			r.check(err)
+			r.runs(r.relay().Run)
+			r.in(t.Ref(), queue.Pending)
+			r.client.Cancel(r.Context(), t.ID)
+			again, err := r.client.Retry(r.Context(), t.Ref(), false)
+			r.check(err)
+			r.in(again.Ref(), queue.Pending)
+		}},
+	})
+}
+
+func TestClientOnServers(t *testing.T) {
+	t.Parallel()
+	onServers(t, client)
+}
+
+func ringsAtOnce(r *rig) {
+	for _, at := range []time.Time{{}, time.Now(), time.Now().Add(-time.Hour)} {
+		t := lighthouse()
+		t.RunAt = at
+		created, err := r.client.Enqueue(r.Context(), t)
+		r.check(err)
+		r.same([]any{created, t.Status, r.where(t.Ref()), r.get(t.ID).PublishedAt != nil}, []any{true, task.Pending, queue.Pending, true})
+	}
+}
+
+func waitsForLater(r *rig) {
+	t := lighthouse()
+	t.RunAt = time.Now().Add(time.Hour)
+	_, err := r.client.Enqueue(r.Context(), t)
+	r.check(err)
+	r.same(r.where(t.Ref()), queue.Scheduled)
+	r.runs(r.relay().Run)
+	r.runs(r.reconciler().Run)
+	r.passes(10 * r.every)
+	r.same([]any{r.where(t.Ref()), r.get(t.ID).Status}, []any{queue.Scheduled, task.Pending})
+}
+
+func twenty(r *rig) {
+	ids := make([]int64, 20)
+	var created sync.Map
+	var group sync.WaitGroup
+	for i := range ids {
+		group.Go(func() {
+			t := lighthouse()
+			t.IdempotencyKey = "order-1"
+			fresh, err := r.client.Enqueue(r.Context(), t)
+			if err != nil {
+				r.Error(err)
+			}
+			if ids[i] = t.ID; fresh {
+				created.Store(i, true)
+			}
+		})
+	}
+	group.Wait()
+	n := 0
+	created.Range(func(any, any) bool { n++; return true })
+	count, err := r.tasks.Count(r.Context(), store.Filter{})
+	r.check(err)
+	r.same([]int{n, count}, []int{1, 1})
+	for _, id := range ids {
+		r.same(id, ids[0])
+	}
+}
+
+func keyReused(r *rig) {
+	t, other := lighthouse(), lighthouse()
+	t.IdempotencyKey, other.IdempotencyKey, other.Prompt = "order-1", "order-1", "a windmill"
+	_, err := r.client.Enqueue(r.Context(), t)
+	r.check(err)
+	_, err = r.client.Enqueue(r.Context(), other)
+	var reused *store.KeyReused
+	if !errors.As(err, &reused) || reused.Task != t.ID {
+		r.Errorf("got %v", err)
+	}
+}
+
+func rolledBack(r *rig) {
+	r.runs(r.relay().Run)
+	tx, err := r.tasks.DB().BeginTx(r.Context(), nil)
+	r.check(err)
+	t := lighthouse()
+	_, err = r.client.EnqueueTx(r.Context(), tx, t)
+	r.check(err)
+	r.check(tx.Rollback())
+	r.passes(5 * r.every)
+	_, err = r.tasks.Get(r.Context(), t.ID)
+	keys, keysErr := r.redis.Keys(r.Context(), "asynq:*:t:*").Result()
+	r.check(keysErr)
+	if !errors.Is(err, store.ErrNotFound) || len(keys) > 0 {
+		r.Errorf("the row: %v, Redis: %v", err, keys)
+	}
+}
+
+func committed(r *rig) {
+	r.runs(r.relay().Run)
+	tx, err := r.tasks.DB().BeginTx(r.Context(), nil)
+	r.check(err)
+	t := lighthouse()
+	_, err = r.client.EnqueueTx(r.Context(), tx, t)
+	r.check(err)
+	r.same(r.where(t.Ref()), queue.Absent)
+	r.check(tx.Commit())
+	r.in(t.Ref(), queue.Pending)
+}
+
+func refuses(r *rig) {
+	for _, c := range []struct {
+		change func(t *task.Task)
+		reason string
+	}{
+		{func(t *task.Task) { t.Prompt = "" }, "prompt is empty"},
+		{func(t *task.Task) { t.Provider = "nobody" }, `provider "nobody" is not configured`},
+		{func(t *task.Task) { t.Style = "noir" }, "painter cannot honour style"},
+		{func(t *task.Task) { t.ImageCount = 5 }, "painter makes 1 to 4 pictures"},
+	} {
+		bad := lighthouse()
+		c.change(bad)
+		_, err := r.client.Enqueue(r.Context(), bad)
+		_, inMany := r.client.EnqueueMany(r.Context(), []*task.Task{lighthouse(), bad})
+		_, inTx := r.client.EnqueueTx(r.Context(), nil, bad)
+		var f *task.Failure
+		if !errors.As(err, &f) || !strings.Contains(f.Message, c.reason) || !errors.As(inTx, &f) {
+			r.Errorf("got %v, and in a transaction %v", err, inTx)
+		}
+		if !errors.As(inMany, &f) || !strings.HasPrefix(inMany.Error(), "task 2 of 2: ") {
+			r.Errorf("got %v", inMany)
+		}
+	}
+	count, err := r.tasks.Count(r.Context(), store.Filter{})
+	r.check(err)
+	r.same(count, 0)
+}
+
+func redisAway(r *rig) {
+	r.runs(r.relay().Run)
+	r.down.Store(true)
+	t := lighthouse()
+	_, err := r.client.Enqueue(r.Context(), t)
+	r.check(err)
+	r.passes(time.Minute)
+	r.same(r.get(t.ID).PublishedAt, (*time.Time)(nil))
+	r.down.Store(false)
+	back := time.Now()
+	r.in(t.Ref(), queue.Pending)
+	if took := time.Since(back); took > 6*time.Second {
+		r.Errorf("it took %s", took)
+	}
+}
+
+func cancelAndRetry(r *rig) {
+	t := lighthouse()
+	_, err := r.client.Enqueue(r.Context(), t)
+	r.check(err)
+	gone, err := r.client.Cancel(r.Context(), t.ID)
+	r.check(err)
+	r.same([]any{gone.Status, r.where(t.Ref())}, []any{task.Cancelled, queue.Absent})
+
+	r.publishes(queue.Ring{Ref: t.Ref(), Provider: "painter"})
+	r.archives(t.Ref())
+	again, err := r.client.Retry(r.Context(), t.Ref(), false)
+	r.check(err)
+	r.same([]any{again.Delivery, r.where(t.Ref()), r.where(again.Ref()), r.get(t.ID).PublishedAt != nil},
+		[]any{1, queue.Absent, queue.Pending, true})
+}
+
+func notAllowed(r *rig) {
+	t := r.inserts(lighthouse())
+	for status, want := range map[task.Status][2]bool{task.Completed: {false, false}, task.Failed: {true, false}, task.Processing: {false, true}} {
+		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s'", status))
+		_, retry := r.client.Retry(r.Context(), task.Ref{Task: t.ID, Delivery: -1}, false)
+		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s'", status))
+		_, cancel := r.client.Cancel(r.Context(), t.ID)
+		r.same([2]bool{retry == nil, cancel == nil}, want)
+		var not *store.NotAllowed
+		for _, err := range []error{retry, cancel} {
+			if err != nil && !errors.As(err, &not) {
+				r.Error(err)
+			}
+		}
+	}
+}
+
+func retryAll(r *rig) {
+	const many = 520
+	r.client.Queue = nil
+	var tasks []*task.Task
+	for range many {
+		tasks = append(tasks, lighthouse())
+	}
+	_, err := r.tasks.Insert(r.Context(), tasks)
+	r.check(err)
+	r.exec("UPDATE image_generations SET status = 'failed' WHERE id > 3")
+	r.exec("UPDATE image_generations SET status = 'completed' WHERE id = 2")
+	told := 0
+	done, err := r.client.RetryAll(r.Context(), store.Filter{}, false, func(*task.Task) { told++ })
+	r.check(err)
+	left, err := r.tasks.Count(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}})
+	r.check(err)
+	r.same([]any{done, told, left, r.get(4).Delivery, r.get(1).Delivery}, []any{many - 3, many - 3, 0, 1, 0})
+}

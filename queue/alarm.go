@@ -1,0 +1,102 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Servers that have nothing to do wait for a message instead of asking Redis a
+// hundred times a second. Nothing depends on the message but speed: without it
+// a server looks again after Poll.
+
+// alarmChannel is where Publish tells the servers of a provider that it rang.
+func alarmChannel(provider string) string { return "easel:rings:" + provider }
+
+// alarm wakes a server that waits at its empty queues. It holds one call, so that
+// one which comes just before the waiting is not lost.
+type alarm chan struct{}
+
+func newAlarm() alarm { return make(alarm, 1) }
+
+func (a alarm) call() {
+	select {
+	case a <- struct{}{}:
+	default:
+	}
+}
+
+// hear calls the alarm with each message for the provider until ctx ends.
+func (a alarm) hear(ctx context.Context, client redis.UniversalClient, provider string) {
+	sub := client.Subscribe(ctx, alarmChannel(provider))
+	defer sub.Close()
+	messages := sub.Channel()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-messages:
+			if !open { // the client was closed
+				return
+			}
+			a.call()
+		}
+	}
+}
+
+// idler counts how many of a server's queues asynq has found empty in a row. asynq
+// asks for them from one goroutine, one script call after the other.
+// What becomes due is for all servers, whichever of them moved it: one that
+// cannot work on it would otherwise be the only one to try.
+type idler struct {
+	queues int
+	poll   time.Duration
+	alarm  alarm
+	wake   func() // tells all servers of the provider, ours too
+	empty  int
+}
+
+// saw takes note of a script's answer and waits after a round of empty queues,
+// until the alarm is called, Poll is over, or the server drains. Then asynq
+// begins another round.
+func (i *idler) saw(ctx context.Context, keys []string, cmd *redis.Cmd, hurry <-chan struct{}) {
+	switch {
+	case isForward(keys):
+		if moved, err := cmd.Int(); err == nil && moved > 0 {
+			i.wake() // from the goroutine of asynq's forwarder
+		}
+		return
+	case !isDequeue(keys):
+		return
+	case !errors.Is(cmd.Err(), redis.Nil):
+		i.empty = 0
+		return
+	}
+	if i.empty++; i.empty < i.queues {
+		return
+	}
+	i.empty = 0
+	timer := time.NewTimer(i.poll)
+	defer timer.Stop()
+	select {
+	case <-i.alarm:
+	case <-timer.C:
+	case <-hurry:
+	case <-ctx.Done():
+	}
+}
+
+// isDequeue recognises asynq's script that takes a delivery, by its keys: the
+// pending, paused, active and lease keys of one queue.
+func isDequeue(keys []string) bool {
+	return len(keys) == 4 && strings.HasSuffix(keys[0], ":pending") && strings.HasSuffix(keys[3], ":lease")
+}
+
+// isForward recognises asynq's script that moves what has become due, by its
+// keys: those of the scheduled or retry set and of the pending list.
+func isForward(keys []string) bool {
+	return len(keys) == 2 && strings.HasSuffix(keys[1], ":pending")
+}
