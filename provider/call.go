@@ -19,7 +19,8 @@ import (
 func (r *Request) Check(limit int) error {
 	switch n := utf8.RuneCountInString(r.Prompt); {
 	case r.Model == "":
-		return &task.Failure{Kind: task.Invalid, Message: "model is empty and the provider has no default_model", Next: "Name a model"}
+		return &task.Failure{Kind: task.Invalid, Message: "model is empty and the provider has no default",
+			Next: "Name one with the task (--model), or for all of the provider's tasks in easel.yaml (model:)"}
 	case strings.TrimSpace(r.Prompt) == "":
 		return &task.Failure{Kind: task.Invalid, Message: "prompt is empty", Next: "Say what to draw"}
 	case n > limit:

@@ -14,7 +14,8 @@ import (
 
 // Provider is one account at one image service. Implementations are safe for
 // concurrent use, hold no state between calls, do not sleep, loop, log or read
-// the environment. Every error they return is a *task.Failure.
+// the environment. Every error they return is a *task.Failure. One exception is
+// meant: sketch, which is its own service, waits where others wait for theirs.
 type Provider interface {
 	// Capabilities says what the model can do, so that a request that cannot be
 	// honoured is refused before it is stored. An empty or unknown model gets

@@ -11,12 +11,12 @@ import (
 
 func TestSettings(t *testing.T) {
 	t.Run("Values are read as their types", func(t *testing.T) {
-		s := provider.Settings{Given: map[string]string{"text": "é", "enum": "b", "int": "3", "float": "0.5", "yes": "True", "no": "0"}}
-		if s.Text("text", 1) != "é" || s.Enum("enum", "a", "b") != "b" || *s.Int("int", 3, 3) != 3 || *s.Float("float", 0, 1) != 0.5 ||
+		s := provider.Settings{Given: map[string]string{"text": "é", "enum": "b", "int": "3", "yes": "True", "no": "0"}}
+		if s.Text("text", 1) != "é" || s.Enum("enum", "a", "b") != "b" || *s.Int("int", 3, 3) != 3 ||
 			!*s.Bool("yes") || *s.Bool("no") {
 			t.Error("a value was misread")
 		}
-		if s.Text("t2", 1) != "" || s.Enum("e2", "a") != "" || s.Int("i2", 0, 1) != nil || s.Float("f2", 0, 1) != nil || s.Bool("b2") != nil {
+		if s.Text("t2", 1) != "" || s.Enum("e2", "a") != "" || s.Int("i2", 0, 1) != nil || s.Bool("b2") != nil {
 			t.Error("a value that is not given is not zero")
 		}
 		if err := s.Err(); err != nil {
@@ -24,23 +24,22 @@ func TestSettings(t *testing.T) {
 		}
 	})
 	t.Run("All mistakes are told at once, with what is accepted", func(t *testing.T) {
-		s := provider.Settings{Given: map[string]string{"text": "ab", "empty": "", "enum": "c", "low": "-1", "high": "9", "word": "x", "float": "NaN", "bool": "yes", "other": "1"}}
+		s := provider.Settings{Given: map[string]string{"text": "ab", "empty": "", "enum": "c", "low": "-1", "high": "9", "word": "x", "bool": "yes", "other": "1"}}
 		s.Text("text", 1)
 		s.Text("empty", 1)
 		s.Enum("enum", "a", "b")
 		s.Int("low", 0, 8)
 		s.Int("high", 0, 8)
 		s.Int("word", 0, 8)
-		s.Float("float", 0.5, 1)
 		s.Bool("bool")
 		f := failure(t, s.Err(), task.Invalid, "")
 		for _, want := range []string{`text is "ab"; accepted: 1 to 1 characters`, `empty is ""`, `enum is "c"; accepted: a, b`, `low is "-1"; accepted: a whole number from 0 to 8`,
-			`high is "9"`, `word is "x"`, `float is "NaN"; accepted: a number from 0.5 to 1`, `bool is "yes"; accepted: true, false`, `"other" is not known`} {
+			`high is "9"`, `word is "x"`, `bool is "yes"; accepted: true, false`, `"other" is not known`} {
 			if !strings.Contains(f.Message, want) {
 				t.Errorf("%q lacks %q", f.Message, want)
 			}
 		}
-		if f.Next != "Parameters of this provider are: bool, empty, enum, float, high, low, text, word" {
+		if f.Next != "Parameters of this provider are: bool, empty, enum, high, low, text, word" {
 			t.Errorf("Next is %q", f.Next)
 		}
 	})

@@ -55,20 +55,6 @@ func (s *Settings) Int(name string, low, high int) *int {
 	return &n
 }
 
-// Float returns a number from low to high.
-func (s *Settings) Float(name string, low, high float64) *float64 {
-	v, ok := s.take(name)
-	if !ok {
-		return nil
-	}
-	n, err := strconv.ParseFloat(v, 64)
-	if err != nil || !(n >= low && n <= high) { // so that NaN is refused
-		s.mistake(name, v, fmt.Sprintf("a number from %g to %g", low, high))
-		return nil
-	}
-	return &n
-}
-
 // Bool returns true or false, and nil where the parameter is not given.
 func (s *Settings) Bool(name string) *bool {
 	v, ok := s.take(name)

@@ -23,7 +23,8 @@ func (s *Site) guard(next http.Handler) http.Handler {
 	protected := sameSite.Handler(next)
 	misdirected := s.page(func(*http.Request) (answer, error) { return nil, errHost })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.answersTo(r.Host) {
+		// A probe comes by address, and learns nothing.
+		if r.URL.Path != "/healthz" && !s.answersTo(r.Host) {
 			misdirected.ServeHTTP(w, r)
 			return
 		}

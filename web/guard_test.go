@@ -11,7 +11,7 @@ import (
 
 func TestHosts(t *testing.T) {
 	ask := func(b *bench, host string) int {
-		r := httptest.NewRequest("GET", "/healthz", nil)
+		r := httptest.NewRequest("GET", "/", nil)
 		r.Host = host
 		return b.do(r).Code
 	}
@@ -36,7 +36,16 @@ func TestHosts(t *testing.T) {
 	t.Run("A wrong name is told what to do", func(t *testing.T) {
 		b := newBench(t)
 		b.site.Hosts = LoopbackHosts()
-		b.refuses(b.do(httptest.NewRequest("GET", "/", nil)), 421, "Open it as http://localhost")
+		b.refuses(b.do(httptest.NewRequest("GET", "/", nil)), 421, "EASEL_PUBLIC_URL")
+	})
+	t.Run("A probe that comes by address is answered", func(t *testing.T) {
+		b := newBench(t)
+		b.site.Hosts = LoopbackHosts()
+		probe := httptest.NewRequest("GET", "/healthz", nil)
+		probe.Host = "10.0.0.7:8080"
+		if w := b.do(probe); w.Code != 200 {
+			t.Errorf("got %d", w.Code)
+		}
 	})
 	t.Run("Names without brackets mean the same", func(t *testing.T) {
 		b := newBench(t)

@@ -24,7 +24,7 @@ var (
 	errCrossSite = &refusal{Status: http.StatusForbidden, Title: "Refused",
 		Text: "This request was sent by another site's page, so nothing was changed. Use the buttons on easel's own pages."}
 	errHost = &refusal{Status: http.StatusMisdirectedRequest, Title: "Wrong address",
-		Text: "This site listens on this machine only and does not answer to the name in the request. Open it as http://localhost with its port."}
+		Text: "This site does not answer to the name in the request. Open it under the host of EASEL_PUBLIC_URL."}
 	errReadOnly = &refusal{Status: http.StatusForbidden, Title: "Read-only",
 		Text: "This site is read-only: tasks are retried and cancelled from the command line here."}
 )

@@ -120,6 +120,9 @@ func fail(t *testing.T, s *store.Store, id int64, f *task.Failure) {
 	t.Helper()
 	row, a := claim(t, s, id)
 	a.State, a.ErrorKind, a.ErrorMsg = task.AttemptFailed, f.Kind, f.Error()
+	if f.Executed == task.Maybe {
+		a.State = task.AttemptUnknown
+	}
 	if err := s.Fail(t.Context(), row, task.Verdict{Status: task.Failed, Attempt: 1, Failure: f}, a); err != nil {
 		t.Fatal(err)
 	}
@@ -408,13 +411,27 @@ func TestRetryAndCancel(t *testing.T) {
 			t.Errorf("it is %s", got)
 		}
 	})
-	t.Run("What may have been charged is refused until somebody has looked", func(t *testing.T) {
-		d, s := setup(t)
-		d.easel("retry", "2").wants(t, 1, "task 2 may have been charged", "easel retry --not-charged 2")
-		if got := status(t, s, 2); got != task.Failed {
-			t.Errorf("it is %s", got)
+	lastCall := func(t *testing.T, s *store.Store, id int64) task.State {
+		attempts, err := s.Attempts(t.Context(), id)
+		if err != nil || len(attempts) != 1 {
+			t.Fatalf("%d attempts, %v", len(attempts), err)
 		}
+		return attempts[0].State
+	}
+	t.Run("What may have been charged is retried, and its call stays in doubt", func(t *testing.T) {
+		d, s := setup(t)
+		d.easel("show", "2").wants(t, 0, "`easel retry 2`: that asks the provider again and buys nothing", "`easel retry --not-charged 2` sends it again")
+		d.easel("retry", "2").wants(t, 0, "task 2 is pending again")
+		if got := lastCall(t, s, 2); got != task.AttemptUnknown {
+			t.Errorf("its call is %s", got)
+		}
+	})
+	t.Run("Only a person's word settles that a call was not charged", func(t *testing.T) {
+		d, s := setup(t)
 		d.easel("retry", "2", "--not-charged").wants(t, 0, "task 2 is pending again")
+		if got := lastCall(t, s, 2); got != task.AttemptRejected {
+			t.Errorf("its call is %s", got)
+		}
 	})
 	t.Run("One refusal does not keep the others", func(t *testing.T) {
 		d, s := setup(t)
@@ -425,19 +442,43 @@ func TestRetryAndCancel(t *testing.T) {
 	})
 	t.Run("A script that retries many must say that it means it", func(t *testing.T) {
 		d, s := setup(t)
-		d.easel("retry", "--status", "failed").wants(t, 2, "1 task would be retried", "say --yes")
+		d.easel("retry", "--status", "failed").wants(t, 2, "2 tasks would be retried. ", "say --yes")
+		d.easel("retry", "--status", "failed", "--not-charged").wants(t, 2, "paid for twice", "say --yes")
 		if got := status(t, s, 1); got != task.Failed {
 			t.Errorf("it is %s", got)
 		}
 	})
-	t.Run("A filter leaves out what may have been charged", func(t *testing.T) {
+	t.Run("A filter takes what may have been charged too, and leaves it in doubt", func(t *testing.T) {
 		d, s := setup(t)
 		var answer retriedAll
 		d.must(&answer, "retry", "--status", "failed", "--yes")
-		if answer != (retriedAll{1, 1}) || status(t, s, 2) != task.Failed || status(t, s, 1) != task.Pending {
+		if answer != (retriedAll{2, 2}) || status(t, s, 1) != task.Pending || status(t, s, 2) != task.Pending {
 			t.Errorf("got %+v, and 2 is %s", answer, status(t, s, 2))
 		}
-		d.easel("retry", "--kind", "outcome_unknown", "--yes").wants(t, 2, "add --not-charged")
+		if got := lastCall(t, s, 2); got != task.AttemptUnknown {
+			t.Errorf("its call is %s", got)
+		}
+	})
+	t.Run("A kind picks what may have been charged", func(t *testing.T) {
+		d, s := setup(t)
+		var answer retriedAll
+		d.must(&answer, "retry", "--kind", "outcome_unknown", "--yes")
+		if answer != (retriedAll{1, 1}) || status(t, s, 1) != task.Failed {
+			t.Errorf("got %+v, and 1 is %s", answer, status(t, s, 1))
+		}
+	})
+	t.Run("Tasks that have not failed are not picked to be retried", func(t *testing.T) {
+		d, _ := setup(t)
+		d.easel("retry", "--status", "pending", "--yes").wants(t, 2, "only failed and cancelled tasks can be retried")
+	})
+	t.Run("Failed and cancelled tasks are retried together", func(t *testing.T) {
+		d, _ := setup(t)
+		d.must(nil, "cancel", "3")
+		var answer retriedAll
+		d.must(&answer, "retry", "--status", "failed,cancelled", "--yes")
+		if answer.Retried != 3 {
+			t.Errorf("got %+v", answer)
+		}
 	})
 	t.Run("Cancelled tasks are picked by their status", func(t *testing.T) {
 		d, s := setup(t)
@@ -454,7 +495,7 @@ func TestRetryAndCancel(t *testing.T) {
 	})
 	t.Run("The dead-letter queue counts by kind and says how to retry", func(t *testing.T) {
 		d, _ := setup(t)
-		d.easel("dlq").wants(t, 0, "easel retry --status failed --kind auth --provider sketch\n", "--kind outcome_unknown --provider sketch --not-charged", "bad key")
+		d.easel("dlq").wants(t, 0, "easel retry --status failed --kind auth --provider sketch\n", "--kind outcome_unknown --provider sketch\n", "bad key")
 		var answer deadLetters
 		d.must(&answer, "dlq")
 		if answer.Total != 2 || len(answer.Groups) != 2 || len(answer.Newest) != 2 {

@@ -21,6 +21,7 @@ type config struct {
 	RedisURL    address // empty is the Redis inside this process
 	Listen      string
 	PublicURL   string // without a slash at its end
+	Pages       pagesMode
 	File        string // the easel.yaml that was read; empty if there is none
 	Drain       time.Duration
 	LogLevel    zerolog.Level
@@ -30,6 +31,15 @@ type config struct {
 	Services  provider.Services
 	Notes     []string // what works but is probably not meant, for `easel doctor`
 }
+
+// pagesMode says whether tasks can be retried and cancelled from the pages.
+type pagesMode string
+
+const (
+	pagesAuto  pagesMode = "auto" // only where nobody but this machine reaches them
+	pagesRead  pagesMode = "read"
+	pagesWrite pagesMode = "write"
+)
 
 type logFormat string
 

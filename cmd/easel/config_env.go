@@ -47,18 +47,21 @@ var settings = []setting{
 		accepted: "accepted are redis://host:6379/0, redis-sentinel://host,host/master and redis-cluster://host,host; with TLS they begin with rediss",
 		fallback: constant(""), set: setRedis,
 	}, {
-		name: "EASEL_LISTEN", help: "address of the web pages and the API (127.0.0.1:8080)",
+		name: "EASEL_LISTEN", help: "address of the web pages (127.0.0.1:8080)",
 		accepted: "accepted is host:port with a port from 0 to 65535, such as 127.0.0.1:8080",
 		fallback: constant("127.0.0.1:8080"), set: setListen,
 	}, {
 		name: "EASEL_PUBLIC_URL", help: "address under which people reach this server (http://$EASEL_LISTEN)",
 		accepted: "accepted is an http or https URL without user, query and fragment", fallback: publicURL, set: setPublicURL,
 	}, {
+		name: "EASEL_PAGES", help: "who reaches the pages may read or also write: auto is write if only this machine reaches them (auto)",
+		accepted: "accepted are auto, read and write", fallback: constant("auto"), set: setPages,
+	}, {
 		name: "EASEL_CONFIG", help: "file that configures the providers (./easel.yaml, if it is there)",
 		accepted: "accepted is the path of a readable YAML file", fallback: defaultFile, set: setFile,
 	}, {
-		name: "EASEL_DRAIN", help: "how long a stopping worker waits for running calls (150s)",
-		accepted: "accepted are durations from 0s to 1h, such as 150s", fallback: constant("150s"), set: setDrain,
+		name: "EASEL_DRAIN", help: "how long a stopping worker waits for running calls (310s)",
+		accepted: "accepted are durations from 0s to 1h, such as 310s", fallback: constant("310s"), set: setDrain,
 	}, {
 		name: "EASEL_LOG", help: "level (debug, info, warn, error) and format (console, json), such as debug,json (info)",
 		accepted: "accepted are debug, info, warn, error, off and console or json, joined by a comma",
@@ -136,6 +139,15 @@ func setPublicURL(c *config, v string) error {
 	}
 	c.PublicURL = strings.TrimRight(v, "/")
 	return nil
+}
+
+func setPages(c *config, v string) error {
+	switch v = strings.ToLower(v); pagesMode(v) {
+	case pagesAuto, pagesRead, pagesWrite:
+		c.Pages = pagesMode(v)
+		return nil
+	}
+	return fmt.Errorf("is %q", v)
 }
 
 // plainURL reports whether u is an http(s) address with nothing that could hold a secret.

@@ -26,7 +26,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{Data: "easel-data", Pictures: "easel-data/pictures", DatabaseURL: "sqlite:easel-data/easel.db",
-		Listen: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Drain: 150 * time.Second, LogLevel: zerolog.InfoLevel}
+		Listen: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Pages: pagesAuto, Drain: 310 * time.Second, LogLevel: zerolog.InfoLevel}
 	c.Providers, c.Services = nil, nil
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Error(diff)
@@ -53,6 +53,8 @@ func TestConfigEnvironment(t *testing.T) {
 		"Any address may be listened on":                   {"EASEL_LISTEN=[::]:0", ""},
 		"A public URL has no query":                        {"EASEL_PUBLIC_URL=https://x.test/?token=" + canary, "EASEL_PUBLIC_URL is not such a URL"},
 		"A public URL may have a path":                     {"EASEL_PUBLIC_URL=https://x.test/easel/", ""},
+		"Pages have one of three modes":                    {"EASEL_PAGES=all", `EASEL_PAGES is "all"; accepted are auto, read and write`},
+		"Pages may be writable":                            {"EASEL_PAGES=write", ""},
 		"A database is Postgres or SQLite":                 {"EASEL_DATABASE_URL=mysql://u:" + canary + "@h/x", "EASEL_DATABASE_URL has a form that is not known; accepted are postgres://"},
 		"A database URL that cannot be read is not shown":  {"EASEL_DATABASE_URL=postgres://u:" + canary + "%@h/x", "EASEL_DATABASE_URL is not a URL with a host"},
 		"A SQLite database needs a file":                   {"EASEL_DATABASE_URL=sqlite:", "EASEL_DATABASE_URL names no file"},
@@ -175,6 +177,52 @@ func TestYAML(t *testing.T) {
 	t.Run("A provider without a key says what to set", func(t *testing.T) {
 		_, _, err := c.Services.Check(&task.Task{Provider: "volcengine", Prompt: "x"})
 		if err == nil || !strings.Contains(err.Error(), "ARK_API_KEY") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("A drain shorter than a call that is paid for is noted", func(t *testing.T) {
+		for drain, want := range map[string]int{"90s": 0, "89s": 1} {
+			c, err := load(t, "providers: {openai: {timeout: 90s}, volcengine: {timeout: 20m}}", "OPENAI_API_KEY="+canary, "EASEL_DRAIN="+drain)
+			if err != nil || len(c.Notes) != want {
+				t.Errorf("a drain of %s gives %q, %v", drain, c.Notes, err)
+			}
+			if want == 1 && !strings.Contains(c.Notes[0], "EASEL_DRAIN is 1m29s, shorter than the timeout of provider openai (1m30s)") {
+				t.Errorf("got %q", c.Notes)
+			}
+		}
+	})
+	t.Run("A drain is long enough for free providers", func(t *testing.T) {
+		if c, err := load(t, "", "EASEL_DRAIN=0s"); err != nil || len(c.Notes) != 0 {
+			t.Errorf("got %q, %v", c.Notes, err)
+		}
+	})
+	t.Run("A model that a task does not name is the file's, else the adapter's", func(t *testing.T) {
+		for text, want := range map[string]string{
+			"":                            "doubao-seedream-4-0-250828",
+			"providers: {volcengine: {}}": "doubao-seedream-4-0-250828",
+			"providers: {volcengine: {model: doubao-seedream-4-5}}": "doubao-seedream-4-5",
+		} {
+			c, err := load(t, text, "ARK_API_KEY="+canary)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, call, err := c.Services.Check(&task.Task{Provider: "volcengine", Prompt: "x"})
+			if err != nil || call.Model != want {
+				t.Errorf("%q makes %q of it, %v", text, call.Model, err)
+			}
+		}
+		c, err := load(t, "providers: {ark: {adapter: volcengine}}", "ARK_API_KEY="+canary)
+		if err != nil || c.Services["ark"].DefaultModel != "doubao-seedream-4-0-250828" {
+			t.Errorf("under another name: %+v, %v", c.Services["ark"], err)
+		}
+	})
+	t.Run("A provider without a default model says where to name one", func(t *testing.T) {
+		c, err := load(t, "", "OPENAI_API_KEY="+canary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = c.Services.Check(&task.Task{Provider: "openai", Prompt: "x"})
+		if err == nil || !strings.Contains(err.Error(), "--model") || !strings.Contains(err.Error(), "easel.yaml (model:)") {
 			t.Errorf("got %v", err)
 		}
 	})

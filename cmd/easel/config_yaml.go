@@ -80,7 +80,7 @@ func (r *yamlReader) provider(m *mapping) providerConfig {
 	p := defaultProvider(m.name)
 	adapter := m.choice("adapter", m.name, adapterNames())
 	p.Adapter = adapter
-	p.Model = m.text("model", "", task.MaxText)
+	p.Model = m.text("model", adapters[adapter].defaultModel, task.MaxText)
 	p.Concurrency = m.integer("concurrency", p.Concurrency, 1, maxConcurrency, "")
 	p.Timeout = m.duration("timeout", p.Timeout, time.Second, time.Hour)
 	p.Deadline = m.duration("deadline", p.Deadline, time.Second, 7*24*time.Hour)

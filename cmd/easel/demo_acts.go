@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"strings"
 
 	"github.com/easelqueue/easel/task"
 )
@@ -33,28 +35,57 @@ func playbill() []*act {
 	later.Priority = low
 
 	return []*act{
-		{Shows: "success", Door: "Go", enter: byLibrary, task: sketch("a red fox in the snow at dawn", "1024x768", nil), Want: task.Completed},
-		{Shows: "a prompt in Chinese", Door: "Go", enter: byLibrary, task: sketch("一只红狐狸在雪地里,清晨的光 🦊", "768x768", nil), Want: task.Completed},
-		{Shows: "image to image", Door: "Go", enter: byLibrary, task: fromPicture, Want: task.Completed},
-		{Shows: "several pictures", Door: "Go", enter: byLibrary, task: several, Want: task.Completed},
-		{Shows: "a picture of several refused", Door: "Go", enter: byLibrary, task: partial, Want: task.Completed},
-		{Shows: "a job that takes a while", Door: "Go", enter: byLibrary, task: sketch("slow clouds over a lake", "1024x576", map[string]string{"delay": "3s"}), Want: task.Completed},
-		{Shows: "429, then success", Door: "Go", enter: byLibrary, task: sketch("a busy harbour", "640x400", map[string]string{"fail": "rate_limited:1", "retry_after": "1s"}), Want: task.Completed},
-		{Shows: "not reached twice, then success", Door: "Go", enter: byLibrary, task: sketch("a lighthouse in fog", "640x400", map[string]string{"fail": "unavailable:2"}), Want: task.Completed},
-		{Shows: "outcome unknown, free: sent again", Door: "Go", enter: byLibrary, task: sketch("an echo in a canyon", "640x400", map[string]string{"fail": "provider_error:1"}), Want: task.Completed},
-		{Shows: "moderation", Door: "Go", enter: byLibrary, task: sketch("something the provider will not draw", "", map[string]string{"moderate": "true"}), Want: task.Failed},
-		{Shows: "no money left", Door: "Go", enter: byLibrary, task: sketch("an empty purse", "", map[string]string{"fail": "billing"}), Want: task.Failed},
-		{Shows: "dead letter, then retried by hand", Door: "Go", enter: byLibrary, task: exhausted, Want: task.Completed, when: task.Failed, then: retryByHand},
+		{Shows: "success", Door: "Go", enter: byLibrary, task: sketch("a red fox in the snow at dawn", "1024x768", nil), Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "a prompt in Chinese", Door: "Go", enter: byLibrary, task: sketch("一只红狐狸在雪地里,清晨的光 🦊", "768x768", nil), Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "image to image", Door: "Go", enter: byLibrary, task: fromPicture, Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "several pictures", Door: "Go", enter: byLibrary, task: several, Want: task.Completed, wantCalls: 1, wantPictures: 4},
+		{Shows: "a picture of several refused", Door: "Go", enter: byLibrary, task: partial, Want: task.Completed, wantCalls: 1, wantPictures: 2},
+		{Shows: "a job that takes a while", Door: "Go", enter: byLibrary, task: sketch("slow clouds over a lake", "1024x576", map[string]string{"delay": "3s"}), Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "429, then success", Door: "Go", enter: byLibrary, task: sketch("a busy harbour", "640x400", map[string]string{"fail": "rate_limited:1", "retry_after": "1s"}), Want: task.Completed, wantCalls: 2, wantPictures: 1},
+		{Shows: "not reached twice, then success", Door: "Go", enter: byLibrary, task: sketch("a lighthouse in fog", "640x400", map[string]string{"fail": "unavailable:2"}), Want: task.Completed, wantCalls: 3, wantPictures: 1},
+		{Shows: "outcome unknown, free: sent again", Door: "Go", enter: byLibrary, task: sketch("an echo in a canyon", "640x400", map[string]string{"fail": "provider_error:1"}), Want: task.Completed, wantCalls: 2, wantPictures: 1},
+		{Shows: "moderation", Door: "Go", enter: byLibrary, task: sketch("something the provider will not draw", "", map[string]string{"moderate": "true"}), Want: task.Failed, wantCalls: 1},
+		{Shows: "no money left", Door: "Go", enter: byLibrary, task: sketch("an empty purse", "", map[string]string{"fail": "billing"}), Want: task.Failed, wantCalls: 1},
+		{Shows: "dead letter, then retried by hand", Door: "Go", enter: byLibrary, task: exhausted, Want: task.Completed, wantCalls: 3, wantPictures: 1, when: task.Failed, then: retryByHand},
 		{Shows: "cancelled while it was drawn", Door: "Go", enter: byLibrary, task: sketch("never mind", "", map[string]string{"delay": "1m"}), Want: task.Cancelled, when: task.Processing, then: cancelIt},
-		{Shows: "refused before it is stored", Door: "Go, refused", enter: refused, task: sketch("too large", "9000x9000", nil), Want: task.Failed},
-		{Shows: "a fixed seed", Door: "Go, many at once", enter: byLibraryMany, task: seeded, Want: task.Completed},
-		{Shows: "low priority", Door: "Go, many at once", enter: byLibraryMany, task: later, Want: task.Completed},
-		{Shows: "in the app's own transaction", Door: "Go, own transaction", enter: byTransaction, task: sketch("two rows, one commit", "640x400", nil), Want: task.Completed},
-		{Shows: "only provider and prompt", Door: "SQL", enter: bySQL, task: sketch("a kite that nobody holds", "", nil), Want: task.Completed},
-		{Shows: "a row of nonsense", Door: "SQL", enter: bySQL, task: nonsense, Want: task.Failed},
-		{Shows: "from a shell", Door: "easel enqueue", enter: byCommand, task: sketch("a night train", "1024x512", nil), Want: task.Completed},
-		{Shows: "from a shell, with progress", Door: "easel enqueue", enter: byCommand, task: sketch("a garden after rain", "768x512", map[string]string{"delay": "2s"}), Want: task.Completed},
+		{Shows: "refused before it is stored", Door: "Go, refused", enter: refused, task: sketch("too large", "9000x9000", nil), Want: task.Failed, wantCalls: none},
+		{Shows: "a fixed seed", Door: "Go, many at once", enter: byLibraryMany, task: seeded, Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "low priority", Door: "Go, many at once", enter: byLibraryMany, task: later, Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "in the app's own transaction", Door: "Go, own transaction", enter: byTransaction, task: sketch("two rows, one commit", "640x400", nil), Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "only provider and prompt", Door: "SQL", enter: bySQL, task: sketch("a kite that nobody holds", "", nil), Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "a row of nonsense", Door: "SQL", enter: bySQL, task: nonsense, Want: task.Failed, wantCalls: none},
+		{Shows: "from a shell", Door: "easel enqueue", enter: byCommand, task: sketch("a night train", "1024x512", nil), Want: task.Completed, wantCalls: 1, wantPictures: 1},
+		{Shows: "from a shell, with progress", Door: "easel enqueue", enter: byCommand, task: sketch("a garden after rain", "768x512", map[string]string{"delay": "2s"}), Want: task.Completed, wantCalls: 1, wantPictures: 1},
 	}
+}
+
+// none is the wantCalls of a task that must never be sent to anybody.
+const none = -1
+
+// judge says what is not as it should be, or nothing.
+func (a *act) judge() string {
+	var wrong []string
+	if a.Status != a.Want {
+		wrong = append(wrong, fmt.Sprintf("%s, not %s", a.Status, a.Want))
+	}
+	if want := max(a.wantCalls, 0); a.wantCalls != 0 && a.Calls != want {
+		wrong = append(wrong, fmt.Sprintf("%s, not %d", counted(a.Calls, "call"), want))
+	}
+	if a.Pictures != a.wantPictures {
+		wrong = append(wrong, fmt.Sprintf("%s, not %d", counted(a.Pictures, "picture"), a.wantPictures))
+	}
+	return strings.Join(wrong, "; ")
+}
+
+// made counts the calls that were made. A journalled one is not if the machine
+// stood still until its lease was over: it ends rejected without a failure.
+func made(attempts []task.Attempt) (calls int) {
+	for _, a := range attempts {
+		if a.State != task.AttemptRejected || a.ErrorKind != "" {
+			calls++
+		}
+	}
+	return calls
 }
 
 // swatch is a small picture to start from, as a data URL.

@@ -85,9 +85,5 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 }
 
 func retryHint(g store.Tally) string {
-	hint := fmt.Sprintf("easel retry --status failed --kind %s --provider %s", g.ErrorKind, oneLine(g.Provider, 20))
-	if g.ErrorKind == task.OutcomeUnknown {
-		hint += " --not-charged"
-	}
-	return hint
+	return fmt.Sprintf("easel retry --status failed --kind %s --provider %s", g.ErrorKind, oneLine(g.Provider, 20))
 }

@@ -17,6 +17,7 @@ func (c *config) effective() map[string]string {
 		"EASEL_REDIS_URL":    cmp.Or(c.RedisURL.String(), "(inside the process)"),
 		"EASEL_LISTEN":       c.Listen,
 		"EASEL_PUBLIC_URL":   c.PublicURL,
+		"EASEL_PAGES":        string(c.Pages),
 		"EASEL_CONFIG":       cmp.Or(c.File, "(none)"),
 		"EASEL_DRAIN":        plainDuration(c.Drain),
 		"EASEL_LOG":          c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),

@@ -1,5 +1,3 @@
-//go:build unix
-
 package main
 
 import (
@@ -18,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/store"
@@ -29,6 +29,7 @@ import (
 const asProgram = "TEST_RUN_AS_EASEL"
 
 func TestMain(m *testing.M) {
+	redis.SetLogger(silent{})
 	if os.Getenv(asProgram) != "" {
 		os.Exit(runMain())
 	}
@@ -76,7 +77,7 @@ func freeAddress(t *testing.T) string {
 // easel runs a command to its end and returns what it printed.
 func (s *testSite) easel(want int, args ...string) string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), demoLimit+time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = s.env
@@ -144,6 +145,25 @@ func (p *process) ends(within time.Duration) int {
 		p.t.Fatalf("the process did not end within %s", within)
 		return 0
 	}
+}
+
+// serves waits until the pages of `easel up` answer.
+func (p *process) serves() {
+	p.t.Helper()
+	listen := ""
+	for _, line := range p.Env { // the last one holds
+		if value, ok := strings.CutPrefix(line, "EASEL_LISTEN="); ok {
+			listen = value
+		}
+	}
+	eventually(p.t, 30*time.Second, "the pages answer", func() bool {
+		conn, err := net.Dial("tcp", listen)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
+	})
 }
 
 // eventually polls until ok, or fails the test.
@@ -291,26 +311,31 @@ func TestAKilledWorker(t *testing.T) {
 }
 
 func TestSIGTERM(t *testing.T) {
-	t.Run("A paid call in flight may end, waiting work is handed back, and the exit code is 0", func(t *testing.T) {
-		t.Parallel()
-		fake := providertest.StartAll()
-		t.Cleanup(fake.Close)
-		fake.Always(slow(2 * time.Second))
-		s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test", "EASEL_DRAIN=20s")
-		p := s.start("worker")
-		s.insert(20, "openai", nil)
-		eventually(t, 30*time.Second, "five calls in flight", func() bool { submits, _ := fake.Count(""); return submits == 5 })
-		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if code := p.ends(15 * time.Second); code != 0 {
-			t.Errorf("exit code %d, want 0", code)
-		}
-		submits, _ := fake.Count("")
-		if done, waiting := s.count(task.Completed), s.count(task.Pending); submits != 5 || done != 5 || waiting != 15 {
-			t.Errorf("%d calls, %d completed, %d pending; want 5, 5 and 15", submits, done, waiting)
-		}
-	})
+	for _, command := range []string{"worker", "up"} {
+		t.Run("A paid call in flight may end, waiting work is handed back, and the exit code is 0: "+command, func(t *testing.T) {
+			t.Parallel()
+			fake := providertest.StartAll()
+			t.Cleanup(fake.Close)
+			fake.Always(slow(2 * time.Second))
+			s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test", "EASEL_DRAIN=20s")
+			p := s.start(command)
+			s.insert(20, "openai", nil)
+			eventually(t, 30*time.Second, "five calls in flight", func() bool { submits, _ := fake.Count(""); return submits == 5 })
+			if command == "up" {
+				p.serves()
+			}
+			if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.ends(15 * time.Second); code != 0 {
+				t.Errorf("exit code %d, want 0", code)
+			}
+			submits, _ := fake.Count("")
+			if done, waiting := s.count(task.Completed), s.count(task.Pending); submits != 5 || done != 5 || waiting != 15 {
+				t.Errorf("%d calls, %d completed, %d pending; want 5, 5 and 15", submits, done, waiting)
+			}
+		})
+	}
 
 	t.Run("Jobs that are only waited for are handed back at once and completed by the next worker", func(t *testing.T) {
 		t.Parallel()

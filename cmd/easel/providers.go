@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -18,6 +17,7 @@ import (
 // adapter is how accounts of one service are made.
 type adapter struct {
 	baseURL      string // unless easel.yaml names another
+	defaultModel string // unless easel.yaml names another; empty if the service's models come and go
 	keyVariable  string // holds the key unless easel.yaml names another; empty if the service needs none
 	builtIn      bool   // there without being named in easel.yaml
 	organization bool   // accounts may name an organization and a project
@@ -33,7 +33,7 @@ var adapters = map[string]adapter{
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return openai.New(openai.Config{BaseURL: a.BaseURL, Key: a.Key, Organization: a.Organization, Project: a.Project, Client: c})
 		}},
-	"volcengine": {builtIn: true, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY",
+	"volcengine": {builtIn: true, defaultModel: volcengine.DefaultModel, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return volcengine.New(volcengine.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
@@ -43,7 +43,7 @@ func adapterNames() []string { return slices.Sorted(maps.Keys(adapters)) }
 
 // defaultProvider returns what a provider is before easel.yaml says anything.
 func defaultProvider(name string) providerConfig {
-	return providerConfig{Name: name, Adapter: name, Concurrency: 100, Timeout: 5 * time.Minute,
+	return providerConfig{Name: name, Adapter: name, Model: adapters[name].defaultModel, Concurrency: 100, Timeout: 5 * time.Minute,
 		Deadline: 30 * time.Minute, MaxWaits: 100, BaseDelay: 2 * time.Second, MaxDelay: 5 * time.Minute}
 }
 
@@ -109,10 +109,15 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 		s.Accounts = append(s.Accounts, provider.Account{Name: a.Name, Provider: built,
 			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}})
 	}
-	if s.Retry.OnUnknown == "" && len(s.Accounts) > 0 && s.Accounts[0].Provider.Capabilities(p.Model).Free {
+	if s.Retry.OnUnknown == "" && free(s) {
 		s.Retry.OnUnknown = task.Resend
 	}
 	return s, nil
+}
+
+// free reports whether a call of the service costs nothing.
+func free(s *provider.Service) bool {
+	return len(s.Accounts) > 0 && s.Accounts[0].Provider.Capabilities(s.DefaultModel).Free
 }
 
 // newClient is what all adapters call through.
@@ -129,21 +134,4 @@ func (p providerConfig) missingKeys() []string {
 		}
 	}
 	return names
-}
-
-// notes returns what works but is probably not meant.
-func notes(c *config) []string {
-	var all []string
-	for _, p := range c.Providers {
-		missing := p.missingKeys()
-		if len(missing) > 0 && len(missing) < len(p.Accounts) {
-			all = append(all, fmt.Sprintf("provider %s works without some of its accounts: %s is not set", p.Name, strings.Join(missing, ", ")))
-		}
-		for _, a := range p.Accounts {
-			if a.Key != "" && strings.HasPrefix(a.BaseURL, "http://") {
-				all = append(all, fmt.Sprintf("account %s/%s sends its key over unencrypted http", p.Name, a.Name))
-			}
-		}
-	}
-	return all
 }

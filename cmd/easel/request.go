@@ -59,7 +59,6 @@ func (r *requestFlags) add(c *cobra.Command) {
 	f.Int64Var(&r.drama, "drama", 0, "for this drama")
 	f.Int64Var(&r.board, "storyboard", 0, "for this storyboard")
 	f.StringVar(&r.t.Metadata, "metadata", "", "JSON of yours that travels with the task")
-	f.StringVar(&r.t.WebhookURL, "webhook", "", "URL that is told about the end")
 }
 
 // task returns the task that the flags describe, still without prompt and times.

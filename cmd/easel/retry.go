@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,8 +19,10 @@ const retryHelp = `Bring failed or cancelled tasks back to the queue, with all t
 by ID, or all that the flags pick. Before many are retried their number is shown
 and a person is asked; a script says --yes.
 
-A task whose outcome is unknown may have been charged already. It is retried only
-with --not-charged, which records that somebody has looked that up.`
+A task whose outcome is unknown may have been charged already. A retry asks the
+provider again or takes pictures that came late, and buys nothing while that is in
+doubt. --not-charged sends it again: say it only after somebody has looked the call
+up at the provider. If it was charged after all, you pay twice.`
 
 const retryExamples = `  easel retry 42 43
   easel retry --status failed --kind auth --provider openai
@@ -34,7 +35,7 @@ func (a *app) retryCommand() *cobra.Command {
 	c := &cobra.Command{Use: "retry ID... | --status failed ...", Short: "Bring failed or cancelled tasks back", Long: retryHelp, Example: retryExamples}
 	f.add(c)
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	c.Flags().BoolVar(&notCharged, "not-charged", false, "also tasks whose outcome is unknown: they were not charged, I have looked")
+	c.Flags().BoolVar(&notCharged, "not-charged", false, "calls whose outcome is unknown were not charged, I have looked: send them again; if they were, you pay twice")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) > 0 && f.changed(c):
@@ -65,9 +66,6 @@ func (a *app) retryEach(ctx context.Context, args []string, notCharged bool) err
 		t, err := get(ctx, c.Tasks, id)
 		if err != nil {
 			return nil, err
-		}
-		if t.ErrorKind == task.OutcomeUnknown && !notCharged {
-			return nil, fmt.Errorf("task %d may have been charged: look it up at %s; then `easel retry --not-charged %d` sends it again, and it is left as it is otherwise", id, t.Provider, id)
 		}
 		return c.Retry(ctx, t.Ref(), notCharged)
 	})
@@ -130,28 +128,17 @@ func (a *app) answerMoved(answer moved, done string) error {
 	return errPrinted
 }
 
-// retryFilters returns what the flags pick, in parts that a retry can take:
-// failed tasks of other kinds than an unknown outcome, and cancelled ones.
-func retryFilters(picked store.Filter, notCharged bool) ([]store.Filter, error) {
+// retryFilter returns what the flags pick: failed tasks unless they name a status.
+func retryFilter(picked store.Filter) (store.Filter, error) {
 	if len(picked.Statuses) == 0 {
 		picked.Statuses = []task.Status{task.Failed}
 	}
-	if slices.Contains(picked.Kinds, task.OutcomeUnknown) && !notCharged {
-		return nil, usage("tasks of kind %s may have been charged: look them up at the provider, then add --not-charged", task.OutcomeUnknown)
-	}
-	var parts []store.Filter
 	for _, status := range picked.Statuses {
-		part := picked
-		part.Statuses = []task.Status{status}
-		switch {
-		case status != task.Failed && status != task.Cancelled:
-			return nil, usage("--status is %s; only failed and cancelled tasks can be retried", status)
-		case status == task.Failed && len(part.Kinds) == 0 && !notCharged:
-			part.Kinds = slices.DeleteFunc(slices.Clone(task.Kinds), func(k task.Kind) bool { return k == task.OutcomeUnknown })
+		if status != task.Failed && status != task.Cancelled {
+			return picked, usage("--status is %s; only failed and cancelled tasks can be retried", status)
 		}
-		parts = append(parts, part)
 	}
-	return parts, nil
+	return picked, nil
 }
 
 // retriedAll is the answer of retry with flags.
@@ -166,8 +153,7 @@ func (a *app) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) e
 	if err != nil {
 		return err
 	}
-	parts, err := retryFilters(picked, notCharged)
-	if err != nil {
+	if picked, err = retryFilter(picked); err != nil {
 		return err
 	}
 	cfg, s, err := a.open(ctx)
@@ -176,20 +162,16 @@ func (a *app) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) e
 	}
 	defer s.Close()
 	var answer retriedAll
-	for _, part := range parts {
-		n, err := s.Count(ctx, part)
-		if err != nil {
-			return err
-		}
-		answer.Picked += n
+	if answer.Picked, err = s.Count(ctx, picked); err != nil {
+		return err
 	}
 	if answer.Picked > 0 {
-		if err := a.confirm(ctx, yes, fmt.Sprintf("%s would be retried. Go on?", counted(answer.Picked, "task"))); err != nil {
+		if err := a.confirm(ctx, yes, retryQuestion(answer.Picked, notCharged)); err != nil {
 			return err
 		}
 		client, done := a.client(ctx, cfg, s)
 		defer done()
-		if answer.Retried, err = a.retryParts(ctx, client, parts, notCharged, answer.Picked); err != nil {
+		if answer.Retried, err = a.retryPicked(ctx, client, picked, notCharged, answer.Picked); err != nil {
 			return fmt.Errorf("%d of %d tasks are pending again, then: %w", answer.Retried, answer.Picked, err)
 		}
 	}
@@ -202,22 +184,24 @@ func (a *app) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) e
 	})
 }
 
-func (a *app) retryParts(ctx context.Context, client *enqueue.Client, parts []store.Filter, notCharged bool, total int) (int, error) {
+func retryQuestion(tasks int, notCharged bool) string {
+	question := counted(tasks, "task") + " would be retried"
+	if notCharged {
+		question += ", and calls of unknown outcome sent again: those that were charged after all are paid for twice"
+	}
+	return question + ". Go on?"
+}
+
+func (a *app) retryPicked(ctx context.Context, client *enqueue.Client, picked store.Filter, notCharged bool, total int) (int, error) {
 	bar := a.out.progress("retrying", total)
 	defer bar.stop()
 	done := 0
-	for _, part := range parts {
-		_, err := client.RetryAll(ctx, part, notCharged, func(*task.Task) {
-			done++
-			if done%50 == 0 || done == total {
-				bar.set(done, fmt.Sprintf("%d of %d", done, total))
-			}
-		})
-		if err != nil {
-			return done, err
+	return client.RetryAll(ctx, picked, notCharged, func(*task.Task) {
+		done++
+		if done%50 == 0 || done == total {
+			bar.set(done, fmt.Sprintf("%d of %d", done, total))
 		}
-	}
-	return done, nil
+	})
 }
 
 func counted(n int, noun string) string {

@@ -11,28 +11,21 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/limit"
-	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/picture/dir"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
-	"github.com/easelqueue/easel/task"
-	"github.com/easelqueue/easel/worker"
 )
 
-const (
-	lease     = 9 * time.Second // a dead worker's tasks are taken back after this and at most one look of the reconciler
-	pingLimit = 5 * time.Second
-)
+const pingLimit = 5 * time.Second
 
-// engine is the program wired together. This file is the only place where
-// packages meet, and where embedded and production mode differ.
+// engine is the program wired together. This file and work.go are the only place
+// where packages meet.
 type engine struct {
 	cfg      config
 	log      zerolog.Logger
@@ -42,6 +35,7 @@ type engine struct {
 	client   *enqueue.Client
 	pictures *dir.Store
 	limiter  *limit.Limiter
+	temp     string        // folder for downloads on their way
 	poll     time.Duration // of the relay: a database that cannot notify is looked at more often
 
 	closers []func() error // in the order in which things were opened
@@ -73,6 +67,9 @@ func newEngine(ctx context.Context, cfg config, log zerolog.Logger, migrate bool
 		return nil, err
 	}
 	e.closers = append(e.closers, e.pictures.Close)
+	if err := e.tidy(); err != nil {
+		return nil, err
+	}
 	e.queue = &queue.Queue{Redis: e.redis, Log: log}
 	e.client = &enqueue.Client{Tasks: e.tasks, Queue: e.queue, Services: cfg.Services, Log: log}
 	e.limiter = &limit.Limiter{Redis: e.redis, Log: log}
@@ -149,56 +146,6 @@ func (e *engine) close() {
 		}
 	}
 	e.closers = nil
-}
-
-// work runs a worker for every provider, with relay and reconciler, until ctx
-// ends. Then nothing new is begun, what waits is handed back, paid calls may
-// end within EASEL_DRAIN, and last of all the lease is given up.
-func (e *engine) work(ctx context.Context) error {
-	host, _ := os.Hostname()
-	w := &worker.Worker{
-		Self:     store.Worker{ID: host + "-" + uuid.NewString()[:8], Host: host, PID: os.Getpid(), Version: thisBuild().Version},
-		Tasks:    e.tasks,
-		Services: e.cfg.Services,
-		Limiter:  e.limiter,
-		Pictures: e.pictures,
-		Checker:  &picture.Checker{},
-		Client:   newClient(),
-		Bell:     e.queue,
-		Draining: ctx.Done(),
-		Lease:    lease,
-		Log:      e.log,
-	}
-	// What serves running calls outlives the servers.
-	support, ctx := errgroup.WithContext(ctx)
-	supporting, stopSupport := context.WithCancel(context.WithoutCancel(ctx))
-	support.Go(func() error { return w.Run(supporting) })
-	support.Go(func() error { return e.limiter.Run(supporting) })
-	support.Go(func() error { return e.queue.WatchCancels(supporting, e.cancelled(supporting)) })
-
-	servers, ctx := errgroup.WithContext(ctx)
-	for _, name := range e.cfg.Services.Names() {
-		s := &queue.Server{Queue: e.queue, Provider: name, Handler: w.Handle, Concurrency: e.cfg.Services[name].Concurrency, Drain: e.cfg.Drain}
-		servers.Go(func() error { return s.Run(ctx) })
-	}
-	relay := &enqueue.Relay{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Every: e.poll, Log: e.log}
-	servers.Go(func() error { return relay.Run(ctx) })
-	reconciler := &enqueue.Reconciler{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Lease: lease, Log: e.log}
-	servers.Go(func() error { return reconciler.Run(ctx) })
-	e.log.Info().Str("worker", w.Self.ID).Strs("providers", e.cfg.Services.Names()).Msg("working")
-
-	err := servers.Wait()
-	stopSupport()
-	return errors.Join(err, support.Wait())
-}
-
-// cancelled follows a person who cancels a running delivery in asynqmon.
-func (e *engine) cancelled(ctx context.Context) func(ref task.Ref) {
-	return func(ref task.Ref) {
-		if _, err := e.client.Cancel(ctx, ref.Task); err != nil {
-			e.log.Debug().Err(err).Int64("task", ref.Task).Msg("cancel from the dashboard")
-		}
-	}
 }
 
 // serve serves the pages until ctx ends, then lets running requests finish.

@@ -152,7 +152,8 @@ func hint(t *task.Task) string {
 	id := strconv.FormatInt(t.ID, 10)
 	switch {
 	case t.ErrorKind == task.OutcomeUnknown:
-		return "Retry it with `easel retry --not-charged " + id + "` once you know that it was not charged."
+		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
+			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."
 	case t.Status == task.Failed || t.Status == task.Cancelled:
 		return "Retry it with `easel retry " + id + "`."
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -97,20 +100,45 @@ func (e *engine) up(ctx context.Context, listener net.Listener) error {
 	return group.Wait()
 }
 
-// site is the pages. Nobody logs in, so where others than this machine can reach
-// them they only show.
+// site is the pages. Nobody logs in.
 func (e *engine) site(at net.Addr) (http.Handler, error) {
-	local := false
-	if tcp, ok := at.(*net.TCPAddr); ok {
-		local = tcp.IP.IsLoopback()
-	}
-	queues, err := e.queue.Dashboard("/queues", !local)
+	writable, hosts := e.cfg.access(at)
+	queues, err := e.queue.Dashboard("/queues", !writable)
 	if err != nil {
 		return nil, err
 	}
-	site := &web.Site{Tasks: e.tasks, Desk: e.client, Pictures: e.pictures, Queues: queues, Log: e.log, ReadOnly: !local}
-	if local {
-		site.Hosts = []string{"127.0.0.1", "localhost", "::1"}
-	}
+	site := &web.Site{Tasks: e.tasks, Desk: e.client, Pictures: e.pictures, Queues: queues, Log: e.log, ReadOnly: !writable, Hosts: hosts}
 	return site.Handler(), nil
+}
+
+// access says whether pages that listen at an address take changes, and by which
+// names they may be called. A listener on loopback is not enough to take
+// changes by itself: a proxy before it may let the world in, under its public name.
+func (c *config) access(at net.Addr) (writable bool, hosts []string) {
+	tcp, ok := at.(*net.TCPAddr)
+	listens := ok && tcp.IP.IsLoopback()
+	public := c.publicHost()
+	named := isLoopback(public)
+	hosts = []string{public}
+	if listens || named {
+		hosts = slices.Concat(hosts, web.LoopbackHosts())
+	}
+	return c.Pages == pagesWrite || c.Pages == pagesAuto && listens && named, hosts
+}
+
+// publicHost is the name by which people call the pages, without its port; an
+// IPv6 address is in brackets.
+func (c *config) publicHost() string {
+	u, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return ""
+	}
+	if name := u.Hostname(); !strings.Contains(name, ":") {
+		return name
+	}
+	return "[" + u.Hostname() + "]"
+}
+
+func isLoopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
 }

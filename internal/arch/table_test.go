@@ -33,7 +33,7 @@ var table = map[string]rule{
 
 	"migrations":      {imports: []string{goose}, tests: []string{pq, sqlite}},
 	"store":           {imports: []string{"task", "migrations", sqlx, pq, sqlite, zerolog}, tests: []string{"store/storetest"}},
-	"store/storetest": {imports: []string{"store", "task", cmp}},
+	"store/storetest": {imports: []string{"store", "task", cmp, rapid}},
 
 	"enqueue": {
 		imports: []string{"task", "store", "queue", "provider", zerolog, xsync},
@@ -47,9 +47,16 @@ var table = map[string]rule{
 
 	"cmd/easel": {anything: true},
 
+	// The checker shares nothing with what it judges.
+	"check":           {imports: []string{porcupine}},
+	"cmd/easel-check": {imports: []string{"check"}},
+
 	"internal/arch":       {},
 	"internal/throwaway":  {},
 	"internal/servertest": {imports: []string{"internal/throwaway", pq}}, // pq for CREATE DATABASE
+	// Its tests run everything together, as cmd/easel does, and have check judge it.
+	"internal/simulation": {tests: []string{"task", "provider", "picture", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
+		asynq, redis, miniredis, zerolog, xsync}},
 }
 
 var (
@@ -63,7 +70,9 @@ const (
 	cmp       = "github.com/google/go-cmp"
 	goose     = "github.com/pressly/goose/v3"
 	miniredis = "github.com/alicebob/miniredis/v2"
+	porcupine = "github.com/anishathalye/porcupine"
 	pq        = "github.com/lib/pq"
+	rapid     = "pgregory.net/rapid"
 	redis     = "github.com/redis/go-redis/v9"
 	redisRate = "github.com/go-redis/redis_rate/v10"
 	sqlite    = "modernc.org/sqlite"

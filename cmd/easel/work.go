@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
+)
+
+const lease = 9 * time.Second // a dead worker's tasks are taken back after this and at most one look of the reconciler
+
+// loop is a Run of something: it ends soon after its context.
+type loop func(ctx context.Context) error
+
+// work runs a worker for every provider, with relay and reconciler, until ctx
+// ends or one of its loops fails. Then nothing new is begun, what waits is
+// handed back, paid calls may end within EASEL_DRAIN, and last of all the lease
+// is given up.
+func (e *engine) work(ctx context.Context) error {
+	return together(ctx, func(draining <-chan struct{}) (servers, support []loop) {
+		w := e.worker(draining)
+		for _, name := range e.cfg.Services.Names() {
+			s := &queue.Server{Queue: e.queue, Provider: name, Handler: w.Handle, Concurrency: e.cfg.Services[name].Concurrency, Drain: e.cfg.Drain}
+			servers = append(servers, s.Run)
+		}
+		relay := &enqueue.Relay{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Every: e.poll, Log: e.log}
+		reconciler := &enqueue.Reconciler{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Lease: lease, Log: e.log}
+		cancels := func(ctx context.Context) error { return e.queue.WatchCancels(ctx, e.cancelled(ctx)) }
+		e.log.Info().Str("worker", w.Self.ID).Strs("providers", e.cfg.Services.Names()).Msg("working")
+		return append(servers, relay.Run, reconciler.Run), []loop{w.Run, e.limiter.Run, cancels}
+	})
+}
+
+func (e *engine) worker(draining <-chan struct{}) *worker.Worker {
+	host, _ := os.Hostname()
+	return &worker.Worker{
+		Self:     store.Worker{ID: host + "-" + uuid.NewString()[:8], Host: host, PID: os.Getpid(), Version: thisBuild().Version},
+		Tasks:    e.tasks,
+		Services: e.cfg.Services,
+		Limiter:  e.limiter,
+		Pictures: e.pictures,
+		Checker:  &picture.Checker{},
+		Client:   newClient(),
+		Bell:     e.queue,
+		Draining: draining,
+		Temp:     e.temp,
+		Lease:    lease,
+		Log:      e.log,
+	}
+}
+
+// together runs what hire returns. When ctx ends, or any loop fails, draining is
+// closed and the servers are to end; what supports them ends only after they
+// have, since running calls still need it.
+func together(ctx context.Context, hire func(draining <-chan struct{}) (servers, support []loop)) error {
+	helping, ctx := errgroup.WithContext(ctx)
+	serving, ctx := errgroup.WithContext(ctx)
+	servers, support := hire(ctx.Done())
+	supporting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	for _, run := range support {
+		helping.Go(func() error { return run(supporting) })
+	}
+	for _, run := range servers {
+		serving.Go(func() error { return run(ctx) })
+	}
+	err := serving.Wait()
+	stop()
+	return errors.Join(err, helping.Wait())
+}
+
+// cancelled follows a person who cancels a running delivery in asynqmon. The
+// page may be an old one: a delivery that the task has left behind is ignored.
+func (e *engine) cancelled(ctx context.Context) func(ref task.Ref) {
+	return func(ref task.Ref) {
+		t, err := e.tasks.Get(ctx, ref.Task)
+		if err == nil && t.Delivery == ref.Delivery {
+			_, err = e.client.Cancel(ctx, ref.Task)
+		}
+		if err != nil {
+			e.log.Debug().Err(err).Int64("task", ref.Task).Msg("cancel from the dashboard")
+		}
+	}
+}
