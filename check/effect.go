@@ -1,0 +1,64 @@
+package check
+
+import "slices"
+
+// judgeEffect is I2.
+func judgeEffect(b *books, f *finding) {
+	for _, d := range b.all {
+		own := make(map[int64]*Attempt, len(d.attempts))
+		for _, a := range d.attempts {
+			own[a.ID] = a
+		}
+		for _, r := range d.results {
+			if own[r.AttemptID] == nil {
+				f.against(d, "result %d is of attempt %d, which is not one of this task", r.ID, r.AttemptID)
+				continue
+			}
+			b.judgeBytes(d, own[r.AttemptID], r, f)
+		}
+		if d.row == nil || d.row.Status != completed {
+			continue
+		}
+		switch {
+		case d.answer == nil && len(d.results) == 0:
+			f.against(d, "completed without a picture")
+		case d.answer != nil && d.answer.State != succeeded:
+			f.against(d, "completed with attempt %d, which is %s", d.answer.Number, d.answer.State)
+		}
+		for _, a := range d.attempts {
+			if d.answer != nil && a != d.answer && d.left(a) && !b.excused(d, a) {
+				f.against(d, "has the pictures of attempts %d and %d, and nothing happened that makes the second one late", d.answer.Number, a.Number)
+			}
+		}
+	}
+}
+
+// judgeBytes holds a picture against storage and against what the provider drew.
+func (b *books) judgeBytes(d *dossier, a *Attempt, r *Result, f *finding) {
+	stored, ok := b.Pictures[r.StorageKey]
+	switch {
+	case r.StorageKey == "":
+		f.against(d, "result %d has no storage_key", r.ID)
+	case !ok:
+		f.against(d, "result %d: %s is not in storage", r.ID, r.StorageKey)
+	case stored.SHA256 != r.SHA256:
+		f.against(d, "result %d says sha256 %s, and %s holds %s", r.ID, short(r.SHA256), r.StorageKey, short(stored.SHA256))
+	case stored.Size != r.FileSize:
+		f.against(d, "result %d says %d bytes, and %s holds %d", r.ID, r.FileSize, r.StorageKey, stored.Size)
+	}
+	if drawn, known := b.drawn[a.Key]; known {
+		if !slices.Contains(drawn, r.SHA256) {
+			f.against(d, "result %d is %s, which the provider did not draw for attempt %d", r.ID, short(r.SHA256), a.Number)
+		}
+		return
+	}
+	if !slices.ContainsFunc(d.entries, func(e *Entry) bool { return slices.Contains(e.Pictures, r.SHA256) }) {
+		f.against(d, "result %d is %s, which no provider drew for tag %q", r.ID, short(r.SHA256), d.tag)
+	}
+}
+
+// short is as much of a hash as a reader compares.
+func short(hash string) string {
+	const enough = 12
+	return hash[:min(len(hash), enough)]
+}

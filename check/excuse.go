@@ -1,0 +1,49 @@
+package check
+
+import (
+	"slices"
+	"time"
+)
+
+// reach is whom an ambiguous fault could meet.
+type reach struct {
+	*Fault
+	everybody bool // its target is no name that the books know
+}
+
+// excused reports whether something happened while the attempt was out that may
+// hide its outcome: an ambiguous fault that could meet it, or an answer that the
+// provider's own book calls cut.
+func (b *books) excused(d *dossier, a *Attempt) bool {
+	from, to := a.SentAt.Add(-b.Limits.Slack), b.Run.Settled.Time
+	if !a.FinishedAt.IsZero() {
+		to = a.FinishedAt.Time
+	}
+	to = to.Add(b.Limits.Slack)
+	for _, e := range d.entries {
+		if e.Cut && (e.Key == "" || e.Key == a.Key) && between(e.At.Time, from, to) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(b.ambiguous, func(f reach) bool {
+		end := f.At.Time
+		if !f.Until.IsZero() {
+			end = f.Until.Time
+		}
+		return !f.At.After(to) && !end.Before(from) && f.meets(d, a)
+	})
+}
+
+// meets reports whether the fault could hit the attempt, by its target.
+func (f reach) meets(d *dossier, a *Attempt) bool {
+	if f.everybody {
+		return true
+	}
+	switch f.Target {
+	case a.Worker, a.Provider, a.Key, d.tag:
+		return true
+	}
+	return slices.ContainsFunc(d.entries, func(e *Entry) bool { return e.Job == f.Target && (e.Key == "" || e.Key == a.Key) })
+}
+
+func between(t, from, to time.Time) bool { return !t.Before(from) && !t.After(to) }

@@ -1,0 +1,166 @@
+package check
+
+import (
+	"slices"
+	"time"
+)
+
+// judgeMoney is I3, for each tag: how often it was charged, whether each charge
+// was journalled before the call, and whether the journal admits all of them.
+func judgeMoney(b *books, f *finding) {
+	if p := b.byTag[""]; p != nil {
+		for _, e := range p.entries {
+			if e.Billed {
+				f.add("%s charged at %s for key %q and job %q, and no attempt and no tag belongs to it", e.Provider, stamp(e.At), e.Key, e.Job)
+			}
+		}
+	}
+	for _, d := range b.all {
+		if d != d.owners[0] {
+			continue
+		}
+		bill := b.bill(d.purse)
+		if len(bill.charges) == 0 {
+			continue
+		}
+		bill.judgeBound(f)
+		bill.judgeJournalled(f)
+		bill.judgeSettled(f)
+	}
+}
+
+// bill is what one tag was charged, and what answers for it.
+type bill struct {
+	*books
+	first    *dossier
+	charges  []*Entry
+	attempts []*Attempt // in the order in which they were sent
+	told     []*Told
+}
+
+func (b *books) bill(p *purse) *bill {
+	bill := &bill{books: b, first: p.owners[0]}
+	for _, e := range p.entries {
+		if e.Billed {
+			bill.charges = append(bill.charges, e)
+		}
+	}
+	for _, d := range p.owners {
+		bill.attempts = append(bill.attempts, d.attempts...)
+		bill.told = append(bill.told, d.told...)
+	}
+	slices.SortStableFunc(bill.charges, func(x, y *Entry) int { return x.At.Compare(y.At.Time) })
+	slices.SortStableFunc(bill.attempts, func(x, y *Attempt) int { return x.SentAt.Compare(y.SentAt.Time) })
+	return bill
+}
+
+// judgeBound compares the charges with one and what was authorised beyond that.
+func (b *bill) judgeBound(f *finding) {
+	byPerson, byPolicy := b.authorised()
+	first := b.charges[0]
+	if n := len(b.charges); n > 1+byPerson+byPolicy {
+		f.against(b.first, "charged %d times by %s (class %s); authorised beyond the first: %d by a person, %d by policy",
+			n, first.Provider, first.Class, byPerson, byPolicy)
+	}
+}
+
+// authorised counts purchases beyond the first that somebody allowed. A person
+// does so with not_charged, and with any retry after a call that is known to have
+// come to nothing. The policy retry does so for calls known to have come to
+// nothing, and for announced unknown ones; the latter not where the provider
+// could have told, as in classes K and C.
+func (b *bill) authorised() (byPerson, byPolicy int) {
+	retries, nothing, doubtful := 0, 0, 0
+	for _, t := range b.told {
+		switch {
+		case t.Event != "retry" && t.Event != "retry_lost":
+		case t.Detail == notCharged:
+			byPerson++
+		default:
+			retries++
+		}
+	}
+	for _, a := range b.attempts {
+		switch d := b.byTask[a.TaskID]; {
+		case a.State == failed:
+			nothing++
+		case a.State == unknown:
+			doubtful++
+		case (a.State == answered || a.State == succeeded) && a != d.answer && b.excused(d, a):
+			doubtful++ // it was unknown once, and its answer came late
+		}
+	}
+	class := b.charges[0].Class
+	switch {
+	case b.Run.Policy[b.charges[0].Provider] != "retry":
+		return byPerson + min(retries, nothing), 0
+	case class == "K" || class == "C":
+		return byPerson, nothing
+	}
+	return byPerson, nothing + doubtful
+}
+
+// judgeJournalled looks for the attempt of each charge: the one with its key,
+// or any that no key has taken, if the provider does not tell the key.
+func (b *bill) judgeJournalled(f *finding) {
+	taken := make(map[*Attempt]bool)
+	for _, e := range b.charges {
+		if e.Key == "" {
+			continue
+		}
+		a := b.byKey[e.Key]
+		switch {
+		case a == nil:
+			f.against(b.first, "charged at %s for key %s, and no attempt has that key", stamp(e.At), e.Key)
+			continue
+		case !slices.Contains(b.attempts, a):
+			f.against(b.first, "charged at %s for key %s, which is an attempt of task %d", stamp(e.At), e.Key, a.TaskID)
+		case !b.before(a, e):
+			f.against(b.first, "charged at %s, and attempt %d was journalled only at %s", stamp(e.At), a.Number, stamp(a.SentAt))
+		}
+		taken[a] = true
+	}
+	free := slices.DeleteFunc(slices.Clone(b.attempts), func(a *Attempt) bool { return taken[a] })
+	n := 0
+	for _, e := range b.charges {
+		if e.Key != "" {
+			continue
+		}
+		if n >= len(free) || !b.before(free[n], e) {
+			f.against(b.first, "charged at %s without a key, and only %d attempts were journalled by then for the %d charges so far",
+				stamp(e.At), n, n+1)
+		}
+		n++
+	}
+}
+
+func (b *bill) before(a *Attempt, e *Entry) bool {
+	return !a.SentAt.After(e.At.Add(b.Limits.Clock))
+}
+
+// judgeSettled compares the charges with the calls that the journal admits: all
+// but the rejected ones. What a person called not charged is on the person.
+func (b *bill) judgeSettled(f *finding) {
+	var word time.Time // the last time that a person said not charged
+	for _, t := range b.told {
+		if t.Detail == notCharged {
+			word = t.At.Add(b.Limits.Clock)
+		}
+	}
+	denied := func(a *Attempt) bool { return a.State == rejected && !a.SentAt.Before(word) }
+	admitted := 0
+	for _, a := range b.attempts {
+		if !denied(a) {
+			admitted++
+		}
+	}
+	if n := len(b.charges); n <= len(b.attempts) && n > admitted {
+		f.against(b.first, "charged %d times, and the journal admits %d calls", n, admitted)
+		return
+	}
+	for _, e := range b.charges {
+		if a := b.byKey[e.Key]; a != nil && denied(a) {
+			f.against(b.first, "attempt %d is rejected, and %s charged it at %s", a.Number, e.Provider, stamp(e.At))
+		}
+	}
+}
