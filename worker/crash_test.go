@@ -29,6 +29,7 @@ func TestDeadWorkers(t *testing.T) {
 		{"A question that never gets through ends as in doubt", neverAsked},
 		{"A handle that came while others looked for its call is not forgotten", cameMeanwhile},
 		{"A task over which three workers died is parked", poison},
+		{"If the third died within its call, that call is of unknown outcome", poisonInCall},
 		{"A claim whose answer was lost is given back by its own worker", lostClaim},
 		{"A job through an account that is gone is held as in doubt after its time", accountGone},
 		{"A job at a provider that the row no longer names is held as in doubt", providerChanged},
@@ -207,6 +208,14 @@ func cameMeanwhile(r *rig) {
 	r.start()
 	r.ends(t.ID, task.Completed)
 	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptSucceeded}})
+}
+
+func poisonInCall(r *rig) {
+	t := r.leaves(func(*task.Task, *task.Attempt) {})
+	r.exec("UPDATE image_generations SET crashes = 2")
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}, int64(0)})
 }
 
 func poison(r *rig) {

@@ -58,9 +58,14 @@ func (s *step) guarded(ctx context.Context) (verdict error) {
 // bought again, and what may have been bought is asked after first.
 func (s *step) run(ctx context.Context) error {
 	if crashes := s.svc.Retry.WithDefaults().MaxCrashes; s.t.Crashes >= crashes {
-		return s.fail(ctx, &task.Failure{Kind: task.Crashed, Executed: task.No,
+		f := &task.Failure{Kind: task.Crashed, Executed: task.No,
 			Message: fmt.Sprintf("%d workers died while they held this task", s.t.Crashes),
-			Next:    "Look at their logs around its attempts, then retry it"}, nil)
+			Next:    "Look at their logs around its attempts, then retry it"}
+		if s.last != nil && s.last.State == task.AttemptSending {
+			f.Executed = task.Maybe // the last of them within its call
+			return s.failed(ctx, f)
+		}
+		return s.fail(ctx, f, nil)
 	}
 	if s.last == nil {
 		return s.buy(ctx)
