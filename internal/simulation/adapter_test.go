@@ -1,0 +1,219 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+// adapter is how a process reaches the studio. The class says what the service
+// gives us against paying twice:
+//
+//	K  it honours our key: the same key is the same job, billed once
+//	C  it can look up our key afterwards
+//	A  it works on, and only it knows the job's id
+//	S  it answers in the call
+type adapter struct {
+	w           *world
+	p           *process
+	name, class string
+}
+
+func (a *adapter) Capabilities(string) provider.Capabilities {
+	keyed := a.class == "K" || a.class == "C"
+	return provider.Capabilities{Async: a.class != "S", MaxImages: 1, Cancel: a.class != "S", Recover: keyed}
+}
+
+func (a *adapter) Prepare(r provider.Request) (provider.Call, error) {
+	return provider.NewCall("/draw", r.Model, map[string]any{"prompt": r.Prompt})
+}
+
+func failure(kind task.Kind, executed task.Executed, message string) (provider.Answer, error) {
+	return provider.Answer{}, &task.Failure{Kind: kind, Executed: executed, Message: message}
+}
+
+// Submit dials, sends, waits and hears, and may be killed or frozen between
+// each of these.
+func (a *adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
+	if err := a.reach(ctx, "submit"); err != nil {
+		return failure(task.Unavailable, task.No, err.Error())
+	}
+	var body struct{ Prompt string }
+	if err := json.Unmarshal(c.Body, &body); err != nil {
+		return failure(task.Internal, task.No, err.Error())
+	}
+	s, fate := a.w.studio, a.w.studio.fate()
+	a.w.book.fated(c.Key, fate)
+	switch fate {
+	case refusedCall:
+		return failure(task.Unavailable, task.No, "connection refused")
+	case tooMany:
+		s.refuse(a.class, a.name, c.Key, body.Prompt)
+		return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, Message: "too many requests", HTTPStatus: 429, RetryAfter: 7 * time.Second}
+	case busy:
+		s.refuse(a.class, a.name, c.Key, body.Prompt)
+		return failure(task.Unavailable, task.No, "too busy to begin")
+	}
+	job := s.order(a.class, a.name, c.Key, body.Prompt, fate)
+	switch fate {
+	case paid500:
+		return failure(task.ProviderError, task.Maybe, "internal server error")
+	case cutAnswer:
+		return failure(task.Unavailable, task.Maybe, "connection reset by peer")
+	case hangs:
+		<-ctx.Done()
+		return failure(task.Timeout, task.Maybe, "no answer in time")
+	}
+	wait := a.w.studio.latency()
+	if a.class == "S" {
+		wait = time.Until(job.ready)
+	}
+	err := sleep(ctx, wait)
+	if lost := a.heard(ctx, "submit"); lost != nil || err != nil {
+		return failure(task.Timeout, task.Maybe, "no answer: "+errors.Join(lost, err).Error())
+	}
+	if a.class == "S" {
+		return a.drawn(*job)
+	}
+	return working(*job), nil
+}
+
+// reach is the way of a request to the studio. An error means that it was never sent.
+func (a *adapter) reach(ctx context.Context, op string) error {
+	hindered := a.w.meet(a.p, false, op)
+	if err := a.p.pass(); err != nil {
+		return err
+	}
+	if hindered != nil {
+		return hindered
+	}
+	if err := sleep(ctx, a.w.studio.latency()); err != nil {
+		return err
+	}
+	a.w.meet(a.p, false, op+" dialled")
+	if err := a.p.pass(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// heard is the way of an answer back. A process that slept longer than its call
+// may take finds that its time is over.
+func (a *adapter) heard(ctx context.Context, op string) error {
+	lost := a.w.meet(a.p, true, op)
+	if err := a.p.pass(); err != nil {
+		return err
+	}
+	return errors.Join(lost, ctx.Err())
+}
+
+// state is what a poll says of a job.
+func (a *adapter) state(j job) (provider.Answer, error) {
+	switch {
+	case j.cancelled:
+		return failure(task.Stopped, task.Yes, "the job was cancelled")
+	case time.Now().Before(j.ready):
+		return working(j), nil
+	}
+	return a.drawn(j)
+}
+
+// drawn is the end of a job: the picture in the answer of a call, its address otherwise.
+func (a *adapter) drawn(j job) (provider.Answer, error) {
+	if j.fails {
+		return failure(task.ProviderError, task.Yes, "the model broke")
+	}
+	out := provider.Output{URL: "http://studio.example/" + j.id}
+	if a.class == "S" {
+		out = provider.Output{Bytes: j.picture}
+	}
+	return provider.Answer{Done: true, Outputs: []provider.Output{out}, JobID: j.id, RequestID: "req-" + j.id, HTTPStatus: 200}, nil
+}
+
+func working(j job) provider.Answer {
+	handle, _ := json.Marshal(map[string]string{"job": j.id})
+	return provider.Answer{Handle: handle, JobID: j.id, PollAfter: 2 * time.Second}
+}
+
+func (a *adapter) Poll(ctx context.Context, handle json.RawMessage) (provider.Answer, error) {
+	var h struct{ Job string }
+	if err := json.Unmarshal(handle, &h); err != nil {
+		return failure(task.Internal, task.Yes, "a strange handle")
+	}
+	if err := a.ask(ctx, "poll"); err != nil {
+		return failure(task.Unavailable, task.No, err.Error())
+	}
+	a.w.book.enter(ledgerEntry{Event: "poll", Provider: a.name, Class: a.class, Job: h.Job})
+	j, ok := a.w.studio.job(h.Job)
+	if !ok {
+		return failure(task.Expired, task.Yes, "there is no such job")
+	}
+	if err := a.heard(ctx, "poll"); err != nil {
+		return failure(task.Unavailable, task.No, err.Error())
+	}
+	return a.state(j)
+}
+
+// ask is a request that costs nothing.
+func (a *adapter) ask(ctx context.Context, op string) error {
+	if err := a.reach(ctx, op); err != nil {
+		return err
+	}
+	if left, _ := a.w.outage(&a.w.noPolls); left > 0 {
+		return errors.New("bad gateway")
+	}
+	return nil
+}
+
+func (a *adapter) Cancel(ctx context.Context, handle json.RawMessage) error {
+	var h struct{ Job string }
+	if err := json.Unmarshal(handle, &h); err != nil {
+		return err
+	}
+	if err := a.ask(ctx, "cancel call"); err != nil {
+		return &task.Failure{Kind: task.Unavailable, Executed: task.No, Message: err.Error()}
+	}
+	a.w.studio.cancel(h.Job)
+	a.w.book.enter(ledgerEntry{Event: "cancel", Provider: a.name, Class: a.class, Job: h.Job})
+	return nil
+}
+
+func (a *adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer, error) {
+	if a.class != "K" && a.class != "C" {
+		return provider.CannotRecover()
+	}
+	if err := a.ask(ctx, "recover"); err != nil {
+		return failure(task.Unavailable, task.No, err.Error())
+	}
+	j, ok := a.w.studio.jobOf(l.Key)
+	a.w.book.enter(ledgerEntry{Event: "recover", Provider: a.name, Class: a.class, Key: l.Key, Job: j.id, Tag: j.tag})
+	if err := a.heard(ctx, "recover"); err != nil {
+		return failure(task.Unavailable, task.No, err.Error())
+	}
+	if !ok {
+		return failure(task.Expired, task.No, "no job has this key")
+	}
+	return a.state(j)
+}
+
+// RoundTrip serves the downloads of the process.
+func (a *adapter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := a.ask(r.Context(), "download"); err != nil {
+		return nil, err
+	}
+	response := &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{}, ContentLength: -1}
+	j, ok := a.w.studio.job(strings.TrimPrefix(r.URL.Path, "/"))
+	if !ok {
+		response.StatusCode = http.StatusNotFound
+	}
+	response.Body = io.NopCloser(bytes.NewReader(j.picture))
+	return response, a.heard(r.Context(), "download")
+}
