@@ -161,6 +161,9 @@ func (c *Client) dropOld(ctx context.Context, t *task.Task) {
 // check refuses what no worker could do, before anything is stored.
 func (c *Client) check(tasks []*task.Task) error {
 	for i, t := range tasks {
+		if t == nil {
+			return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf("task %d of %d is nil", i+1, len(tasks))}
+		}
 		err := t.Validate()
 		if err == nil && c.Services != nil {
 			_, _, err = c.Services.Check(t)

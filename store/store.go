@@ -134,6 +134,9 @@ func (s *Store) in(ctx context.Context, f func(tx *sqlx.Tx) error) error {
 	const tries = 6
 	for n := 1; ; n++ {
 		err := s.once(ctx, f)
+		if err != nil && s.dialect.isMissing(err) {
+			return fmt.Errorf("%w (%w)", ErrNotMigrated, err)
+		}
 		if n == tries || !s.dialect.isConflict(err) {
 			return err
 		}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -83,6 +84,9 @@ func TestReadyBeforeMigrate(t *testing.T) {
 			s := open(t, address)
 			if err := s.Ready(t.Context()); err != store.ErrNotMigrated {
 				t.Errorf("before: %v", err)
+			}
+			if _, err := s.Insert(t.Context(), []*task.Task{{Provider: "painter", Prompt: "a boat"}}); !errors.Is(err, store.ErrNotMigrated) {
+				t.Errorf("an insert before: %v", err)
 			}
 			if _, err := s.Migrate(t.Context()); err != nil {
 				t.Fatal(err)

@@ -45,7 +45,7 @@ func nonsense(r *rig) {
 		{"provider, prompt, image_count", "'painter', 'a cat', 1000000", "invalid", "image_count is 1000000; accepted are 1 to 15"},
 		{"provider, prompt, max_attempts", "'painter', 'a cat', -1", "invalid", "max_attempts is -1"},
 		{"provider, prompt, style", "'painter', 'a cat', 'noir'", "unsupported", "painter cannot honour style"},
-		{"provider, prompt, input_image_id", "'painter', 'a cat', 404", "invalid", "input_image_id is 404, and there is no photo of that id"},
+		{"provider, prompt, input_image_id", "'painter', 'a cat', 404", "invalid", "input_image_id is 404, and no photo of that id has an image_url"},
 	}
 	for _, row := range rows {
 		r.exec("INSERT INTO image_generations (" + row.columns + ") VALUES (" + row.values + ")")

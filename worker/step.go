@@ -164,7 +164,7 @@ func (s *step) check() (provider.Call, error) {
 	}
 	if s.t.InputImageID != nil && s.t.PhotoURL == "" {
 		return provider.Call{}, &task.Failure{Kind: task.Invalid,
-			Message: fmt.Sprintf("input_image_id is %d, and there is no photo of that id", *s.t.InputImageID)}
+			Message: fmt.Sprintf("input_image_id is %d, and no photo of that id has an image_url", *s.t.InputImageID)}
 	}
 	_, call, err := s.Services.Check(s.t)
 	return call, err

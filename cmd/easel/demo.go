@@ -74,7 +74,9 @@ func (a *app) demo(ctx context.Context, exit bool) error {
 		if err := a.out.answer(show, func(w io.Writer) { a.out.show(w, e, show) }); err != nil {
 			return err
 		}
-		if !exit {
+		if exit {
+			a.out.say("`easel up` serves the pages again.")
+		} else {
 			a.out.say("The pages stay until you press ^C.")
 			<-working.Done()
 		}

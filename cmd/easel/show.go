@@ -154,6 +154,8 @@ func hint(t *task.Task) string {
 	case t.ErrorKind == task.OutcomeUnknown:
 		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
 			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."
+	case t.ErrorKind == task.Invalid || t.ErrorKind == task.Unsupported || t.ErrorKind == task.Moderated:
+		return "The same request would fail again: enqueue another one. `easel retry " + id + "` is for when the cause has been mended."
 	case t.Status == task.Failed || t.Status == task.Cancelled:
 		return "Retry it with `easel retry " + id + "`."
 	}

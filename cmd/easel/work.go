@@ -37,8 +37,15 @@ func (e *engine) work(ctx context.Context) error {
 		reconciler := &enqueue.Reconciler{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Lease: lease, Log: e.log}
 		cancels := func(ctx context.Context) error { return e.queue.WatchCancels(ctx, e.cancelled(ctx)) }
 		e.log.Info().Str("worker", w.Self.ID).Strs("providers", e.cfg.Services.Names()).Msg("working")
-		return append(servers, relay.Run, reconciler.Run), []loop{w.Run, e.limiter.Run, cancels}
+		return append(servers, relay.Run, reconciler.Run, e.sayWhenStopping), []loop{w.Run, e.limiter.Run, cancels}
 	})
+}
+
+// sayWhenStopping tells a person who waits for the end what is waited for.
+func (e *engine) sayWhenStopping(ctx context.Context) error {
+	<-ctx.Done()
+	e.log.Info().Stringer("drain", e.cfg.Drain).Msg("stopping: nothing new is begun, and calls that are being paid for may end")
+	return nil
 }
 
 func (e *engine) worker(draining <-chan struct{}) *worker.Worker {

@@ -172,7 +172,8 @@ CREATE TABLE easel_worker (
     lease_until timestamp NOT NULL
 );
 
--- The picture library belongs to the app if it has one already.
+-- The picture library belongs to the app if it has one already, and its keys may
+-- then be of any kind: no foreign keys.
 CREATE TABLE IF NOT EXISTS photo (
     id         integer PRIMARY KEY AUTOINCREMENT,
     user_id    integer,
@@ -187,8 +188,8 @@ CREATE TABLE IF NOT EXISTS tag (
     name text NOT NULL UNIQUE
 );
 CREATE TABLE IF NOT EXISTS photo_tag (
-    photo_id integer NOT NULL REFERENCES photo (id) ON DELETE CASCADE,
-    tag_id   integer NOT NULL REFERENCES tag (id) ON DELETE CASCADE,
+    photo_id integer NOT NULL,
+    tag_id   integer NOT NULL,
     PRIMARY KEY (photo_id, tag_id)
 );
 
