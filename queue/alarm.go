@@ -47,16 +47,16 @@ func (a alarm) hear(ctx context.Context, client redis.UniversalClient, provider 
 	}
 }
 
-// idler counts how many of a server's queues asynq has found empty in a row. asynq
-// asks for them from one goroutine, one script call after the other.
+// idler notes which of a server's queues asynq has found empty. asynq asks for
+// them from one goroutine, one script call after the other, each time in another order.
 // What becomes due is for all servers, whichever of them moved it: one that
 // cannot work on it would otherwise be the only one to try.
 type idler struct {
 	queues int
 	poll   time.Duration
 	alarm  alarm
-	wake   func() // tells all servers of the provider, ours too
-	empty  int
+	wake   func()          // tells all servers of the provider, ours too
+	empty  map[string]bool // the queues that were found empty since the last waiting
 }
 
 // saw takes note of a script's answer and waits after a round of empty queues,
@@ -72,13 +72,15 @@ func (i *idler) saw(ctx context.Context, keys []string, cmd *redis.Cmd, hurry <-
 	case !isDequeue(keys):
 		return
 	case !errors.Is(cmd.Err(), redis.Nil):
-		i.empty = 0
+		clear(i.empty)
 		return
 	}
-	if i.empty++; i.empty < i.queues {
+	// All of them, in whatever order asynq asks: a call that ended the last waiting
+	// may have been for any.
+	if i.empty[keys[0]] = true; len(i.empty) < i.queues {
 		return
 	}
-	i.empty = 0
+	clear(i.empty)
 	timer := time.NewTimer(i.poll)
 	defer timer.Stop()
 	select {

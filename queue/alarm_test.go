@@ -42,7 +42,7 @@ func TestAlarm(t *testing.T) {
 	onBoth(t, claims{
 		"A server that waits begins as soon as somebody rings": func(t *testing.T, q *Queue) {
 			heard := waiting(t, q, time.Hour)
-			for id := range int64(5) {
+			for id := range int64(30) {
 				publishAll(t, q, ring(id+1))
 				receive(t, "the delivery", heard)
 			}

@@ -86,7 +86,7 @@ func (*outage) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 func TestServerClient(t *testing.T) {
 	t.Run("asynq asks a Redis that refuses about three times a second", func(t *testing.T) {
 		client, calls := refusing(t)
-		s := asynq.NewServerFromRedisClient(serverClient{client, make(chan struct{}), &idler{alarm: newAlarm()}}, asynq.Config{
+		s := asynq.NewServerFromRedisClient(serverClient{client, make(chan struct{}), &idler{alarm: newAlarm(), empty: make(map[string]bool)}}, asynq.Config{
 			Queues: map[string]int{"openai": 1}, Logger: asynqLog{zerolog.Nop()}, DelayedTaskCheckInterval: time.Hour})
 		must(t, s.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { return nil })))
 		<-time.After(time.Second)
@@ -101,7 +101,7 @@ func TestServerClient(t *testing.T) {
 		hurry := make(chan struct{})
 		close(hurry)
 		start := time.Now()
-		if err := (serverClient{client, hurry, &idler{alarm: newAlarm()}}).EvalSha(t.Context(), "sha", nil).Err(); err == nil {
+		if err := (serverClient{client, hurry, &idler{alarm: newAlarm(), empty: make(map[string]bool)}}).EvalSha(t.Context(), "sha", nil).Err(); err == nil {
 			t.Error("it did not fail")
 		}
 		if took := time.Since(start); took > patience/2 {

@@ -74,7 +74,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}()
 	defer func() { deafen(); <-heard }()
 
-	idle := &idler{queues: len(queueNames(s.Provider)), poll: cmp.Or(s.Poll, time.Second), alarm: rang,
+	idle := &idler{queues: len(queueNames(s.Provider)), poll: cmp.Or(s.Poll, time.Second), alarm: rang, empty: make(map[string]bool),
 		wake: func() { run.Queue.wake(work, s.Provider) }}
 	server := asynq.NewServerFromRedisClient(serverClient{s.Queue.Redis, ctx.Done(), idle}, run.config())
 	if err := server.Start(asynq.HandlerFunc(run.take)); err != nil {
