@@ -84,7 +84,7 @@ func (w *world) vandalise(button int) {
 		switch (button / len(w.Providers)) % 9 {
 		case 0:
 			in.PauseQueue(name)
-			time.Sleep(20 * time.Second)
+			<-time.After(20 * time.Second)
 			in.UnpauseQueue(name)
 		case 1:
 			w.tellRun(name)

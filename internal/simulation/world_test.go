@@ -203,7 +203,7 @@ func (w *world) everybody() []*process {
 // later does f after d. The world does not end before that.
 func (w *world) later(d time.Duration, f func()) {
 	w.helpers.Go(func() {
-		time.Sleep(d)
+		<-time.After(d)
 		f()
 	})
 }
@@ -252,7 +252,7 @@ func (w *world) drain(p *process, d time.Duration) {
 	w.helpers.Go(func() {
 		<-p.ended
 		if w.in(p.slot) == p {
-			time.Sleep(d)
+			<-time.After(d)
 			w.start(p.slot)
 		}
 	})
