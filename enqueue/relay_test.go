@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -51,6 +52,23 @@ var relay = []claim{
 			}
 		}
 		r.in(task.Ref{Task: 3}, queue.Pending)
+	}},
+	{"A row for a provider that only another worker serves is rung for", func(r *rig) {
+		r.check(r.tasks.Beat(r.Context(), store.Worker{ID: "other", Host: "h", Providers: ",sculptor,"}, time.Minute))
+		r.exec("INSERT INTO image_generations (provider, prompt) VALUES ('sculptor', 'a cat')")
+		r.runs(r.relay().Run)
+		ring := queue.Ring{Ref: task.Ref{Task: 1}, Provider: "sculptor"}
+		r.until("it is rung for", func() bool {
+			states, err := r.queue.States(r.Context(), []queue.Ring{ring})
+			r.check(err)
+			return states[0] == queue.Pending && r.get(1).PublishedAt != nil
+		})
+	}},
+	{"A task that is nil is refused and does not end the program", func(r *rig) {
+		_, err := r.client.EnqueueMany(r.Context(), []*task.Task{lighthouse(), nil})
+		if err == nil || !strings.Contains(err.Error(), "task 2 of 2 is nil") {
+			r.Errorf("got %v", err)
+		}
 	}},
 }
 

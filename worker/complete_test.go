@@ -56,6 +56,14 @@ func TestComplete(t *testing.T) {
 			r.painter.can.Free = true
 			r.same(*r.ends(r.asks().ID, task.Completed).CostMicros, int64(0))
 		}},
+		{"A picture that turns out to be broken was billed all the same", func(r *rig) {
+			r.svc.Prices = provider.Prices{{Micros: 7}}
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(pngOf(40, 30)[:60]), nil }
+			r.start()
+			t := r.asks()
+			cost := r.ends(t.ID, task.Failed).CostMicros
+			r.same(cost != nil && *cost == 7, true)
+		}},
 		{"Twenty repetitions of one order are one call", repeated},
 	})
 }
