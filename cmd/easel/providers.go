@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/openai"
 	"github.com/easelqueue/easel/provider/sketch"
@@ -36,6 +37,10 @@ var adapters = map[string]adapter{
 	"volcengine": {builtIn: true, defaultModel: volcengine.DefaultModel, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return volcengine.New(volcengine.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"studio": {keyVariable: "STUDIO_KEY",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return studio.New(studio.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
 }
 

@@ -53,6 +53,7 @@ var table = map[string]rule{
 
 	"internal/arch":       {},
 	"internal/throwaway":  {},
+	"internal/studio":     {imports: []string{"provider", "task"}}, // a service and its adapter
 	"internal/servertest": {imports: []string{"internal/throwaway", pq}}, // pq for CREATE DATABASE
 	// Its tests run everything together, as cmd/easel does, and have check judge it.
 	"internal/simulation": {tests: []string{"task", "provider", "picture", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",

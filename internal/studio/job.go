@@ -1,0 +1,180 @@
+package studio
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"hash/fnv"
+	"image"
+	"image/color"
+	"image/png"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// reply is what the studio says of a job.
+type reply struct {
+	Job        string `json:"job"`
+	State      string `json:"state"` // working, done, failed, cancelled
+	AfterMS    int64  `json:"after_ms,omitempty"`
+	Picture    []byte `json:"picture,omitempty"`
+	URL        string `json:"url,omitempty"`
+	CostMicros int64  `json:"cost_micros,omitempty"`
+	Currency   string `json:"currency,omitempty"`
+}
+
+const (
+	working   = "working"
+	done      = "done"
+	failed    = "failed"
+	cancelled = "cancelled"
+)
+
+// say answers how a job stands.
+func (s *Server) say(w http.ResponseWriter, r *http.Request, j *job) {
+	s.mu.Lock()
+	now := *j
+	s.mu.Unlock()
+	a := reply{Job: now.id}
+	switch {
+	case now.cancelled:
+		a.State = cancelled
+	case time.Now().Before(now.ready):
+		a.State, a.AfterMS = working, pollAfter.Milliseconds()
+	case now.fails:
+		a.State = failed
+	case now.class == "S":
+		a.State, a.Picture, a.CostMicros, a.Currency = done, now.picture, costPaid, currency
+	default:
+		a.State, a.URL, a.CostMicros, a.Currency = done, s.pictureURL(r, now.id), costPaid, currency
+	}
+	write(w, a)
+}
+
+func write(w http.ResponseWriter, a reply) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Request-Id", "req-"+a.Job)
+	_ = json.NewEncoder(w).Encode(a) // a caller that left hears nothing
+}
+
+// pictureURL is where the caller that r comes from finds the picture.
+func (s *Server) pictureURL(r *http.Request, id string) string {
+	u := url.URL{Scheme: "http", Host: r.Host, Path: "/pictures/" + id + ".png"}
+	if s.Token != "" {
+		u.RawQuery = url.Values{"signature": {s.Token}}.Encode()
+	}
+	return u.String()
+}
+
+// find returns a job of the provider.
+func (s *Server) find(provider, id string) *job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if j := s.jobs[id]; j != nil && j.provider == provider {
+		return j
+	}
+	return nil
+}
+
+func (s *Server) poll(w http.ResponseWriter, r *http.Request) {
+	j := s.find(r.PathValue("name"), r.PathValue("job"))
+	if j == nil {
+		refuse(w, http.StatusNotFound, "no_such_job", "there is no such job")
+		return
+	}
+	s.enter(w, entry{Event: "poll", Provider: j.provider, Class: j.class, Key: j.key, Tag: j.tag, Job: j.id})
+	s.say(w, r, j)
+}
+
+func (s *Server) cancel(w http.ResponseWriter, r *http.Request) {
+	j := s.find(r.PathValue("name"), r.PathValue("job"))
+	if j == nil {
+		refuse(w, http.StatusNotFound, "no_such_job", "there is no such job")
+		return
+	}
+	s.mu.Lock()
+	late := !time.Now().Before(j.ready)
+	j.cancelled = j.cancelled || !late
+	s.mu.Unlock()
+	if late {
+		refuse(w, http.StatusConflict, "too_late", "the picture is drawn already")
+		return
+	}
+	s.enter(w, entry{Event: "cancel", Provider: j.provider, Class: j.class, Key: j.key, Tag: j.tag, Job: j.id})
+	s.say(w, r, j)
+}
+
+func (s *Server) lookUp(w http.ResponseWriter, r *http.Request) {
+	e := entry{Event: "recover", Provider: r.PathValue("name"), Class: r.PathValue("class"), Key: r.PathValue("key")}
+	s.mu.Lock()
+	j := s.keys[[2]string{e.Provider, e.Key}]
+	s.mu.Unlock()
+	if j == nil {
+		s.enter(w, e)
+		refuse(w, http.StatusNotFound, "no_such_key", "no job has this key")
+		return
+	}
+	e.Job, e.Tag = j.id, j.tag
+	s.enter(w, e)
+	s.say(w, r, j)
+}
+
+func (s *Server) download(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	j := s.jobs[strings.TrimSuffix(r.PathValue("job"), ".png")]
+	s.mu.Unlock()
+	switch {
+	case j == nil:
+		refuse(w, http.StatusNotFound, "no_such_picture", "there is no such picture")
+	case s.Token != "" && r.URL.Query().Get("signature") != s.Token:
+		refuse(w, http.StatusForbidden, "bad_signature", "the address is not signed")
+	default:
+		w.Header().Set("Content-Type", "image/png")
+		_, _ = w.Write(j.picture)
+	}
+}
+
+// complaint is the error of the studio's answers.
+type complaint struct {
+	Error struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	var c complaint
+	c.Error.Code, c.Error.Message = code, message
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(c)
+}
+
+// tagOf is the first word of a prompt, by which the book knows a task.
+func tagOf(prompt string) string {
+	if words := strings.Fields(prompt); len(words) > 0 {
+		return words[0]
+	}
+	return ""
+}
+
+// paint makes a picture that no other job has.
+func paint(id, tag string) (picture []byte, sha string) {
+	h := fnv.New64a()
+	h.Write([]byte(id + " " + tag))
+	rnd := rand.New(rand.NewPCG(h.Sum64(), 3))
+	m := image.NewNRGBA(image.Rect(0, 0, 8, 8))
+	for i := range 64 {
+		m.SetNRGBA(i%8, i/8, color.NRGBA{uint8(rnd.UintN(256)), uint8(rnd.UintN(256)), uint8(rnd.UintN(256)), 255})
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return b.Bytes(), hex.EncodeToString(sum[:])
+}

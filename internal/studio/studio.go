@@ -1,0 +1,279 @@
+// Package studio is an image service to rehearse with: a server that draws,
+// bills, keeps its own book of what it billed and misbehaves on demand, and the
+// adapter that speaks to it. Nothing that happens to easel happens to it, so its
+// book is the truth about money.
+//
+// The path of its base URL says whom it plays: /CLASS/NAME, where NAME is the
+// provider's name in the book, and CLASS what the service gives its callers
+// against paying twice:
+//
+//	K  it honours the caller's key: the same key is the same job, billed once
+//	C  the caller's key can be looked up afterwards
+//	A  it works on, and only it knows the job's id
+//	S  it answers in the call
+package studio
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	classes   = "KCAS"
+	maxBody   = 1 << 20
+	maxFates  = 10_000
+	costPaid  = 40_000 // micro-units that one picture costs
+	currency  = "USD"
+	pollAfter = 500 * time.Millisecond
+)
+
+// Options is what a studio is like.
+type Options struct {
+	Ledger  string        // file that the book is appended to; required
+	Takes   time.Duration // how long a picture takes, give or take half; 0 is at once
+	Latency time.Duration // before a call that is not drawn in is answered
+	Key     string        // bearer token that callers must have; empty takes any
+	Token   string        // stands in the query of picture URLs, as a signature would
+	Seed    uint64        // of the time that pictures take
+}
+
+// Server is a studio. It is an http.Handler, safe for concurrent use. What it
+// has drawn lives as long as the process; its book stays.
+type Server struct {
+	Options
+	book *book
+	mux  *http.ServeMux
+
+	mu    sync.Mutex
+	rnd   *rand.Rand
+	jobs  map[string]*job
+	keys  map[[2]string]*job // by provider and key
+	fates []string           // what becomes of the next calls
+	shut  time.Time          // until then nothing is answered but 503
+}
+
+// job is one picture that was ordered.
+type job struct {
+	id, provider, class, key, tag string
+	ready                         time.Time
+	fails                         bool // it will turn out that it cannot be drawn; not billed
+	cancelled                     bool
+	picture                       []byte
+	sha256                        string
+}
+
+// Open opens the book and returns a studio. The caller closes it.
+func Open(o Options) (*Server, error) {
+	b, err := openBook(o.Ledger)
+	if err != nil {
+		return nil, fmt.Errorf("open the studio's book: %w", err)
+	}
+	s := &Server{Options: o, book: b, mux: http.NewServeMux(), rnd: rand.New(rand.NewPCG(o.Seed, 2)),
+		jobs: make(map[string]*job), keys: make(map[[2]string]*job)}
+	s.mux.HandleFunc("POST /{class}/{name}/draw", s.known(s.draw))
+	s.mux.HandleFunc("GET /{class}/{name}/jobs/{job}", s.known(s.poll))
+	s.mux.HandleFunc("DELETE /{class}/{name}/jobs/{job}", s.known(s.cancel))
+	s.mux.HandleFunc("GET /{class}/{name}/keys/{key}", s.known(s.lookUp))
+	s.mux.HandleFunc("GET /pictures/{job}", s.download)
+	s.mux.HandleFunc("POST /control", s.control)
+	return s, nil
+}
+
+// Close closes the book.
+func (s *Server) Close() error { return s.book.close() }
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	shut := time.Now().Before(s.shut)
+	s.mu.Unlock()
+	if shut && r.URL.Path != "/control" {
+		refuse(w, http.StatusServiceUnavailable, "shut", "the studio is shut for a while")
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// known refuses callers without the key, and classes that there are not.
+func (s *Server) known(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		class := r.PathValue("class")
+		switch {
+		case len(class) != 1 || !strings.Contains(classes, class):
+			refuse(w, http.StatusNotFound, "no_such_class", "class is one of K, C, A and S")
+		case s.Key != "" && r.Header.Get("Authorization") != "Bearer "+s.Key:
+			refuse(w, http.StatusUnauthorized, "no_such_caller", "the key is not known here")
+		default:
+			h(w, r)
+		}
+	}
+}
+
+// draw takes a call in. A studio of class K that knows the key draws and bills
+// nothing again.
+func (s *Server) draw(w http.ResponseWriter, r *http.Request) {
+	var asked struct{ Prompt string }
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil || json.Unmarshal(body, &asked) != nil || asked.Prompt == "" {
+		refuse(w, http.StatusBadRequest, "bad_request", "a JSON document with a prompt is wanted")
+		return
+	}
+	e := entry{Provider: r.PathValue("name"), Class: r.PathValue("class"), Key: r.Header.Get("X-Client-Request-Id"), Tag: tagOf(asked.Prompt)}
+	fate := s.fate()
+	if status, code := refusal(fate); status != 0 {
+		e.Event, e.Detail = "refused", fate
+		s.enter(w, e)
+		w.Header().Set("Retry-After", "2")
+		refuse(w, status, code, "nothing was drawn")
+		return
+	}
+	j, err := s.order(e, fate)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "no_book", err.Error())
+		return
+	}
+	s.answer(w, r, j, fate)
+}
+
+// order draws and writes the bill, before anybody hears of it.
+func (s *Server) order(e entry, fate string) (*job, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := [2]string{e.Provider, e.Key}
+	if known := s.keys[held]; known != nil && e.Class == "K" {
+		e.Event, e.Job = "duplicate", known.id
+		return known, s.book.enter(e)
+	}
+	j := &job{id: fmt.Sprintf("%s-%d", e.Provider, len(s.jobs)+1), provider: e.Provider, class: e.Class, key: e.Key, tag: e.Tag,
+		ready: time.Now().Add(s.takes()), fails: fate == Fails}
+	j.picture, j.sha256 = paint(j.id, j.tag)
+	e.Event, e.Job, e.Billed, e.Cut, e.Detail, e.Pictures = "submit", j.id, !j.fails, Ambiguous(fate), fate, []string{j.sha256}
+	if err := s.book.enter(e); err != nil {
+		return nil, err
+	}
+	s.jobs[j.id] = j
+	if e.Key != "" && (e.Class == "K" || e.Class == "C") {
+		s.keys[held] = j
+	}
+	return j, nil
+}
+
+// takes is how long the next picture takes. The caller holds mu.
+func (s *Server) takes() time.Duration {
+	if s.Takes <= 0 {
+		return 0
+	}
+	return s.Takes/2 + time.Duration(s.rnd.Int64N(int64(s.Takes)))
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, j *job, fate string) {
+	wait := s.Latency
+	if j.class == "S" {
+		wait = time.Until(j.ready)
+	}
+	if !pause(r, wait) {
+		return
+	}
+	switch fate {
+	case Hang:
+		<-r.Context().Done()
+	case Cut:
+		cut(w)
+	case Broken:
+		refuse(w, http.StatusInternalServerError, "internal", "the studio broke after it had drawn")
+	case Page:
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<html><body>Bad gateway</body></html>")
+	default:
+		if j.class == "S" {
+			s.say(w, r, j)
+			return
+		}
+		write(w, reply{Job: j.id, State: working, AfterMS: pollAfter.Milliseconds()})
+	}
+}
+
+func pause(r *http.Request, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// cut breaks the connection so that the caller sees a reset.
+func cut(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	conn.Close()
+}
+
+// enter writes a line that nobody's money depends on.
+func (s *Server) enter(w http.ResponseWriter, e entry) {
+	if err := s.book.enter(e); err != nil {
+		w.Header().Set("X-Book", "failed")
+	}
+}
+
+// control takes what becomes of the next calls, and for how long to be shut.
+func (s *Server) control(w http.ResponseWriter, r *http.Request) {
+	var c Control
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(&c)
+	if err == nil {
+		err = c.check()
+	}
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "bad_request", err.Error())
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case c.Calm:
+		s.fates, s.shut = nil, time.Time{}
+	case len(s.fates)+len(c.Fates) > maxFates:
+		refuse(w, http.StatusTooManyRequests, "too_many", "more fates than are kept")
+		return
+	}
+	s.fates = append(s.fates, c.Fates...)
+	if c.ShutMillis > 0 {
+		s.shut = time.Now().Add(time.Duration(c.ShutMillis) * time.Millisecond)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// Control is what a studio can be told.
+type Control struct {
+	Fates      []string `json:"fates,omitempty"`       // of the next calls, one each
+	ShutMillis int      `json:"shut_millis,omitempty"` // answer 503 to everything for so long, at most an hour
+	Calm       bool     `json:"calm,omitempty"`        // forget what was told before
+}
+
+func (c Control) check() error {
+	for _, f := range c.Fates {
+		if _, known := fates[f]; !known {
+			return fmt.Errorf("fate %q is not known", f)
+		}
+	}
+	if c.ShutMillis < 0 || c.ShutMillis > 3_600_000 {
+		return errors.New("shut_millis is out of 0 to 3600000")
+	}
+	return nil
+}
