@@ -8,10 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
 	"time"
 
+	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -81,6 +83,10 @@ func (c *Client) Do(ctx context.Context, r HTTPRequest) (Reply, error) {
 	req, body, err := r.build(ctx)
 	if err != nil {
 		return Reply{}, err
+	}
+	if crash.Armed && !r.Free {
+		req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			WroteRequest: func(httptrace.WroteRequestInfo) { crash.At("K3") }}))
 	}
 	resp, err := c.caller().Do(req)
 	if err != nil {

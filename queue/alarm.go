@@ -102,3 +102,9 @@ func isDequeue(keys []string) bool {
 func isForward(keys []string) bool {
 	return len(keys) == 2 && strings.HasSuffix(keys[1], ":pending")
 }
+
+// isDone recognises asynq's script that acknowledges a delivery, by its keys: the
+// active and lease keys of its queue, its own, and two counters.
+func isDone(keys []string) bool {
+	return len(keys) == 5 && strings.HasSuffix(keys[0], ":active") && strings.HasSuffix(keys[1], ":lease") && strings.Contains(keys[2], ":t:")
+}

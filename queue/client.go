@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/easelqueue/easel/internal/crash"
 )
 
 // patience is how long a server waits after an error before it asks Redis again.
@@ -29,6 +31,7 @@ func (c serverClient) EvalSha(ctx context.Context, sha string, keys []string, ar
 	cmd := c.UniversalClient.EvalSha(ctx, sha, keys, args...)
 	c.idle.saw(ctx, keys, cmd, c.hurry)
 	err := cmd.Err()
+	acknowledged(keys, err)
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.ErrNoScript) {
 		return cmd
 	}
@@ -38,6 +41,21 @@ func (c serverClient) EvalSha(ctx context.Context, sha string, keys []string, ar
 	case <-c.hurry:
 	}
 	return cmd
+}
+
+// Eval is how asynq sends a script that Redis does not have yet.
+func (c serverClient) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	cmd := c.UniversalClient.Eval(ctx, script, keys, args...)
+	acknowledged(keys, cmd.Err())
+	return cmd
+}
+
+// acknowledged is where a process may die that has just told Redis that a
+// delivery is done.
+func acknowledged(keys []string, err error) {
+	if crash.Armed && err == nil && isDone(keys) {
+		crash.At("K11")
+	}
 }
 
 // Subscribe keeps asynq from hearing the Cancel of asynqmon. Its answer would

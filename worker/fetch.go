@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -59,6 +60,7 @@ func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, err
 		return nil, downloadFailure(err)
 	}
 	defer from.Close()
+	crash.At("K7")
 	file, err := os.CreateTemp(s.Temp, "easel-*.part")
 	if err != nil {
 		return nil, later("there is no room to download the picture to", err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
@@ -42,6 +43,7 @@ func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 	if err != nil {
 		return s.unsaved(ctx, err)
 	}
+	crash.At("K5")
 	s.tellLimiter(ctx, nil)
 	return s.keep(ctx, answer{ans.Outputs, ans.Raw}, kept)
 }
@@ -86,6 +88,7 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 	var results []task.Result
 	var refused *task.Failure
 	var warnings []string
+	crash.At("K6")
 	for i := range ans.Outputs {
 		out := &ans.Outputs[i]
 		r, ok := kept[out.Position]
@@ -118,6 +121,7 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 	if err != nil {
 		return s.unsaved(ctx, err)
 	}
+	crash.At("K10")
 	s.log.Info().Int("pictures", len(results)).Dur("took", time.Since(s.last.SentAt)).Str("status", string(task.Completed)).Msg("completed")
 	return nil
 }
@@ -183,6 +187,7 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 			return task.Result{}, err
 		}
 	}
+	crash.At("K9")
 	at := s.Pictures.Locate(key)
 	return task.Result{
 		TaskID: s.t.ID, AttemptID: s.last.ID, Position: out.Position, GeneratedImageURL: at.URL, SourceURL: out.URL,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -61,6 +62,7 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 func (s *step) ask(ctx context.Context) (provider.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	crash.At("K6")
 	return s.account.Provider.Poll(ctx, json.RawMessage(s.last.Handle))
 }
 

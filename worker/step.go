@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
+	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -97,6 +98,7 @@ func (s *step) buy(ctx context.Context) error {
 	if err := s.Tasks.Begin(ctx, s.t, a); err != nil {
 		return s.notBegun(ctx, a, err)
 	}
+	crash.At("K2")
 	if !s.leased() {
 		return s.notBegun(ctx, a, errLeaseOver)
 	}
@@ -122,6 +124,7 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 		s.tellLimiter(ctx, f)
 		return verdict
 	}
+	crash.At("K4")
 	s.log.Info().Dur("took", time.Since(began)).Bool("done", answer.Done).Msg("called")
 	return s.heard(ctx, answer)
 }
@@ -190,6 +193,7 @@ func (s *step) heard(ctx context.Context, ans provider.Answer) error {
 	if err != nil {
 		return s.unsaved(ctx, err)
 	}
+	crash.At("K5")
 	s.tellLimiter(ctx, nil)
 	return s.pollFrom(ctx, ans)
 }

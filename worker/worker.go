@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
@@ -89,6 +90,7 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 	}
 	defer done()
 	claimed := time.Now()
+	crash.At("K0")
 	claim, refusal, err := w.Tasks.Claim(ctx, ring.Ref, w.Self.ID, w.lease())
 	switch {
 	case err != nil:
@@ -98,6 +100,7 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 	case claim.Task.Provider != ring.Provider:
 		return w.misdirected(ctx, claim.Task)
 	}
+	crash.At("K1")
 	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: permit.account, permit: &permit, claimed: claimed, waiting: waiting,
 		log: w.Log.With().Str("provider", svc.Name).Int64("task", ring.Task).Int("delivery", ring.Delivery).Int64("fence", claim.Task.Fence).Logger()}
 	return s.guarded(ctx)

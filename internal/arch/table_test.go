@@ -18,18 +18,18 @@ type rule struct {
 var table = map[string]rule{
 	"task": {},
 
-	"provider":              {imports: []string{"task"}, tests: []string{"provider/providertest"}},
+	"provider":              {imports: []string{"task", "internal/crash"}, tests: []string{"provider/providertest"}},
 	"provider/providertest": {imports: []string{"provider", "task", cmp}},
 	"provider/*":            {imports: adapter, tests: []string{"provider/providertest"}},
 	"provider/sketch/paint": {imports: []string{ximage}},
 	"provider/sketch":       {imports: append([]string{"picture", "provider/sketch/paint", xsync}, adapter...), tests: []string{"provider/providertest"}},
 
 	"picture":             {imports: []string{ximage, xsync}, tests: []string{"picture/picturetest", "picture/dir"}},
-	"picture/dir":         {imports: []string{"picture"}, tests: []string{"picture/picturetest"}},
+	"picture/dir":         {imports: []string{"picture", "internal/crash"}, tests: []string{"picture/picturetest"}},
 	"picture/picturetest": {imports: []string{"picture", cmp}},
 
 	"limit": {imports: []string{"provider", redis, redisRate, zerolog}, tests: []string{miniredis}},
-	"queue": {imports: []string{"task", asynq, asynqmon, redis, zerolog}, tests: []string{miniredis}},
+	"queue": {imports: []string{"task", "internal/crash", asynq, asynqmon, redis, zerolog}, tests: []string{miniredis}},
 
 	"migrations":      {imports: []string{goose}, tests: []string{pq, sqlite}},
 	"store":           {imports: []string{"task", "migrations", sqlx, pq, sqlite, zerolog}, tests: []string{"store/storetest"}},
@@ -40,7 +40,7 @@ var table = map[string]rule{
 		tests:   []string{"migrations", "provider/sketch", miniredis, redis},
 	},
 	"worker": {
-		imports: []string{"task", "store", "queue", "provider", "limit", "picture", uuid, zerolog, xsync},
+		imports: []string{"task", "store", "queue", "provider", "limit", "picture", "internal/crash", uuid, zerolog, xsync},
 		tests:   []string{"migrations", "enqueue", "picture/dir", "provider/sketch", "provider/providertest", miniredis, redis},
 	},
 	"web": {imports: []string{"task", "store", "picture", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
@@ -52,12 +52,15 @@ var table = map[string]rule{
 	"cmd/easel-check": {imports: []string{"check"}},
 
 	"internal/arch":       {},
+	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
+	"internal/crash":      {},                                           // where a task passes a point at which tests kill the program
 	"internal/throwaway":  {},
-	"internal/studio":     {imports: []string{"provider", "task"}}, // a service and its adapter
+	"internal/studio":     {imports: []string{"provider", "task"}},       // a service and its adapter
 	"internal/servertest": {imports: []string{"internal/throwaway", pq}}, // pq for CREATE DATABASE
 	// Its tests run everything together, as cmd/easel does, and have check judge it.
+	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/studio", redis}},
 	"internal/simulation": {tests: []string{"task", "provider", "picture", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
-		asynq, redis, miniredis, zerolog, xsync}},
+		"internal/evidence", asynq, redis, miniredis, zerolog, xsync}},
 }
 
 var (

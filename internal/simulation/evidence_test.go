@@ -1,9 +1,7 @@
 package simulation
 
 import (
-	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -12,7 +10,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/internal/evidence"
 )
 
 // logLine returns what a line of the log says if it is about the task.
@@ -31,35 +29,6 @@ func logLine(text string, id int64) (time.Time, string, bool) {
 	return l.Time, fmt.Sprintf("%s: %s (attempt %d) %.120s", l.Process, l.Message, l.Attempt, l.Error), true
 }
 
-// delivery is an entry of the queue.
-type delivery struct {
-	Queue string `json:"queue"`
-	ID    string `json:"id"`
-	State string `json:"state"`
-}
-
-// deliveries returns what Redis holds of ours, active entries included.
-func (w *world) deliveries(ctx context.Context) ([]delivery, error) {
-	all := []delivery{}
-	err := w.person.queue.Walk(ctx, func(r queue.Ring, s queue.State) error {
-		all = append(all, delivery{r.Queue(), r.Ref.String(), string(s)})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range w.Providers {
-		ids, err := w.person.redis.LRange(ctx, "asynq:{"+name+"}:active", 0, -1).Result()
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			all = append(all, delivery{name, id, "active"})
-		}
-	}
-	return all, nil
-}
-
 // evidence are the files of a run as package check wants them.
 func (w *world) evidence(ctx context.Context, faultsEnded, settled time.Time) (fstest.MapFS, error) {
 	files := make(fstest.MapFS)
@@ -68,15 +37,11 @@ func (w *world) evidence(ctx context.Context, faultsEnded, settled time.Time) (f
 		files[name] = &fstest.MapFile{Data: text}
 		return err
 	}
-	tables := make(map[string]any)
-	for _, name := range []string{"image_generations", "generation_attempt", "generation_result", "generation_parameter", "easel_worker"} {
-		all, err := dump(ctx, w.person.db, name)
-		if err != nil {
-			return nil, err
-		}
-		tables[name] = all
+	tables, err := evidence.Tables(ctx, w.person.db)
+	if err != nil {
+		return nil, err
 	}
-	entries, err := w.deliveries(ctx)
+	entries, err := evidence.Deliveries(ctx, w.person.redis)
 	if err != nil {
 		return nil, err
 	}
@@ -102,43 +67,11 @@ func (w *world) evidence(ctx context.Context, faultsEnded, settled time.Time) (f
 }
 
 func lines[T any](all []T) *fstest.MapFile {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	for _, one := range all {
-		if err := enc.Encode(one); err != nil {
-			panic(err)
-		}
-	}
-	return &fstest.MapFile{Data: b.Bytes()}
-}
-
-// dump returns all rows of a table by the names of its columns.
-func dump(ctx context.Context, db *sql.DB, table string) ([]map[string]any, error) {
-	found, err := db.QueryContext(ctx, "SELECT * FROM "+table+" ORDER BY id")
+	text, err := evidence.Lines(all)
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
-	defer found.Close()
-	names, err := found.Columns()
-	if err != nil {
-		return nil, err
-	}
-	all := []map[string]any{}
-	for found.Next() {
-		values, into := make([]any, len(names)), make([]any, len(names))
-		for i := range values {
-			into[i] = &values[i]
-		}
-		if err := found.Scan(into...); err != nil {
-			return nil, err
-		}
-		row := make(map[string]any, len(names))
-		for i, name := range names {
-			row[name] = values[i]
-		}
-		all = append(all, row)
-	}
-	return all, found.Err()
+	return &fstest.MapFile{Data: text}
 }
 
 // write puts files into a folder.

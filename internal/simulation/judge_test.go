@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/check"
+	"github.com/easelqueue/easel/internal/evidence"
 )
 
 // settle waits until every task is final and the queue holds nothing that is
@@ -25,7 +26,7 @@ func (w *world) settle(ctx context.Context) {
 }
 
 func (w *world) quiet(ctx context.Context) bool {
-	entries, err := w.deliveries(ctx)
+	entries, err := evidence.Deliveries(ctx, w.person.redis)
 	for _, e := range entries {
 		if e.State != "archived" {
 			return false

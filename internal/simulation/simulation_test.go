@@ -16,14 +16,14 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", seedsByDefault, "how many random schedules are lived through")
-	first    = flag.Uint64("first", 1, "the first seed")
-	one      = flag.Uint64("seed", 0, "live through the schedule of this seed alone")
-	evidence = flag.String("evidence", "", "write what each run leaves behind into a folder of this one")
-	stride   = flag.Int("stride", strideByDefault, "of the n-th commands that fail, how many to go on each time; 1 is all")
-	thin     = flag.Int("thin", thinByDefault, "of the other placed faults, one in how many is lived through; 1 is all")
-	all      = flag.Bool("all", false, "place every fault at every step in every class of provider")
-	shrinks  = flag.Int("shrink", 40, "how many runs may be spent on shrinking a schedule that fails")
+	seeds   = flag.Int("seeds", seedsByDefault, "how many random schedules are lived through")
+	first   = flag.Uint64("first", 1, "the first seed")
+	one     = flag.Uint64("seed", 0, "live through the schedule of this seed alone")
+	keepIn  = flag.String("evidence", "", "write what each run leaves behind into a folder of this one")
+	stride  = flag.Int("stride", strideByDefault, "of the n-th commands that fail, how many to go on each time; 1 is all")
+	thin    = flag.Int("thin", thinByDefault, "of the other placed faults, one in how many is lived through; 1 is all")
+	all     = flag.Bool("all", false, "place every fault at every step in every class of provider")
+	shrinks = flag.Int("shrink", 40, "how many runs may be spent on shrinking a schedule that fails")
 )
 
 // TestMain puts the process far from UTC: SQLite compares times as text.
@@ -112,10 +112,10 @@ func (o outcome) report(small outcome) string {
 // keep writes the evidence of a run if that is wanted.
 func keep(t *testing.T, o outcome, name string) {
 	t.Helper()
-	if *evidence == "" {
+	if *keepIn == "" {
 		return
 	}
-	if err := write(filepath.Join(*evidence, name), o.files); err != nil {
+	if err := write(filepath.Join(*keepIn, name), o.files); err != nil {
 		t.Fatal(err)
 	}
 }

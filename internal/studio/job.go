@@ -47,7 +47,7 @@ func (s *Server) say(w http.ResponseWriter, r *http.Request, j *job) {
 		a.State, a.AfterMS = working, pollAfter.Milliseconds()
 	case now.fails:
 		a.State = failed
-	case now.class == "S":
+	case now.class == "S" && s.Inline:
 		a.State, a.Picture, a.CostMicros, a.Currency = done, now.picture, costPaid, currency
 	default:
 		a.State, a.URL, a.CostMicros, a.Currency = done, s.pictureURL(r, now.id), costPaid, currency

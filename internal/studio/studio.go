@@ -43,6 +43,7 @@ type Options struct {
 	Key     string        // bearer token that callers must have; empty takes any
 	Token   string        // stands in the query of picture URLs, as a signature would
 	Seed    uint64        // of the time that pictures take
+	Inline  bool          // class S answers with the picture itself, not with its address
 }
 
 // Server is a studio. It is an http.Handler, safe for concurrent use. What it

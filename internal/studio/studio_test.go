@@ -153,8 +153,8 @@ func TestClasses(t *testing.T) {
 			t.Errorf("class A cannot be asked for a key, but says %v", err)
 		}
 	})
-	t.Run("S answers in the call with the picture that its book names", func(t *testing.T) {
-		r := newRig(t, Options{})
+	t.Run("S answers in the call, inline with the picture that its book names", func(t *testing.T) {
+		r := newRig(t, Options{Inline: true})
 		done, err := r.submit(r.adapter("S"), "key-1")
 		if err != nil || !done.Done || len(done.Outputs) != 1 || len(done.Outputs[0].Bytes) == 0 {
 			t.Fatalf("%+v, %v", done, err)

@@ -11,6 +11,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/picture"
 )
 
@@ -26,6 +27,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, _ string) erro
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
+	crash.At("K8")
 	if err == nil {
 		err = s.explain(s.place(draft, key))
 	}

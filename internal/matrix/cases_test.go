@@ -1,0 +1,81 @@
+package matrix
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/easelqueue/easel/internal/crash"
+	"github.com/easelqueue/easel/task"
+)
+
+// What a case does to the worker at its point.
+const (
+	kill = "kill"
+	stop = "stop" // freeze beyond the lease, then go on
+)
+
+// single is one case of the matrix.
+type single struct {
+	point string // see package crash
+	how   string
+	class string // of the service: K honours a key, C looks one up, A is asynchronous, S answers in the call
+	store string
+}
+
+func (c single) String() string {
+	return fmt.Sprintf("%s/%s/%s/%s", c.point, c.how, c.class, c.store)
+}
+
+// every returns all 192 cases.
+func every() []single {
+	var all []single
+	for _, point := range crash.Points {
+		for _, how := range []string{kill, stop} {
+			for _, class := range []string{"K", "C", "A", "S"} {
+				for _, store := range []string{"sqlite", "postgres"} {
+					all = append(all, single{point, how, class, store})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// some returns a twelfth of them: each point, class, store and way at least once.
+func some() []single {
+	var few []single
+	for i, c := range every() {
+		if point, rest := i/16, i%16; rest == (point*5)%16 {
+			few = append(few, c)
+		}
+	}
+	return few
+}
+
+// outcome is what a case has to end with. A task that is completed shows the
+// picture of its one bill.
+type outcome struct {
+	status task.Status
+	kind   task.Kind
+	bills  int
+	late   bool // the picture is kept beside the task
+}
+
+// expected says how a case ends. Only where a service cannot be asked after a
+// call, and the worker was lost between writing the call down and writing its
+// outcome down, nobody can know.
+func (c single) expected() outcome {
+	known := outcome{status: task.Completed, bills: 1}
+	blind := c.class == "A" || c.class == "S"
+	if !blind || !slices.Contains([]string{"K2", "K3", "K4"}, c.point) {
+		return known
+	}
+	o := outcome{status: task.Failed, kind: task.OutcomeUnknown, bills: 1}
+	switch {
+	case c.point == "K2":
+		o.bills = 0 // it was not sent, which only the lost worker knew
+	case c.how == stop:
+		o.late = true // whoever was only frozen brings the picture
+	}
+	return o
+}
