@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -23,6 +24,7 @@ func TestOutage(t *testing.T) {
 		{"A picture server that is away is asked again, and nothing is bought again", downloadFails},
 		{"A database that fails while an answer comes does not lose it", databaseFails},
 		{"A database that fails before the call prevents it", databaseFailsBefore},
+		{"A worker that could not beat while the database was away keeps its task, whoever hears a bell", silentTogether},
 		{"A result that the database refuses fails its task, and is not lost", databaseRefuses},
 		{"Redis that forgets during a call leaves the call alone", redisForgetsDuring},
 	})
@@ -133,6 +135,25 @@ func databaseFailsBefore(r *rig) {
 	r.exec("ALTER TABLE away RENAME TO generation_attempt")
 	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
 	r.same(r.painter.submits.Load(), int64(1))
+}
+
+// silentTogether: asynq of another worker gives the delivery up just after an
+// outage, as one with a wrong clock does, before the first heartbeat.
+func silentTogether(r *rig) {
+	taken, answer := r.painter.hangs()
+	first := r.start()
+	t := r.asks()
+	heard(r, "the call is made", taken)
+	second := r.start()
+	r.exec("ALTER TABLE easel_worker RENAME TO away")
+	r.passes(2*r.lease + r.every/2)
+	r.exec("ALTER TABLE away RENAME TO easel_worker")
+	verdict := second.Handle(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"})
+	var later *queue.Later
+	r.same([]any{errors.As(verdict, &later), r.get(t.ID).Worker}, []any{true, first.Self.ID})
+	answer <- drawn(pngOf(40, 30))
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Crashes, r.painter.submits.Load()}, []any{0, int64(1)})
 }
 
 func databaseRefuses(r *rig) {

@@ -44,10 +44,11 @@ type Worker struct {
 	Lease time.Duration // how long a silent worker keeps its tasks, default 9 s
 	Log   zerolog.Logger
 
-	gates   sync.Map // provider name → chan struct{}: who asks the limiter
-	mu      sync.Mutex
-	holding map[int64]context.CancelCauseFunc // running steps by task
-	beaten  time.Time                         // when the last heartbeat that worked was begun
+	gates    sync.Map // provider name → chan struct{}: who asks the limiter
+	mu       sync.Mutex
+	holding  map[int64]context.CancelCauseFunc // running steps by task
+	beaten   time.Time                         // when the last heartbeat that worked was begun
+	doubtful time.Time                         // until when a worker whose lease is over need not be dead
 }
 
 // bell is the part of the queue that a worker needs.
@@ -89,6 +90,9 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 		return &queue.Later{After: w.lease(), Reason: "this worker holds the task already"}
 	}
 	defer done()
+	if err := w.spared(ctx, ring.Ref); err != nil {
+		return err
+	}
 	claimed := time.Now()
 	crash.At("K0")
 	claim, refusal, err := w.Tasks.Claim(ctx, ring.Ref, w.Self.ID, w.lease())
@@ -156,6 +160,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer beat.Stop()
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
+	w.doubt() // this process may be the first after an outage
 	w.beat(ctx)
 	for {
 		select {
@@ -179,10 +184,14 @@ func (w *Worker) beat(ctx context.Context) {
 	self := w.Self
 	self.Providers = "," + strings.Join(w.Services.Names(), ",") + ","
 	if err := w.Tasks.Beat(beating, self, w.lease()); err != nil {
+		w.doubt()
 		if ctx.Err() == nil {
 			w.Log.Warn().Err(err).Msg("heartbeat failed; running calls go on")
 		}
 		return
+	}
+	if time.Since(began) > w.lease()/3 {
+		w.doubt()
 	}
 	w.mu.Lock()
 	w.beaten = began
