@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // The counters that the books themselves show.
@@ -14,7 +15,7 @@ const (
 )
 
 // judgeBite is P6. A call may be called unknown only if something hid its
-// outcome: otherwise a live worker was robbed, or an error was taken for a
+// outcome, also if its answer came after that: otherwise a live worker was robbed, or an error was taken for a
 // crash. And if MustBite is set, what Run.Expect names must have happened; the
 // three that the books show, if it names none.
 func judgeBite(b *books, f *finding) {
@@ -25,6 +26,7 @@ func judgeBite(b *books, f *finding) {
 					a.Number, stamp(a.SentAt), stamp(a.FinishedAt))
 			}
 		}
+		b.judgeAnnounced(d, f)
 	}
 	counts := b.counts()
 	shown := map[string]int{zombieRefused: counts.ZombiesRefused, resumed: counts.Resumed, unknowns: counts.Unknown}
@@ -39,6 +41,23 @@ func judgeBite(b *books, f *finding) {
 	for _, name := range names {
 		if max(shown[name], b.Run.Expect[name]) == 0 {
 			f.add("%s is 0; this run proves nothing about it", name)
+		}
+	}
+}
+
+// judgeAnnounced looks at the moments at which a task was parked over an unknown
+// outcome, which a late answer may have settled since.
+func (b *books) judgeAnnounced(d *dossier, f *finding) {
+	for _, o := range d.ops {
+		if o.Op != "fail" || !o.OK || o.Unknown || o.Kind != outcomeUnknown {
+			continue
+		}
+		then := time.Unix(0, o.Return)
+		explained := slices.ContainsFunc(d.attempts, func(a *Attempt) bool {
+			return !a.SentAt.After(then.Add(b.Limits.Slack)) && b.excusedBy(d, a, then)
+		})
+		if !explained {
+			f.against(d, "was called of unknown outcome by %s at %s, and nothing had happened that hides an outcome", o.Client, stamp(When{then}))
 		}
 	}
 }

@@ -90,7 +90,7 @@ var money = []spoiled{
 		e.again(*find(e.Ledger, func(l *Entry) bool { return l.Tag == "t-000005" && !l.Cut }))
 	}},
 	{"A plain retry does not authorise what is not known to have failed", "I3", "charged 2 times", func(e *Evidence) { e.try("k13a").State = answered }},
-	{"The policy retry does not authorise what was never in doubt", "I2 I3", "charged 2 times by shed", func(e *Evidence) { e.Faults = e.Faults[:0]; e.try("k4").State = failed }},
+	{"The policy retry does not authorise what was never in doubt", "I2 I3 P6", "charged 2 times by shed", func(e *Evidence) { e.Faults = e.Faults[:0]; e.try("k4").State = failed }},
 	{"The policy retry does not excuse a provider that could have told", "I3", "class C", func(e *Evidence) {
 		for i := range e.Ledger {
 			if e.Ledger[i].Provider == "shed" {

@@ -68,6 +68,14 @@ var innocent = []spoiled{
 		e.Ledger = append(e.Ledger, Entry{At: e.Run.Settled, Event: "poll", Provider: "atelier", Class: "A", Job: "job-2"})
 	}},
 	{claim: "A charge that only its key names belongs to its task", spoil: func(e *Evidence) { e.submit("t-000010").Tag = "" }},
+	{claim: "A person who cancels takes a call from whoever waits for it", spoil: func(e *Evidence) {
+		drop(&e.Faults, func(f *Fault) bool { return f.Kind == "kill" })
+		e.submit("t-000007").Cut = true
+		at := When{e.try("k4").SentAt.Add(time.Second)}
+		e.Clients = append(e.Clients, Told{At: at, Began: at, Event: "cancel", Task: 4, Tag: "t-000004"})
+		at = When{at.Add(time.Second)}
+		e.Clients = append(e.Clients, Told{At: at, Began: at, Event: "retry", Task: 4, Tag: "t-000004"})
+	}},
 	{claim: "A task whose max_attempts is 0 has five", spoil: func(e *Evidence) { e.taskRow(4).MaxAttempts = 0 }},
 	{claim: "A task may spend its last attempt", spoil: func(e *Evidence) { e.taskRow(4).MaxAttempts = 1 }},
 	{claim: "A retry that was refused gives no budget back", spoil: func(e *Evidence) {
