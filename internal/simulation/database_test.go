@@ -186,6 +186,7 @@ func (s *session) told(err error, ops ...string) error {
 
 func (s *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
 	call := s.w.now()
+	args = s.p.shifted(args)
 	err = s.do(ctx, query, func() (func(), error) {
 		result, err = s.w.db.exec(query, args)
 		return s.w.book.noteExec(s.p, query, args, result, call), err
@@ -196,6 +197,7 @@ func (s *session) ExecContext(ctx context.Context, query string, args []driver.N
 func (s *session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	var found *rows
 	call := s.w.now()
+	args = s.p.shifted(args)
 	err := s.do(ctx, query, func() (note func(), err error) {
 		found, err = s.w.db.query(query, args)
 		return s.w.book.noteQuery(s.p, query, args, found, call), err

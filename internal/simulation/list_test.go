@@ -79,7 +79,8 @@ func TestProviderFaults(t *testing.T) {
 }
 
 // TestEachCommand lets the n-th command to Redis, and the n-th statement, of a
-// task's life fail, and be done and look as if it had failed.
+// task's life fail, and be done and look as if it had failed; and lets the worker
+// that made it die or sleep right after it.
 func TestEachCommand(t *testing.T) {
 	const last = 60
 	for _, class := range []string{"A", "S"} {
@@ -87,6 +88,8 @@ func TestEachCommand(t *testing.T) {
 			{Kind: commandFails, Op: "redis"}, {Kind: commandLost, Op: "redis", After: true},
 			{Kind: statementFails, Op: "sql"}, {Kind: statementLost, Op: "sql", After: true},
 			{Kind: statementFails, Op: "commit"}, {Kind: statementLost, Op: "commit", After: true},
+			{Kind: kill, Op: "redis", After: true, For: 5 * time.Second}, {Kind: pause, Op: "redis", After: true, For: 40 * time.Second},
+			{Kind: kill, Op: "sql", After: true, For: 5 * time.Second}, {Kind: pause, Op: "sql", After: true, For: 40 * time.Second},
 		} {
 			t.Run(fmt.Sprintf("%s, %s, %s", class, f.Kind, f.Op), func(t *testing.T) {
 				t.Parallel()
@@ -106,9 +109,28 @@ const taskComes = 2 * time.Second
 func prove(t *testing.T, provider string, f fault) {
 	t.Helper()
 	p := plan{Seed: 7, Workers: 2, Tasks: 1, First: taskComes, Over: taskComes, Until: 90 * time.Second, Providers: []string{provider}, Faults: []fault{f}}
-	o := run(t, p)
-	keep(t, o, fmt.Sprintf("%s %s %s %t %d", provider, f.Kind, f.Op, f.After, f.N))
-	if len(o.violations) > 0 {
-		t.Error(o.report(o))
+	t.Run(f.moment(), func(t *testing.T) {
+		goOn(t)
+		o := run(t, p)
+		keep(t, o, fmt.Sprintf("%s %s %s %t %d", provider, f.Kind, f.Op, f.After, f.N))
+		if len(o.violations) > 0 {
+			broken.Store(true)
+			t.Error(o.report(o))
+		}
+	})
+}
+
+// moment says when a placed fault happens, or what it is if it waits for none.
+func (f fault) moment() string {
+	when := "before"
+	if f.After {
+		when = "after"
 	}
+	switch {
+	case f.Op == "":
+		return f.Kind
+	case f.N > 0:
+		return fmt.Sprintf("%s %s %d", when, f.Op, f.N)
+	}
+	return when + " " + f.Op
 }

@@ -3,8 +3,10 @@ package simulation
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +28,7 @@ var (
 type process struct {
 	id   string
 	slot int           // which worker it is; -1 for producers and people
-	skew time.Duration // how far its clock is off, as Redis gets to see it
+	skew time.Duration // how far its clock is off, as Redis and the database get to see it
 
 	mu       sync.Mutex
 	frozen   chan struct{} // closed when the process goes on; nil while it runs
@@ -129,6 +131,22 @@ func (p *process) lost() bool {
 	}
 	p.loses--
 	return true
+}
+
+// shifted returns args with the points in time among them as the clock of p shows
+// them. One that the database had given would be shifted too; no statement of a
+// worker gives any back.
+func (p *process) shifted(args []driver.NamedValue) []driver.NamedValue {
+	if p.skew == 0 {
+		return args
+	}
+	all := slices.Clone(args)
+	for i, a := range all {
+		if t, ok := a.Value.(time.Time); ok {
+			all[i].Value = t.Add(p.skew)
+		}
+	}
+	return all
 }
 
 // sleep waits for d of fake time or the end of ctx.

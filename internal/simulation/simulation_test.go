@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,15 +17,27 @@ import (
 )
 
 var (
-	seeds   = flag.Int("seeds", seedsByDefault, "how many random schedules are lived through")
-	first   = flag.Uint64("first", 1, "the first seed")
-	one     = flag.Uint64("seed", 0, "live through the schedule of this seed alone")
-	keepIn  = flag.String("evidence", "", "write what each run leaves behind into a folder of this one")
-	stride  = flag.Int("stride", strideByDefault, "of the n-th commands that fail, how many to go on each time; 1 is all")
-	thin    = flag.Int("thin", thinByDefault, "of the other placed faults, one in how many is lived through; 1 is all")
-	all     = flag.Bool("all", false, "place every fault at every step in every class of provider")
-	shrinks = flag.Int("shrink", 40, "how many runs may be spent on shrinking a schedule that fails")
+	seeds    = flag.Int("seeds", seedsByDefault, "how many random schedules are lived through")
+	first    = flag.Uint64("first", 1, "the first seed")
+	one      = flag.Uint64("seed", 0, "live through the schedule of this seed alone")
+	keepIn   = flag.String("evidence", "", "write what each run leaves behind into a folder of this one")
+	stride   = flag.Int("stride", strideByDefault, "of the n-th commands that fail, how many to go on each time; 1 is all")
+	thin     = flag.Int("thin", thinByDefault, "of the other placed faults, one in how many is lived through; 1 is all")
+	all      = flag.Bool("all", false, "place every fault at every step in every class of provider")
+	shrinks  = flag.Int("shrink", 40, "how many runs may be spent on shrinking a schedule that fails")
+	stop     = flag.Bool("stop", false, "live through nothing more once a run has failed")
 )
+
+// broken says that a run has failed.
+var broken atomic.Bool
+
+// goOn skips what comes after a run that failed, if that is wanted.
+func goOn(t *testing.T) {
+	t.Helper()
+	if *stop && broken.Load() {
+		t.Skip("an earlier run has failed, and -stop is set")
+	}
+}
 
 // TestMain puts the process far from UTC: SQLite compares times as text.
 func TestMain(m *testing.M) {
@@ -44,10 +57,12 @@ func TestRandomSchedules(t *testing.T) {
 		for seed := from; seed < from+uint64(n); seed++ {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
+				goOn(t)
 				o := run(t, randomPlan(seed))
 				sum.add(o)
 				keep(t, o, fmt.Sprint(seed))
 				if len(o.violations) > 0 {
+					broken.Store(true)
 					t.Error(o.report(shrink(t, o)))
 				}
 			})
