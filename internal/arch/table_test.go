@@ -61,6 +61,8 @@ var table = map[string]rule{
 	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/studio", redis}},
 	"internal/simulation": {tests: []string{"task", "provider", "picture", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
 		"internal/evidence", asynq, redis, miniredis, zerolog, xsync}},
+	// Its mutants are texts: it compiles the simulation and imports nothing of it.
+	"internal/sabotage": {},
 }
 
 var (

@@ -17,15 +17,15 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", seedsByDefault, "how many random schedules are lived through")
-	first    = flag.Uint64("first", 1, "the first seed")
-	one      = flag.Uint64("seed", 0, "live through the schedule of this seed alone")
-	keepIn   = flag.String("evidence", "", "write what each run leaves behind into a folder of this one")
-	stride   = flag.Int("stride", strideByDefault, "of the n-th commands that fail, how many to go on each time; 1 is all")
-	thin     = flag.Int("thin", thinByDefault, "of the other placed faults, one in how many is lived through; 1 is all")
-	all      = flag.Bool("all", false, "place every fault at every step in every class of provider")
-	shrinks  = flag.Int("shrink", 40, "how many runs may be spent on shrinking a schedule that fails")
-	stop     = flag.Bool("stop", false, "live through nothing more once a run has failed")
+	seeds   = flag.Int("seeds", seedsByDefault, "how many random schedules are lived through")
+	first   = flag.Uint64("first", 1, "the first seed")
+	one     = flag.Uint64("seed", 0, "live through the schedule of this seed alone")
+	keepIn  = flag.String("evidence", "", "write what each run leaves behind into a folder of this one")
+	stride  = flag.Int("stride", strideByDefault, "of the n-th commands that fail, how many to go on each time; 1 is all")
+	thin    = flag.Int("thin", thinByDefault, "of the other placed faults, one in how many is lived through; 1 is all")
+	all     = flag.Bool("all", false, "place every fault at every step in every class of provider")
+	shrinks = flag.Int("shrink", 40, "how many runs may be spent on shrinking a schedule that fails")
+	stop    = flag.Bool("stop", false, "live through nothing more once a run has failed")
 )
 
 // broken says that a run has failed.

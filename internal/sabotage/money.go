@@ -1,0 +1,60 @@
+package sabotage
+
+// ofMoney are mutants that buy what they must not, or lose track of it.
+var ofMoney = []Mutant{
+	{
+		Name: "journal after the call", Rule: "A call that may cost money is journalled before it is made", Violates: []string{"I3"},
+		Edits: []Edit{
+			{"worker/step.go", "	if err := s.Tasks.Begin(ctx, s.t, a); err != nil {\n		return s.notBegun(ctx, a, err)\n	}\n", ""},
+			{"worker/step.go", "Submit(sending, call)\n", "Submit(sending, call)\n	if err := s.Tasks.Begin(ctx, s.t, s.last); err != nil {\n		return s.notBegun(ctx, s.last, err)\n	}\n"},
+		},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a new call after one that is still being made", Rule: "What may have been bought is asked after first", Violates: []string{"I3"},
+		Edits: []Edit{{"worker/step.go", "case task.AttemptRejected, task.AttemptFailed:", "case task.AttemptRejected, task.AttemptFailed, task.AttemptSending:"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a 5xx counts as a call that was not made", Rule: "A call is made again only if it certainly did not happen", Violates: []string{"I3"},
+		Edits: []Edit{{"worker/step.go", "f.Executed = cmp.Or(f.Executed, task.Maybe)",
+			"if f.Kind == task.ProviderError {\n			f.Executed = task.No\n		}\n		f.Executed = cmp.Or(f.Executed, task.Maybe)"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a failed download buys again", Rule: "What was bought is never bought again", Violates: []string{"I3"},
+		Edits: []Edit{{"worker/keep.go", "			return s.fail(ctx, f, nil) // the attempt stays answered, and the next try begins here", "			return s.buy(ctx)"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a failed poll fails the call", Rule: "An error of a poll is no error of the call", Violates: []string{"I3", "P6"},
+		Edits: []Edit{{"worker/poll.go", "		default:\n			failures++", "		case err != nil:\n			return s.failed(ctx, f)\n		default:\n			failures++"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "the handle is not journalled", Rule: "An accepted job goes on from its handle, at any worker", Violates: []string{"P6", "I3"},
+		Edits: []Edit{{"worker/step.go", "return s.Tasks.Accept(ctx, s.t, a, ans.JobID)", "return nil"}},
+		Lives: Lives{First: 6, Seeds: 10},
+	},
+	{
+		Name: "a result is written only once", Rule: "What has been paid for is held until the database takes it", Violates: []string{"P6", "I3"},
+		Edits: []Edit{{"worker/step.go", "		if err == nil || errors.Is(err, store.ErrFenced)", "		if true || errors.Is(err, store.ErrFenced)"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a lost call is given up while it may still come", Rule: "That the provider does not have a call proves nothing before its time is over", Violates: []string{"I3"},
+		Edits: []Edit{{"worker/recover.go", "	return s.callTime() + s.lease() - s.age(ctx)", "	return 0"}},
+		Lives: Lives{First: 31, Seeds: 10},
+	},
+	{
+		Name: "a paid call ends when asynq gives its delivery up", Rule: "A call that is being paid for does not die of a Redis that is away", Violates: []string{"P6", "I3"},
+		Edits: []Edit{{"queue/server.go", "	return s.verdict(ring, s.handle(ring))", "	dying := *s\n	dying.ctx = outer\n	return s.verdict(ring, dying.handle(ring))"}},
+		Lives: Lives{Placed: "^TestEachStep$/^redis_(away|hangs),_S$", Times: 4},
+	},
+	{
+		Name: "the cost of earlier calls is forgotten", Rule: "A task costs what all of its calls cost", Violates: []string{"I11"},
+		Edits: []Edit{{"store/save.go", "				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = ? AND fence = ? AND status = 'processing'`),\n			null(o.Warning)",
+			"				cost_micros = coalesce((SELECT max(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = ? AND fence = ? AND status = 'processing'`),\n			null(o.Warning)"}},
+		Lives: Lives{First: 51, Seeds: 10},
+	},
+}

@@ -1,0 +1,64 @@
+package sabotage
+
+// ofOwnership are mutants in which more than one may write, or nobody does.
+var ofOwnership = []Mutant{
+	{
+		Name: "no fence on save", Rule: "Every write carries the fence of its claim", Violates: []string{"I4"},
+		Edits: []Edit{{"store/save.go", "			WHERE id = ? AND fence = ? AND status = 'processing'`),\n			null(o.Warning)",
+			"			WHERE id = ? AND fence >= ? AND status = 'processing'`),\n			null(o.Warning)"}},
+		Lives: Lives{First: 26, Seeds: 10},
+	},
+	{
+		Name: "no fence before a call", Rule: "Who has lost a task buys nothing for it", Violates: []string{"I4"},
+		Edits: []Edit{{"store/attempt.go", "WHERE id = ? AND fence = ? AND status = 'processing'\"+s.dialect.lock", "WHERE id = ? AND fence >= ? AND status = 'processing'\"+s.dialect.lock"}},
+		Lives: Lives{Placed: "^TestEachCommand$/^S,_worker_paused,_sql$", Times: 12},
+	},
+	{
+		Name: "a claim gives no new fence", Rule: "A claim makes the fence grow", Violates: []string{"I4"},
+		Edits: []Edit{{"store/claim.go", "SET status = 'processing', fence = fence + 1,", "SET status = 'processing', fence = fence + CASE WHEN fence = 0 THEN 1 ELSE 0 END,"}},
+		Lives: Lives{First: 1, Seeds: 10},
+	},
+	{
+		Name: "a cancel does not take the fence", Rule: "A cancel makes the fence grow", Violates: []string{"I4"},
+		Edits: []Edit{{"store/person.go", "SET status = 'cancelled', fence = fence + 1,", "SET status = 'cancelled', fence = fence + 0,"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a live lease is stolen", Rule: "A worker whose heart beats keeps its tasks", Violates: []string{"P6", "I3"},
+		Edits: []Edit{{"store/claim.go", "(coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) < now() OR NOT EXISTS ("}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a lease by the worker's clock", Rule: "Leases go by the database's clock", Violates: []string{"P6", "I3"},
+		Edits: []Edit{
+			{"store/worker.go", "now(), now(), `+s.dialect.later+`)", "now(), now(), ?)"},
+			{"store/worker.go", "w.Providers, lease.Milliseconds())", "w.Providers, time.Now().UTC().Add(lease))"},
+		},
+		Lives: Lives{First: 1, Seeds: 10},
+	},
+	{
+		Name: "a lease never ends", Rule: "The tasks of a dead worker go to another", Violates: []string{"I1"},
+		Edits: []Edit{{"store/claim.go", "(coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) IS NULL AND NOT EXISTS ("}},
+		Lives: Lives{First: 4, Seeds: 4},
+	},
+	{
+		Name: "workers are called dead after an outage of the database", Rule: "After an outage nobody is called dead for one lease", Violates: []string{"P6", "I3"},
+		Edits: []Edit{{"enqueue/reconcile.go", "r.Look(ctx, began.After(quietUntil))", "r.Look(ctx, began.After(quietUntil) || true)"}},
+		Lives: Lives{Placed: "^TestEachStep$/^database_away,_S$", Times: 4},
+	},
+	{
+		Name: "no reconciler", Rule: "What rows and queue disagree about is mended", Violates: []string{"I1", "I7"},
+		Edits: []Edit{{"enqueue/reconcile.go", "		case <-look.C:\n", "		case <-look.C:\n			continue\n"}},
+		Lives: Lives{First: 3, Seeds: 4},
+	},
+	{
+		Name: "acknowledged before it is saved", Rule: "A delivery is done when its row is", Violates: []string{"P6", "I3"},
+		Edits: []Edit{{"worker/worker.go", "	return s.guarded(ctx)\n", "	go s.guarded(ctx)\n	return nil\n"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a known wish is stored again", Rule: "An idempotency key stands for one task", Violates: []string{"I1"},
+		Edits: []Edit{{"store/insert.go", "		if t.IdempotencyKey == \"\" {\n			fresh", "		if t.IdempotencyKey = \"\"; true {\n			fresh"}},
+		Lives: Lives{First: 1, Seeds: 10},
+	},
+}

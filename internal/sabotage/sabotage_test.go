@@ -1,0 +1,155 @@
+package sabotage
+
+import (
+	"context"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+func TestMutants(t *testing.T) {
+	invariants := []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "P6"}
+	names := make(map[string]bool)
+	for _, m := range Mutants {
+		t.Run(m.Name, func(t *testing.T) {
+			if names[m.Name] || m.Rule == "" || len(m.Violates) == 0 || len(m.Edits) == 0 || (m.Lives.Seeds == 0) == (m.Lives.Placed == "") || (m.Lives.Times == 0) != (m.Lives.Placed == "") {
+				t.Errorf("incomplete, or its name is not its own: %+v", m)
+			}
+			names[m.Name] = true
+			for _, id := range m.Violates {
+				if !slices.Contains(invariants, id) {
+					t.Errorf("%s is no invariant", id)
+				}
+			}
+			for _, file := range m.Files() {
+				source, err := os.ReadFile(filepath.Join(root, file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, err := m.Text(file, string(source))
+				if err != nil {
+					t.Fatal(err) // the text to replace does not stand there once
+				}
+				if text == string(source) {
+					t.Errorf("%s stays as it was", file)
+				}
+				if _, err := parser.ParseFile(token.NewFileSet(), file, text, 0); err != nil {
+					t.Error(err)
+				}
+				if neat, err := format.Source([]byte(text)); err != nil || string(neat) != text {
+					t.Errorf("%s is not formatted: %v", file, err)
+				}
+			}
+		})
+	}
+	t.Run("There are fifteen at least", func(t *testing.T) {
+		if len(Mutants) < 15 {
+			t.Errorf("there are %d", len(Mutants))
+		}
+	})
+}
+
+func TestText(t *testing.T) {
+	m := Mutant{Edits: []Edit{{"a.go", "one", "two"}}}
+	for _, c := range []struct{ claim, source, text, err string }{
+		{"The text is replaced where it stands", "x one y", "x two y", ""},
+		{"A text that is not there is an error", "x 1 y", "", "0 times"},
+		{"A text that stands there twice is an error", "one one", "", "2 times"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			text, err := m.Text("a.go", c.source)
+			if text != c.text || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%q, %v", text, err)
+			}
+		})
+	}
+	t.Run("Another file stays as it is", func(t *testing.T) {
+		if text, err := m.Text("b.go", "no such text"); text != "no such text" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+	})
+}
+
+func TestJudge(t *testing.T) {
+	failed := exec.Command("false").Run()
+	const money, fence = "      I3 task 1 t-000001: charged 2 times\n", "    I4 task 2 t-000002: no order\n"
+	for _, c := range []struct {
+		claim, said string
+		err         error
+		outcome     Outcome
+		first       string
+	}{
+		{"A violation of what it must violate catches it", fence + money + "--- FAIL\n", failed, Caught, "I3 task 1 t-000001: charged 2 times"},
+		{"A violation of anything else does not", fence, failed, Beside, "I4 task 2 t-000002: no order"},
+		{"A run without violation misses it", "PASS\n", nil, Missed, ""},
+		{"A run that fails for another reason does not catch it", "--- FAIL: TestX\n", failed, Beside, ""},
+		{"A panic does not catch it", money + "\npanic: deadlock\n", failed, Crashed, "I3 task 1 t-000001: charged 2 times"},
+		{"A run that does not end does not catch it", money + "\npanic: test timed out after 10m0s\n", failed, Hung, "I3 task 1 t-000001: charged 2 times"},
+		{"A simulation that cannot be started does not catch it", "", os.ErrNotExist, Crashed, ""},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			r := Result{Mutant: Mutant{Violates: []string{"I3"}}}
+			if r.judge(c.said, c.err); r.Outcome != c.outcome || r.First != c.first {
+				t.Errorf("%s, %q", r.Outcome, r.First)
+			}
+		})
+	}
+}
+
+func TestControl(t *testing.T) {
+	t.Run("Seeds that overlap are lived through once", func(t *testing.T) {
+		got := union([]Mutant{{Lives: Lives{First: 30, Seeds: 5}}, {Lives: Lives{First: 1, Seeds: 20}}, {Lives: Lives{Placed: "TestX"}},
+			{Lives: Lives{First: 11, Seeds: 15}}, {Lives: Lives{Placed: "TestX"}}})
+		if want := []Lives{{First: 1, Seeds: 25}, {First: 30, Seeds: 5}, {Placed: "TestX"}}; !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
+}
+
+// TestRun runs the mutant that breaks in every run on one seed, as make prove does.
+func TestRun(t *testing.T) {
+	i := slices.IndexFunc(Mutants, func(m Mutant) bool { return m.Name == "a claim gives no new fence" })
+	m := Mutants[i]
+	m.Lives = Lives{First: 1, Seeds: 1}
+	live := func(t *testing.T, m Mutant) Result {
+		t.Helper()
+		r, err := Run(context.Background(), root, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	t.Run("A mutant is caught", func(t *testing.T) {
+		if r := live(t, m); r.Outcome != Caught || !slices.Contains(r.Violated, "I4") {
+			t.Errorf("%s by %q:\n%s", r.Outcome, r.Violated, r.Output)
+		}
+	})
+	t.Run("Nothing is found without it", func(t *testing.T) {
+		results, err := Control(context.Background(), root, []Mutant{m})
+		if err != nil || len(results) != 1 || results[0].Outcome != Missed || !strings.Contains(results[0].Output, "--- PASS: TestRandomSchedules/seeds/1 ") {
+			t.Errorf("%+v, %v", results, err)
+		}
+	})
+	t.Run("One that does not compile is not caught", func(t *testing.T) {
+		no := m
+		no.Edits = []Edit{{"store/claim.go", "const leaseDead =", "const leaseDead = nothing +"}}
+		if r := live(t, no); r.Outcome != Broken || !strings.Contains(r.Output, "undefined: nothing") {
+			t.Errorf("%s:\n%s", r.Outcome, r.Output)
+		}
+	})
+	t.Run("One whose text is gone is an error", func(t *testing.T) {
+		no := m
+		no.Edits = []Edit{{"store/claim.go", "no such text", ""}}
+		if _, err := Run(context.Background(), root, no); err == nil || !strings.Contains(err.Error(), "0 times") {
+			t.Errorf("the error is %v", err)
+		}
+	})
+}

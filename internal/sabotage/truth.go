@@ -1,0 +1,34 @@
+package sabotage
+
+// Mutants are all of them.
+var Mutants = append(append(append([]Mutant{}, ofMoney...), ofOwnership...), ofTruth...)
+
+// ofTruth are mutants whose rows do not say what is.
+var ofTruth = []Mutant{
+	{
+		Name: "completed before its picture is stored", Rule: "Bytes first: a task is completed when its pictures are in storage", Violates: []string{"I2"},
+		Edits: []Edit{{"worker/keep.go", "		if err := s.Pictures.Put(ctx, key, r, checked.ContentType); err != nil {\n			return task.Result{}, err\n		}\n",
+			"		text, _ := io.ReadAll(r)\n		go s.Pictures.Put(context.WithoutCancel(ctx), key, bytes.NewReader(text), checked.ContentType)\n"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "tasks share the key of a picture", Rule: "A picture stays what was drawn for its task", Violates: []string{"I2"},
+		Edits: []Edit{{"worker/keep.go", "fmt.Sprintf(\"%d/%d-%d\", s.t.ID, s.last.ID, out.Position)", "fmt.Sprintf(\"%d/%d-%d\", s.t.ID%8, s.last.Number, out.Position)"}},
+		Lives: Lives{First: 1, Seeds: 10},
+	},
+	{
+		Name: "a crash spends an attempt", Rule: "Crashes and failures are counted apart", Violates: []string{"I6"},
+		Edits: []Edit{{"store/worker.go", "crashes = crashes + 1,", "attempt = attempt + 1,"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a throttle spends an attempt", Rule: "Waits and failures are counted apart", Violates: []string{"I6"},
+		Edits: []Edit{{"task/retry.go", "		v.Waits++\n", "		v.Waits++\n		v.Attempt++\n"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "one crash parks a task", Rule: "A task is parked when its crashes are used up", Violates: []string{"I6"},
+		Edits: []Edit{{"worker/step.go", "s.t.Crashes >= crashes {", "s.t.Crashes >= min(crashes, 1) {"}},
+		Lives: Lives{First: 1, Seeds: 20},
+	},
+}
