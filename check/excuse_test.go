@@ -57,6 +57,11 @@ var innocent = []spoiled{
 		a := e.try("k7a")
 		a.State, a.ErrorKind, a.ErrorMsg = unknown, outcomeUnknown, "the worker was lost"
 	}},
+	{claim: "The policy retry pays for a call that turned up late and was never answered", spoil: func(e *Evidence) {
+		drop(&e.Tables.Results, func(r *Result) bool { return r.TaskID == 7 && r.AttemptID == e.try("k7a").ID })
+		a := e.try("k7a")
+		a.State, a.AnsweredAt, a.FinishedAt, a.CostMicros = accepted, When{}, When{}, nil
+	}},
 	{claim: "An answer that came late stands beside an unknown task", spoil: func(e *Evidence) {
 		a := e.try("k4")
 		a.State, a.ErrorKind, a.ErrorMsg = succeeded, "", ""

@@ -86,8 +86,8 @@ func (b *bill) authorised() (byPerson, byPolicy int) {
 			nothing++
 		case a.State == unknown:
 			doubtful++
-		case (a.State == answered || a.State == succeeded) && a != d.answer && b.excused(d, a):
-			doubtful++ // it was unknown once, and its answer came late
+		case (a.State == accepted || a.State == answered || a.State == succeeded) && a != d.answer && b.excused(d, a):
+			doubtful++ // it was unknown once, and was heard of again too late
 		}
 	}
 	class := b.charges[0].Class
