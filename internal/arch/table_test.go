@@ -63,6 +63,7 @@ var table = map[string]rule{
 		"internal/evidence", asynq, redis, miniredis, zerolog, xsync}},
 	// Its mutants are texts: it compiles the simulation and imports nothing of it.
 	"internal/sabotage": {},
+	"internal/prove":    {imports: []string{"internal/sabotage", pretty, xterm}},
 }
 
 var (
@@ -77,6 +78,7 @@ const (
 	goose     = "github.com/pressly/goose/v3"
 	miniredis = "github.com/alicebob/miniredis/v2"
 	porcupine = "github.com/anishathalye/porcupine"
+	pretty    = "github.com/jedib0t/go-pretty/v6"
 	pq        = "github.com/lib/pq"
 	rapid     = "pgregory.net/rapid"
 	redis     = "github.com/redis/go-redis/v9"
@@ -86,5 +88,6 @@ const (
 	uuid      = "github.com/google/uuid"
 	ximage    = "golang.org/x/image"
 	xsync     = "golang.org/x/sync"
+	xterm     = "golang.org/x/term"
 	zerolog   = "github.com/rs/zerolog"
 )

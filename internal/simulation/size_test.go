@@ -2,10 +2,10 @@
 
 package simulation
 
-// A run of a seed costs about two seconds of one processor, one of a placed
-// fault a tenth of a second.
+// A run of a seed costs about a second and a half of one processor, one of a placed
+// fault a twentieth of a second.
 const (
 	seedsByDefault  = 60
-	strideByDefault = 7
+	strideByDefault = 1
 	thinByDefault   = 1
 )
