@@ -92,8 +92,8 @@ func Lines[T any](all []T) ([]byte, error) {
 }
 
 // Tables returns all rows of the judged tables, by the names of their columns.
-func Tables(ctx context.Context, db *sql.DB) (map[string]any, error) {
-	all := make(map[string]any)
+func Tables(ctx context.Context, db *sql.DB) (map[string][]map[string]any, error) {
+	all := make(map[string][]map[string]any)
 	for _, name := range tables {
 		rows, err := dump(ctx, db, name)
 		if err != nil {

@@ -39,7 +39,7 @@ var ofOwnership = []Mutant{
 	{
 		Name: "a lease never ends", Rule: "The tasks of a dead worker go to another", Violates: []string{"I1"},
 		Edits: []Edit{{"store/claim.go", "(coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) IS NULL AND NOT EXISTS ("}},
-		Lives: Lives{First: 4, Seeds: 4},
+		Lives: Lives{Placed: "^TestEachStep$/^worker_killed,_S$", Times: 1},
 	},
 	{
 		Name: "workers are called dead after an outage of the database", Rule: "After an outage nobody is called dead for one lease", Violates: []string{"P6", "I3"},
@@ -49,7 +49,7 @@ var ofOwnership = []Mutant{
 	{
 		Name: "no reconciler", Rule: "What rows and queue disagree about is mended", Violates: []string{"I1", "I7"},
 		Edits: []Edit{{"enqueue/reconcile.go", "		case <-look.C:\n", "		case <-look.C:\n			continue\n"}},
-		Lives: Lives{First: 3, Seeds: 4},
+		Lives: Lives{First: 3, Seeds: 2},
 	},
 	{
 		Name: "acknowledged before it is saved", Rule: "A delivery is done when its row is", Violates: []string{"P6", "I3"},

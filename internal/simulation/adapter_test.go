@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -25,6 +26,7 @@ type adapter struct {
 	w           *world
 	p           *process
 	name, class string
+	Key         provider.Secret
 }
 
 func (a *adapter) Capabilities(string) provider.Capabilities {
@@ -54,23 +56,22 @@ func (a *adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	a.w.book.fated(c.Key, fate)
 	switch fate {
 	case refusedCall:
-		return failure(task.Unavailable, task.No, "connection refused")
+		return provider.Answer{}, a.carry(ctx, c.Body, false, refusesToDial)
 	case tooMany:
 		s.refuse(a.class, a.name, c.Key, body.Prompt)
-		return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, Message: "too many requests", HTTPStatus: 429, RetryAfter: 7 * time.Second}
+		return provider.Answer{}, a.carry(ctx, c.Body, false, says(http.StatusTooManyRequests, ""))
 	case busy:
 		s.refuse(a.class, a.name, c.Key, body.Prompt)
-		return failure(task.Unavailable, task.No, "too busy to begin")
+		return provider.Answer{}, a.carry(ctx, c.Body, false, says(http.StatusServiceUnavailable, "busy"))
 	}
 	job := s.order(a.class, a.name, c.Key, body.Prompt, fate)
 	switch fate {
 	case paid500:
-		return failure(task.ProviderError, task.Maybe, "internal server error")
+		return provider.Answer{}, a.carry(ctx, c.Body, false, says(http.StatusInternalServerError, "internal"))
 	case cutAnswer:
-		return failure(task.Unavailable, task.Maybe, "connection reset by peer")
+		return provider.Answer{}, a.carry(ctx, c.Body, false, breaksOff)
 	case hangs:
-		<-ctx.Done()
-		return failure(task.Timeout, task.Maybe, "no answer in time")
+		return provider.Answer{}, a.carry(ctx, c.Body, false, neverAnswers)
 	}
 	wait := a.w.studio.latency()
 	if a.class == "S" {
@@ -131,7 +132,7 @@ func (a *adapter) drawn(j job) (provider.Answer, error) {
 	if j.fails {
 		return failure(task.ProviderError, task.Yes, "the model broke")
 	}
-	out := provider.Output{URL: "http://studio.example/" + j.id}
+	out := provider.Output{URL: "http://studio.example/" + j.id + "?signature=" + signature}
 	if a.class == "S" {
 		out = provider.Output{Bytes: j.picture}
 	}
@@ -149,7 +150,7 @@ func (a *adapter) Poll(ctx context.Context, handle json.RawMessage) (provider.An
 		return failure(task.Internal, task.Yes, "a strange handle")
 	}
 	if err := a.ask(ctx, "poll"); err != nil {
-		return failure(task.Unavailable, task.No, err.Error())
+		return unasked(err)
 	}
 	a.w.book.enter(ledgerEntry{Event: "poll", Provider: a.name, Class: a.class, Job: h.Job})
 	j, ok := a.w.studio.job(h.Job)
@@ -168,9 +169,18 @@ func (a *adapter) ask(ctx context.Context, op string) error {
 		return err
 	}
 	if left, _ := a.w.outage(&a.w.noPolls); left > 0 {
-		return errors.New("bad gateway")
+		return a.carry(ctx, nil, true, says(http.StatusBadGateway, ""))
 	}
 	return nil
+}
+
+// unasked is the failure of a question that was not answered.
+func unasked(err error) (provider.Answer, error) {
+	var f *task.Failure
+	if errors.As(err, &f) {
+		return provider.Answer{}, f
+	}
+	return failure(task.Unavailable, task.No, err.Error())
 }
 
 func (a *adapter) Cancel(ctx context.Context, handle json.RawMessage) error {
@@ -179,7 +189,8 @@ func (a *adapter) Cancel(ctx context.Context, handle json.RawMessage) error {
 		return err
 	}
 	if err := a.ask(ctx, "cancel call"); err != nil {
-		return &task.Failure{Kind: task.Unavailable, Executed: task.No, Message: err.Error()}
+		_, err = unasked(err)
+		return err
 	}
 	a.w.studio.cancel(h.Job)
 	a.w.book.enter(ledgerEntry{Event: "cancel", Provider: a.name, Class: a.class, Job: h.Job})
@@ -191,7 +202,7 @@ func (a *adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 		return provider.CannotRecover()
 	}
 	if err := a.ask(ctx, "recover"); err != nil {
-		return failure(task.Unavailable, task.No, err.Error())
+		return unasked(err)
 	}
 	j, ok := a.w.studio.jobOf(l.Key)
 	a.w.book.enter(ledgerEntry{Event: "recover", Provider: a.name, Class: a.class, Key: l.Key, Job: j.id, Tag: j.tag})
@@ -206,8 +217,12 @@ func (a *adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 
 // RoundTrip serves the downloads of the process.
 func (a *adapter) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := a.ask(r.Context(), "download"); err != nil {
-		return nil, err
+	err := a.ask(r.Context(), "download")
+	if left, _ := a.w.outage(&a.w.noDownloads); err == nil && left > 0 {
+		err = errLost
+	}
+	if err != nil {
+		return nil, fmt.Errorf("GET %s: %w", r.URL, err)
 	}
 	response := &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{}, ContentLength: -1}
 	j, ok := a.w.studio.job(strings.TrimPrefix(r.URL.Path, "/"))

@@ -17,6 +17,7 @@ type book struct {
 	told    []toldEntry
 	faults  []faultEntry
 	history []historyEntry
+	spilled string            // what held a canary on its way to Redis or the database
 	given   map[[2]int64]bool // tasks and the fences that taking away gave them; the database's turn guards it
 }
 

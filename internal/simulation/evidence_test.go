@@ -41,6 +41,12 @@ func (w *world) evidence(ctx context.Context, faultsEnded, settled time.Time) (f
 	if err != nil {
 		return nil, err
 	}
+	for _, rows := range tables {
+		for _, row := range rows {
+			mask(row, "source_url")
+			mask(row, "answer")
+		}
+	}
 	entries, err := evidence.Deliveries(ctx, w.person.redis)
 	if err != nil {
 		return nil, err
@@ -50,7 +56,7 @@ func (w *world) evidence(ctx context.Context, faultsEnded, settled time.Time) (f
 		class[name], policy[name] = name[:1], name[2:]
 	}
 	run := map[string]any{"seed": int64(w.Seed), "policy": policy, "class": class, "began": w.began, "faults_ended": faultsEnded,
-		"settled": settled, "expect": map[string]int{}, "canaries": []string{}}
+		"settled": settled, "expect": map[string]int{}, "canaries": []string{accountKey, signature}}
 	for name, value := range map[string]any{"tables.json": tables, "redis.json": entries, "pictures.json": w.shelf.sums(), "run.json": run} {
 		if err := put(name, value); err != nil {
 			return nil, err
@@ -62,6 +68,7 @@ func (w *world) evidence(ctx context.Context, faultsEnded, settled time.Time) (f
 	files["clients.jsonl"] = lines(w.book.told)
 	files["faults.jsonl"] = lines(w.book.faults)
 	files["history.jsonl"] = lines(w.book.history)
+	files["sinks/spilled"] = &fstest.MapFile{Data: []byte(w.book.spilled)}
 	files["sinks/log"] = &fstest.MapFile{Data: []byte(w.logged.String())}
 	return files, nil
 }

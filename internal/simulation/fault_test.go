@@ -85,6 +85,8 @@ const (
 	lateAnswer  = "late answer"       // the slowest that is still in time
 	jobFails    = "job failed"        // not billed
 	pollsFail   = "polls fail"        //
+
+	downloadsFail = "downloads fail"
 )
 
 // ambiguous are the faults after which nobody may know whether a call was made.
@@ -183,6 +185,8 @@ func (w *world) strike(f fault, p *process) error {
 		w.setOutage(&w.noStorage, f)
 	case pollsFail:
 		w.setOutage(&w.noPolls, f)
+	case downloadsFail:
+		w.setOutage(&w.noDownloads, f)
 	case commandFails, commandLost, statementFails, statementLost:
 		return errLost
 	case vandal:

@@ -73,6 +73,7 @@ func TestProviderFaults(t *testing.T) {
 					prove(t, class+policy, fault{Kind: kind, Slot: any_})
 				}
 				prove(t, class+policy, fault{Kind: pollsFail, Slot: any_, Op: "poll", For: time.Minute})
+				prove(t, class+policy, fault{Kind: downloadsFail, Slot: any_, Op: "download", For: time.Minute})
 			})
 		}
 	}

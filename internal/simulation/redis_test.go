@@ -108,8 +108,9 @@ func (h hindrance) through(ctx context.Context, cmds []redis.Cmder, do func() er
 	if err := h.w.outageOfRedis(ctx, h.p); err != nil {
 		return fail(err)
 	}
-	if h.p.skew != 0 {
-		for _, c := range cmds {
+	for _, c := range cmds {
+		h.w.book.spill("redis", []string{accountKey, signature}, c.Args()...)
+		if h.p.skew != 0 {
 			shift(c.Args(), h.p.skew)
 		}
 	}

@@ -138,7 +138,9 @@ func (w *world) observe(ctx context.Context) {
 func (w *world) mend() {
 	w.mu.Lock()
 	w.armed = nil
-	w.noRedis, w.noDatabase, w.noStorage, w.noPolls = outage{}, outage{}, outage{}, outage{}
+	for _, o := range []*outage{&w.noRedis, &w.noDatabase, &w.noStorage, &w.noPolls, &w.noDownloads} {
+		*o = outage{}
+	}
 	slots := append([]*process{w.producer}, w.slots...)
 	w.mu.Unlock()
 	w.studio.mu.Lock()

@@ -60,19 +60,20 @@ type world struct {
 	log    zerolog.Logger
 	logged *logged
 
-	mu         sync.Mutex
-	armed      []*armed
-	noRedis    outage
-	noDatabase outage
-	noStorage  outage
-	noPolls    outage
-	slots      []*process
-	producer   *process
-	all        []*process
-	number     int
-	closing    bool
-	helpers    sync.WaitGroup // what faults have still to do
-	person     *process
+	mu          sync.Mutex
+	armed       []*armed
+	noRedis     outage
+	noDatabase  outage
+	noStorage   outage
+	noPolls     outage
+	noDownloads outage
+	slots       []*process
+	producer    *process
+	all         []*process
+	number      int
+	closing     bool
+	helpers     sync.WaitGroup // what faults have still to do
+	person      *process
 }
 
 // newWorld must be called inside of a bubble.
@@ -133,7 +134,7 @@ func (w *world) services(p *process) provider.Services {
 		class, policy := name[:1], task.OnUnknown(name[2:])
 		all[name] = &provider.Service{Name: name, DefaultModel: "brush", Concurrency: 20, Timeout: callTimeout, Deadline: jobDeadline,
 			Retry:    task.Retry{OnUnknown: policy},
-			Accounts: []provider.Account{{Name: "main", Provider: &adapter{w: w, p: p, name: name, class: class}, Limits: provider.Limits{InFlight: 20}}},
+			Accounts: []provider.Account{{Name: "main", Provider: &adapter{w: w, p: p, name: name, class: class, Key: accountKey}, Limits: provider.Limits{InFlight: 20}}},
 			Prices:   provider.Prices{{Micros: 40_000, Currency: "USD", Version: "1"}}}
 	}
 	return all
@@ -156,7 +157,7 @@ func (w *world) start(slot int) {
 	p.ending, p.ended = ending, make(chan struct{})
 	limiter := &limit.Limiter{Redis: p.redis, Log: log}
 	wk := &worker.Worker{Self: store.Worker{ID: id, Host: "simulation"}, Tasks: p.tasks, Services: services, Limiter: limiter,
-		Pictures: hand{w, p}, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: &http.Client{Transport: &adapter{w: w, p: p}}},
+		Pictures: hand{w, p}, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: &http.Client{Transport: &adapter{w: w, p: p, Key: accountKey}}},
 		Bell: p.queue, Draining: ctx.Done(), Lease: lease, Log: log}
 
 	supporting, stop := context.WithCancel(context.Background())
