@@ -29,10 +29,11 @@ import (
 	"github.com/easelqueue/easel/worker"
 )
 
-// TestMain puts the process far from UTC: SQLite compares times as text.
+// TestMain puts the process far from UTC, for SQLite compares times as text, and
+// sees that no goroutine stays.
 func TestMain(m *testing.M) {
 	time.Local = time.FixedZone("Chatham", 12*3600+45*60)
-	os.Exit(m.Run())
+	servertest.NothingStays(m)
 }
 
 // claim is what must hold, and how it is proven on an empty rig.

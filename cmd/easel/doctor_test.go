@@ -141,6 +141,7 @@ func TestWatch(t *testing.T) {
 	fail(t, s, 2, &task.Failure{Kind: task.Auth, Message: "bad key"})
 	readUntil(t, reader, "failed  sketch  x  bad key")
 	cancel()
+	defer writer.Close()
 	go io.Copy(io.Discard, reader)
 	if got := <-code; got != 0 {
 		t.Errorf("ended with %d", got)

@@ -177,7 +177,9 @@ func (a *app) client(ctx context.Context, cfg config, s *store.Store) (*enqueue.
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 		defer cancel()
-		err = redis.Ping(ctx).Err()
+		if err = redis.Ping(ctx).Err(); err != nil {
+			redis.Close()
+		}
 	}
 	if err != nil {
 		a.out.say("Redis at %s does not answer (%v): what is asked for is written down, and a worker takes it up when Redis is back", cfg.RedisURL, err)

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(runMain())
 	}
-	os.Exit(m.Run())
+	servertest.NothingStays(m)
 }
 
 // site is a database, a Redis and a folder that real processes share.

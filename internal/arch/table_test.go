@@ -55,8 +55,8 @@ var table = map[string]rule{
 	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
 	"internal/crash":      {},                                           // where a task passes a point at which tests kill the program
 	"internal/throwaway":  {},
-	"internal/studio":     {imports: []string{"provider", "task"}},       // a service and its adapter
-	"internal/servertest": {imports: []string{"internal/throwaway", pq}}, // pq for CREATE DATABASE
+	"internal/studio":     {imports: []string{"provider", "task"}},               // a service and its adapter
+	"internal/servertest": {imports: []string{"internal/throwaway", pq, goleak}}, // pq for CREATE DATABASE
 	// Its tests run everything together, as cmd/easel does, and have check judge it.
 	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/studio", redis}},
 	"internal/simulation": {tests: []string{"task", "provider", "picture", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
@@ -75,6 +75,7 @@ const (
 	asynq     = "github.com/hibiken/asynq"
 	asynqmon  = "github.com/hibiken/asynqmon"
 	cmp       = "github.com/google/go-cmp"
+	goleak    = "go.uber.org/goleak"
 	goose     = "github.com/pressly/goose/v3"
 	miniredis = "github.com/alicebob/miniredis/v2"
 	porcupine = "github.com/anishathalye/porcupine"
