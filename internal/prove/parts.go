@@ -79,6 +79,9 @@ func selftest(ctx context.Context, p *prover, r *result) error {
 func mutants(ctx context.Context, p *prover, r *result) error {
 	note := func(one sabotage.Result, wanted sabotage.Outcome) {
 		name := one.Mutant.Name + ": " + string(one.Outcome)
+		if wanted == sabotage.Missed && one.Outcome == wanted {
+			name = one.Mutant.Name + ": nothing found"
+		}
 		if len(one.Violated) > 0 {
 			name += " by " + strings.Join(one.Violated, " ")
 		}

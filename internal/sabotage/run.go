@@ -71,7 +71,7 @@ func Run(ctx context.Context, root string, m Mutant) (Result, error) {
 func Control(ctx context.Context, root string, all []Mutant) ([]Result, error) {
 	var results []Result
 	for _, l := range union(all) {
-		r, err := Run(ctx, root, Mutant{Name: "none: " + l.String(), Rule: "as it is, easel breaks nothing", Lives: l})
+		r, err := Run(ctx, root, Mutant{Name: "easel as it is, " + l.String(), Rule: "as it is, easel breaks nothing", Lives: l})
 		if err != nil {
 			return results, err
 		}
