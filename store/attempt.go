@@ -76,11 +76,39 @@ func (s *Store) journal(ctx context.Context, t *task.Task, a *task.Attempt, jobI
 }
 
 // NeverSent ends the attempt of that key, if it was journalled at all, as rejected:
-// its worker knows that the call was not made.
-func (s *Store) NeverSent(ctx context.Context, key string) error {
-	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
-		UPDATE generation_attempt SET state = 'rejected', error_msg = 'the call was not made', finished_at = now()
-		WHERE attempt_key = ? AND state = 'sending'`), key)
+// its worker knows that the call was not made. Somebody else may have called it
+// unknown meanwhile.
+func (s *Store) NeverSent(ctx context.Context, t *task.Task, key string) error {
+	return s.in(ctx, func(tx *sqlx.Tx) error {
+		if err := s.lock(ctx, tx, t.ID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE generation_attempt SET state = 'rejected', error_kind = NULL, error_code = NULL, error_msg = 'the call was not made', finished_at = now()
+			WHERE attempt_key = ? AND state IN ('sending', 'unknown')`), key)
+		if err != nil {
+			return err
+		}
+		return s.undoubt(ctx, tx, t.ID)
+	})
+}
+
+// lock takes the task's row before one of its attempts, as everywhere.
+func (s *Store) lock(ctx context.Context, tx *sqlx.Tx, id int64) error {
+	var found []int64
+	return tx.SelectContext(ctx, &found, tx.Rebind("SELECT id FROM image_generations WHERE id = ?"+s.dialect.lock), id)
+}
+
+// undoubt corrects why a task failed, once it has turned out that no call of it
+// can have been made. The task stays failed: a person retries it, and now knows
+// that nothing was paid.
+func (s *Store) undoubt(ctx context.Context, tx *sqlx.Tx, id int64) error {
+	// Only the reason changes, and only a wrong one: status and reason are the guard.
+	_, err := tx.ExecContext(ctx, tx.Rebind(`
+		UPDATE image_generations SET error_kind = ?, error_code = NULL, error_msg = ?, updated_at = now()
+		WHERE id = ? AND status = 'failed' AND error_kind = ?
+			AND NOT EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state <> 'rejected')`),
+		task.Crashed, "its worker stood still and lost the task before the call was made: nothing was bought. Retry it", id, task.OutcomeUnknown, id)
 	return err
 }
 

@@ -85,7 +85,16 @@ func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.
 		if err != nil && !fenced || a == nil {
 			return err
 		}
-		return s.end(ctx, tx, a, fenced)
+		if !fenced || a.State != task.AttemptRejected {
+			return s.end(ctx, tx, a, fenced)
+		}
+		if err := s.lock(ctx, tx, t.ID); err != nil {
+			return err
+		}
+		if err := s.end(ctx, tx, a, fenced); err != nil {
+			return err
+		}
+		return s.undoubt(ctx, tx, t.ID)
 	})
 	if err == nil && fenced {
 		return ErrFenced

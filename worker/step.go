@@ -140,7 +140,7 @@ func (s *step) leased() bool {
 	if beaten := s.lastBeat(); beaten.After(since) {
 		since = beaten
 	}
-	return time.Since(since) < s.lease()
+	return time.Since(since) < s.lease() && !s.lapsedSince(s.claimed)
 }
 
 // errLeaseOver is why a call was not made although it was journalled.
@@ -154,7 +154,7 @@ func (s *step) notBegun(ctx context.Context, a *task.Attempt, err error) error {
 		return s.unsaved(ctx, err)
 	}
 	s.log.Warn().Err(err).Msg("no call was made")
-	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.NeverSent(ctx, a.Key) }); err != nil {
+	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.NeverSent(ctx, s.t, a.Key) }); err != nil {
 		return s.unsaved(ctx, err)
 	}
 	return s.handBack(ctx, time.Second, "")

@@ -48,6 +48,7 @@ type Worker struct {
 	mu       sync.Mutex
 	holding  map[int64]context.CancelCauseFunc // running steps by task
 	beaten   time.Time                         // when the last heartbeat that worked was begun
+	lapsed   time.Time                         // when the first heartbeat after the last lease that ran out was begun
 	doubtful time.Time                         // until when a worker whose lease is over need not be dead
 }
 
@@ -194,8 +195,19 @@ func (w *Worker) beat(ctx context.Context) {
 		w.doubt()
 	}
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.beaten.IsZero() && began.Sub(w.beaten) >= w.lease() {
+		w.lapsed = began
+	}
 	w.beaten = began
-	w.mu.Unlock()
+}
+
+// lapsedSince reports whether the lease was over at some time after t, although
+// it may be kept again now: what was held then may have been taken away.
+func (w *Worker) lapsedSince(t time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lapsed.After(t)
 }
 
 func (w *Worker) lastBeat() time.Time {

@@ -74,7 +74,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.started = true }
 	root.AddCommand(a.enqueueCommand(), a.listCommand(), a.showCommand(), a.watchCommand(),
 		a.retryCommand(), a.cancelCommand(), a.dlqCommand(),
-		a.upCommand(), a.workerCommand(), a.demoCommand(), a.migrateCommand(), a.doctorCommand(), a.pingCommand(), versionCommand(a), environmentTopic())
+		a.upCommand(), a.workerCommand(), a.demoCommand(), a.migrateCommand(), a.selftestCommand(), a.doctorCommand(), a.pingCommand(), versionCommand(a), environmentTopic())
 	return root
 }
 

@@ -51,9 +51,12 @@ var table = map[string]rule{
 	"check":           {imports: []string{porcupine}},
 	"cmd/easel-check": {imports: []string{"check"}},
 
-	"internal/arch":       {},
-	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
-	"internal/crash":      {},                                           // where a task passes a point at which tests kill the program
+	"internal/arch":     {},
+	"internal/evidence": {imports: []string{"check", "queue", redis}}, // writes the files that check reads
+	// It plays the person at asynqmon, and so knows asynq too.
+	"internal/selftest": {imports: []string{"check", "enqueue", "internal/evidence", "internal/studio", "internal/throwaway", "queue", "store", "task",
+		asynq, miniredis, redis, toxiproxy, xsync, zerolog}},
+	"internal/crash":      {}, // where a task passes a point at which tests kill the program
 	"internal/throwaway":  {},
 	"internal/studio":     {imports: []string{"provider", "task"}},               // a service and its adapter
 	"internal/servertest": {imports: []string{"internal/throwaway", pq, goleak}}, // pq for CREATE DATABASE
@@ -86,6 +89,7 @@ const (
 	redisRate = "github.com/go-redis/redis_rate/v10"
 	sqlite    = "modernc.org/sqlite"
 	sqlx      = "github.com/jmoiron/sqlx"
+	toxiproxy = "github.com/Shopify/toxiproxy/v2"
 	uuid      = "github.com/google/uuid"
 	ximage    = "golang.org/x/image"
 	xsync     = "golang.org/x/sync"

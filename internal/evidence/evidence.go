@@ -37,6 +37,10 @@ type Site struct {
 	DB       *sql.DB
 	Redis    redis.UniversalClient
 	Pictures string // folder of the stored pictures
+
+	// MayStand are secrets by the one column in which each may stand, such as the
+	// signature of the address that a provider gave. They are hidden there.
+	MayStand map[string][]string
 }
 
 // Gather writes the evidence into folder, which must exist. The provider's own
@@ -46,6 +50,7 @@ func (s Site) Gather(ctx context.Context, folder string, b Books) error {
 	if err != nil {
 		return err
 	}
+	s.hide(rows)
 	deliveries, err := Deliveries(ctx, s.Redis)
 	if err != nil {
 		return err
@@ -77,6 +82,22 @@ func (s Site) Gather(ctx context.Context, folder string, b Books) error {
 		}
 	}
 	return nil
+}
+
+func (s Site) hide(tables map[string][]map[string]any) {
+	for _, rows := range tables {
+		for _, row := range rows {
+			for column, secrets := range s.MayStand {
+				text, ok := row[column].(string)
+				for _, secret := range secrets {
+					text = strings.ReplaceAll(text, secret, "***")
+				}
+				if ok {
+					row[column] = text
+				}
+			}
+		}
+	}
 }
 
 // Lines writes each of all as one line of JSON.

@@ -34,6 +34,7 @@ type site struct {
 	tasks   *store.Store
 	redis   redis.UniversalClient
 	program string
+	blocked bool // a frozen worker kept everybody from writing
 }
 
 // shared are the servers of all cases: each has a database and a Redis number of its own.

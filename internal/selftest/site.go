@@ -1,0 +1,217 @@
+package selftest
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/throwaway"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+)
+
+// Server is what can be done to a server that is ours.
+type server interface {
+	Pid() int
+	Kill() error
+	Stop() error
+	Restart(ctx context.Context) error
+	Close() error
+}
+
+// site is the world that is attacked.
+type site struct {
+	database, redisAt server // nil where the server is given or embedded
+	embedded          *miniredis.Miniredis
+	databaseURL       string // without a proxy
+	redisURL          string
+
+	studio    *child
+	studioURL string // without a proxy
+	ledger    string
+	pictures  string
+	full      bool // the pictures lie on a file system that can be filled
+
+	net *network
+
+	// These go around the proxies: they are the observer's.
+	tasks  *store.Store
+	redis  redis.UniversalClient
+	client *enqueue.Client
+
+	key, token string // canaries
+}
+
+// providers are what the tasks are spread over: each class holds unknown outcomes,
+// and the two that cannot avoid them also as a service that may be asked again.
+var providers = []string{"k-hold", "c-hold", "a-hold", "s-hold", "a-retry", "s-retry"}
+
+func (r *run) open(ctx context.Context) error {
+	r.key, r.token = "canary-key-"+rand.Text(), "canary-token-"+rand.Text()
+	r.pictures = filepath.Join(r.Folder, "pictures")
+	if err := os.MkdirAll(r.pictures, 0o755); err != nil {
+		return err
+	}
+	r.mountPictures()
+	if err := r.openDatabase(ctx); err != nil {
+		return err
+	}
+	if err := r.openRedis(ctx); err != nil {
+		return err
+	}
+	if err := r.openStudio(ctx); err != nil {
+		return err
+	}
+	if err := r.empty(ctx); err != nil {
+		return err
+	}
+	r.client = &enqueue.Client{Tasks: r.tasks, Queue: &queue.Queue{Redis: r.redis}}
+	var err error
+	r.net, err = newNetwork()
+	return err
+}
+
+// pictureRoom is how much fits on the file system of the pictures.
+const pictureRoom = 256 << 20
+
+// mountPictures gives the pictures a small file system of their own, if this
+// process may, so that it can be filled.
+func (r *run) mountPictures() {
+	if os.Geteuid() != 0 {
+		return
+	}
+	r.full = syscall.Mount("tmpfs", r.pictures, "tmpfs", 0, fmt.Sprintf("size=%d", pictureRoom)) == nil
+}
+
+func (r *run) openDatabase(ctx context.Context) (err error) {
+	r.databaseURL = r.DatabaseURL
+	if r.databaseURL == "" {
+		server, err := throwaway.Postgres(ctx, throwaway.Options{Settings: map[string]string{"max_connections": "300"}})
+		if err == nil {
+			r.database, r.databaseURL = server, withPassword(server.URL)
+		} else {
+			r.Say("PostgreSQL was not started, so the database is a file: " + firstLine(err))
+			r.databaseURL = "sqlite:" + filepath.Join(r.Folder, "easel.db")
+		}
+	}
+	if r.tasks, err = store.Open(ctx, r.databaseURL); err != nil {
+		return fmt.Errorf("the database: %w", err)
+	}
+	if _, err = r.tasks.Migrate(ctx); err != nil {
+		return fmt.Errorf("the database: %w", err)
+	}
+	return nil
+}
+
+// withPassword adds a canary as the password, which our own server does not ask for.
+func withPassword(at string) string {
+	u, err := url.Parse(at)
+	if err != nil {
+		return at
+	}
+	u.User = url.UserPassword(u.User.Username(), "canary-password-"+rand.Text())
+	return u.String()
+}
+
+func (r *run) openRedis(ctx context.Context) (err error) {
+	r.redisURL = r.RedisURL
+	if r.redisURL == "" {
+		server, err := throwaway.Redis(ctx, throwaway.Options{Durable: true})
+		if err == nil {
+			r.redisAt, r.redisURL = server, server.URL
+		} else {
+			r.Say("Redis was not started, so one inside this process serves: " + firstLine(err))
+			r.embedded = miniredis.NewMiniRedis()
+			if err := r.embedded.StartAddr("127.0.0.1:0"); err != nil {
+				return err
+			}
+			r.embedded.ClockTTL(true)
+			r.redisURL = "redis://" + r.embedded.Addr()
+		}
+	}
+	if r.redis, err = queue.Redis(r.redisURL); err != nil {
+		return fmt.Errorf("the redis: %w", err)
+	}
+	return nil
+}
+
+// empty refuses servers that are in use: this test destroys what they hold.
+func (r *run) empty(ctx context.Context) error {
+	if n, err := r.tasks.Count(ctx, store.Filter{}); err != nil || n > 0 {
+		return errors.Join(err, fmt.Errorf("the database holds %d tasks; the self-test wants one of its own, without any", n))
+	}
+	if n, err := r.redis.DBSize(ctx).Result(); err != nil || n > 0 {
+		return errors.Join(err, fmt.Errorf("the redis holds %d keys; the self-test wants one of its own, for it deletes everything there", n))
+	}
+	return nil
+}
+
+// openStudio starts the service and reads where it listens.
+func (r *run) openStudio(ctx context.Context) error {
+	r.ledger = filepath.Join(r.Folder, "ledger.jsonl")
+	out, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	r.studio, err = r.spawn("studio", in, []string{"STUDIO_KEY=" + r.key, "STUDIO_TOKEN=" + r.token},
+		"selftest", "studio", "--ledger", r.ledger, "--seed", fmt.Sprint(r.Seed))
+	in.Close()
+	if err != nil {
+		return err
+	}
+	if err := out.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("the studio did not say where it listens: %w; its log is in %s", err, filepath.Join(r.Folder, "sinks"))
+	}
+	r.studioURL = strings.TrimSpace(line)
+	return ctx.Err()
+}
+
+func (s *site) close() error {
+	var errs []error
+	if s.net != nil {
+		s.net.close()
+	}
+	if s.studio != nil {
+		s.studio.kill()
+	}
+	if s.redis != nil {
+		errs = append(errs, s.redis.Close())
+	}
+	if s.tasks != nil {
+		errs = append(errs, s.tasks.Close())
+	}
+	if s.embedded != nil {
+		s.embedded.Close()
+	}
+	for _, server := range []server{s.redisAt, s.database} {
+		if server != nil {
+			errs = append(errs, server.Close())
+		}
+	}
+	if s.full {
+		errs = append(errs, syscall.Unmount(s.pictures, 0))
+	}
+	return errors.Join(errs...)
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
