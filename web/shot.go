@@ -46,6 +46,7 @@ func split(t *task.Task, results []task.Result) (answer, late []shot) {
 		}
 	}
 	for _, r := range results {
+		r.HideSignature()
 		clip(maxValue, &r.GeneratedImageURL, &r.SourceURL, &r.Model, &r.ContentType, &r.SHA256)
 		clip(task.MaxPrompt, &r.RevisedPrompt)
 		if r.AttemptID == attempt {

@@ -22,7 +22,7 @@ import (
 
 var (
 	all    = flag.Bool("all", false, "all 192 cases, and not only some of each kind")
-	atOnce = flag.Int("at-once", 16, "how many cases run at a time; they mostly wait")
+	atOnce = flag.Int("at-once", 32, "how many cases run at a time; they mostly wait")
 )
 
 const (

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/internal/selftest"
+)
+
+// selftestOf runs easel selftest as a process of its own.
+func selftestOf(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, complaints strings.Builder
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"selftest"}, args...)...)
+	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	_ = cmd.Run() // the exit code says it
+	return cmd.ProcessState.ExitCode(), out.String(), complaints.String()
+}
+
+func TestSelftest(t *testing.T) {
+	t.Run("A short attack on real servers breaks no promise, and says what it did", func(t *testing.T) {
+		t.Parallel()
+		code, out, complaints := selftestOf(t, "--for", "12s", "--every", "1s", "--seed", "3", "--json")
+		var r selftest.Report
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatalf("exit %d, and its answer is no report: %v\n%s\n%s", code, err, out, complaints)
+		}
+		if code != 0 || !r.OK || r.Seed != 3 {
+			t.Errorf("exit %d, report %+v", code, r)
+		}
+		if c := r.Judged.Counts; len(r.Faults) == 0 || c.Acknowledged < 20 || c.Billed < 20 || c.Faults == 0 {
+			t.Errorf("nothing much happened: %d kinds of faults, %+v", len(r.Faults), c)
+		}
+		for _, v := range r.Judged.Verdicts {
+			if v.ID == "I10" && v.State != "holds" {
+				t.Errorf("secrets were not looked for: %+v", v)
+			}
+		}
+	})
+
+	t.Run("Without servers it runs on a file and an embedded Redis", func(t *testing.T) {
+		t.Parallel()
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "selftest", "--for", "6s", "--every", "2s", "--seed", "5", "--faults", "provider storm", "--faults", "redis emptied")
+		cmd.Env = []string{asProgram + "=1", "PATH=" + t.TempDir(), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "an embedded Redis") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+
+	t.Run("A ^C takes everything down and leaves nothing behind", func(t *testing.T) {
+		t.Parallel()
+		temp := t.TempDir()
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "selftest", "--for", "5m", "--seed", "9")
+		cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + temp, "TMPDIR=" + temp}
+		var said strings.Builder
+		cmd.Stderr = &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, time.Minute, "its workers work", func() bool {
+			logs, _ := filepath.Glob(filepath.Join(temp, "easel-selftest-*", "sinks", "worker-*.log"))
+			return len(logs) == 3
+		})
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+			t.Errorf("exit %d, want %d: %s", code, exitInterrupted, said.String())
+		}
+		if left, _ := filepath.Glob(filepath.Join(temp, "easel-*")); len(left) > 0 {
+			t.Errorf("it left %v", left)
+		}
+	})
+
+	t.Run("What it cannot do is refused with what it can", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			args []string
+			says string
+		}{
+			"too short":          {[]string{"--for", "1s"}, "5s to 24h"},
+			"too long":           {[]string{"--for", "25h"}, "5s to 24h"},
+			"too fast":           {[]string{"--every", "1ms"}, "100ms to 1m"},
+			"no tasks":           {[]string{"--rate", "0"}, "1 to 200"},
+			"an unknown fault":   {[]string{"--faults", "meteor"}, "meteor"},
+			"a folder there is":  {[]string{"--keep", t.TempDir()}, "--keep"},
+			"no duration":        {[]string{"--for", "soon"}, "soon"},
+			"an argument to it":  {[]string{"please"}, "please"},
+			"no such sub-action": {[]string{"--nonsense"}, "nonsense"},
+		} {
+			if code, _, said := selftestOf(t, c.args...); code != exitUsage || !strings.Contains(said, c.says) {
+				t.Errorf("%s: exit %d, says %q", name, code, said)
+			}
+		}
+	})
+
+	t.Run("It lists its faults", func(t *testing.T) {
+		code, out, _ := selftestOf(t, "--list")
+		if code != 0 || !strings.Contains(out, "worker frozen") || strings.Count(out, "\n") < 20 {
+			t.Errorf("exit %d:\n%s", code, out)
+		}
+	})
+}
