@@ -6,7 +6,6 @@ package task
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -245,11 +244,6 @@ type Result struct {
 	// mirrored to the task's minio_url.
 	ObjectURL string `json:"-"`
 }
-
-// HideSignature takes off SourceURL its query, which is what signs such
-// addresses: whoever may look at a task need not be able to fetch from the
-// provider. The row keeps all of it.
-func (r *Result) HideSignature() { r.SourceURL, _, _ = strings.Cut(r.SourceURL, "?") }
 
 // Money is an amount in millionths of its currency's unit.
 type Money struct {

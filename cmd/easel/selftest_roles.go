@@ -29,7 +29,7 @@ func (a *app) studioRole() *cobra.Command {
 	var o studio.Options
 	c := &cobra.Command{Use: "studio", Hidden: true, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		vars := variables(a.env)
-		o.Key, o.Token, o.Takes, o.Latency = vars["STUDIO_KEY"], vars["STUDIO_TOKEN"], 2*time.Second, 50*time.Millisecond
+		o.Key, o.Token, o.Takes, o.Latency = vars["STUDIO_KEY"], vars["STUDIO_TOKEN"], 4*time.Second, 50*time.Millisecond
 		s, err := studio.Open(o)
 		if err != nil {
 			return err
@@ -120,6 +120,10 @@ func (p *producer) run(ctx context.Context, a *app, cfg config) (err error) {
 func (p *producer) one(ctx context.Context, provider, tag string, i int) error {
 	door := []string{"key", "library", "tx", "sql"}[i/len(p.providers)%4]
 	began := checker.When{Time: time.Now()}
+	// A client that is killed tells nobody what it has asked for.
+	if err := p.tell(checker.Told{Began: began, Event: "lost", Tag: tag, Door: door, Detail: "about to ask"}); err != nil {
+		return err
+	}
 	for {
 		t := &task.Task{Provider: provider, Prompt: tag + " 一只红狐狸", MaxAttempts: 10}
 		if door == "key" {

@@ -74,6 +74,9 @@ func tell(ctx context.Context, s *store.Store, id int64) (*story, error) {
 		return nil, err
 	}
 	results, err := s.Results(ctx, id)
+	for i := range attempts {
+		attempts[i].HideSignatures()
+	}
 	for i := range results {
 		results[i].HideSignature()
 	}

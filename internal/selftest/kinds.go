@@ -110,11 +110,19 @@ func (r *run) strike(ctx context.Context) {
 	})
 }
 
+// staples come again and again, so that even a short run has what makes it bite.
+var staples = []string{"worker frozen", "provider storm", "worker killed", "worker frozen"}
+
+const stapleEvery = 5
+
 // draw returns the name of the next fault, by weight.
 func (r *run) draw() string {
 	names := r.Options.Kinds
 	if len(names) == 0 {
 		names = Kinds()
+		if r.drawn++; r.drawn%stapleEvery == 1 {
+			return staples[r.drawn/stapleEvery%len(staples)]
+		}
 	}
 	sum := 0
 	for _, name := range names {

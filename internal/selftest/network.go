@@ -10,6 +10,7 @@ import (
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
+	"github.com/rs/zerolog/log"
 )
 
 // network is the proxies between the processes and what they talk to.
@@ -19,8 +20,11 @@ type network struct {
 	all    map[string]*toxiproxy.Proxy
 }
 
-func newNetwork() (*network, error) {
-	return &network{server: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), all: make(map[string]*toxiproxy.Proxy)}, nil
+// newNetwork also silences zerolog's global logger, into which toxics talk. Nobody
+// else in this process uses it.
+func newNetwork() *network {
+	log.Logger = zerolog.Nop()
+	return &network{server: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), all: make(map[string]*toxiproxy.Proxy)}
 }
 
 // through returns the URL with a proxy in the place of its host. The proxy of that

@@ -95,6 +95,7 @@ type run struct {
 	faults []occurrence
 	told   []told
 
+	drawn   int             // faults so far
 	busy    map[string]bool // targets that a fault has at the moment
 	helping sync.WaitGroup  // faults that are not over
 }
@@ -113,6 +114,7 @@ func (r *run) whole(ctx context.Context) error {
 	defer calm()
 	group, attacking := errgroup.WithContext(attacking)
 	group.Go(func() error { return r.attack(attacking) })
+	group.Go(func() error { return r.supervise(attacking) })
 	group.Go(func() error { return r.people(attacking) })
 	group.Go(func() error { return r.observe(attacking) })
 	group.Go(func() error { return r.showProgress(attacking, total) })
@@ -141,9 +143,33 @@ func (r *run) showProgress(ctx context.Context, total time.Duration) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			r.Progress(time.Since(r.began), total, fmt.Sprintf("%d faults", r.count()))
+			r.Progress(time.Since(r.began), total, fmt.Sprintf("%d faults so far", r.count()/10*10))
 		}
 	}
+}
+
+// supervise fills slots whose process has ended by itself, as one does that does
+// not reach its servers when it starts.
+func (r *run) supervise(ctx context.Context) error {
+	for ctx.Err() == nil {
+		sleep(ctx, time.Second)
+		for _, s := range r.slots {
+			if err := r.refill(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refill starts another process in a slot that is empty and has no fault at the moment.
+func (r *run) refill(ctx context.Context, s *slot) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := s.process(); r.busy[s.name()] || ctx.Err() != nil || c == nil || c.running() {
+		return nil
+	}
+	return s.start(ctx)
 }
 
 func (r *run) count() int {

@@ -78,9 +78,8 @@ func (r *run) open(ctx context.Context) error {
 		return err
 	}
 	r.client = &enqueue.Client{Tasks: r.tasks, Queue: &queue.Queue{Redis: r.redis}}
-	var err error
-	r.net, err = newNetwork()
-	return err
+	r.net = newNetwork()
+	return nil
 }
 
 // pictureRoom is how much fits on the file system of the pictures.

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/throwaway"
+	"github.com/easelqueue/easel/task"
+)
+
+// outing is a site whose servers can be killed and whose provider keeps a book.
+type outing struct {
+	*testSite
+	postgres, queue *throwaway.Server
+	redis           redis.UniversalClient
+	ledger          string
+}
+
+// newOuting prepares one with a studio of that class, whose pictures take so long.
+func newOuting(t *testing.T, class string, takes time.Duration, concurrency int) *outing {
+	t.Helper()
+	o := &outing{ledger: filepath.Join(t.TempDir(), "ledger.jsonl"), postgres: servertest.PostgresServer(t), queue: servertest.Redis(t)}
+	far, err := studio.Open(studio.Options{Ledger: o.ledger, Takes: takes, Key: "the-studio-key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(far)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		if err := far.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	yaml := fmt.Sprintf("providers:\n  studio:\n    concurrency: %d\n    timeout: 2m\n    deadline: 10m\n    accounts:\n      - {name: main, key: \"${STUDIO_KEY}\", base_url: %q}\n",
+		concurrency, server.URL+"/"+class+"/studio")
+	o.testSite = newSite(t, yaml, "STUDIO_KEY=the-studio-key", "EASEL_DATABASE_URL="+o.postgres.URL, "EASEL_REDIS_URL="+o.queue.URL)
+	options, err := redis.ParseURL(o.queue.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.redis = redis.NewClient(options)
+	t.Cleanup(func() { o.redis.Close() })
+	return o
+}
+
+// bills is how often the studio was paid.
+func (o *outing) bills() int {
+	o.t.Helper()
+	text, err := os.ReadFile(o.ledger)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return strings.Count(string(text), `"billed":true`)
+}
+
+// within polls until ok and returns how long it took since from; it fails the
+// test if that is longer than limit.
+func (o *outing) within(from time.Time, limit time.Duration, what string, ok func() bool) time.Duration {
+	o.t.Helper()
+	eventually(o.t, time.Until(from)+3*limit+30*time.Second, what, ok)
+	took := time.Since(from)
+	o.t.Logf("%s: %s", what, took.Round(10*time.Millisecond))
+	if took > limit {
+		o.t.Errorf("%s after %s; the limit is %s", what, took, limit)
+	}
+	return took
+}
+
+// held is how many unfinished tasks are with another worker than that of the log.
+func (o *outing) heldBy(p *process) int {
+	o.t.Helper()
+	return o.number("SELECT count(*) FROM image_generations WHERE status = 'processing' AND worker = $1", workerID(o.t, p))
+}
+
+// workerID is the id with which the process works, by its own word.
+func workerID(t *testing.T, p *process) string {
+	t.Helper()
+	_, after, ok := strings.Cut(p.said(), `"worker":"`)
+	if !ok {
+		t.Fatalf("the process does not work: %s", p.said())
+	}
+	id, _, _ := strings.Cut(after, `"`)
+	return id
+}
+
+func (p *process) works() {
+	p.t.Helper()
+	eventually(p.t, 30*time.Second, "the worker works", func() bool { return strings.Contains(p.said(), `"message":"working"`) })
+}
+
+func TestRecovery(t *testing.T) {
+	t.Run("Of 200 asynchronous jobs of a killed worker the first goes on within 10 s and all within 20 s, and none is bought again", func(t *testing.T) {
+		t.Parallel()
+		const n = 200
+		o := newOuting(t, "A", 80*time.Second, n)
+		victim := o.start("worker")
+		o.insert(n, "studio", nil)
+		eventually(t, time.Minute, "all are with the provider", func() bool {
+			return o.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == n
+		})
+		heir := o.start("worker")
+		heir.works()
+		killed := time.Now()
+		if err := victim.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		o.within(killed, 10*time.Second, "the first goes on", func() bool { return o.heldBy(heir) > 0 })
+		o.within(killed, 20*time.Second, "all go on", func() bool { return o.heldBy(heir)+o.count(task.Completed) == n })
+		eventually(t, 3*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		if bills, attempts := o.bills(), o.number("SELECT count(*) FROM generation_attempt"); bills != n || attempts != n {
+			t.Errorf("%d bills and %d attempts for %d tasks", bills, attempts, n)
+		}
+	})
+
+	t.Run("Of 200 calls of a killed worker that nobody can be asked about, all end as unknown within 20 s, and none is made again", func(t *testing.T) {
+		t.Parallel()
+		const n = 200
+		o := newOuting(t, "S", time.Hour, n)
+		victim := o.start("worker")
+		o.insert(n, "studio", nil)
+		eventually(t, time.Minute, "all are billed", func() bool { return o.bills() == n })
+		o.start("worker").works()
+		killed := time.Now()
+		if err := victim.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		unknown := func() int {
+			return o.number("SELECT count(*) FROM image_generations WHERE status = 'failed' AND error_kind = 'outcome_unknown'")
+		}
+		o.within(killed, 10*time.Second, "the first is called unknown", func() bool { return unknown() > 0 })
+		o.within(killed, 20*time.Second, "all are called unknown", func() bool { return unknown() == n })
+		if bills := o.bills(); bills != n {
+			t.Errorf("%d bills for %d tasks", bills, n)
+		}
+	})
+
+	t.Run("10,000 waiting tasks ring again within 10 s of a FLUSHALL, and none twice", func(t *testing.T) {
+		t.Parallel()
+		const n = 10_000
+		o := newOuting(t, "S", time.Hour, 1)
+		o.insert(n, "studio", nil)
+		o.start("worker").works()
+		ringing := func() int {
+			waiting, err := o.redis.LLen(t.Context(), "asynq:{studio}:pending").Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int(waiting)
+		}
+		eventually(t, 2*time.Minute, "all ring", func() bool { return ringing() >= n-2 })
+		emptied := time.Now()
+		if err := o.redis.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		o.within(emptied, 10*time.Second, "all ring again", func() bool { return ringing() >= n-2 })
+		if keys, err := o.redis.Keys(t.Context(), "asynq:{studio}:t:*").Result(); err != nil || len(keys) > n {
+			t.Errorf("%d deliveries for %d tasks (%v)", len(keys), n, err)
+		}
+		if bills := o.bills(); bills > 1 {
+			t.Errorf("%d calls, and there is room for one", bills)
+		}
+	})
+
+	t.Run("A Redis that is frozen for 45 s aborts no paid call and spends no attempt, and work goes on within 10 s of its return", func(t *testing.T) {
+		t.Parallel()
+		const n, places = 60, 20
+		o := newOuting(t, "S", 40*time.Second, places)
+		o.insert(n, "studio", nil)
+		o.start("worker").works()
+		eventually(t, 30*time.Second, "all places are taken", func() bool { return o.bills() >= places })
+		if err := syscall.Kill(o.queue.Pid(), syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		frozen := time.NewTimer(45 * time.Second)
+		<-frozen.C
+		before := o.bills()
+		if err := syscall.Kill(o.queue.Pid(), syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		o.within(time.Now(), 10*time.Second, "new calls are made", func() bool { return o.bills() > before })
+		eventually(t, 4*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		spent := o.number("SELECT count(*) FROM image_generations WHERE attempt > 0")
+		if bills := o.bills(); bills != n || spent != 0 {
+			t.Errorf("%d bills for %d tasks, %d of which have spent a try", bills, n, spent)
+		}
+	})
+
+	t.Run("A Postgres that is killed under load loses no task and no paid answer, and the first claim comes within 5 s of its return", func(t *testing.T) {
+		t.Parallel()
+		const n, places = 300, 20
+		o := newOuting(t, "S", time.Second, places)
+		o.start("worker").works()
+		o.insert(n, "studio", nil)
+		eventually(t, 30*time.Second, "it is at work", func() bool { return o.count(task.Completed) > places })
+		if err := o.postgres.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		away := time.NewTimer(5 * time.Second)
+		<-away.C
+		if err := o.postgres.Restart(context.WithoutCancel(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		back := time.Now()
+		o.within(back, 5*time.Second, "the first claim", func() bool {
+			return o.number("SELECT count(*) FROM image_generations WHERE started_at > $1", back) > 0
+		})
+		eventually(t, 2*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		if bills := o.bills(); bills != n {
+			t.Errorf("%d bills for %d tasks", bills, n)
+		}
+	})
+
+	t.Run("One of two workers with a clock that is 70 s ahead makes 20 calls for 20 tasks", func(t *testing.T) {
+		t.Parallel()
+		const n = 20
+		o := newOuting(t, "S", 12*time.Second, n/2)
+		o.start("worker").works()
+		o.start("selftest", "worker", "--clock", "70s").works()
+		o.insert(n, "studio", nil)
+		eventually(t, 3*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		if bills, by := o.bills(), o.number("SELECT count(DISTINCT worker) FROM generation_attempt"); bills != n || by != 2 {
+			t.Errorf("%d calls for %d tasks by %d workers", bills, n, by)
+		}
+	})
+
+	t.Run("A drain waits for calls that are being paid for, and no longer than 5 s more", func(t *testing.T) {
+		t.Parallel()
+		const n, places = 40, 20
+		o := newOuting(t, "S", 8*time.Second, places)
+		o.insert(n, "studio", nil)
+		p := o.start("worker")
+		eventually(t, 30*time.Second, "all places are taken", func() bool { return o.bills() >= places })
+		asked := time.Now()
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		code := p.ends(time.Minute)
+		if took := time.Since(asked); code != 0 || took > 12*time.Second+5*time.Second {
+			t.Errorf("exit %d after %s; the longest call takes 12 s", code, took)
+		}
+		unknown := o.number("SELECT count(*) FROM generation_attempt WHERE state = 'unknown'")
+		if done, open := o.count(task.Completed), o.open(); unknown != 0 || done != o.bills() || done+open != n {
+			t.Errorf("%d completed of %d bills, %d open, %d unknown", done, o.bills(), open, unknown)
+		}
+	})
+}
