@@ -101,6 +101,9 @@ func (c *Client) Do(ctx context.Context, r HTTPRequest) (Reply, error) {
 // a request by itself when a reused connection breaks.
 func (r HTTPRequest) build(ctx context.Context) (*http.Request, *body, error) {
 	b := &body{Reader: bytes.NewReader(r.Body)}
+	if !r.Free {
+		b.until, _ = ctx.Deadline()
+	}
 	if !r.Free && (r.Method != http.MethodPost || len(r.Body) == 0) {
 		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "a call that buys something must be a POST with a body"}
 	}
@@ -200,12 +203,21 @@ func bare(err error) error {
 
 // body is a request body that knows whether the transport has taken all of it.
 // It is a type of its own so that net/http cannot make a GetBody from it.
+//
+// It gives nothing after its time. A process that stood still while it dialled
+// finds the connection ready and its deadline long over, and may see the
+// connection first; by then somebody else may have learnt from the service that
+// the call never came, and have made another.
 type body struct {
 	*bytes.Reader
+	until time.Time // zero is no limit
 	taken atomic.Bool
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	if !b.until.IsZero() && !time.Now().Before(b.until) {
+		return 0, context.DeadlineExceeded
+	}
 	n, err := b.Reader.Read(p)
 	if b.Reader.Len() == 0 {
 		b.taken.Store(true)

@@ -92,6 +92,12 @@ func TestDoNeverSendsTwice(t *testing.T) {
 	})
 }
 
+// lateContext is that of a process that stood still: its deadline is over, and
+// the timer that ends it has not run.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
+
 func TestDoKnowsWhatWasNotSent(t *testing.T) {
 	dials := func(dial func(context.Context, string, string) (net.Conn, error)) *provider.Client {
 		transport := provider.NewTransport()
@@ -119,6 +125,18 @@ func TestDoKnowsWhatWasNotSent(t *testing.T) {
 		defer cancel()
 		_, err := c.Do(ctx, post("http://host.test", `{}`))
 		failure(t, err, task.Unavailable, task.No)
+	})
+	t.Run("A deadline that is over before the request is written, though nothing has said so yet", func(t *testing.T) {
+		s, c := service(t, providertest.Draws())
+		_, err := c.Do(lateContext{t.Context()}, post(s.URL, `{}`))
+		failure(t, err, task.Unavailable, task.No)
+		if billed, _ := s.Count(""); billed != 0 {
+			for _, e := range s.Ledger() {
+				if e.Billed && len(e.Body) > 0 {
+					t.Errorf("it was sent and billed: %+v", e)
+				}
+			}
+		}
 	})
 	t.Run("A certificate that is not trusted", func(t *testing.T) {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())

@@ -108,7 +108,7 @@ func (s *Store) undoubt(ctx context.Context, tx *sqlx.Tx, id int64) error {
 		UPDATE image_generations SET error_kind = ?, error_code = NULL, error_msg = ?, updated_at = now()
 		WHERE id = ? AND status = 'failed' AND error_kind = ?
 			AND NOT EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state <> 'rejected')`),
-		task.Crashed, "its worker stood still and lost the task before the call was made: nothing was bought. Retry it", id, task.OutcomeUnknown, id)
+		task.Unavailable, "its worker stood still and lost the task before the call was made: nothing was bought. Retry it", id, task.OutcomeUnknown, id)
 	return err
 }
 

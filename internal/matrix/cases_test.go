@@ -73,7 +73,7 @@ func (c single) expected() outcome {
 	o := outcome{status: task.Failed, kind: task.OutcomeUnknown, bills: 1}
 	switch {
 	case c.point == "K2" && c.how == stop:
-		o.bills, o.kind = 0, task.Crashed // it was not sent, as the lost worker says in the end
+		o.bills, o.kind = 0, task.Unavailable // it was not sent, as the lost worker says in the end
 	case c.point == "K2":
 		o.bills = 0 // it was not sent, which only the lost worker knew
 	case c.how == stop:

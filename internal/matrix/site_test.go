@@ -52,7 +52,7 @@ func (s *shared) redisURL() string {
 const yaml = `providers:
   studio:
     concurrency: 4
-    timeout: 4s
+    timeout: %s
     deadline: 2m
     on_unknown: hold
     accounts:
@@ -79,7 +79,11 @@ func newSite(t *testing.T, s *shared, c single) *site {
 		database = servertest.Postgres(t)
 	}
 	file := filepath.Join(dir, "easel.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, yaml, far.URL+"/"+c.class+"/studio"), 0o600); err != nil {
+	timeout := "1m" // longer than a freeze, after which the answer is there to be read
+	if c.class == "K" || c.class == "C" {
+		timeout = "4s" // so long, and a lease, a service is not believed that a call never came
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, yaml, timeout, far.URL+"/"+c.class+"/studio"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	at := &site{t: t, dir: dir, studio: drawing, program: s.program}
