@@ -103,6 +103,7 @@ func (r HTTPRequest) build(ctx context.Context) (*http.Request, *body, error) {
 	b := &body{Reader: bytes.NewReader(r.Body)}
 	if !r.Free {
 		b.until, _ = ctx.Deadline()
+		b.allowed, _ = ctx.Value(permission{}).(func() bool)
 	}
 	if !r.Free && (r.Method != http.MethodPost || len(r.Body) == 0) {
 		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "a call that buys something must be a POST with a body"}
@@ -210,13 +211,29 @@ func bare(err error) error {
 // the call never came, and have made another.
 type body struct {
 	*bytes.Reader
-	until time.Time // zero is no limit
-	taken atomic.Bool
+	until   time.Time   // zero is no limit
+	allowed func() bool // nil is always
+	taken   atomic.Bool
 }
+
+// permission is the key of what Allowed adds to a context.
+type permission struct{}
+
+// Allowed returns a context under which a paid request is written only if still
+// is true when its body is about to leave. Dialling may take long, and whoever
+// was allowed to buy before it need not be after it.
+func Allowed(ctx context.Context, still func() bool) context.Context {
+	return context.WithValue(ctx, permission{}, still)
+}
+
+var errNotAllowed = errors.New("the worker lost its hold on the task before the request was written")
 
 func (b *body) Read(p []byte) (int, error) {
 	if !b.until.IsZero() && !time.Now().Before(b.until) {
 		return 0, context.DeadlineExceeded
+	}
+	if b.allowed != nil && !b.allowed() {
+		return 0, errNotAllowed
 	}
 	n, err := b.Reader.Read(p)
 	if b.Reader.Len() == 0 {

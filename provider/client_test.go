@@ -138,6 +138,21 @@ func TestDoKnowsWhatWasNotSent(t *testing.T) {
 			}
 		}
 	})
+	t.Run("A permission that ends while the request is dialled", func(t *testing.T) {
+		s, _ := service(t, providertest.Draws())
+		allowed := true
+		c := dials(func(ctx context.Context, network, address string) (net.Conn, error) {
+			allowed = false
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		})
+		_, err := c.Do(provider.Allowed(t.Context(), func() bool { return allowed }), post(s.URL, `{}`))
+		failure(t, err, task.Unavailable, task.No)
+		for _, e := range s.Ledger() {
+			if len(e.Body) > 0 {
+				t.Errorf("it was sent: %+v", e)
+			}
+		}
+	})
 	t.Run("A certificate that is not trusted", func(t *testing.T) {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())
 		s.Config.ErrorLog = quiet()

@@ -114,7 +114,7 @@ func (s *step) buy(ctx context.Context) error {
 func (s *step) send(ctx context.Context, call provider.Call, began time.Time) error {
 	sending, cancel := context.WithDeadline(ctx, began.Add(s.callTime()))
 	defer cancel()
-	answer, err := s.account.Provider.Submit(sending, call)
+	answer, err := s.account.Provider.Submit(provider.Allowed(sending, s.leased), call)
 	if err != nil {
 		said := *task.AsFailure(err)
 		f := &said

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Armed says that this program may kill itself.
@@ -31,4 +32,8 @@ func At(point string) {
 	if err := syscall.Kill(os.Getpid(), signal); err != nil {
 		panic(err)
 	}
+	<-time.After(settle) // the signal meets the process, not this goroutine
 }
+
+// settle is how long a signal may take to work.
+const settle = 100 * time.Millisecond
