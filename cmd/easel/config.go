@@ -22,7 +22,8 @@ type config struct {
 	Listen      string
 	PublicURL   string // without a slash at its end
 	Pages       pagesMode
-	File        string // the easel.yaml that was read; empty if there is none
+	Queues      pagesMode // asynqmon's: read or write
+	File        string    // the easel.yaml that was read; empty if there is none
 	Drain       time.Duration
 	LogLevel    zerolog.Level
 	LogFormat   logFormat

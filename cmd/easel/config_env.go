@@ -57,6 +57,9 @@ var settings = []setting{
 		name: "EASEL_PAGES", help: "who reaches the pages may read or also write: auto is write if only this machine reaches them (auto)",
 		accepted: "accepted are auto, read and write", fallback: constant("auto"), set: setPages,
 	}, {
+		name: "EASEL_QUEUES", help: "asynqmon at /queues only shows (read), or has its buttons too wherever the pages take changes (write) (read)",
+		accepted: "accepted are read and write", fallback: constant("read"), set: setQueues,
+	}, {
 		name: "EASEL_CONFIG", help: "file that configures the providers (./easel.yaml, if it is there)",
 		accepted: "accepted is the path of a readable YAML file", fallback: defaultFile, set: setFile,
 	}, {
@@ -145,6 +148,15 @@ func setPages(c *config, v string) error {
 	switch v = strings.ToLower(v); pagesMode(v) {
 	case pagesAuto, pagesRead, pagesWrite:
 		c.Pages = pagesMode(v)
+		return nil
+	}
+	return fmt.Errorf("is %q", v)
+}
+
+func setQueues(c *config, v string) error {
+	switch v = strings.ToLower(v); pagesMode(v) {
+	case pagesRead, pagesWrite:
+		c.Queues = pagesMode(v)
 		return nil
 	}
 	return fmt.Errorf("is %q", v)

@@ -36,13 +36,42 @@ func browse(t *testing.T, url string) string {
 // payload into its own.
 var tags = regexp.MustCompile(`(?s)<style.*?</style>|<script.*?</script>|<[^>]*>`)
 
+func TestDashboardOnlyShows(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "providers:\n  sketch: {}\n")
+	p := s.start("up")
+	p.serves()
+	s.easel(3, "enqueue", "parked at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1", "--wait")
+	site := "http://" + variables(s.env)["EASEL_LISTEN"]
+	t.Run("Unless it was asked for, asynqmon's buttons do nothing, also from its own page", func(t *testing.T) {
+		for _, path := range []string{"/queues/sketch/archived_tasks:run_all", "/queues/sketch:pause", "/queues/sketch/archived_tasks/1.0:run"} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, site+"/queues/api"+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Origin", site)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusMethodNotAllowed && resp.StatusCode != http.StatusForbidden {
+				t.Errorf("POST %s answers %d", path, resp.StatusCode)
+			}
+		}
+		if s.count(task.Failed) != 1 {
+			t.Error("the parked task was run")
+		}
+	})
+}
+
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, `providers:
   sketch: {}
   busy: {adapter: sketch, concurrency: 1}
   patient: {adapter: sketch, base_delay: 10m, max_delay: 1h}
-`)
+`, "EASEL_QUEUES=write")
 	s.start("up")
 	enqueue := func(args ...string) int64 {
 		t.Helper()

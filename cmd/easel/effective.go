@@ -18,6 +18,7 @@ func (c *config) effective() map[string]string {
 		"EASEL_LISTEN":       c.Listen,
 		"EASEL_PUBLIC_URL":   c.PublicURL,
 		"EASEL_PAGES":        string(c.Pages),
+		"EASEL_QUEUES":       string(c.Queues),
 		"EASEL_CONFIG":       cmp.Or(c.File, "(none)"),
 		"EASEL_DRAIN":        plainDuration(c.Drain),
 		"EASEL_LOG":          c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),

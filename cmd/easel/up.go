@@ -103,7 +103,7 @@ func (e *engine) up(ctx context.Context, listener net.Listener) error {
 // site is the pages. Nobody logs in.
 func (e *engine) site(at net.Addr) (http.Handler, error) {
 	writable, hosts := e.cfg.access(at)
-	queues, err := e.queue.Dashboard("/queues", !writable)
+	queues, err := e.queue.Dashboard("/queues", !writable || e.cfg.Queues != pagesWrite)
 	if err != nil {
 		return nil, err
 	}
