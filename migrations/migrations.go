@@ -34,25 +34,45 @@ type Migration struct {
 
 // Up brings the tables to the newest version and returns what it changed.
 // Several processes may call it at once on Postgres: one works, the others wait.
+// Workers may go on meanwhile. A table that somebody else holds is not waited for
+// longer than two seconds at a time, since all who come later would wait as well;
+// after a minute of that the error says so, and what was done before stays.
 func Up(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
-	p, err := provider(db, d)
+	dir, err := folder(d)
 	if err != nil {
 		return nil, err
 	}
-	done, err := p.Up(ctx)
+	return up(ctx, db, d, dir, lockTries)
+}
+
+func up(ctx context.Context, db *sql.DB, d Dialect, dir fs.FS, tries int) ([]Migration, error) {
+	p, err := provider(db, d, dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []Migration
+	err = patiently(ctx, tries, func() error {
+		done, err := p.Up(ctx)
+		all = append(all, results(done)...)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("migrate up: %w", err)
 	}
-	return results(done), nil
+	return all, nil
 }
 
 // Down takes the newest change back and returns it; the tables' content goes with it.
 func Down(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
-	p, err := provider(db, d)
+	p, err := opened(db, d)
 	if err != nil {
 		return nil, err
 	}
-	done, err := p.Down(ctx)
+	var done *goose.MigrationResult
+	err = patiently(ctx, lockTries, func() (err error) {
+		done, err = p.Down(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("migrate down: %w", err)
 	}
@@ -62,7 +82,7 @@ func Down(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
 // Status lists all changes in order and says which the database has. It writes nothing
 // but the table of changes itself.
 func Status(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
-	p, err := provider(db, d)
+	p, err := opened(db, d)
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +97,16 @@ func Status(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
 	return all, nil
 }
 
-func provider(db *sql.DB, d Dialect) (*goose.Provider, error) {
-	dir, err := fs.Sub(files, string(d))
+// opened is provider for easel's own migrations.
+func opened(db *sql.DB, d Dialect) (*goose.Provider, error) {
+	dir, err := folder(d)
 	if err != nil {
 		return nil, err
 	}
+	return provider(db, d, dir)
+}
+
+func provider(db *sql.DB, d Dialect, dir fs.FS) (*goose.Provider, error) {
 	dialect := database.DialectSQLite3
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if d == Postgres {
@@ -90,7 +115,7 @@ func provider(db *sql.DB, d Dialect) (*goose.Provider, error) {
 		if err != nil {
 			return nil, err
 		}
-		options = append(options, goose.WithSessionLocker(locker))
+		options = append(options, goose.WithSessionLocker(polite{locker}))
 	}
 	table, err := database.NewStore(dialect, "easel_migrations")
 	if err != nil {
