@@ -112,7 +112,13 @@ func (p *process) said() string {
 // start starts easel and leaves it running; it is killed when the test ends.
 func (s *testSite) start(args ...string) *process {
 	s.t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], args...), t: s.t, done: make(chan struct{})}
+	return s.startProgram(os.Args[0], args...)
+}
+
+// startProgram is start for another program than this one.
+func (s *testSite) startProgram(program string, args ...string) *process {
+	s.t.Helper()
+	p := &process{Cmd: exec.Command(program, args...), t: s.t, done: make(chan struct{})}
 	p.Env, p.Stdout, p.Stderr = s.env, p, p
 	if err := p.Start(); err != nil {
 		s.t.Fatal(err)
