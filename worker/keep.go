@@ -34,7 +34,7 @@ func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 	if !json.Valid(ans.Raw) {
 		ans.Raw = nil
 	}
-	text, err := json.Marshal(answer{ans.Outputs, ans.Raw})
+	text, err := json.Marshal(answer{answerVersion, ans.Outputs, ans.Raw})
 	if err != nil {
 		return s.failed(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the answer cannot be journalled: " + err.Error()})
 	}
@@ -45,7 +45,7 @@ func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 	}
 	crash.At("K5")
 	s.tellLimiter(ctx, nil)
-	return s.keep(ctx, answer{ans.Outputs, ans.Raw}, kept)
+	return s.keep(ctx, answer{answerVersion, ans.Outputs, ans.Raw}, kept)
 }
 
 // storeBytes stores the pictures that came with the answer, puts keys in the
@@ -75,6 +75,12 @@ func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[in
 // keepAgain goes on with an answer from the journal.
 func (s *step) keepAgain(ctx context.Context) error {
 	var ans answer
+	var head struct {
+		Version int `json:"v"`
+	}
+	if json.Unmarshal([]byte(s.last.Answer), &head) == nil && head.Version > answerVersion {
+		return s.leaveToNewer(ctx, provider.Newer("journalled answer", head.Version, answerVersion))
+	}
 	if err := json.Unmarshal([]byte(s.last.Answer), &ans); err != nil {
 		return s.failed(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the journalled answer cannot be read: " + err.Error()})
 	}

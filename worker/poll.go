@@ -39,6 +39,8 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 			return s.answered(ctx, next)
 		case err == nil:
 			ans, failures = next, 0
+		case provider.IsNewer(err):
+			return s.leaveToNewer(ctx, err)
 		case f.Executed == task.Yes || f.Executed == task.Maybe:
 			return s.failed(ctx, f)
 		default:
@@ -64,6 +66,13 @@ func (s *step) ask(ctx context.Context) (provider.Answer, error) {
 	defer cancel()
 	crash.At("K6")
 	return s.account.Provider.Poll(ctx, json.RawMessage(s.last.Handle))
+}
+
+// leaveToNewer hands the task back for a worker of a later release. Nothing of
+// its budgets is spent.
+func (s *step) leaveToNewer(ctx context.Context, err error) error {
+	s.log.Warn().Err(err).Msg("a worker of a later release has to go on")
+	return s.handBack(ctx, elsewhere, err.Error())
 }
 
 // progress notes how far the provider is, unless nobody waits for it any more.

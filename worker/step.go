@@ -285,8 +285,13 @@ func (s *step) persist(ctx context.Context, write func(context.Context) error) e
 	}
 }
 
+// answerVersion is that of the JSON of answer. It grows when a former release
+// would misread what is new in it.
+const answerVersion = 1
+
 // answer is what the journal keeps of a finished job.
 type answer struct {
+	Version int               `json:"v,omitempty"` // 0 is 1
 	Outputs []provider.Output `json:"outputs"`
 	Raw     json.RawMessage   `json:"raw,omitempty"`
 }

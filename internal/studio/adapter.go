@@ -77,6 +77,9 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	return a.read(r)
 }
 
+// version is that of the JSON of a handle.
+const version = 1
+
 // handle is what is needed to ask after a job.
 type handle struct {
 	Version int    `json:"v"`
@@ -94,7 +97,7 @@ func (a *Adapter) read(r provider.Reply) (provider.Answer, error) {
 	}
 	switch said.State {
 	case working:
-		raw, err := json.Marshal(handle{1, said.Job})
+		raw, err := json.Marshal(handle{version, said.Job})
 		if err != nil {
 			return provider.Answer{}, r.Bad("the studio's job cannot be kept: " + err.Error())
 		}
@@ -163,7 +166,11 @@ func (a *Adapter) send(ctx context.Context, method, where string) (provider.Repl
 
 func jobOf(raw json.RawMessage) (string, error) {
 	var h handle
-	if err := json.Unmarshal(raw, &h); err != nil || h.Version != 1 || h.Job == "" {
+	err := json.Unmarshal(raw, &h)
+	if err == nil && h.Version > version {
+		return "", provider.Newer("handle", h.Version, version)
+	}
+	if err != nil || h.Version != version || h.Job == "" {
 		return "", &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the handle is not one of this adapter"}
 	}
 	return h.Job, nil

@@ -163,10 +163,8 @@ func interrupted(ctx context.Context, err error, executed task.Executed) *task.F
 }
 
 func unreadable(what string, v int, err error) *task.Failure {
-	f := &task.Failure{Kind: task.Internal, Executed: task.No, Cause: err, Message: fmt.Sprintf("the sketch %s is not JSON of this program", what)}
-	if err == nil {
-		f.Message = fmt.Sprintf("the sketch %s has version %d; this program knows version %d", what, v, version)
-		f.Next = "Let workers of the newer release go on with it"
+	if err == nil && v > version {
+		return provider.Newer("sketch "+what, v, version)
 	}
-	return f
+	return &task.Failure{Kind: task.Internal, Executed: task.No, Cause: err, Message: fmt.Sprintf("the sketch %s is not JSON of this program", what)}
 }
