@@ -75,6 +75,17 @@ func (s *Store) journal(ctx context.Context, t *task.Task, a *task.Attempt, jobI
 	})
 }
 
+// AttemptID returns the id of the attempt with that key. ErrNotFound if the
+// database does not have it.
+func (s *Store) AttemptID(ctx context.Context, key string) (int64, error) {
+	var id int64
+	err := s.db.GetContext(ctx, &id, s.db.Rebind("SELECT id FROM generation_attempt WHERE attempt_key = ?"), key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, ErrNotFound
+	}
+	return id, err
+}
+
 // NeverSent ends the attempt of that key, if it was journalled at all, as rejected:
 // its worker knows that the call was not made. Somebody else may have called it
 // unknown meanwhile.

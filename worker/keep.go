@@ -39,7 +39,7 @@ func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 		return s.failed(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the answer cannot be journalled: " + err.Error()})
 	}
 	a.Answer = string(text)
-	err = s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Answer(ctx, s.t, a, ans.JobID) })
+	err = s.persistPaid(ctx, func(ctx context.Context) error { return s.Tasks.Answer(ctx, s.t, a, ans.JobID) })
 	if err != nil {
 		return s.unsaved(ctx, err)
 	}

@@ -189,7 +189,7 @@ func (s *step) heard(ctx context.Context, ans provider.Answer) error {
 			Message: s.svc.Name + " took the job and did not say how to ask after it"})
 	}
 	a.State, a.Handle = task.AttemptAccepted, handle
-	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Accept(ctx, s.t, a, ans.JobID) })
+	err := s.persistPaid(ctx, func(ctx context.Context) error { return s.Tasks.Accept(ctx, s.t, a, ans.JobID) })
 	if err != nil {
 		return s.unsaved(ctx, err)
 	}

@@ -35,6 +35,7 @@ type Worker struct {
 	Checker  *picture.Checker
 	Client   *provider.Client // downloads what providers drew
 	Bell     bell
+	Spool    spooler // for paid answers that the database does not take; nil keeps them in memory only
 
 	// Draining is closed when the process wants to stop: what only waits is then
 	// handed back at once, and a paid call in flight goes on.
@@ -163,6 +164,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer look.Stop()
 	w.doubt() // this process may be the first after an outage
 	w.beat(ctx)
+	w.adoptSpool(ctx)
+	adopt := time.NewTicker(adoptEvery)
+	defer adopt.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -174,6 +178,8 @@ func (w *Worker) Run(ctx context.Context) error {
 			w.letGo(ctx)
 		case <-look.C:
 			w.lookForCancelled(ctx)
+		case <-adopt.C:
+			w.adoptSpool(ctx)
 		}
 	}
 }

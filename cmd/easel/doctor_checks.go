@@ -15,6 +15,7 @@ import (
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/worker/spool"
 )
 
 const (
@@ -62,6 +63,23 @@ func checkFolder(name, folder string) finding {
 		f.Result, f.Do = warn, "Make room soon"
 	default:
 		f.Result = fine
+	}
+	return f
+}
+
+// checkSpool looks for paid answers that have not reached the database.
+func checkSpool(data string) finding {
+	entries, spoilt, err := spool.Count(filepath.Join(data, spoolFolder))
+	f := finding{Check: "spool", Result: fine, Detail: "no paid answer waits for the database"}
+	switch {
+	case err != nil:
+		f.Result, f.Detail, f.Do = bad, plainPathError(err), "Give easel's user the right to read it"
+	case spoilt > 0:
+		f.Result, f.Detail = warn, fmt.Sprintf("%d paid answers wait for the database, and %d files cannot be read", entries, spoilt)
+		f.Do = "Look at the files that end in .bad below " + filepath.Join(data, spoolFolder)
+	case entries > 0:
+		f.Result, f.Detail = warn, fmt.Sprintf("%d paid answers wait for the database", entries)
+		f.Do = "Start a worker with this EASEL_DATA: it takes them over. The log names those whose attempt the database has lost"
 	}
 	return f
 }

@@ -27,11 +27,12 @@ type outing struct {
 	ledger          string
 }
 
-// newOuting prepares one with a studio of that class, whose pictures take so long.
-func newOuting(t *testing.T, class string, takes time.Duration, concurrency int) *outing {
+// newOuting prepares one with a studio of that class.
+func newOuting(t *testing.T, class string, like studio.Options, concurrency int) *outing {
 	t.Helper()
 	o := &outing{ledger: filepath.Join(t.TempDir(), "ledger.jsonl"), postgres: servertest.PostgresServer(t), queue: servertest.Redis(t)}
-	far, err := studio.Open(studio.Options{Ledger: o.ledger, Takes: takes, Key: "the-studio-key"})
+	like.Ledger, like.Key = o.ledger, "the-studio-key"
+	far, err := studio.Open(like)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("Of 200 asynchronous jobs of a killed worker the first goes on within 10 s and all within 20 s, and none is bought again", func(t *testing.T) {
 		t.Parallel()
 		const n = 200
-		o := newOuting(t, "A", 50*time.Second, n)
+		o := newOuting(t, "A", studio.Options{Takes: 50 * time.Second}, n)
 		victim := o.start("worker")
 		o.insert(n, "studio", nil)
 		eventually(t, time.Minute, "all are with the provider", func() bool {
@@ -126,7 +127,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("Of 200 calls of a killed worker that nobody can be asked about, all end as unknown within 20 s, and none is made again", func(t *testing.T) {
 		t.Parallel()
 		const n = 200
-		o := newOuting(t, "S", time.Hour, n)
+		o := newOuting(t, "S", studio.Options{Takes: time.Hour}, n)
 		victim := o.start("worker")
 		o.insert(n, "studio", nil)
 		eventually(t, time.Minute, "all are billed", func() bool { return o.bills() == n })
@@ -148,7 +149,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("10,000 waiting tasks ring again within 10 s of a FLUSHALL, and none twice", func(t *testing.T) {
 		t.Parallel()
 		const n = 10_000
-		o := newOuting(t, "S", time.Hour, 1)
+		o := newOuting(t, "S", studio.Options{Takes: time.Hour}, 1)
 		o.insert(n, "studio", nil)
 		o.start("worker").works()
 		ringing := func() int {
@@ -175,7 +176,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("A Redis that is frozen for 45 s aborts no paid call and spends no attempt, and work goes on within 10 s of its return", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 30, 20
-		o := newOuting(t, "S", 40*time.Second, places)
+		o := newOuting(t, "S", studio.Options{Takes: 40 * time.Second}, places)
 		o.insert(n, "studio", nil)
 		o.start("worker").works()
 		eventually(t, 30*time.Second, "all places are taken", func() bool { return o.bills() >= places })
@@ -199,7 +200,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("A Postgres that is killed under load loses no task and no paid answer, and the first claim comes within 5 s of its return", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 300, 20
-		o := newOuting(t, "S", time.Second, places)
+		o := newOuting(t, "S", studio.Options{Takes: time.Second}, places)
 		o.start("worker").works()
 		o.insert(n, "studio", nil)
 		eventually(t, 30*time.Second, "it is at work", func() bool { return o.count(task.Completed) > places })
@@ -224,7 +225,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("One of two workers with a clock that is 70 s ahead makes 20 calls for 20 tasks", func(t *testing.T) {
 		t.Parallel()
 		const n = 20
-		o := newOuting(t, "S", 12*time.Second, n/2)
+		o := newOuting(t, "S", studio.Options{Takes: 12 * time.Second}, n/2)
 		o.start("worker").works()
 		o.start("selftest", "worker", "--clock", "70s").works()
 		o.insert(n, "studio", nil)
@@ -237,7 +238,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("A drain waits for calls that are being paid for, and no longer than 5 s more", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 40, 20
-		o := newOuting(t, "S", 8*time.Second, places)
+		o := newOuting(t, "S", studio.Options{Takes: 8 * time.Second}, places)
 		o.insert(n, "studio", nil)
 		p := o.start("worker")
 		eventually(t, 30*time.Second, "all places are taken", func() bool { return o.bills() >= places })
@@ -254,4 +255,39 @@ func TestRecovery(t *testing.T) {
 			t.Errorf("%d completed of %d bills, %d open, %d unknown", done, o.bills(), open, unknown)
 		}
 	})
+}
+
+func TestSpooledAnswers(t *testing.T) {
+	for _, class := range []string{"S", "A"} {
+		t.Run("Answers that come while Postgres is away outlive a killed worker, and the next one goes on with them: class "+class, func(t *testing.T) {
+			t.Parallel()
+			const n = 10
+			o := newOuting(t, class, studio.Options{Takes: 4 * time.Second, Latency: 4 * time.Second}, n)
+			victim := o.start("worker")
+			o.insert(n, "studio", nil)
+			eventually(t, 30*time.Second, "all are bought", func() bool { return o.bills() == n })
+			if err := o.postgres.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, 30*time.Second, "all answers are in the spool", func() bool { return strings.Count(victim.said(), "a paid answer is in the spool") == n })
+			if err := victim.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-victim.done
+			if err := o.postgres.Restart(context.WithoutCancel(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			heir := o.start("worker")
+			eventually(t, time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+			if bills, attempts := o.bills(), o.number("SELECT count(*) FROM generation_attempt"); bills != n || attempts != n {
+				t.Errorf("%d bills and %d attempts for %d tasks", bills, attempts, n)
+			}
+			if adopted := strings.Count(heir.said(), "a paid answer was adopted from the spool"); adopted != n {
+				t.Errorf("%d answers were adopted, want %d", adopted, n)
+			}
+			if left, _ := filepath.Glob(filepath.Join(o.dir, spoolFolder, "*", "*.json")); len(left) > 0 {
+				t.Errorf("the spool still holds %v", left)
+			}
+		})
+	}
 }

@@ -49,7 +49,7 @@ func TestTidy(t *testing.T) {
 		}
 	})
 	t.Run("Downloads go into the data folder", func(t *testing.T) {
-		if got, want := e.worker(nil).Temp, filepath.Join(cfg.Data, "tmp"); got != want {
+		if got, want := e.worker(e.self(), nil).Temp, filepath.Join(cfg.Data, "tmp"); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +17,7 @@ import (
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/worker"
+	"github.com/easelqueue/easel/worker/spool"
 )
 
 const lease = 9 * time.Second // a dead worker's tasks are taken back after this and at most one look of the reconciler
@@ -27,8 +30,19 @@ type loop func(ctx context.Context) error
 // handed back, paid calls may end within EASEL_DRAIN, and last of all the lease
 // is given up.
 func (e *engine) work(ctx context.Context) error {
+	self := e.self()
+	spooled, err := spool.Open(filepath.Join(e.cfg.Data, spoolFolder), self.ID)
+	if err != nil {
+		return fmt.Errorf("EASEL_DATA: %w", err)
+	}
+	defer func() {
+		if err := spooled.Close(); err != nil {
+			e.log.Warn().Err(err).Msg("close the spool")
+		}
+	}()
 	return together(ctx, func(draining <-chan struct{}) (servers, support []loop) {
-		w := e.worker(draining)
+		w := e.worker(self, draining)
+		w.Spool = spooled
 		for _, name := range e.cfg.Services.Names() {
 			s := &queue.Server{Queue: e.queue, Provider: name, Handler: w.Handle, Concurrency: e.cfg.Services[name].Concurrency, Drain: e.cfg.Drain}
 			servers = append(servers, s.Run)
@@ -48,10 +62,17 @@ func (e *engine) sayWhenStopping(ctx context.Context) error {
 	return nil
 }
 
-func (e *engine) worker(draining <-chan struct{}) *worker.Worker {
+// spoolFolder is where workers keep paid answers while the database is away.
+const spoolFolder = "spool"
+
+func (e *engine) self() store.Worker {
 	host, _ := os.Hostname()
+	return store.Worker{ID: host + "-" + uuid.NewString()[:8], Host: host, PID: os.Getpid(), Version: thisBuild().Version}
+}
+
+func (e *engine) worker(self store.Worker, draining <-chan struct{}) *worker.Worker {
 	return &worker.Worker{
-		Self:     store.Worker{ID: host + "-" + uuid.NewString()[:8], Host: host, PID: os.Getpid(), Version: thisBuild().Version},
+		Self:     self,
 		Tasks:    e.tasks,
 		Services: e.cfg.Services,
 		Limiter:  e.limiter,

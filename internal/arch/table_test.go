@@ -40,10 +40,11 @@ var table = map[string]rule{
 		tests:   []string{"migrations", "provider/sketch", miniredis, redis},
 	},
 	"worker": {
-		imports: []string{"task", "store", "queue", "provider", "limit", "picture", "internal/crash", uuid, zerolog, xsync},
+		imports: []string{"task", "store", "queue", "provider", "limit", "picture", "internal/crash", "worker/spool", uuid, zerolog, xsync},
 		tests:   []string{"migrations", "enqueue", "picture/dir", "provider/sketch", "provider/providertest", miniredis, redis},
 	},
-	"web": {imports: []string{"task", "store", "picture", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
+	"worker/spool": {},
+	"web":          {imports: []string{"task", "store", "picture", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
 
 	"cmd/easel": {anything: true},
 

@@ -1,0 +1,115 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker/spool"
+)
+
+const (
+	spoolAfter = time.Second      // a database that takes so long may not come back before we go
+	adoptEvery = 30 * time.Second // between two looks at what others have left
+)
+
+// spooler is the part of a spool that a worker needs.
+type spooler interface {
+	Put(e spool.Entry) error
+	Remove(key string) error
+	Adopt(take func(spool.Entry) error, spoilt func(path string, err error)) error
+}
+
+// persistPaid is persist for what a paid call has told: its handle or its
+// answer. If the database does not take it soon it goes into the spool as well,
+// where it outlives this process.
+func (s *step) persistPaid(ctx context.Context, write func(context.Context) error) error {
+	if s.Spool == nil {
+		return s.persist(ctx, write)
+	}
+	taken, spooled := make(chan struct{}), make(chan bool, 1)
+	go func() {
+		timer := time.NewTimer(spoolAfter)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			spooled <- s.spool()
+		case <-taken:
+			spooled <- false
+		}
+	}()
+	err := s.persist(ctx, write)
+	close(taken)
+	kept := <-spooled
+	known := err == nil || errors.Is(err, store.ErrFenced) || s.Tasks.Refuses(err)
+	switch {
+	case !known && !kept: // the process must go
+		s.spool()
+	case known && kept:
+		if err := s.Spool.Remove(s.last.Key); err != nil {
+			s.log.Warn().Err(err).Msg("an answer that the database has stays in the spool")
+		}
+	}
+	return err
+}
+
+func (s *step) spool() bool {
+	a := *s.last
+	text, err := json.Marshal(a)
+	if err == nil {
+		err = s.Spool.Put(spool.Entry{SavedAt: time.Now(), Task: a.TaskID, Key: a.Key, Attempt: text})
+	}
+	if err != nil {
+		s.log.Error().Err(err).Msg("a paid answer is held in memory only")
+		return false
+	}
+	s.log.Warn().Msg("the database is away; a paid answer is in the spool")
+	return true
+}
+
+// adoptSpool writes into the journal what processes of this machine left in the
+// spool when they died.
+func (w *Worker) adoptSpool(ctx context.Context) {
+	if w.Spool == nil {
+		return
+	}
+	err := w.Spool.Adopt(func(e spool.Entry) error { return w.adoptEntry(ctx, e) }, func(path string, err error) {
+		w.Log.Error().Err(err).Str("file", path).Msg("an entry of the spool cannot be read")
+	})
+	if err != nil && ctx.Err() == nil {
+		w.Log.Warn().Err(err).Msg("the spool waits for the database")
+	}
+}
+
+// adoptEntry journals one entry, under the guard of the attempt's own state. An
+// attempt that the database has lost is an error: its file stays for a person.
+func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) error {
+	var a task.Attempt
+	if err := json.Unmarshal(e.Attempt, &a); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	id, err := w.Tasks.AttemptID(ctx, e.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		w.Log.Error().Int64("task", e.Task).Str("attempt_key", e.Key).Msg("the spool holds a paid answer whose attempt the database has lost; its file stays")
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	a.ID = id
+	of := &task.Task{ID: a.TaskID} // no fence: only the attempt is written
+	if a.State == task.AttemptAccepted {
+		err = w.Tasks.Accept(ctx, of, &a, "")
+	} else {
+		err = w.Tasks.Answer(ctx, of, &a, "")
+	}
+	if err == nil {
+		w.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("state", string(a.State)).Msg("a paid answer was adopted from the spool")
+	}
+	return err
+}
