@@ -18,6 +18,9 @@ func journal() []claim {
 		{"A call that a person took for not charged is mended by its answer", lateAnswer},
 		{"Only the allowed transitions happen", transitions},
 		{"Who lost the task ends only an attempt of which nothing is known", lateEnds},
+		{"A task that failed as unknown says so no more once none of its calls can have been made", undoubted},
+		{"It goes on saying so while another call of it may have been", stillDoubted},
+		{"An attempt is found by its key", byKey},
 	}
 }
 

@@ -1,0 +1,55 @@
+package storetest
+
+import (
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// doubted is a task that failed because its worker was lost within a call, as
+// that worker knew it, and the attempt.
+func (b *bench) doubted() (*task.Task, *task.Attempt) {
+	b.Helper()
+	t := b.held()
+	a := b.begin(t)
+	b.exec("UPDATE generation_attempt SET state = 'unknown' WHERE id = %d", a.ID)
+	b.exec("UPDATE image_generations SET status = 'failed', fence = fence + 1, error_kind = 'outcome_unknown', error_msg = 'who knows', completed_at = now() WHERE id = %d", t.ID)
+	return t, a
+}
+
+func undoubted(b *bench) {
+	for name, learn := range map[string]func(*task.Task, *task.Attempt) error{
+		"NeverSent": func(t *task.Task, a *task.Attempt) error { return b.store.NeverSent(b.Context(), t, a.Key) },
+		"Fail": func(t *task.Task, a *task.Attempt) error {
+			err := b.store.Fail(b.Context(), t, task.Verdict{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable}}, ended(a, rejected))
+			if err == store.ErrFenced {
+				return nil
+			}
+			return err
+		},
+	} {
+		t, a := b.doubted()
+		b.check(learn(t, a))
+		got := b.get(t.ID)
+		if got.Status != task.Failed || got.ErrorKind != task.Unavailable || b.attempts(t.ID)[0].State != rejected {
+			b.Errorf("%s leaves it %s, %s: %s; the attempt is %s", name, got.Status, got.ErrorKind, got.ErrorMsg, b.attempts(t.ID)[0].State)
+		}
+	}
+}
+
+func stillDoubted(b *bench) {
+	t, a := b.doubted()
+	b.exec("INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) VALUES (%d, 0, 2, 'another', 'painter', 'unknown', 'w', 1, now())", t.ID)
+	b.check(b.store.NeverSent(b.Context(), t, a.Key))
+	if got := b.get(t.ID); got.ErrorKind != task.OutcomeUnknown {
+		b.Errorf("it is %s: %s", got.ErrorKind, got.ErrorMsg)
+	}
+}
+
+func byKey(b *bench) {
+	a := b.begin(b.held())
+	id, err := b.store.AttemptID(b.Context(), a.Key)
+	b.same([]any{id, err}, []any{a.ID, error(nil)})
+	if _, err := b.store.AttemptID(b.Context(), "no such key"); err != store.ErrNotFound {
+		b.Errorf("a key that there is not: %v", err)
+	}
+}
