@@ -78,7 +78,7 @@ func (r *yamlReader) provider(m *mapping) providerConfig {
 		r.refuse(m.at, m.path, "is not a name", namedAccepted)
 	}
 	p := defaultProvider(m.name)
-	adapter := m.choice("adapter", m.name, adapterNames())
+	adapter := m.choice("adapter", m.name, adapterNames(), rehearsal)
 	p.Adapter = adapter
 	p.Model = m.text("model", adapters[adapter].defaultModel, task.MaxText)
 	p.Concurrency = m.integer("concurrency", p.Concurrency, 1, maxConcurrency, "")

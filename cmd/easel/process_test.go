@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -32,6 +33,10 @@ func TestMain(m *testing.M) {
 	redis.SetLogger(silent{})
 	if os.Getenv(asProgram) != "" {
 		os.Exit(runMain())
+	}
+	flag.Parse()
+	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
+		_ = flag.Set("test.parallel", "6") // these tests mostly wait for other processes
 	}
 	servertest.NothingStays(m)
 }

@@ -38,13 +38,21 @@ var adapters = map[string]adapter{
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return volcengine.New(volcengine.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"studio": {keyVariable: "STUDIO_KEY",
+	rehearsal: {keyVariable: "STUDIO_KEY",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return studio.New(studio.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
 }
 
-func adapterNames() []string { return slices.Sorted(maps.Keys(adapters)) }
+// rehearsal is the service of tests and of the selftest, which nobody wants
+// pictures of.
+const rehearsal = "studio"
+
+// adapterNames lists the services for people.
+func adapterNames() []string {
+	names := slices.Sorted(maps.Keys(adapters))
+	return slices.DeleteFunc(names, func(name string) bool { return name == rehearsal })
+}
 
 // defaultProvider returns what a provider is before easel.yaml says anything.
 func defaultProvider(name string) providerConfig {

@@ -184,12 +184,14 @@ func (m *mapping) matching(key, fallback string, form *regexp.Regexp, accepted s
 	return text
 }
 
-func (m *mapping) choice(key, fallback string, accepted []string) string {
+// choice returns one of what is accepted, or of what is accepted as well and no
+// error mentions.
+func (m *mapping) choice(key, fallback string, accepted []string, aswell ...string) string {
 	text, ok := m.scalar(key)
 	if !ok {
 		text = fallback
 	}
-	if text != "" && !slices.Contains(accepted, text) {
+	if text != "" && !slices.Contains(accepted, text) && !slices.Contains(aswell, text) {
 		m.refuse(key, fmt.Sprintf("is %q", shorten(text, 60)), "accepted are "+strings.Join(accepted, ", "))
 	}
 	return text
