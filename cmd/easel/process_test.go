@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
-		_ = flag.Set("test.parallel", "6") // these tests mostly wait for other processes
+		_ = flag.Set("test.parallel", "10") // these tests mostly wait for other processes
 	}
 	servertest.NothingStays(m)
 }
@@ -254,6 +254,7 @@ func openAIYAML(fake *providertest.Server, concurrency int) string {
 }
 
 func TestAKilledWorker(t *testing.T) {
+	t.Parallel()
 	t.Run("Of 1,000 paid tasks with two workers and one killed, each is bought once at most and every one ends", func(t *testing.T) {
 		t.Parallel()
 		const n, concurrency = 1000, 20

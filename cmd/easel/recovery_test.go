@@ -101,6 +101,7 @@ func (p *process) works() {
 }
 
 func TestRecovery(t *testing.T) {
+	t.Parallel()
 	t.Run("Of 200 asynchronous jobs of a killed worker the first goes on within 10 s and all within 20 s, and none is bought again", func(t *testing.T) {
 		t.Parallel()
 		const n = 200
@@ -258,6 +259,7 @@ func TestRecovery(t *testing.T) {
 }
 
 func TestSpooledAnswers(t *testing.T) {
+	t.Parallel()
 	for _, class := range []string{"S", "A"} {
 		t.Run("Answers that come while Postgres is away outlive a killed worker, and the next one goes on with them: class "+class, func(t *testing.T) {
 			t.Parallel()

@@ -25,6 +25,7 @@ func selftestOf(t *testing.T, args ...string) (code int, stdout, stderr string) 
 }
 
 func TestSelftest(t *testing.T) {
+	t.Parallel()
 	t.Run("A short attack on real servers breaks no promise, and says what it did", func(t *testing.T) {
 		t.Parallel()
 		code, out, complaints := selftestOf(t, "--for", "12s", "--every", "1s", "--seed", "3", "--json")
