@@ -79,7 +79,7 @@ func checkSpool(data string) finding {
 		f.Do = "Look at the files that end in .bad below " + filepath.Join(data, spoolFolder)
 	case entries > 0:
 		f.Result, f.Detail = warn, fmt.Sprintf("%d paid answers wait for the database", entries)
-		f.Do = "Start a worker with this EASEL_DATA: it takes them over. The log names those whose attempt the database has lost"
+		f.Do = "They are written when the database is back; what a dead worker left, the next one with this EASEL_DATA takes over"
 	}
 	return f
 }
