@@ -1,16 +1,23 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/easelqueue/easel/task"
 )
 
-// API is an account at a service that takes JSON and a bearer token.
+// API is an account at a service that is spoken to over HTTP.
 type API struct {
 	BaseURL string
 	Key     Secret
+	Open    bool // the service may be used without a key
+	Auth    Auth // nil is Bearer
 	Client  *Client
 }
 
@@ -18,7 +25,7 @@ type API struct {
 // every field that is wrong.
 func (a API) Checked(fallback string) (*API, error) {
 	base, err := BaseURL(a.BaseURL, fallback)
-	if bad := a.Key.Check(); bad != nil {
+	if bad := a.Key.Check(); bad != nil && !(a.Open && a.Key == "") {
 		err = errors.Join(err, fmt.Errorf("key: %w", bad))
 	}
 	if a.Client == nil {
@@ -33,15 +40,77 @@ func (a API) Checked(fallback string) (*API, error) {
 // by, not to be deduplicated by. (Idempotency-Key would not do here: net/http
 // takes it as leave to repeat the request.)
 func (a *API) Post(ctx context.Context, c Call, header http.Header) (Reply, error) {
-	h := header.Clone()
-	if h == nil {
-		h = http.Header{}
-	}
-	h.Set("Authorization", "Bearer "+a.Key.Reveal())
-	h.Set("Content-Type", "application/json")
+	h := a.header(header, cmp.Or(c.ContentType, "application/json"))
 	if c.Key != "" {
 		h.Set("X-Client-Request-Id", c.Key)
 	}
-	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + c.Endpoint, Header: h, Body: c.Body,
-		Secrets: []string{a.Key.Reveal()}})
+	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + c.Endpoint, Header: h, Body: c.Body, Secrets: secretsOf(a.Key)})
+}
+
+// Ask makes a request that buys nothing: a poll, a cancel, a look-up. Where is a
+// path below BaseURL, or a whole URL that the service gave; the key goes along
+// only to the service's own hosts. Body, of JSON, may be nil.
+func (a *API) Ask(ctx context.Context, method, where string, body []byte) (Reply, error) {
+	if !strings.HasPrefix(where, "/") {
+		if err := a.own(where); err != nil {
+			return Reply{}, err
+		}
+	} else {
+		where = a.BaseURL + where
+	}
+	contentType := ""
+	if len(body) > 0 {
+		contentType = "application/json"
+	}
+	return a.Client.Do(ctx, HTTPRequest{Method: method, URL: where, Header: a.header(nil, contentType), Body: body, Free: true, Secrets: secretsOf(a.Key)})
+}
+
+// Upload sends a picture to where the service wants it before the call that uses
+// it. It buys nothing.
+func (a *API) Upload(ctx context.Context, path string, f Form) (Reply, error) {
+	body, contentType := f.Encode()
+	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + path, Header: a.header(nil, contentType), Body: body, Free: true,
+		Secrets: secretsOf(a.Key)})
+}
+
+func (a *API) header(given http.Header, contentType string) http.Header {
+	h := given.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
+	auth := a.Auth
+	if auth == nil {
+		auth = Bearer
+	}
+	auth(h, a.Key.Reveal())
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
+	return h
+}
+
+// own refuses an address that is not the service's: handles come from the
+// journal, and what stands there must not decide where the key goes. A service
+// may poll through another host of its domain (api.bfl.ai, api.eu2.bfl.ai), by
+// the same scheme and port.
+func (a *API) own(address string) error {
+	given, err := url.Parse(address)
+	base, bad := url.Parse(a.BaseURL)
+	if err == nil && bad == nil && given.User == nil && given.Scheme == base.Scheme && given.Port() == base.Port() &&
+		domain(given.Hostname()) == domain(base.Hostname()) {
+		return nil
+	}
+	return &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the address to ask after the job at is none of the provider's",
+		Detail: Scrub(address), Next: "Check base_url: it must be that under which the job was begun"}
+}
+
+// domain is the last two labels of a name of three or more, and otherwise all of
+// it; an IP address counts whole.
+func domain(host string) string {
+	labels := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
+	last := labels[len(labels)-1]
+	if len(labels) < 3 || strings.Contains(host, ":") || last != "" && last[0] >= '0' && last[0] <= '9' {
+		return strings.ToLower(host)
+	}
+	return strings.Join(labels[len(labels)-2:], ".")
 }

@@ -23,9 +23,9 @@ import (
 // service starts a service that behaves so, and a client of its own.
 func service(t *testing.T, how providertest.Behaviour) (*providertest.Server, *provider.Client) {
 	t.Helper()
-	s := providertest.Start(map[string]providertest.Endpoint{
+	s := providertest.Start(providertest.Service{Submits: map[string]providertest.Endpoint{
 		"/": func(*providertest.Server, []byte) []byte { return []byte(`{"ok":true}`) },
-	})
+	}})
 	s.Always(how)
 	transport := provider.NewTransport()
 	t.Cleanup(func() { s.Close(); transport.CloseIdleConnections() })

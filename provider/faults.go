@@ -41,10 +41,8 @@ func (fs Faults) Failure(r Reply, text string, codes ...string) *task.Failure {
 
 func (fs Faults) find(status int, codes []string) Fault {
 	for _, code := range codes {
-		for _, row := range fs {
-			if row.Code != "" && row.names(code) {
-				return row
-			}
+		if row, ok := fs.named(code); ok {
+			return row
 		}
 	}
 	for _, row := range fs {
@@ -53,6 +51,16 @@ func (fs Faults) find(status int, codes []string) Fault {
 		}
 	}
 	return faultOf(status)
+}
+
+// named returns the first row that names the code.
+func (fs Faults) named(code string) (Fault, bool) {
+	for _, row := range fs {
+		if row.Code != "" && row.names(code) {
+			return row, true
+		}
+	}
+	return Fault{}, false
 }
 
 func (f Fault) names(code string) bool {

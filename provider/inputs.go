@@ -14,6 +14,35 @@ import (
 // maxInputURL is how many bytes the address of an input picture may have.
 const maxInputURL = 8 << 10
 
+// maxInputData is how many bytes an input picture in a data URL may have,
+// whatever a service takes.
+const maxInputData = 64 << 20
+
+// InputForm is how input pictures reach a service.
+type InputForm int
+
+const (
+	ByEither InputForm = iota // as a URL that it fetches, or as a data URL
+	ByData                    // as a data URL: it fetches nothing
+	ByURL                     // as a URL alone
+	ByUpload                  // as what Uploader.Upload has returned
+)
+
+// placeholder stands for a picture that is not fetched yet where a request is
+// only checked: the smallest PNG there is, of one pixel.
+const placeholder = "data:image/png;base64," +
+	"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAAAgAB5Sfe/AAAAABJRU5ErkJggg=="
+
+// uploading stands for what Uploader.Upload will return.
+const uploading = "pending.png"
+
+// SplitDataURL returns the type and the base64 content of a data URL that
+// Inputs.Check has accepted. Ok is false for any other URL.
+func SplitDataURL(u string) (contentType, content string, ok bool) {
+	head, content, ok := strings.Cut(strings.TrimPrefix(u, "data:"), ";base64,")
+	return head, content, ok && strings.HasPrefix(u, "data:")
+}
+
 // Inputs says which pictures to start from a service takes.
 type Inputs struct {
 	Bytes int64    // of one picture in a data URL, decoded

@@ -5,8 +5,10 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/easelqueue/easel/task"
@@ -47,14 +49,18 @@ type Provider interface {
 
 // Capabilities says what one model of a service can do.
 type Capabilities struct {
-	Async     bool // Submit answers with a handle to poll
-	MaxImages int  // pictures from one call
-	MaxInputs int  // input pictures; 0 is none
+	Async     bool      // Submit answers with a handle to poll
+	MaxImages int       // pictures from one call; a task for more becomes several calls
+	MaxInputs int       // input pictures; 0 is none
+	Inputs    InputForm // how input pictures reach the service
+	Inline    int64     // bytes of a picture that a data URL may carry, 0 is no limit; larger ones go through Uploader
+	Sizes     string    // what size may be, for people: "1K, 2K, 4K, or width x height"
 
-	NegativePrompt, Seed, Steps, CFGScale, Quality, Style, Watermark bool
+	NegativePrompt, Seed, Steps, CFGScale, Quality, Style, Watermark, Mask bool
 
 	Cancel  bool // the service can stop a running job
 	Recover bool // the service can be asked for a lost call by our key
+	Webhook bool // the service calls back under Call.Hook
 	Free    bool // a call costs nothing, so that an unknown one may be sent again
 }
 
@@ -83,9 +89,31 @@ type Call struct {
 	Model    string
 	Hash     string // hex SHA-256 over Endpoint and Body
 
+	ContentType string // of Body; empty is application/json
+
 	// Set by the worker before Submit.
 	Key    string // our own id of the attempt, a UUID; sent where the service echoes it
 	Number int    // which attempt of the task this is, from 1
+	Hook   string // where the service may call back; empty if nobody listens
+}
+
+// With returns the call with one more member at the beginning of its JSON
+// object, for what is known only when it is sent. Its Hash stays: it says what
+// is bought.
+func (c Call) With(name string, value any) Call {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(map[string]any{name: value}); err != nil || !bytes.HasPrefix(c.Body, []byte("{")) {
+		return c
+	}
+	member := bytes.TrimSuffix(bytes.TrimSpace(b.Bytes()), []byte("}"))
+	rest := bytes.TrimLeft(c.Body[1:], " ")
+	if !bytes.HasPrefix(rest, []byte("}")) {
+		member = append(member, ',')
+	}
+	c.Body = append(member, rest...)
+	return c
 }
 
 // Lost is a call that was journalled and whose outcome is not known.
@@ -112,6 +140,23 @@ type Answer struct {
 	RequestID  string
 	HTTPStatus int
 	Raw        json.RawMessage // what is worth keeping of the reply: no secret, no picture bytes
+}
+
+// Hooked is implemented by adapters whose services call back when a job has moved.
+type Hooked interface {
+	// Hook reads such a callback and returns the handle of its job. What it says
+	// of the job is not believed: the handle is polled. The failure of a callback
+	// that is not the service's is of kind Auth. Secret is the account's signing
+	// secret, empty if it has none.
+	Hook(h http.Header, body []byte, secret Secret) (handle json.RawMessage, jobID string, err error)
+}
+
+// Uploader is implemented by adapters whose services take input pictures only in
+// a request of their own, before the call. It buys nothing and may be repeated.
+type Uploader interface {
+	// Upload brings a picture, a data URL, to the service and returns what stands
+	// for it in Request.Inputs.
+	Upload(ctx context.Context, picture string) (reference string, err error)
 }
 
 // Output is one picture, or why it is missing. Exactly one of URL, Bytes, Key and Err is set.

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -90,6 +91,61 @@ func (r Reply) Done(outputs []Output, raw any) (Answer, error) {
 		first = r.Bad("the provider's answer holds no picture")
 	}
 	return Answer{}, first
+}
+
+// Picture is the output at that position whose bytes came as base64.
+func (r Reply) Picture(position int, content, contentType string) Output {
+	o := Output{Position: position, ContentType: contentType}
+	decoded, err := base64.StdEncoding.DecodeString(content)
+	switch {
+	case err != nil:
+		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is no base64", position+1))
+	case len(decoded) == 0:
+		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is empty", position+1))
+	default:
+		o.Bytes = decoded
+	}
+	return o
+}
+
+// Link is the output at that position that lies under a URL, which stays as it
+// is byte for byte: it may be signed.
+func (r Reply) Link(position int, url string) Output {
+	if url == "" {
+		return Output{Position: position, Err: r.Bad(fmt.Sprintf("picture %d of the provider's answer has no address", position+1))}
+	}
+	return Output{Position: position, URL: url}
+}
+
+// Ended is the failure of a job that the service says has ended badly. Faults
+// judge it by codes as they judge an answer, except that a job which no row
+// names was carried out.
+func (fs Faults) Ended(r Reply, message, text string, codes ...string) *task.Failure {
+	row := Fault{Kind: task.ProviderError, Executed: task.Yes}
+	for _, code := range codes {
+		if found, ok := fs.named(code); ok {
+			row = found
+			break
+		}
+	}
+	if row.Executed == task.Maybe {
+		row.Executed = task.Yes // it has ended
+	}
+	f := r.failure(row, message)
+	f.Detail = Scrub(text, r.secrets...)
+	for _, code := range codes {
+		if code != "" {
+			f.Code = cut(redact(code, r.secrets), task.MaxText)
+			break
+		}
+	}
+	return f
+}
+
+// Gone is the failure of a job that the service does not know any more: whether
+// it was carried out cannot be known.
+func (r Reply) Gone(message string) *task.Failure {
+	return &task.Failure{Kind: task.Expired, Executed: task.Maybe, Message: message, HTTPStatus: r.Status, RequestID: r.RequestID, Detail: r.excerpt()}
 }
 
 // Bad is an answer, or a picture of it, that cannot be used though it may have

@@ -8,23 +8,16 @@ import (
 )
 
 // request returns t as an adapter sees it.
-func request(t *task.Task, defaultModel string) (Request, error) {
-	inputs, err := t.Inputs()
-	if err != nil {
-		return Request{}, err
-	}
+func request(t *task.Task, model string, inputs []string) Request {
 	r := Request{
-		Model: t.Model, Prompt: t.Prompt, NegativePrompt: t.NegativePrompt, Size: t.Size, Quality: t.Quality,
+		Model: model, Prompt: t.Prompt, NegativePrompt: t.NegativePrompt, Size: t.Size, Quality: t.Quality,
 		Style: t.Style, Steps: t.Steps, CFGScale: t.CFGScale, Seed: t.Seed, Watermark: t.Watermark,
 		Images: max(t.ImageCount, 1), Inputs: inputs, Parameters: t.Parameters,
-	}
-	if r.Model == "" {
-		r.Model = defaultModel
 	}
 	if t.UserID != nil {
 		r.UserID = strconv.FormatInt(*t.UserID, 10)
 	}
-	return r, nil
+	return r
 }
 
 // fits refuses what the model cannot do, instead of leaving it out silently.

@@ -54,25 +54,70 @@ func (s Services) Names() []string { return slices.Sorted(maps.Keys(s)) }
 
 // Check refuses t if its provider is unknown or cannot honour it, and otherwise
 // returns its service and the call that it asks for. It does no I/O, and is the
-// same before a task is stored and before it is worked on.
+// same before a task is stored and before it is worked on. Input pictures that
+// have yet to be brought into the form that the service wants are taken for good.
 func (s Services) Check(t *task.Task) (*Service, Call, error) {
-	svc, ok := s[t.Provider]
-	if !ok {
-		return nil, Call{}, &task.Failure{Kind: task.Invalid,
-			Message: fmt.Sprintf("provider %q is not configured; configured are: %s", t.Provider, strings.Join(s.Names(), ", "))}
-	}
-	if len(svc.Accounts) == 0 {
-		return nil, Call{}, &task.Failure{Kind: task.Auth,
-			Message: fmt.Sprintf("provider %q has no account", t.Provider), Next: cmp.Or(svc.Setup, "Give it a key: see `easel doctor`")}
-	}
-	r, err := request(t, svc.DefaultModel)
+	svc, err := s.For(t)
 	if err != nil {
 		return nil, Call{}, err
 	}
-	p := svc.Accounts[0].Provider
-	if err := r.fits(svc.Name, p.Capabilities(r.Model)); err != nil {
+	inputs, err := t.Inputs()
+	if err != nil {
 		return nil, Call{}, err
 	}
-	c, err := p.Prepare(r)
+	kinds := []string{"image/png", "image/jpeg", "image/webp", "image/gif"}
+	if err := (Inputs{Bytes: maxInputData, Types: kinds}).Check("input picture", inputs...); err != nil {
+		return nil, Call{}, err
+	}
+	p := svc.Accounts[0].Provider
+	c, err := svc.Call(p, t, pending(inputs, p.Capabilities(svc.model(t)).Inputs))
 	return svc, c, err
+}
+
+// For returns the service of t's provider, if it is configured and has an account.
+func (s Services) For(t *task.Task) (*Service, error) {
+	svc, ok := s[t.Provider]
+	if !ok {
+		return nil, &task.Failure{Kind: task.Invalid,
+			Message: fmt.Sprintf("provider %q is not configured; configured are: %s", t.Provider, strings.Join(s.Names(), ", "))}
+	}
+	if len(svc.Accounts) == 0 {
+		return nil, &task.Failure{Kind: task.Auth,
+			Message: fmt.Sprintf("provider %q has no account", t.Provider), Next: cmp.Or(svc.Setup, "Give it a key: see `easel doctor`")}
+	}
+	return svc, nil
+}
+
+// Capabilities returns what p can do for t.
+func (s *Service) Capabilities(p Provider, t *task.Task) Capabilities {
+	return p.Capabilities(s.model(t))
+}
+
+func (s *Service) model(t *task.Task) string { return cmp.Or(t.Model, s.DefaultModel) }
+
+// Call maps t to the call that p makes of it, with inputs in the form that p's
+// service wants. It refuses what the model cannot do.
+func (s *Service) Call(p Provider, t *task.Task, inputs []string) (Call, error) {
+	r := request(t, s.model(t), inputs)
+	if err := r.fits(s.Name, p.Capabilities(r.Model)); err != nil {
+		return Call{}, err
+	}
+	return p.Prepare(r)
+}
+
+// pending returns what stands for inputs until they have the form that the
+// service wants.
+func pending(inputs []string, form InputForm) []string {
+	stand := make([]string, len(inputs))
+	for i, u := range inputs {
+		switch {
+		case form == ByData && !strings.HasPrefix(u, "data:"):
+			stand[i] = placeholder
+		case form == ByUpload:
+			stand[i] = uploading
+		default:
+			stand[i] = u
+		}
+	}
+	return stand
 }

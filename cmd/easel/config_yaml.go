@@ -37,12 +37,14 @@ type accountConfig struct {
 	BaseURL      string
 	Organization string
 	Project      string
+	Options      map[string]string // what else the adapter knows
 	PerMinute    int
 	InFlight     int
+	Open         bool // the service may be used without a key
 }
 
 // usable reports whether the account can be called: it has a key, or needs none.
-func (a accountConfig) usable() bool { return a.Key != "" || a.KeyVariable == "" }
+func (a accountConfig) usable() bool { return a.Key != "" || a.KeyVariable == "" || a.Open }
 
 const (
 	maxConfigFile  = 1 << 20
@@ -51,6 +53,7 @@ const (
 	maxPrices      = 10_000
 	maxConcurrency = 10_000
 	maxGrant       = 100_000
+	maxOption      = 4096
 )
 
 // named matches names of providers and accounts. They become parts of queue
@@ -130,6 +133,15 @@ func (r *yamlReader) account(m *mapping, adapter string) accountConfig {
 	if adapters[adapter].organization {
 		a.Organization = m.text("organization", "", task.MaxText)
 		a.Project = m.text("project", "", task.MaxText)
+	}
+	a.Open = adapters[adapter].open
+	for _, name := range adapters[adapter].options {
+		if value := m.text(name, "", maxOption); value != "" {
+			if a.Options == nil {
+				a.Options = make(map[string]string)
+			}
+			a.Options[name] = value
+		}
 	}
 	m.done()
 	return a

@@ -33,20 +33,20 @@ func checkProviders(ctx context.Context, cfg config) []finding {
 	return all
 }
 
-// checkAccount asks for the list of models, which services give to every good
-// key and bill to nobody.
+// checkAccount asks for something that services give to every good key and bill
+// to nobody, such as their list of models.
 func checkAccount(ctx context.Context, c *provider.Client, p providerConfig, a accountConfig) finding {
 	f := finding{Check: "provider " + p.Name + "/" + a.Name, Result: warn}
 	switch {
 	case !a.usable():
 		f.Detail, f.Do = "has no key, so its tasks are refused", "Set "+a.KeyVariable+" to use it"
 		return f
-	case a.BaseURL == "":
+	case a.BaseURL == "" || adapters[p.Adapter].ask == "":
 		f.Result, f.Detail = fine, "is ready"
 		return f
 	}
-	reply, err := c.Do(ctx, provider.HTTPRequest{Method: http.MethodGet, URL: a.BaseURL + "/models", Free: true,
-		Header: http.Header{"Authorization": {"Bearer " + a.Key.Reveal()}}, Secrets: []string{a.Key.Reveal()}})
+	api := provider.API{BaseURL: a.BaseURL, Key: a.Key, Open: a.Open, Auth: adapters[p.Adapter].auth, Client: c}
+	reply, err := api.Ask(ctx, http.MethodGet, adapters[p.Adapter].ask, nil)
 	if err != nil {
 		f.Result, f.Detail, f.Do = bad, strings.TrimSpace(a.BaseURL+": "+err.Error()), "Check network, proxy and base_url"
 		return f

@@ -10,6 +10,7 @@ import (
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/openai"
+	"github.com/easelqueue/easel/provider/replicate"
 	"github.com/easelqueue/easel/provider/sketch"
 	"github.com/easelqueue/easel/provider/volcengine"
 	"github.com/easelqueue/easel/task"
@@ -17,11 +18,15 @@ import (
 
 // adapter is how accounts of one service are made.
 type adapter struct {
-	baseURL      string // unless easel.yaml names another
-	defaultModel string // unless easel.yaml names another; empty if the service's models come and go
-	keyVariable  string // holds the key unless easel.yaml names another; empty if the service needs none
-	builtIn      bool   // there without being named in easel.yaml
-	organization bool   // accounts may name an organization and a project
+	baseURL      string        // unless easel.yaml names another
+	defaultModel string        // unless easel.yaml names another; empty if the service's models come and go
+	keyVariable  string        // holds the key unless easel.yaml names another; empty if the service needs none
+	builtIn      bool          // there without being named in easel.yaml and without its key
+	open         bool          // may be used without a key, once easel.yaml names it
+	organization bool          // accounts may name an organization and a project
+	options      []string      // what else an account may say in easel.yaml
+	auth         provider.Auth // how the key is sent; nil is provider.Bearer
+	ask          string        // what `easel doctor` asks for, below the base URL: free, and refused to a bad key; empty if there is no such thing
 	build        func(accountConfig, *provider.Client) (provider.Provider, error)
 }
 
@@ -30,15 +35,19 @@ var adapters = map[string]adapter{
 	"sketch": {builtIn: true, build: func(accountConfig, *provider.Client) (provider.Provider, error) {
 		return &sketch.Provider{}, nil
 	}},
-	"openai": {builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true,
+	"openai": {builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true, ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return openai.New(openai.Config{BaseURL: a.BaseURL, Key: a.Key, Organization: a.Organization, Project: a.Project, Client: c})
 		}},
-	"volcengine": {builtIn: true, defaultModel: volcengine.DefaultModel, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY",
+	"volcengine": {builtIn: true, defaultModel: volcengine.DefaultModel, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return volcengine.New(volcengine.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	rehearsal: {keyVariable: "STUDIO_KEY",
+	"replicate": {baseURL: "https://api.replicate.com/v1", keyVariable: "REPLICATE_API_TOKEN", ask: "/account",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return replicate.New(replicate.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	rehearsal: {keyVariable: "STUDIO_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return studio.New(studio.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
@@ -62,7 +71,7 @@ func defaultProvider(name string) providerConfig {
 
 // defaultAccount returns the account that the environment alone makes.
 func defaultAccount(adapter string, vars map[string]string) (accountConfig, error) {
-	a := accountConfig{Name: "main", KeyVariable: adapters[adapter].keyVariable, BaseURL: adapters[adapter].baseURL}
+	a := accountConfig{Name: "main", KeyVariable: adapters[adapter].keyVariable, BaseURL: adapters[adapter].baseURL, Open: adapters[adapter].open}
 	key, err := secretOf(a.KeyVariable, vars)
 	if err != nil {
 		return a, &mistake{Name: a.KeyVariable, Problem: err.Error()}
@@ -71,12 +80,13 @@ func defaultAccount(adapter string, vars map[string]string) (accountConfig, erro
 	return a, nil
 }
 
-// withBuiltIn adds the providers that need no entry in easel.yaml.
+// withBuiltIn adds the providers that need no entry in easel.yaml: those that are
+// built in, and those whose key is in the environment.
 func withBuiltIn(listed []providerConfig, vars map[string]string) ([]providerConfig, []error) {
 	var mistakes []error
 	for _, name := range adapterNames() {
 		known := slices.ContainsFunc(listed, func(p providerConfig) bool { return p.Name == name })
-		if known || !adapters[name].builtIn {
+		if known || !adapters[name].builtIn && vars[adapters[name].keyVariable] == "" {
 			continue
 		}
 		account, err := defaultAccount(name, vars)

@@ -6,7 +6,6 @@ package openai
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -111,23 +110,15 @@ func read(r provider.Reply) (provider.Answer, error) {
 }
 
 func (p picture) output(r provider.Reply, position int, format string) provider.Output {
-	o := provider.Output{Position: position, RevisedPrompt: p.RevisedPrompt}
 	if p.Base64 == "" && p.URL != "" {
-		o.URL = p.URL
-		return o
+		return provider.Output{Position: position, RevisedPrompt: p.RevisedPrompt, URL: p.URL}
 	}
-	bytes, err := base64.StdEncoding.DecodeString(p.Base64)
-	switch {
-	case err != nil:
-		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is no base64", position+1))
-	case len(bytes) == 0:
-		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is empty", position+1))
-	default:
-		o.Bytes = bytes
-		if format != "" {
-			o.ContentType = "image/" + format
-		}
+	contentType := ""
+	if format != "" {
+		contentType = "image/" + format
 	}
+	o := r.Picture(position, p.Base64, contentType)
+	o.RevisedPrompt = p.RevisedPrompt
 	return o
 }
 

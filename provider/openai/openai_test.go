@@ -37,7 +37,7 @@ func TestConformance(t *testing.T) {
 		New: func(base string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
 			return New(Config{BaseURL: base + "/v1/", Key: key, Client: c})
 		},
-		Answer:  providertest.OpenAI,
+		Service: providertest.Service{Submits: map[string]providertest.Endpoint{"/": providertest.OpenAI}},
 		Request: provider.Request{Model: "gpt-image-2", Prompt: "a red kite", Images: 2, Inputs: []string{"https://cdn.example.test/in.png"}},
 		Faults:  faults,
 		ErrorBody: func(code, message string) []byte {

@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -23,8 +24,10 @@ func (s Suite) prepares(t *testing.T) {
 		t.Errorf("hashes of the same request are %s and %s; want %s", b.call.Hash, again.Hash, provider.HashCall(again.Endpoint, again.Body))
 	}
 	for name, change := range map[string]func(*provider.Request){
-		"An unknown parameter is invalid": func(r *provider.Request) { r.Parameters = map[string]string{"no_such_parameter": "1"} },
-		"An empty prompt is invalid":      func(r *provider.Request) { r.Prompt = "" },
+		"An unknown parameter is invalid": func(r *provider.Request) {
+			r.Parameters = map[string]string{cmp.Or(s.UnknownParameter, "no_such_parameter"): "1"}
+		},
+		"An empty prompt is invalid": func(r *provider.Request) { r.Prompt = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := s.Request

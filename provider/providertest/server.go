@@ -12,8 +12,24 @@ import (
 	"sync"
 )
 
-// Endpoint returns what a service answers to a submit when all goes well.
+// Endpoint returns what a service answers to a submit when all goes well. It is
+// asked only of submits that are billed.
 type Endpoint func(s *Server, body []byte) []byte
+
+// Ask returns what a service answers, when all goes well, to a request that costs
+// nothing: a poll, a cancel, a look-up, an upload.
+type Ask func(s *Server, r *http.Request, body []byte) (status int, answer []byte)
+
+// Service is how one image service speaks. A path that ends in a slash stands for
+// all below it.
+type Service struct {
+	Submits map[string]Endpoint // what costs money, by path; all are POSTs
+	Asks    map[string]Ask      // what does not, by "METHOD /path", which may have wildcards
+
+	// Free tells the requests that cost nothing where their path does not; nil for
+	// all others.
+	Free func(r *http.Request) Ask
+}
 
 // Submit is one entry of the ledger: a POST that reached the service.
 type Submit struct {
@@ -35,17 +51,31 @@ type Server struct {
 	mu       sync.Mutex
 	behave   func(Submit) Behaviour
 	download *Behaviour
+	answers  *Behaviour // to what costs nothing
 	ledger   []Submit
+	asked    []Asked
+	jobs     []*Job
+	waits    int
 }
 
-// Start starts a service that answers POSTs by the endpoints' paths; a path that
-// ends in a slash stands for all below it. GETs are downloads of pictures that
-// PictureURL has named. The caller closes it.
-func Start(endpoints map[string]Endpoint) *Server {
-	s := &Server{}
+// Start starts a service that speaks so. GETs below /pictures/ are downloads of
+// pictures that PictureURL has named. The caller closes it.
+func Start(service Service) *Server {
+	s := &Server{waits: 1}
 	mux := http.NewServeMux()
-	for path, e := range endpoints {
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.submit(w, r, e) })
+	for path, e := range service.Submits {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			if service.Free != nil {
+				if ask := service.Free(r); ask != nil {
+					s.ask(w, r, ask)
+					return
+				}
+			}
+			s.submit(w, r, e)
+		})
+	}
+	for pattern, ask := range service.Asks {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.ask(w, r, ask) })
 	}
 	mux.HandleFunc("GET "+pictures, s.picture)
 	s.http = httptest.NewServer(mux)
@@ -55,11 +85,11 @@ func Start(endpoints map[string]Endpoint) *Server {
 
 // StartAll starts a service that speaks as OpenAI (at OpenAIURL) and as Ark (at ArkURL).
 func StartAll() *Server {
-	return Start(map[string]Endpoint{
+	return Start(Service{Submits: map[string]Endpoint{
 		"/openai/v1/images/generations":  OpenAI,
 		"/openai/v1/images/edits":        OpenAI,
 		"/ark/api/v3/images/generations": Ark,
-	})
+	}})
 }
 
 // OpenAIURL is the base URL of the OpenAI endpoints that StartAll serves.
@@ -131,7 +161,11 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, answer Endpoint)
 	s.mu.Lock()
 	s.ledger = append(s.ledger, entry)
 	s.mu.Unlock()
-	behaviour.Serve(w, r, answer(s, entry.Body))
+	var good []byte
+	if behaviour.Bills {
+		good = answer(s, entry.Body)
+	}
+	behaviour.Serve(w, r, good)
 }
 
 func (s *Server) choose(e Submit) Behaviour {

@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -18,15 +19,39 @@ type Suite struct {
 	// New makes the adapter for a service whose every path below baseURL takes
 	// submits.
 	New func(baseURL string, key provider.Secret, c *provider.Client) (provider.Provider, error)
-	// Answer is the service's good answer to Request.
-	Answer Endpoint
+	// Service is how the service speaks. Its submits are tried under "/".
+	Service Service
+	// Key is what the account's key looks like where it is more than one word;
+	// it must contain Canary.
+	Key provider.Secret
 	// Request is one that the adapter accepts, and that its service answers.
 	Request provider.Request
 	// Faults is the adapter's table of errors; each row is tried.
 	Faults provider.Faults
 	// ErrorBody is how the service writes an error.
 	ErrorBody func(code, message string) []byte
+	// UnknownParameter is the name of a parameter that the adapter refuses; empty
+	// is one that no service has.
+	UnknownParameter string
+	// Refusals are answers to a submit that look like a success and are none.
+	Refusals []Ending
+	// Endings are answers to a poll that say how a job has ended badly.
+	Endings []Ending
 }
+
+// Ending is an answer that must become that failure.
+type Ending struct {
+	Claim    string
+	Status   int
+	Body     string
+	Header   []string // names and values
+	Kind     task.Kind
+	Executed task.Executed
+	Code     string
+}
+
+// Canary is part of every account's key in the suite: it must come out nowhere.
+const Canary = canary
 
 const (
 	// canary is the account's key: it must come out nowhere.
@@ -54,7 +79,14 @@ func Run(t *testing.T, s Suite) {
 	t.Run("A wait that the service asks for is passed on", s.waits)
 	t.Run("A call that could not be sent may be made again", s.unsent)
 	t.Run("A reused connection that dies does not send the call twice", s.reused)
+	t.Run("An answer that looks like a success and is none becomes its failure", s.refusals)
 	t.Run("The key comes out nowhere", s.secret)
+	t.Run("A job is followed to its pictures by whoever has its handle", s.follows)
+	t.Run("A poll that goes wrong ends no job", s.pollsAgain)
+	t.Run("A job that has ended badly becomes its failure", s.endings)
+	t.Run("A job is cancelled where the service can", s.cancels)
+	t.Run("A handle that is not ours is refused", s.strangeHandles)
+	t.Run("A lost call is found again where the service can", s.recovers)
 	t.Run("No goroutine is left behind", func(t *testing.T) { settles(t, before) })
 }
 
@@ -63,26 +95,33 @@ type bench struct {
 	*Server
 	provider provider.Provider
 	call     provider.Call
+	open     func() provider.Provider // another adapter of the same account, as another worker has it
+	client   *provider.Client
 }
 
 func (s Suite) bench(t *testing.T) *bench {
 	t.Helper()
-	server := Start(map[string]Endpoint{"/": s.Answer})
+	server := Start(s.Service)
 	transport := provider.NewTransport()
 	t.Cleanup(func() {
 		server.Close()
 		transport.CloseIdleConnections()
 	})
-	p, err := s.New(server.URL, canary, &provider.Client{HTTP: &http.Client{Transport: transport}, MaxReply: maxReply})
-	if err != nil {
-		t.Fatalf("New: %v", err)
+	client := &provider.Client{HTTP: &http.Client{Transport: transport}, MaxReply: maxReply}
+	open := func() provider.Provider {
+		p, err := s.New(server.URL, cmp.Or(s.Key, canary), client)
+		if err != nil {
+			t.Fatalf("New: %v", err)
+		}
+		return p
 	}
+	p := open()
 	call, err := p.Prepare(s.Request)
 	if err != nil {
 		t.Fatalf("Prepare of the suite's request: %v", err)
 	}
 	call.Key, call.Number = "0198c0de-0000-7000-8000-000000000001", 1
-	return &bench{server, p, call}
+	return &bench{server, p, call, open, client}
 }
 
 // fails submits to a service that behaves so, and returns the failure. It

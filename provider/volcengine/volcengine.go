@@ -99,15 +99,10 @@ func read(r provider.Reply) (provider.Answer, error) {
 }
 
 func (p picture) output(r provider.Reply, position int) provider.Output {
-	o := provider.Output{Position: position}
-	switch {
-	case p.URL != "":
-		o.URL = p.URL // signed: not a byte of it may change
-	case p.Error != nil:
-		o.Err = faults.Failure(r, p.Error.Text(), p.Error.Code, p.Error.Type)
-		o.Err.Message = fmt.Sprintf("the provider did not draw picture %d", position+1)
-	default:
-		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer has no address", position+1))
+	if p.URL == "" && p.Error != nil {
+		f := faults.Failure(r, p.Error.Text(), p.Error.Code, p.Error.Type)
+		f.Message = fmt.Sprintf("the provider did not draw picture %d", position+1)
+		return provider.Output{Position: position, Err: f}
 	}
-	return o
+	return r.Link(position, p.URL)
 }

@@ -37,7 +37,7 @@ func TestConformance(t *testing.T) {
 		New: func(base string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
 			return New(Config{BaseURL: base + "/api/v3", Key: key, Client: c})
 		},
-		Answer:  providertest.Ark,
+		Service: providertest.Service{Submits: map[string]providertest.Endpoint{"/": providertest.Ark}},
 		Request: provider.Request{Model: DefaultModel, Prompt: "同一只猫", Images: 2},
 		Faults:  faults,
 		ErrorBody: func(code, message string) []byte {
