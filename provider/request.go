@@ -8,11 +8,14 @@ import (
 )
 
 // request returns t as an adapter sees it.
-func request(t *task.Task, model string, inputs []string) Request {
+func request(t *task.Task, model string, part Part) Request {
 	r := Request{
 		Model: model, Prompt: t.Prompt, NegativePrompt: t.NegativePrompt, Size: t.Size, Quality: t.Quality,
 		Style: t.Style, Steps: t.Steps, CFGScale: t.CFGScale, Seed: t.Seed, Watermark: t.Watermark,
-		Images: max(t.ImageCount, 1), Inputs: inputs, Parameters: t.Parameters,
+		Images: max(part.Images, 1), Inputs: part.Inputs, Parameters: t.Parameters,
+	}
+	if r.Seed != nil && part.Before > 0 {
+		r.Seed = new(*r.Seed + int64(part.Before))
 	}
 	if t.UserID != nil {
 		r.UserID = strconv.FormatInt(*t.UserID, 10)
@@ -41,10 +44,6 @@ func (r *Request) fits(service string, c Capabilities) error {
 				Message: fmt.Sprintf("%s cannot honour %s with model %q", service, a.field, r.Model),
 				Next:    "Leave it out or choose another provider or model"}
 		}
-	}
-	if c.MaxImages > 0 && r.Images > c.MaxImages {
-		return &task.Failure{Kind: task.Unsupported,
-			Message: fmt.Sprintf("image_count is %d; %s makes 1 to %d pictures in one call with model %q", r.Images, service, c.MaxImages, r.Model)}
 	}
 	if len(r.Inputs) > c.MaxInputs {
 		return &task.Failure{Kind: task.Unsupported,

@@ -70,7 +70,7 @@ func (s Services) Check(t *task.Task) (*Service, Call, error) {
 		return nil, Call{}, err
 	}
 	p := svc.Accounts[0].Provider
-	c, err := svc.Call(p, t, pending(inputs, p.Capabilities(svc.model(t)).Inputs))
+	c, err := svc.Call(p, t, Part{Images: svc.Part(p, t, t.ImageCount), Inputs: pending(inputs, svc.Capabilities(p, t).Inputs)})
 	return svc, c, err
 }
 
@@ -95,10 +95,27 @@ func (s *Service) Capabilities(p Provider, t *task.Task) Capabilities {
 
 func (s *Service) model(t *task.Task) string { return cmp.Or(t.Model, s.DefaultModel) }
 
-// Call maps t to the call that p makes of it, with inputs in the form that p's
-// service wants. It refuses what the model cannot do.
-func (s *Service) Call(p Provider, t *task.Task, inputs []string) (Call, error) {
-	r := request(t, s.model(t), inputs)
+// Part is what one call does for its task.
+type Part struct {
+	Images int      // how many pictures it asks for
+	Before int      // pictures of the task that came from calls before it
+	Inputs []string // in the form that the service wants
+}
+
+// Part returns how many of the wanted pictures one call of p may ask for.
+func (s *Service) Part(p Provider, t *task.Task, wanted int) int {
+	wanted = max(wanted, 1)
+	if most := s.Capabilities(p, t).MaxImages; most > 0 {
+		return min(wanted, most)
+	}
+	return wanted
+}
+
+// Call maps a part of t to the call that p makes of it. It refuses what the model
+// cannot do. A seed grows by the pictures before, so that calls which ask for one
+// picture each do not draw the same one.
+func (s *Service) Call(p Provider, t *task.Task, part Part) (Call, error) {
+	r := request(t, s.model(t), part)
 	if err := r.fits(s.Name, p.Capabilities(r.Model)); err != nil {
 		return Call{}, err
 	}

@@ -28,11 +28,11 @@ func (s *Store) Begin(ctx context.Context, t *task.Task, a *task.Attempt) error 
 		}
 		return tx.QueryRowxContext(ctx, tx.Rebind(`
 			INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, account, endpoint, request_hash,
-				state, worker, fence, sent_at)
-			VALUES (?, ?, (SELECT coalesce(max(number), 0) + 1 FROM generation_attempt WHERE task_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, now())
+				images, state, worker, fence, sent_at)
+			VALUES (?, ?, (SELECT coalesce(max(number), 0) + 1 FROM generation_attempt WHERE task_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, now())
 			RETURNING id, number, sent_at`),
 			t.ID, t.Delivery, t.ID, a.Key, a.Provider, null(a.Account), null(a.Endpoint), null(a.RequestHash),
-			a.State, a.Worker, a.Fence).Scan(&a.ID, &a.Number, &a.SentAt)
+			number(a.Images), a.State, a.Worker, a.Fence).Scan(&a.ID, &a.Number, &a.SentAt)
 	})
 }
 

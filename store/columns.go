@@ -11,7 +11,7 @@ var (
 	taskColumns = columns(
 		"id", "provider", "*model", "prompt", "*negative_prompt", "*size", "*quality", "*style", "steps", "cfg_scale",
 		"seed", "watermark", "#image_count", "*input_image_url", "input_image_id", "*reference_images",
-		"user_id", "drama_id", "storyboard_id", "*subject_type", "*subject_id", "*metadata",
+		"*fallbacks", "fit_inputs", "user_id", "drama_id", "storyboard_id", "*subject_type", "*subject_id", "*metadata",
 		"priority", "run_at", "deadline_at", "max_attempts", "*idempotency_key", "*request_hash", "*webhook_url",
 		"status", "attempt", "waits", "crashes", "delivery", "fence", "lease_until", "*worker", "published_at",
 		"cancel_requested_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code",
@@ -22,7 +22,7 @@ var (
 	listColumns = bounded(taskColumns, "input_image_url", "reference_images", "api_response")
 
 	attemptColumns = columns(
-		"id", "task_id", "delivery", "number", "attempt_key", "provider", "*account", "*endpoint", "*request_hash", "state",
+		"id", "task_id", "delivery", "number", "attempt_key", "provider", "*account", "*endpoint", "*request_hash", "#images", "state",
 		"*handle", "*answer", "*provider_request_id", "http_status", "*error_kind", "*error_code", "*error_msg",
 		"cost_micros", "*currency", "*price_version", "*worker", "fence", "sent_at", "answered_at", "finished_at")
 
@@ -64,6 +64,14 @@ func null(text string) any {
 		return nil
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// number is a number as it is written where 0 stands for NULL.
+func number(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
 }
 
 // utc is a time as it is written: SQLite compares times as text.

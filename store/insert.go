@@ -130,11 +130,11 @@ func (s *Store) insertOnce(ctx context.Context, tx Tx, t *task.Task, notRung str
 }
 
 func (s *Store) insertMany(ctx context.Context, tx Tx, tasks []*task.Task, notRung, onConflict string) error {
-	one := "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, now()), ?, ?, ?, ?, ?, 'pending', " + notRung + ", now(), now())"
+	one := "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, now()), ?, ?, ?, ?, ?, ?, ?, 'pending', " + notRung + ", now(), now())"
 	query := `INSERT INTO image_generations (provider, model, prompt, negative_prompt, size, quality, style, steps, cfg_scale, seed,
 		watermark, image_count, input_image_url, input_image_id, reference_images, user_id, drama_id, storyboard_id,
 		subject_type, subject_id, metadata, priority, run_at, deadline_at, max_attempts, idempotency_key, request_hash,
-		webhook_url, status, published_at, created_at, updated_at) VALUES ` +
+		webhook_url, fallbacks, fit_inputs, status, published_at, created_at, updated_at) VALUES ` +
 		strings.Repeat(one+", ", len(tasks)-1) + one + onConflict +
 		" RETURNING id, request_hash, run_at, created_at"
 	var args []any
@@ -144,7 +144,7 @@ func (s *Store) insertMany(ctx context.Context, tx Tx, tasks []*task.Task, notRu
 			null(t.Style), t.Steps, t.CFGScale, t.Seed, t.Watermark, t.ImageCount, null(t.InputImageURL), t.InputImageID,
 			null(t.ReferenceImages), t.UserID, t.DramaID, t.StoryboardID, null(t.SubjectType), null(t.SubjectID),
 			null(t.Metadata), t.Priority, utc(&t.RunAt), utc(t.DeadlineAt), t.MaxAttempts, null(t.IdempotencyKey),
-			t.RequestHash, null(t.WebhookURL))
+			t.RequestHash, null(t.WebhookURL), null(t.Fallbacks), t.FitInputs)
 		waiting[t.RequestHash] = append(waiting[t.RequestHash], t)
 	}
 	rows, err := tx.QueryContext(ctx, s.db.Rebind(query), args...)
@@ -205,7 +205,7 @@ func asked(t *task.Task) task.Task {
 		SubjectID: t.SubjectID, Metadata: t.Metadata,
 
 		Priority: t.Priority, RunAt: t.RunAt, DeadlineAt: t.DeadlineAt, MaxAttempts: t.Tries(),
-		IdempotencyKey: t.IdempotencyKey, WebhookURL: t.WebhookURL,
+		IdempotencyKey: t.IdempotencyKey, WebhookURL: t.WebhookURL, Fallbacks: t.Fallbacks, FitInputs: t.FitInputs,
 
 		Parameters: t.Parameters,
 	}

@@ -14,30 +14,65 @@ type Outcome struct {
 	Results     []task.Result
 	Warning     string // what of the request could not be had, such as a picture that was refused
 	APIResponse string // the provider's reply, scrubbed
+	// First is the picture that the task shows as its own; nil is the first of Results.
+	First *task.Result
 }
 
 // Save completes the task: results, attempt, cost and status in one transaction.
-// ErrFenced if the task is not ours any more; nothing is written then, and
+// Without an attempt it completes it with pictures that are kept already, of which
+// o.First is one. ErrFenced if the task is not ours any more; nothing is written then, and
 // KeepLate is the way to keep what was bought.
 func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outcome) error {
-	if len(o.Results) == 0 {
+	first := o.First
+	if first == nil && len(o.Results) > 0 {
+		first = &o.Results[0]
+	}
+	if first == nil || a != nil && len(o.Results) == 0 {
 		return errors.New("a task is not completed without a picture")
 	}
 	return s.in(ctx, func(tx *sqlx.Tx) error {
-		first := o.Results[0]
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET status = 'completed', progress = 100, completed_at = now(), updated_at = now(),
 				worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL,
-				image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = ?, currency = coalesce(?, currency),
+				image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = coalesce(?, api_response),
+				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency),
 				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)
 			WHERE id = ? AND fence = ? AND status = 'processing'`),
 			null(o.Warning), first.GeneratedImageURL, null(first.ObjectURL), null(first.LocalPath), first.Width, first.Height,
-			null(o.APIResponse), null(a.Currency), t.ID, t.ID, t.Fence))
-		if err != nil {
+			null(o.APIResponse), t.ID, t.ID, t.ID, t.Fence))
+		if err != nil || a == nil {
 			return err
 		}
 		return s.keep(ctx, tx, a, o.Results)
 	})
+}
+
+// KeepPart stores the pictures of one of several calls, whose task goes on. ErrFenced
+// if the task is not ours any more; nothing is written then.
+func (s *Store) KeepPart(ctx context.Context, t *task.Task, a *task.Attempt, results []task.Result, progress int) error {
+	return s.in(ctx, func(tx *sqlx.Tx) error {
+		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE image_generations SET updated_at = now(), progress = CASE WHEN progress < ? THEN ? ELSE progress END,
+				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros),
+				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency)
+			WHERE id = ? AND fence = ? AND status = 'processing'`), progress, progress, t.ID, t.ID, t.ID, t.Fence))
+		if err != nil {
+			return err
+		}
+		return s.keep(ctx, tx, a, results)
+	})
+}
+
+// Settled returns how many of the task's pictures need no further call: those that
+// its calls have brought and, if refused, those that calls of this delivery have
+// asked for in vain.
+func (s *Store) Settled(ctx context.Context, t *task.Task, refused bool) (int, error) {
+	var n int
+	err := s.db.GetContext(ctx, &n, s.db.Rebind(`
+		SELECT coalesce(sum(coalesce(images, ?)), 0) FROM generation_attempt a
+		WHERE task_id = ? AND (state = 'succeeded' AND EXISTS (SELECT 1 FROM generation_result WHERE attempt_id = a.id)
+			OR ? AND state = 'failed' AND delivery = ?)`), max(t.ImageCount, 1), t.ID, refused, t.Delivery)
+	return n, err
 }
 
 // KeepLate stores pictures that came after the task was taken away: they were
@@ -61,8 +96,8 @@ func (s *Store) keep(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, results 
 	}
 	// An answer that holds pictures has done its duty: they are in storage.
 	_, err := tx.ExecContext(ctx, tx.Rebind(`
-		UPDATE generation_attempt SET state = 'succeeded', finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
-		WHERE id = ? AND state <> 'succeeded'`), a.ID)
+		UPDATE generation_attempt SET state = 'succeeded', error_msg = ?, finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
+		WHERE id = ? AND state <> 'succeeded'`), null(a.ErrorMsg), a.ID)
 	return err
 }
 

@@ -71,6 +71,7 @@ type Task struct {
 	InputImageURL   string   `json:"input_image_url,omitempty"`  // http(s) URL or data URL
 	InputImageID    *int64   `json:"input_image_id,omitempty"`   // a row of photo
 	ReferenceImages string   `json:"reference_images,omitempty"` // JSON array of URLs
+	FitInputs       *bool    `json:"fit_inputs,omitempty"`       // whether input pictures may be scaled down to what the provider takes
 
 	// For whom.
 	UserID       *int64 `json:"user_id,omitempty"`
@@ -88,6 +89,7 @@ type Task struct {
 	IdempotencyKey string     `json:"idempotency_key,omitempty"`
 	RequestHash    string     `json:"request_hash,omitempty"`
 	WebhookURL     string     `json:"webhook_url,omitempty"`
+	Fallbacks      string     `json:"fallbacks,omitempty"` // JSON array of "provider" or "provider:model"
 
 	// Where it stands.
 	Status            Status     `json:"status"`
@@ -198,6 +200,7 @@ type Attempt struct {
 	Account           string     `json:"account,omitempty"`
 	Endpoint          string     `json:"endpoint,omitempty"`
 	RequestHash       string     `json:"request_hash,omitempty"`
+	Images            int        `json:"images,omitempty"` // pictures it asked for; 0 is all of its task
 	State             State      `json:"state"`
 	Handle            string     `json:"handle,omitempty"` // JSON, opaque, what a poll needs
 	Answer            string     `json:"answer,omitempty"` // JSON, what keeping the pictures needs

@@ -78,6 +78,9 @@ const timeFormat = "2006-01-02T15:04:05Z07:00"
 
 func (t *Task) validateURLs() []error {
 	var errs []error
+	if _, err := t.FallbackList(); err != nil {
+		errs = append(errs, errors.New(AsFailure(err).Message))
+	}
 	if t.WebhookURL != "" && !isHTTP(t.WebhookURL) {
 		errs = append(errs, fmt.Errorf("webhook_url is %.80q; accepted are http and https URLs", t.WebhookURL))
 	}

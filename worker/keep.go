@@ -112,15 +112,23 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 		case refused == nil:
 			refused = f
 		}
-		warnings = append(warnings, fmt.Sprintf("picture %d of %d is missing: %s", out.Position+1, len(ans.Outputs), f.Error()))
+		warnings = append(warnings, fmt.Sprintf("picture %d of %d is missing: %s", s.settled+out.Position+1, max(s.settled+len(ans.Outputs), s.t.ImageCount), f.Error()))
 	}
 	if len(results) == 0 {
 		none := *refused
 		none.Executed = task.Yes // the call was answered, whatever a single picture's failure says of itself
 		return s.failed(ctx, &none)
 	}
-	outcome := store.Outcome{Results: results, Warning: strings.Join(warnings, "; "), APIResponse: string(ans.Raw)}
-	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Save(ctx, s.t, s.last, outcome) })
+	s.last.ErrorMsg = strings.Join(warnings, "; ")
+	if s.left() > s.asked() {
+		return s.keepPart(ctx, results)
+	}
+	outcome, err := s.outcome(ctx, results)
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	outcome.APIResponse = string(ans.Raw)
+	err = s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Save(ctx, s.t, s.last, outcome) })
 	if errors.Is(err, store.ErrFenced) {
 		return s.keepLate(ctx, results)
 	}
@@ -196,7 +204,7 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 	crash.At("K9")
 	at := s.Pictures.Locate(key)
 	return task.Result{
-		TaskID: s.t.ID, AttemptID: s.last.ID, Position: out.Position, GeneratedImageURL: at.URL, SourceURL: out.URL,
+		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.settled + out.Position, GeneratedImageURL: at.URL, SourceURL: out.URL,
 		Model: cmp.Or(s.t.Model, s.svc.DefaultModel), ContentType: checked.ContentType, FileSize: checked.Size, Width: checked.Width, Height: checked.Height,
 		SHA256: checked.SHA256, StorageKey: key, ThumbnailKey: s.thumbnail(ctx, base, checked), Seed: out.Seed,
 		RevisedPrompt: out.RevisedPrompt, LocalPath: at.LocalPath, ObjectURL: at.ObjectURL,
@@ -219,30 +227,6 @@ func (s *step) thumbnail(ctx context.Context, base string, c picture.Checked) st
 		return ""
 	}
 	return key
-}
-
-// adopt completes a task with pictures that were kept while it was taken away.
-func (s *step) adopt(ctx context.Context) error {
-	all, err := s.Tasks.Results(ctx, s.t.ID)
-	if err != nil {
-		return s.unsaved(ctx, err)
-	}
-	var results []task.Result
-	for _, r := range all {
-		if r.AttemptID == s.last.ID {
-			at := s.Pictures.Locate(r.StorageKey)
-			r.LocalPath, r.ObjectURL = at.LocalPath, at.ObjectURL
-			results = append(results, r)
-		}
-	}
-	if len(results) == 0 {
-		return s.buy(ctx) // a person deleted them and asks again
-	}
-	s.log.Info().Msg("completed with pictures that had come late")
-	err = s.persist(ctx, func(ctx context.Context) error {
-		return s.Tasks.Save(ctx, s.t, s.last, store.Outcome{Results: results})
-	})
-	return s.unsavedOrNil(ctx, err)
 }
 
 // price freezes the cost of the attempt as it is known now.

@@ -26,6 +26,7 @@ type painter struct {
 	poll    func(ctx context.Context, n int) (provider.Answer, error) // n counts from 1
 	cancel  func() error
 	recover func(l provider.Lost) (provider.Answer, error)
+	seen    func(r provider.Request) // what Prepare is given; may be nil
 
 	submits, polls, cancels, recovers atomic.Int64
 
@@ -49,6 +50,9 @@ func (p *painter) Capabilities(string) provider.Capabilities { return p.can }
 func (p *painter) Prepare(r provider.Request) (provider.Call, error) {
 	if err := r.Check(task.MaxPrompt); err != nil {
 		return provider.Call{}, err
+	}
+	if p.seen != nil {
+		p.seen(r)
 	}
 	s := &provider.Settings{Given: r.Parameters}
 	s.Enum("mood", "calm", "wild")

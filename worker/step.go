@@ -25,6 +25,7 @@ type step struct {
 	svc     *provider.Service
 	t       *task.Task
 	last    *task.Attempt // the attempt that is being worked on, if any
+	settled int           // pictures that need no further call; see parts.go
 	account provider.Account
 	permit  *admission      // to buy; empty if the step began by going on
 	claimed time.Time       // when the claim was asked for, by our own clock
@@ -71,10 +72,14 @@ func (s *step) run(ctx context.Context) error {
 	if s.last == nil {
 		return s.buy(ctx)
 	}
+	if err := s.settle(ctx); err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	}
 	switch s.last.State {
-	case task.AttemptSucceeded:
-		return s.adopt(ctx)
-	case task.AttemptRejected, task.AttemptFailed:
+	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
+		if s.left() <= 0 {
+			return s.finish(ctx)
+		}
 		return s.buy(ctx)
 	}
 	return s.resume(ctx)
@@ -86,15 +91,19 @@ func (s *step) buy(ctx context.Context) error {
 		return s.fail(ctx, &task.Failure{Kind: task.Deadline, Executed: task.No,
 			Message: "deadline_at passed before the call was made", Next: "Retry it with a later deadline_at"}, nil)
 	}
-	call, err := s.check()
-	if err != nil {
+	if err := s.check(); err != nil {
 		return s.fail(ctx, task.AsFailure(err), nil)
 	}
 	if err := s.permitted(ctx); err != nil {
 		return err
 	}
+	part := provider.Part{Images: s.svc.Part(s.account.Provider, s.t, s.left()), Before: s.settled}
+	call, err := s.prepare(ctx, part)
+	if err != nil {
+		return s.fail(ctx, task.AsFailure(err), nil)
+	}
 	began := time.Now()
-	a := &task.Attempt{Key: uuid.NewString(), Provider: s.svc.Name, Account: s.account.Name, Endpoint: call.Endpoint, RequestHash: call.Hash}
+	a := &task.Attempt{Key: uuid.NewString(), Provider: s.svc.Name, Account: s.account.Name, Endpoint: call.Endpoint, RequestHash: call.Hash, Images: part.Images}
 	if err := s.Tasks.Begin(ctx, s.t, a); err != nil {
 		return s.notBegun(ctx, a, err)
 	}
@@ -161,16 +170,16 @@ func (s *step) notBegun(ctx context.Context, a *task.Attempt, err error) error {
 }
 
 // check refuses a row that cannot be run, as a producer's library would have.
-func (s *step) check() (provider.Call, error) {
+func (s *step) check() error {
 	if err := s.t.Validate(); err != nil {
-		return provider.Call{}, err
+		return err
 	}
 	if s.t.InputImageID != nil && s.t.PhotoURL == "" {
-		return provider.Call{}, &task.Failure{Kind: task.Invalid,
+		return &task.Failure{Kind: task.Invalid,
 			Message: fmt.Sprintf("input_image_id is %d, and no photo of that id has an image_url", *s.t.InputImageID)}
 	}
-	_, call, err := s.Services.Check(s.t)
-	return call, err
+	_, _, err := s.Services.Check(s.t)
+	return err
 }
 
 // heard journals what the provider said, at once, and goes on with it.
@@ -200,6 +209,9 @@ func (s *step) heard(ctx context.Context, ans provider.Answer) error {
 
 // failed ends the attempt with f, and the task as task.Fail says.
 func (s *step) failed(ctx context.Context, f *task.Failure) error {
+	if s.drawsOn(f) {
+		return s.partRefused(ctx, f)
+	}
 	a := s.last
 	switch f.Executed {
 	case task.Maybe:

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// Inputs returns our copies of the task's input pictures, by position.
+func (s *Store) Inputs(ctx context.Context, id int64) (map[int]task.Input, error) {
+	var rows []task.Input
+	err := s.db.SelectContext(ctx, &rows, s.db.Rebind(
+		"SELECT position, source_hash, storage_key, content_type, file_size, sha256 FROM generation_input WHERE task_id = ?"), id)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[int]task.Input, len(rows))
+	for _, in := range rows {
+		all[in.Position] = in
+	}
+	return all, nil
+}
+
+// KeepInput notes a copy that lies in storage. Whoever copies last counts: the
+// key and what lies under it follow from the task and the position.
+func (s *Store) KeepInput(ctx context.Context, id int64, in task.Input) error {
+	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
+		INSERT INTO generation_input (task_id, position, source_hash, storage_key, content_type, file_size, sha256, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, now())
+		ON CONFLICT (task_id, position) DO UPDATE SET source_hash = excluded.source_hash, storage_key = excluded.storage_key,
+			content_type = excluded.content_type, file_size = excluded.file_size, sha256 = excluded.sha256, created_at = now()`),
+		id, in.Position, in.SourceHash, in.StorageKey, in.ContentType, in.FileSize, in.SHA256)
+	return err
+}
+
+// FallBack gives a claimed task to another provider, after a call that certainly
+// was not carried out. It is rung for again, in that provider's queue, with full
+// budgets. a is the attempt that ended, or nil. ErrFenced if the task is not ours
+// any more; nothing is written then.
+func (s *Store) FallBack(ctx context.Context, t *task.Task, to task.Fallback, rest, reason string, a *task.Attempt) error {
+	return s.in(ctx, func(tx *sqlx.Tx) error {
+		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE image_generations SET provider = ?, model = ?, fallbacks = ?, status = 'pending', run_at = now(), published_at = NULL,
+				attempt = 0, waits = 0, crashes = 0, worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL, updated_at = now()
+			WHERE id = ? AND fence = ? AND status = 'processing'`), to.Provider, null(to.Model), null(rest), null(reason), t.ID, t.Fence))
+		if err != nil || a == nil {
+			return err
+		}
+		return s.end(ctx, tx, a, false)
+	})
+}

@@ -1,0 +1,146 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// A task for more pictures than one call makes is drawn in several, one after the
+// other. Each is an attempt with its own row and cost, and ends in a step of its
+// own: what is drawn is journalled before the next is begun. Pictures are settled
+// when they are kept, by whichever call, or when a call of this delivery was
+// refused them; what is not settled is left to draw.
+
+// settle counts what needs no further call.
+func (s *step) settle(ctx context.Context) (err error) {
+	s.settled, err = s.Tasks.Settled(ctx, s.t, s.severalCalls())
+	return err
+}
+
+// severalCalls reports whether the task asks for more than one call makes.
+func (s *step) severalCalls() bool {
+	if len(s.svc.Accounts) == 0 {
+		return false
+	}
+	most := s.svc.Capabilities(s.svc.Accounts[0].Provider, s.t).MaxImages
+	return most > 0 && s.t.ImageCount > most
+}
+
+// left is how many pictures are still to be drawn, those of the last attempt included
+// while it is not settled.
+func (s *step) left() int { return max(s.t.ImageCount, 1) - s.settled }
+
+// asked is how many pictures the last attempt asks for.
+func (s *step) asked() int {
+	if s.last.Images > 0 {
+		return s.last.Images
+	}
+	return max(s.t.ImageCount, 1)
+}
+
+// keepPart stores the pictures of one of several calls. The next call is made by the
+// next step, which asks for room as every call does.
+func (s *step) keepPart(ctx context.Context, results []task.Result) error {
+	percent := 100 * (s.settled + s.asked()) / s.t.ImageCount
+	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.KeepPart(ctx, s.t, s.last, results, percent) })
+	if errors.Is(err, store.ErrFenced) {
+		return s.keepLate(ctx, results)
+	}
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	s.log.Info().Int("pictures", len(results)).Int("left", s.left()-s.asked()).Msg("a part is kept")
+	return s.handBack(ctx, 0, "")
+}
+
+// drawsOn reports whether f refuses the pictures of one of several calls: then the
+// others are drawn all the same.
+func (s *step) drawsOn(f *task.Failure) bool {
+	refused := f.Kind == task.Moderated || f.Kind == task.BadAnswer || f.Kind == task.ProviderError
+	return s.last != nil && s.last.Images > 0 && s.severalCalls() && refused && f.Executed == task.Yes
+}
+
+// partRefused ends a call that brought nothing and goes on with the rest.
+func (s *step) partRefused(ctx context.Context, f *task.Failure) error {
+	a := s.last
+	a.State, a.ErrorKind, a.ErrorCode, a.ErrorMsg = task.AttemptFailed, f.Kind, f.Code, f.Error()
+	if f.HTTPStatus != 0 {
+		a.HTTPStatus = &f.HTTPStatus
+	}
+	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.End(ctx, a) }); err != nil {
+		return s.unsaved(ctx, err)
+	}
+	s.log.Info().Str("kind", string(f.Kind)).Str("error", f.Error()).Msg("a part was refused")
+	if s.left() > s.asked() {
+		return s.handBack(ctx, 0, "")
+	}
+	s.settled += s.asked()
+	return s.finish(ctx)
+}
+
+// finish completes a task of which nothing is left to draw with what its calls have
+// brought, also while the task was taken away; if that is nothing, it fails as the
+// last of them did.
+func (s *step) finish(ctx context.Context) error {
+	o, err := s.outcome(ctx, nil)
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	if o.First == nil {
+		return s.fail(ctx, &task.Failure{Kind: s.last.ErrorKind, Executed: task.Yes, Code: s.last.ErrorCode, Message: s.last.ErrorMsg}, nil)
+	}
+	s.log.Info().Str("status", string(task.Completed)).Msg("completed with pictures that are kept already")
+	err = s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Save(ctx, s.t, nil, o) })
+	return s.unsavedOrNil(ctx, err)
+}
+
+// outcome is what the task ends with: the pictures that the last call has brought, the
+// first of all that are kept, and what is missing.
+func (s *step) outcome(ctx context.Context, results []task.Result) (store.Outcome, error) {
+	o := store.Outcome{Results: results}
+	if s.settled == 0 {
+		o.Warning = s.last.ErrorMsg
+		return o, nil
+	}
+	kept, err := s.Tasks.Results(ctx, s.t.ID)
+	if err != nil {
+		return o, err
+	}
+	if all := append(kept, results...); len(all) > 0 {
+		first := all[0]
+		at := s.Pictures.Locate(first.StorageKey)
+		first.LocalPath, first.ObjectURL = at.LocalPath, at.ObjectURL
+		o.First = &first
+	}
+	o.Warning, err = s.missing(ctx)
+	return o, err
+}
+
+// missing says which pictures the calls before the last, and the last, have not
+// brought.
+func (s *step) missing(ctx context.Context) (string, error) {
+	attempts, err := s.Tasks.Attempts(ctx, s.t.ID)
+	if err != nil {
+		return "", err
+	}
+	var said []string
+	for _, a := range attempts {
+		switch {
+		case a.ID == s.last.ID && s.last.State != task.AttemptFailed:
+			a = *s.last
+		case a.State == task.AttemptFailed && a.Delivery == s.t.Delivery && a.Images > 0:
+			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, a.ErrorMsg)
+		case a.State != task.AttemptSucceeded:
+			continue
+		}
+		if a.ErrorMsg != "" {
+			said = append(said, a.ErrorMsg)
+		}
+	}
+	return strings.Join(said, "; "), nil
+}
