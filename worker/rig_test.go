@@ -84,6 +84,8 @@ type rig struct {
 	svc      *provider.Service
 	services provider.Services
 
+	equip func(w *worker.Worker) // changes a worker before it starts; may be nil
+
 	web  http.HandlerFunc // what the service's picture addresses lead to
 	host string           // where web is served
 	http *http.Client
@@ -213,9 +215,13 @@ func (r *rig) start() *process {
 // worker is one that does not run.
 func (r *rig) worker(draining <-chan struct{}) *worker.Worker {
 	r.started++
-	return &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Tasks: r.tasks, Services: r.services,
+	w := &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Tasks: r.tasks, Services: r.services,
 		Limiter: r.limiter, Pictures: r.pictures, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: r.http},
 		Bell: r.queue, Draining: draining, Lease: r.lease, Log: r.queue.Log.With().Int("process", r.started).Logger()}
+	if r.equip != nil {
+		r.equip(w)
+	}
+	return w
 }
 
 func (r *rig) relay() *enqueue.Relay {

@@ -1,0 +1,249 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"image"
+	"image/png"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
+)
+
+func TestInputs(t *testing.T) {
+	inBubble(t, []claim{
+		{"An input picture is copied once, and sent from the copy when its address has expired", copiedInput},
+		{"Several input pictures keep their order", orderedInputs},
+		{"A picture of ours is taken from storage and nobody is asked", ownInput},
+		{"An address of ours without a picture fails the task", func(r *rig) {
+			r.refusedInput(task.Task{InputImageURL: "http://localhost/pictures/9/9-0.png"}, "the input picture: is an address of ours")
+		}},
+		{"An address that shows no picture fails the task before anything is bought", func(r *rig) {
+			r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>log in</html>")) }
+			r.refusedInput(task.Task{InputImageURL: r.host + "/1"}, "an HTML page")
+		}},
+		{"An address that has expired fails the task, which names it", func(r *rig) {
+			r.web = func(w http.ResponseWriter, req *http.Request) {
+				if req.URL.Path == "/2" {
+					http.NotFound(w, req)
+					return
+				}
+				w.Write(pngOf(10, 10))
+			}
+			r.refusedInput(task.Task{InputImageURL: r.host + "/1", ReferenceImages: list(r.host + "/2")}, "input picture 2 of 2: the picture cannot be downloaded")
+		}},
+		{"An address that cannot be reached now is tried again and nothing is bought meanwhile", slowInput},
+		{"A service that takes uploads is given each picture once", uploadedInput},
+		{"An upload that fails buys nothing and is tried again", failedUpload},
+		{"A service that fetches is given the address where our storage lends nothing", func(r *rig) {
+			r.painter.can.Inputs = provider.ByURL
+			r.sentInputs(task.Task{InputImageURL: r.host + "/1?sig=a%2Fb"}, r.host+"/1?sig=a%2Fb")
+		}},
+		{"A service that fetches is lent our copy where our storage can", func(r *rig) {
+			r.painter.can.Inputs = provider.ByURL
+			r.equip = func(w *worker.Worker) { w.Pictures = lender{r.pictures} }
+			r.sentInputs(task.Task{InputImageURL: r.host + "/1"}, "https://lent.test/1/input-0.png")
+		}},
+		{"A data URL is lent too", func(r *rig) {
+			r.painter.can.Inputs = provider.ByURL
+			r.equip = func(w *worker.Worker) { w.Pictures = lender{r.pictures} }
+			r.sentInputs(task.Task{InputImageURL: dataURL(pngOf(10, 10))}, "https://lent.test/1/input-0.png")
+		}},
+		{"A data URL for a service that only fetches is refused where nothing can be lent", func(r *rig) {
+			r.painter.can.Inputs = provider.ByURL
+			r.refusedInput(task.Task{InputImageURL: dataURL(pngOf(10, 10))}, "painter takes addresses only")
+		}},
+		{"A picture that is too large for the service is refused", func(r *rig) {
+			r.painter.can.Inline = 50
+			r.refusedInput(task.Task{InputImageURL: dataURL(pngOf(40, 30))}, "painter takes up to 50")
+		}},
+		{"A picture that is too large to go along stays at its address", func(r *rig) {
+			noise := noisy(1500)
+			r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(noise) }
+			r.sentInputs(task.Task{InputImageURL: r.host + "/big"}, r.host+"/big")
+		}},
+		{"Storage that is full makes a task wait and buys nothing", fullStorage},
+	})
+}
+
+func list(urls ...string) string {
+	raw, err := json.Marshal(urls)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+func dataURL(b []byte) string { return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b) }
+
+// noisy is a PNG that hardly shrinks: about four bytes a pixel.
+func noisy(side int) []byte {
+	m := image.NewNRGBA(image.Rect(0, 0, side, side))
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for i := range m.Pix {
+		m.Pix[i] = byte(rnd.Uint32())
+	}
+	var b bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(&b, m); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// lender is a store that lends its pictures.
+type lender struct{ picture.Store }
+
+func (lender) Presign(_ context.Context, key string, _ time.Duration) (string, error) {
+	return "https://lent.test/" + key, nil
+}
+
+// gives makes the painter note the inputs of each call.
+func (r *rig) gives() *[]string {
+	given := &[]string{}
+	r.painter.seen = func(req provider.Request) { *given = req.Inputs }
+	return given
+}
+
+// sentInputs runs a task of one input and checks what the service was given.
+func (r *rig) sentInputs(t task.Task, want string) {
+	r.Helper()
+	if r.web == nil || strings.HasPrefix(t.InputImageURL, "data:") || strings.HasSuffix(t.InputImageURL, "/1") || strings.Contains(t.InputImageURL, "?sig") {
+		r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(10, 10)) }
+	}
+	given := r.gives()
+	r.start()
+	r.ends(r.asksFor(t).ID, task.Completed)
+	r.same(*given, []string{want})
+}
+
+// refusedInput runs a task that must fail as invalid, with that reason and without a call.
+func (r *rig) refusedInput(t task.Task, reason string) {
+	r.Helper()
+	r.start()
+	stored := r.asksFor(t)
+	failed := r.ends(stored.ID, task.Failed)
+	if !strings.Contains(failed.ErrorMsg, reason) || failed.ErrorKind != task.Invalid && failed.ErrorKind != task.Unsupported {
+		r.Errorf("%s: %q", failed.ErrorKind, failed.ErrorMsg)
+	}
+	r.same([]any{r.painter.submits.Load(), len(r.states(stored.ID))}, []any{int64(0), 0})
+}
+
+func copiedInput(r *rig) {
+	var asked atomic.Int64
+	r.web = func(w http.ResponseWriter, req *http.Request) {
+		if asked.Add(1) > 1 {
+			http.NotFound(w, req)
+			return
+		}
+		w.Write(pngOf(10, 10))
+	}
+	r.painter.can.Inputs = provider.ByData
+	given := r.gives()
+	r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
+		if c.Number == 1 {
+			return fails(task.Unavailable, task.No)
+		}
+		return drawn(pngOf(40, 30)), nil
+	}
+	r.start()
+	t := r.asksFor(task.Task{InputImageURL: r.host + "/1"})
+	r.ends(t.ID, task.Completed)
+	r.same(*given, []string{dataURL(pngOf(10, 10))})
+	r.same(asked.Load(), int64(1))
+}
+
+func orderedInputs(r *rig) {
+	r.web = func(w http.ResponseWriter, req *http.Request) { w.Write(pngOf(int(req.URL.Path[1]-'0'), 10)) }
+	given := r.gives()
+	r.start()
+	t := r.asksFor(task.Task{InputImageURL: r.host + "/1", ReferenceImages: list(dataURL(pngOf(2, 10)), r.host+"/3")})
+	r.ends(t.ID, task.Completed)
+	r.same(*given, []string{dataURL(pngOf(1, 10)), dataURL(pngOf(2, 10)), dataURL(pngOf(3, 10))})
+}
+
+func ownInput(r *rig) {
+	given := r.gives()
+	r.start()
+	first := r.ends(r.asks().ID, task.Completed)
+	r.web = func(http.ResponseWriter, *http.Request) { r.Error("somebody was asked") }
+	t := r.asksFor(task.Task{InputImageURL: first.ImageURL})
+	r.ends(t.ID, task.Completed)
+	r.same(*given, []string{dataURL(pngOf(40, 30))})
+}
+
+func slowInput(r *rig) {
+	var asked atomic.Int64
+	r.web = func(w http.ResponseWriter, req *http.Request) {
+		if asked.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Write(pngOf(10, 10))
+	}
+	r.start()
+	t := r.asksFor(task.Task{InputImageURL: r.host + "/1"})
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Attempt, r.painter.submits.Load()}, []any{2, int64(1)})
+}
+
+// uploads is a service that takes input pictures in a request of their own.
+type uploads struct {
+	*painter
+	got  []string
+	fail error
+}
+
+func (u *uploads) Upload(_ context.Context, picture string) (string, error) {
+	if err := u.fail; err != nil {
+		u.fail = nil
+		return "", err
+	}
+	u.got = append(u.got, picture)
+	return "upload-" + string(rune('0'+len(u.got))), nil
+}
+
+func (r *rig) takesUploads(fail error) *uploads {
+	u := &uploads{painter: r.painter, fail: fail}
+	r.painter.can.Inputs = provider.ByUpload
+	r.svc.Accounts[0].Provider = u
+	return u
+}
+
+func uploadedInput(r *rig) {
+	u := r.takesUploads(nil)
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(10, 10)) }
+	given := r.gives()
+	r.start()
+	t := r.asksFor(task.Task{InputImageURL: dataURL(pngOf(2, 2)), ReferenceImages: list(r.host + "/1")})
+	r.ends(t.ID, task.Completed)
+	r.same([]any{*given, u.got}, []any{[]string{"upload-1", "upload-2"}, []string{dataURL(pngOf(2, 2)), dataURL(pngOf(10, 10))}})
+}
+
+func failedUpload(r *rig) {
+	u := r.takesUploads(&task.Failure{Kind: task.Unavailable, Executed: task.Maybe, Message: "no answer"})
+	r.start()
+	t := r.asksFor(task.Task{InputImageURL: dataURL(pngOf(2, 2))})
+	r.same(r.ends(t.ID, task.Completed).Attempt, 1)
+	r.same([]any{len(u.got), r.painter.submits.Load()}, []any{1, int64(1)})
+}
+
+func fullStorage(r *rig) {
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(10, 10)) }
+	r.pictures.broken.Store(true)
+	r.start()
+	t := r.asksFor(task.Task{InputImageURL: r.host + "/1"})
+	r.until("it waits", func() bool { return r.get(t.ID).Waits > 0 })
+	r.same(r.painter.submits.Load(), int64(0))
+	r.pictures.broken.Store(false)
+	r.ends(t.ID, task.Completed)
+}
