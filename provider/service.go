@@ -56,7 +56,35 @@ func (s Services) Names() []string { return slices.Sorted(maps.Keys(s)) }
 // returns its service and the call that it asks for. It does no I/O, and is the
 // same before a task is stored and before it is worked on. Input pictures that
 // have yet to be brought into the form that the service wants are taken for good.
+// The providers that t falls back to must be able to honour it as well.
 func (s Services) Check(t *task.Task) (*Service, Call, error) {
+	svc, c, err := s.check(t)
+	if err != nil {
+		return svc, c, err
+	}
+	return svc, c, s.checkFallbacks(t)
+}
+
+// checkFallbacks refuses a task whose other providers could not honour it, before
+// it needs them.
+func (s Services) checkFallbacks(t *task.Task) error {
+	list, err := t.FallbackList()
+	if err != nil {
+		return err
+	}
+	for _, to := range list {
+		other := *t
+		other.Provider, other.Model = to.Provider, to.Model
+		if _, _, err := s.check(&other); err != nil {
+			f := *task.AsFailure(err)
+			f.Message = fmt.Sprintf("the fallback %s cannot do this: %s", to, f.Message)
+			return &f
+		}
+	}
+	return nil
+}
+
+func (s Services) check(t *task.Task) (*Service, Call, error) {
 	svc, err := s.For(t)
 	if err != nil {
 		return nil, Call{}, err

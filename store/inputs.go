@@ -38,16 +38,25 @@ func (s *Store) KeepInput(ctx context.Context, id int64, in task.Input) error {
 // FallBack gives a claimed task to another provider, after a call that certainly
 // was not carried out. It is rung for again, in that provider's queue, with full
 // budgets. a is the attempt that ended, or nil. ErrFenced if the task is not ours
-// any more; nothing is written then.
+// any more; the attempt's end is written all the same.
 func (s *Store) FallBack(ctx context.Context, t *task.Task, to task.Fallback, rest, reason string, a *task.Attempt) error {
-	return s.in(ctx, func(tx *sqlx.Tx) error {
+	fenced := false
+	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET provider = ?, model = ?, fallbacks = ?, status = 'pending', run_at = now(), published_at = NULL,
 				attempt = 0, waits = 0, crashes = 0, worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL, updated_at = now()
 			WHERE id = ? AND fence = ? AND status = 'processing'`), to.Provider, null(to.Model), null(rest), null(reason), t.ID, t.Fence))
-		if err != nil || a == nil {
+		fenced = err == ErrFenced
+		if err != nil && !fenced || a == nil {
 			return err
 		}
-		return s.end(ctx, tx, a, false)
+		if err := s.lock(ctx, tx, t.ID); err != nil {
+			return err
+		}
+		return s.end(ctx, tx, a, fenced)
 	})
+	if err == nil && fenced {
+		return ErrFenced
+	}
+	return err
 }

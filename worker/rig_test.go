@@ -197,9 +197,11 @@ func (r *rig) start() *process {
 	limiting, stopLimiter := context.WithCancel(context.WithoutCancel(ctx))
 	support.Go(func() error { return p.Worker.Run(beating) })
 	support.Go(func() error { return r.limiter.Run(limiting) })
-	server := &queue.Server{Queue: r.queue, Provider: "painter", Handler: p.Handle, Concurrency: r.svc.Concurrency,
-		Drain: r.drain, Poll: r.every / 2, Forward: r.every}
-	servers.Go(func() error { return server.Run(ctx) })
+	for _, name := range r.services.Names() {
+		server := &queue.Server{Queue: r.queue, Provider: name, Handler: p.Handle, Concurrency: r.svc.Concurrency,
+			Drain: r.drain, Poll: r.every / 2, Forward: r.every}
+		servers.Go(func() error { return server.Run(ctx) })
+	}
 	servers.Go(func() error { return r.relay().Run(ctx) })
 	servers.Go(func() error { return r.reconciler().Run(ctx) })
 	go func() {

@@ -233,6 +233,9 @@ func (s *step) failed(ctx context.Context, f *task.Failure) error {
 // the attempt that ended, or nil.
 func (s *step) fail(ctx context.Context, f *task.Failure, a *task.Attempt) error {
 	v := s.t.Fail(f, s.svc.Retry, time.Now(), random)
+	if to, rest, ok := s.fallback(ctx, v); ok {
+		return s.fallBack(ctx, to, rest, v.Failure, a)
+	}
 	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Fail(ctx, s.t, v, a) })
 	if err != nil {
 		return s.unsaved(ctx, err)

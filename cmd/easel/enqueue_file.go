@@ -68,7 +68,8 @@ func (l *lines) each(f func(n, size int, t *task.Task, err error) error) error {
 // lineFields are the names that a line may hold: what is asked for, not what becomes of it.
 var lineFields = []string{"provider", "model", "prompt", "negative_prompt", "size", "quality", "style", "steps", "cfg_scale", "seed",
 	"watermark", "image_count", "input_image_url", "input_image_id", "reference_images", "user_id", "drama_id", "storyboard_id",
-	"subject_type", "subject_id", "metadata", "priority", "run_at", "deadline_at", "max_attempts", "idempotency_key", "parameters"}
+	"subject_type", "subject_id", "metadata", "priority", "run_at", "deadline_at", "max_attempts", "idempotency_key", "parameters",
+	"fallbacks", "fit_inputs"}
 
 func (l *lines) task(line []byte) (*task.Task, error) {
 	var fields map[string]json.RawMessage
@@ -115,7 +116,7 @@ func jsonType(e *json.UnmarshalTypeError) string {
 // spellOut allows what people write: lists and objects where a row keeps their
 // JSON text, and words for priorities.
 func spellOut(fields map[string]json.RawMessage) error {
-	for _, name := range []string{"reference_images", "metadata"} {
+	for _, name := range []string{"reference_images", "metadata", "fallbacks"} {
 		raw := fields[name]
 		if len(raw) == 0 || raw[0] == '"' || string(raw) == "null" {
 			continue

@@ -27,6 +27,8 @@ type requestFlags struct {
 	user, drama, board int64
 	inputs             []string
 	references         string
+	fallbacks          []string
+	fit                bool
 	params             []string
 	priority           string
 	at, deadline, key  string
@@ -48,6 +50,8 @@ func (r *requestFlags) add(c *cobra.Command) {
 	f.IntVar(&r.t.ImageCount, "count", 1, fmt.Sprintf("how many pictures, 1 to %d", task.MaxImages))
 	f.StringArrayVar(&r.inputs, "input", nil, "picture to start from, a file or a URL; may be repeated")
 	f.StringVar(&r.references, "reference-images", "", "more of them, as a JSON array of URLs")
+	f.BoolVar(&r.fit, "fit-inputs", false, "scale input pictures down to what the provider takes, instead of refusing them")
+	f.StringArrayVar(&r.fallbacks, "fallback", nil, "provider or provider:model to go to if the one before certainly did not draw; may be repeated")
 	f.StringArrayVar(&r.params, "param", nil, "name=value, a setting of the provider's own; may be repeated")
 	f.StringVar(&r.priority, "priority", "normal", "high, normal or low")
 	f.StringVar(&r.at, "at", "", "not before this moment: 2026-12-01T06:00:00Z, or \"2026-12-01 06:00\" here")
@@ -86,6 +90,10 @@ func (r *requestFlags) task(c *cobra.Command) (*task.Task, error) {
 	if err := r.addInputs(&t); err != nil {
 		return nil, err
 	}
+	t.FitInputs = given(set("fit-inputs"), r.fit)
+	if t.Fallbacks, err = parseFallbacks(r.fallbacks); err != nil {
+		return nil, err
+	}
 	return &t, nil
 }
 
@@ -119,6 +127,18 @@ func parseParams(pairs []string) (map[string]string, error) {
 		params[name] = value
 	}
 	return params, nil
+}
+
+func parseFallbacks(texts []string) (string, error) {
+	list := make([]task.Fallback, 0, len(texts))
+	for _, text := range texts {
+		f, err := task.ParseFallback(text)
+		if err != nil {
+			return "", usage("--fallback is %s; accepted are provider and provider:model", quoted(text))
+		}
+		list = append(list, f)
+	}
+	return task.JoinFallbacks(list), nil
 }
 
 // times reads --at, --in and --deadline by the database's clock.

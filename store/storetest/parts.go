@@ -1,0 +1,148 @@
+package storetest
+
+import (
+	"crypto/rand"
+	"errors"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func parts() []claim {
+	return []claim{
+		{"A part keeps its pictures and the task goes on", keepsPart},
+		{"A part whose task was taken away writes nothing", keepsPartFenced},
+		{"What is settled counts pictures that were brought, and in this delivery those that were refused", settles},
+		{"A task is completed with pictures that are kept already", savesKept},
+		{"A task is not completed without a picture", savesNothing},
+		{"A copy of an input is found again, and a later one takes its place", keepsInputs},
+		{"A fallback gives the task to another provider with full budgets", fallsBack},
+		{"A fallback of a task that was taken away ends the attempt alone", fallsBackFenced},
+		{"What a producer says of fallbacks and inputs comes back", saysParts},
+	}
+}
+
+// part begins an attempt for that many pictures and answers it.
+func (b *bench) part(t *task.Task, images int) *task.Attempt {
+	b.Helper()
+	a := &task.Attempt{Key: rand.Text(), Provider: t.Provider, Account: "main", Images: images}
+	b.check(b.store.Begin(b.Context(), t, a))
+	a = answered(a)
+	b.check(b.store.Answer(b.Context(), t, a, ""))
+	return a
+}
+
+func (b *bench) settled(t *task.Task, refused bool) int {
+	b.Helper()
+	n, err := b.store.Settled(b.Context(), t, refused)
+	b.check(err)
+	return n
+}
+
+func keepsPart(b *bench) {
+	t := b.held()
+	a := b.part(t, 2)
+	a.ErrorMsg = "picture 2 is missing"
+	b.check(b.store.KeepPart(b.Context(), t, a, outcome().Results, 40))
+	got := b.get(t.ID)
+	b.same([]any{got.Status, got.Progress, got.Fence, *got.CostMicros, got.Currency, got.ImageURL}, []any{task.Processing, 40, t.Fence, int64(40_000), "USD", ""})
+	kept := b.attempts(t.ID)[0]
+	b.same([]any{kept.State, kept.Images, kept.ErrorMsg, len(b.results(t.ID))}, []any{task.AttemptSucceeded, 2, "picture 2 is missing", 2})
+}
+
+func keepsPartFenced(b *bench) {
+	t := b.held()
+	a := b.part(t, 2)
+	_, err := b.store.Cancel(b.Context(), t.ID)
+	b.check(err)
+	if err := b.store.KeepPart(b.Context(), t, a, outcome().Results, 40); !errors.Is(err, store.ErrFenced) {
+		b.Errorf("got %v", err)
+	}
+	b.same([]any{b.attempts(t.ID)[0].State, len(b.results(t.ID))}, []any{task.AttemptAnswered, 0})
+}
+
+func settles(b *bench) {
+	t := b.held()
+	t.ImageCount = 9
+	b.same(b.settled(t, true), 0)
+	b.check(b.store.KeepPart(b.Context(), t, b.part(t, 4), outcome().Results, 40))
+	b.same(b.settled(t, false), 4)
+	a := b.part(t, 3)
+	a.State = task.AttemptFailed
+	b.check(b.store.End(b.Context(), a))
+	b.same([]any{b.settled(t, false), b.settled(t, true)}, []any{4, 7})
+	old := *t
+	old.Delivery++
+	b.same(b.settled(&old, true), 4)
+	b.part(t, 2) // on its way
+	b.same(b.settled(t, true), 7)
+	b.exec("DELETE FROM generation_result")
+	b.same(b.settled(t, false), 0)
+	all := b.part(t, 0)
+	b.check(b.store.KeepPart(b.Context(), t, all, outcome().Results, 40))
+	b.same(b.settled(t, false), 9)
+}
+
+func savesKept(b *bench) {
+	t := b.held()
+	b.check(b.store.KeepPart(b.Context(), t, b.part(t, 2), outcome().Results, 40))
+	first := b.results(t.ID)[0]
+	b.check(b.store.Save(b.Context(), t, nil, store.Outcome{First: &first, Warning: "two are missing"}))
+	got := b.get(t.ID)
+	b.same([]any{got.Status, got.ImageURL, got.ErrorMsg, *got.CostMicros}, []any{task.Completed, first.GeneratedImageURL, "two are missing", int64(40_000)})
+	b.same(len(b.results(t.ID)), 2)
+}
+
+func savesNothing(b *bench) {
+	t := b.held()
+	if err := b.store.Save(b.Context(), t, nil, store.Outcome{}); err == nil {
+		b.Error("it was completed with nothing")
+	}
+	first := outcome().Results[0]
+	if err := b.store.Save(b.Context(), t, b.part(t, 1), store.Outcome{First: &first}); err == nil {
+		b.Error("it was completed with a picture that no call has brought")
+	}
+	b.same(b.get(t.ID).Status, task.Processing)
+}
+
+func keepsInputs(b *bench) {
+	t := b.held()
+	in := task.Input{Position: 1, SourceHash: "h1", StorageKey: "1/input-1.png", ContentType: "image/png", FileSize: 7, SHA256: "ab"}
+	b.check(b.store.KeepInput(b.Context(), t.ID, in))
+	later := in
+	later.SourceHash, later.StorageKey = "h2", "1/input-1.jpg"
+	b.check(b.store.KeepInput(b.Context(), t.ID, later))
+	got, err := b.store.Inputs(b.Context(), t.ID)
+	b.check(err)
+	b.same(got, map[int]task.Input{1: later})
+}
+
+func fallsBack(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	a.State, a.ErrorKind = task.AttemptRejected, task.Billing
+	b.check(b.store.FallBack(b.Context(), t, task.Fallback{Provider: "rival", Model: "pen"}, `["third"]`, "painter did not draw", a))
+	got := b.get(t.ID)
+	b.same([]any{got.Provider, got.Model, got.Fallbacks, got.Status, got.PublishedAt == nil, got.Delivery, got.Worker, got.ErrorMsg, got.Attempt},
+		[]any{"rival", "pen", `["third"]`, task.Pending, true, t.Delivery, "", "painter did not draw", 0})
+	b.same([]any{b.attempts(t.ID)[0].State, b.attempts(t.ID)[0].ErrorKind}, []any{task.AttemptRejected, task.Billing})
+}
+
+func fallsBackFenced(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	_, err := b.store.Cancel(b.Context(), t.ID)
+	b.check(err)
+	a.State = task.AttemptRejected
+	if err := b.store.FallBack(b.Context(), t, task.Fallback{Provider: "rival"}, "", "x", a); !errors.Is(err, store.ErrFenced) {
+		b.Errorf("got %v", err)
+	}
+	b.same([]any{b.get(t.ID).Provider, b.get(t.ID).Status, b.attempts(t.ID)[0].State}, []any{t.Provider, task.Cancelled, task.AttemptRejected})
+}
+
+func saysParts(b *bench) {
+	t := b.insert(task.Task{Fallbacks: `["rival:pen"]`, FitInputs: ptr(true)})
+	got := b.get(t.ID)
+	b.same([]any{got.Fallbacks, *got.FitInputs}, []any{`["rival:pen"]`, true})
+	b.same(b.get(b.insert(task.Task{}).ID).FitInputs, (*bool)(nil))
+}

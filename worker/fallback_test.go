@@ -1,0 +1,102 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestFallback(t *testing.T) {
+	inBubble(t, []claim{
+		{"A provider that refuses the account is followed by the one that the task names", fallsBack},
+		{"A task that names none is parked", func(r *rig) {
+			r.painter.submit = refuses(task.Billing, task.No)
+			r.rival()
+			r.start()
+			r.same(r.ends(r.asks().ID, task.Failed).ErrorKind, task.Billing)
+		}},
+		{"Tries are used up before another provider is asked", func(r *rig) {
+			r.painter.submit = refuses(task.Unavailable, task.No)
+			rival := r.rival()
+			r.start()
+			t := r.asksFor(task.Task{Fallbacks: `["rival"]`, MaxAttempts: 3})
+			r.ends(t.ID, task.Completed)
+			r.same([]int64{r.painter.submits.Load(), rival.submits.Load()}, []int64{3, 1})
+		}},
+		{"A call whose outcome is unknown is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Maybe, task.OutcomeUnknown) }},
+		{"A call that was carried out is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Yes, task.ProviderError) }},
+		{"A refused prompt is not tried elsewhere", func(r *rig) { r.noFallback(task.Moderated, task.No, task.Moderated) }},
+		{"An earlier call in doubt keeps the task from being bought elsewhere", doubtKeeps},
+		{"The second fallback follows the first", secondFallback},
+	})
+}
+
+func refuses(kind task.Kind, executed task.Executed) func(context.Context, provider.Call) (provider.Answer, error) {
+	return func(context.Context, provider.Call) (provider.Answer, error) { return fails(kind, executed) }
+}
+
+// rival is a second service, which draws.
+func (r *rig) rival() *painter { return r.also("rival") }
+
+func (r *rig) also(name string) *painter {
+	p := newPainter()
+	r.services[name] = &provider.Service{Name: name, DefaultModel: "pen", Concurrency: 5, Accounts: []provider.Account{{Name: "main", Provider: p}}}
+	return p
+}
+
+func fallsBack(r *rig) {
+	r.painter.submit = refuses(task.Billing, task.No)
+	rival := r.rival()
+	r.start()
+	t := r.asksFor(task.Task{Fallbacks: `["rival:quill:2"]`, Model: "brush"})
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Provider, done.Model, done.Fallbacks, done.ErrorMsg, done.Delivery}, []any{"rival", "quill:2", "", "", 0})
+	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
+	r.check(err)
+	r.same([]any{attempts[0].Provider, attempts[0].State, attempts[0].ErrorKind, attempts[1].Provider, attempts[1].State},
+		[]any{"painter", task.AttemptRejected, task.Billing, "rival", task.AttemptSucceeded})
+	r.same([]int64{r.painter.submits.Load(), rival.submits.Load()}, []int64{1, 1})
+}
+
+func (r *rig) noFallback(kind task.Kind, executed task.Executed, want task.Kind) {
+	r.Helper()
+	r.painter.submit = refuses(kind, executed)
+	rival := r.rival()
+	r.start()
+	t := r.asksFor(task.Task{Fallbacks: `["rival"]`})
+	r.same([]any{r.ends(t.ID, task.Failed).ErrorKind, rival.submits.Load()}, []any{want, int64(0)})
+}
+
+func doubtKeeps(r *rig) {
+	rival := r.rival()
+	t := r.asksFor(task.Task{Fallbacks: `["rival"]`})
+	r.painter.submit = refuses(task.ProviderError, task.Maybe)
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	// A person asks the provider again, whose account is closed by now.
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Billing, task.No) }
+	r.painter.submit = refuses(task.Billing, task.No)
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	again := r.ends(t.ID, task.Failed)
+	if rival.submits.Load() != 0 || again.Provider != "painter" {
+		r.Errorf("%d calls were made to the rival while one to %s is in doubt", rival.submits.Load(), again.Provider)
+	}
+}
+
+func secondFallback(r *rig) {
+	r.painter.submit = refuses(task.Auth, task.No)
+	r.rival().submit = refuses(task.Billing, task.No)
+	third := r.also("third")
+	r.start()
+	t := r.asksFor(task.Task{Fallbacks: `["rival", "third"]`, MaxAttempts: 1})
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Provider, third.submits.Load(), len(r.states(t.ID))}, []any{"third", int64(1), 3})
+	_, err := r.client.Enqueue(r.Context(), &task.Task{Provider: "painter", Prompt: "x", Fallbacks: `["nobody"]`})
+	if err == nil || !strings.Contains(err.Error(), "fallback nobody cannot do this") {
+		r.Errorf("an unknown fallback: %v", err)
+	}
+}
