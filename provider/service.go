@@ -29,6 +29,9 @@ type Account struct {
 	Name     string
 	Provider Provider
 	Limits   Limits
+
+	Hooks      bool   // the service may call back
+	HookSecret Secret // what it signs its callbacks with; empty if it does not, or we do not know
 }
 
 // Limits is what a service grants an account, held across all workers. Zero is no limit.

@@ -86,6 +86,27 @@ func (s *Store) AttemptID(ctx context.Context, key string) (int64, error) {
 	return id, err
 }
 
+// AttemptByKey returns the attempt with that key, or ErrNotFound.
+func (s *Store) AttemptByKey(ctx context.Context, key string) (*task.Attempt, error) {
+	var a task.Attempt
+	err := s.db.GetContext(ctx, &a, s.db.Rebind("SELECT "+attemptColumns+" FROM generation_attempt WHERE attempt_key = ?"), key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return &a, err
+}
+
+// Found corrects why a task failed, once the provider has turned out to have the
+// job whose outcome was unknown. The task stays failed: a person retries it.
+func (s *Store) Found(ctx context.Context, id int64, reason string) error {
+	// Only the reason changes, and only that one: status and reason are the guard.
+	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
+		UPDATE image_generations SET error_msg = ?, updated_at = now()
+		WHERE id = ? AND status = 'failed' AND error_kind = ?
+			AND EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state = 'accepted')`), reason, id, task.OutcomeUnknown, id)
+	return err
+}
+
 // NeverSent ends the attempt of that key, if it was journalled at all, as rejected:
 // its worker knows that the call was not made. Somebody else may have called it
 // unknown meanwhile.

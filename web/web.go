@@ -36,6 +36,7 @@ type Site struct {
 	Desk     desk
 	Pictures picture.Store // served under /pictures/
 	Queues   http.Handler  // asynqmon with the root path /queues; nil leaves it out
+	Hooks    http.Handler  // what providers call back, below /hooks/; nil leaves it out
 	Log      zerolog.Logger
 	ReadOnly bool // nobody can retry or cancel
 
@@ -64,6 +65,9 @@ func (s *Site) Handler() http.Handler {
 	if s.Queues != nil {
 		mux.Handle("/queues", s.Queues)
 		mux.Handle("/queues/", s.Queues)
+	}
+	if s.Hooks != nil {
+		mux.Handle("/hooks/", s.Hooks)
 	}
 	mux.Handle("/", s.page(func(*http.Request) (answer, error) { return nil, errNoPage }))
 	return s.guard(mux)

@@ -80,7 +80,7 @@ func (w *Worker) admit(ctx context.Context, svc *provider.Service) (admission, e
 		if wait == 0 {
 			return a, nil
 		}
-		if err := w.pause(ctx, wait); err != nil {
+		if err := w.pause(ctx, wait, nil); err != nil {
 			break
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
 )
 
 func TestComplete(t *testing.T) {
@@ -26,6 +27,8 @@ func TestComplete(t *testing.T) {
 		{"Several pictures that lie at the provider are fetched in order", fetchedPictures},
 		{"A job is polled, its progress shown, and completed", polledJob},
 		{"A poll that fails is no failure of the task", failedPolls},
+		{"A hint makes a job be asked after at once", hintedJob},
+		{"A service that calls back is told where, and only one that does", calledBack},
 		{"A job that never ends is given up at its deadline and not bought again", endlessJob},
 		{"A truncated picture fails the task with the picture's reason", func(r *rig) {
 			badPicture(r, drawn(pngOf(40, 30)[:60]), "the PNG file of 60 bytes is damaged")
@@ -108,6 +111,43 @@ func polledJob(r *rig) {
 	close(shown)
 	r.same(r.ends(t.ID, task.Completed).Progress, 100)
 	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func hintedJob(r *rig) {
+	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
+		if n == 1 {
+			return provider.Answer{Handle: json.RawMessage(`{"job":1}`), PollAfter: 10 * time.Minute}, nil
+		}
+		return drawn(pngOf(40, 30)), nil
+	})
+	p := r.start()
+	t := r.asks()
+	r.until("it is polled", func() bool { return r.painter.polls.Load() == 1 })
+	began := time.Now()
+	p.Hint(t.ID)
+	p.Hint(t.ID + 1) // of no concern to this process
+	r.ends(t.ID, task.Completed)
+	if took := time.Since(began); took > time.Minute {
+		r.Errorf("it took %s", took)
+	}
+}
+
+func calledBack(r *rig) {
+	r.equip = func(w *worker.Worker) { w.HookURL = "https://easel.test/hooks/" }
+	r.start()
+	r.ends(r.asks().ID, task.Completed)
+	r.painter.can.Webhook = true
+	r.ends(r.asks().ID, task.Completed)
+	r.svc.Accounts[0].Hooks = true
+	t := r.asks()
+	r.ends(t.ID, task.Completed)
+	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
+	r.check(err)
+	var hooks []string
+	for _, c := range r.painter.calls {
+		hooks = append(hooks, c.Hook)
+	}
+	r.same(hooks, []string{"", "", "https://easel.test/hooks/painter/" + attempts[0].Key})
 }
 
 func failedPolls(r *rig) {

@@ -30,7 +30,7 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 	moved, percent, failures := time.Now(), s.t.Progress, 0
 	for {
 		wait := cmp.Or(ans.PollAfter, defaultPoll) + backoff(failures)
-		if err := s.pause(s.waiting, min(wait, time.Until(deadline))); err != nil { // the last look is at the deadline
+		if err := s.pause(s.waiting, min(wait, time.Until(deadline)), s.news); err != nil { // the last look is at the deadline
 			return s.interrupted(ctx, err)
 		}
 		next, err := s.ask(ctx)

@@ -30,6 +30,7 @@ type step struct {
 	permit  *admission      // to buy; empty if the step began by going on
 	claimed time.Time       // when the claim was asked for, by our own clock
 	waiting context.Context // for waiting only; see hold
+	news    <-chan struct{} // hints that the provider may have more to say
 	refused bool            // the database has refused a row of this step
 	late    bool            // the task is cancelled, and its job only waited for
 	log     zerolog.Logger
@@ -113,7 +114,7 @@ func (s *step) buy(ctx context.Context) error {
 	}
 	s.last = a
 	s.log = s.log.With().Int("attempt", a.Number).Logger()
-	call.Key, call.Number = a.Key, a.Number
+	call.Key, call.Number, call.Hook = a.Key, a.Number, s.hook(a)
 	return s.send(ctx, call, began)
 }
 
@@ -136,6 +137,14 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 	crash.At("K4")
 	s.log.Info().Dur("took", time.Since(began)).Bool("done", answer.Done).Msg("called")
 	return s.heard(ctx, answer)
+}
+
+// hook is where the provider may call back, if it does and somebody listens.
+func (s *step) hook(a *task.Attempt) string {
+	if s.HookURL == "" || !s.account.Hooks || !s.svc.Capabilities(s.account.Provider, s.t).Webhook {
+		return ""
+	}
+	return s.HookURL + s.svc.Name + "/" + a.Key
 }
 
 // callTime is how long one paid call may take.

@@ -41,16 +41,17 @@ type Worker struct {
 	// handed back at once, and a paid call in flight goes on.
 	Draining <-chan struct{}
 
-	Temp  string        // folder for downloads on their way, default that of the system
-	Lease time.Duration // how long a silent worker keeps its tasks, default 9 s
-	Log   zerolog.Logger
+	HookURL string        // where providers call back, before "PROVIDER/KEY"; empty if nobody listens
+	Temp    string        // folder for downloads on their way, default that of the system
+	Lease   time.Duration // how long a silent worker keeps its tasks, default 9 s
+	Log     zerolog.Logger
 
 	gates    sync.Map // provider name → chan struct{}: who asks the limiter
 	mu       sync.Mutex
-	holding  map[int64]context.CancelCauseFunc // running steps by task
-	beaten   time.Time                         // when the last heartbeat that worked was begun
-	lapsed   time.Time                         // when the first heartbeat after the last lease that ran out was begun
-	doubtful time.Time                         // until when a worker whose lease is over need not be dead
+	holding  map[int64]held // running steps by task
+	beaten   time.Time      // when the last heartbeat that worked was begun
+	lapsed   time.Time      // when the first heartbeat after the last lease that ran out was begun
+	doubtful time.Time      // until when a worker whose lease is over need not be dead
 }
 
 // bell is the part of the queue that a worker needs.
@@ -87,7 +88,7 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 		return err
 	}
 	defer func() { permit.release(ctx) }()
-	waiting, done := w.hold(ctx, ring.Task)
+	waiting, news, done := w.hold(ctx, ring.Task)
 	if waiting == nil {
 		return &queue.Later{After: w.lease(), Reason: "this worker holds the task already"}
 	}
@@ -107,7 +108,7 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 		return w.misdirected(ctx, claim.Task)
 	}
 	crash.At("K1")
-	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: permit.account, permit: &permit, claimed: claimed, waiting: waiting,
+	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: permit.account, permit: &permit, claimed: claimed, waiting: waiting, news: news,
 		log: w.Log.With().Str("provider", svc.Name).Int64("task", ring.Task).Int("delivery", ring.Delivery).Int64("fence", claim.Task.Fence).Logger()}
 	return s.guarded(ctx)
 }
@@ -233,8 +234,8 @@ func (w *Worker) lookForCancelled(ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, id := range ids {
-		if stop, ok := w.holding[id]; ok {
-			stop(errCancelled)
+		if h, ok := w.holding[id]; ok {
+			h.stop(errCancelled)
 		}
 	}
 }
@@ -267,21 +268,41 @@ func (w *Worker) holds(id int64) bool {
 	return held
 }
 
-// hold registers a running step, or returns nil if this process has one for the
-// task: a row that carries our name may be claimed again only when it does not.
-// The context is for waiting: it ends with errCancelled when the task is cancelled.
-func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, done func()) {
+// held is what reaches a running step from outside.
+type held struct {
+	stop context.CancelCauseFunc
+	news chan struct{} // holds one hint that is not heard yet
+}
+
+// Hint makes the step that waits for the task's provider ask at once.
+func (w *Worker) Hint(id int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, held := w.holding[id]; held {
-		return nil, nil
+	if h, ok := w.holding[id]; ok {
+		select {
+		case h.news <- struct{}{}:
+		default: // it will ask anyway
+		}
+	}
+}
+
+// hold registers a running step, or returns nil if this process has one for the
+// task: a row that carries our name may be claimed again only when it does not.
+// The context is for waiting: it ends with errCancelled when the task is cancelled;
+// news are hints that there is something to ask for.
+func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, news chan struct{}, done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, busy := w.holding[id]; busy {
+		return nil, nil, nil
 	}
 	if w.holding == nil {
-		w.holding = make(map[int64]context.CancelCauseFunc)
+		w.holding = make(map[int64]held)
 	}
 	waiting, stop := context.WithCancelCause(ctx)
-	w.holding[id] = stop
-	return waiting, func() {
+	news = make(chan struct{}, 1)
+	w.holding[id] = held{stop, news}
+	return waiting, news, func() {
 		w.mu.Lock()
 		delete(w.holding, id)
 		w.mu.Unlock()
@@ -300,13 +321,15 @@ func (w *Worker) draining() bool {
 	}
 }
 
-// pause waits and says how it ended: nil after d, errCancelled when the task was
+// pause waits and says how it ended: nil after d or with news, errCancelled when the task was
 // cancelled, errDraining when the process wants to stop.
-func (w *Worker) pause(waiting context.Context, d time.Duration) error {
+func (w *Worker) pause(waiting context.Context, d time.Duration, news <-chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return nil
+	case <-news:
 		return nil
 	case <-w.Draining:
 		return errDraining

@@ -40,7 +40,9 @@ type accountConfig struct {
 	Options      map[string]string // what else the adapter knows
 	PerMinute    int
 	InFlight     int
-	Open         bool // the service may be used without a key
+	Hooks        bool            // the service may call back at our public URL
+	HookSecret   provider.Secret // what it signs its callbacks with
+	Open         bool            // the service may be used without a key
 }
 
 // usable reports whether the account can be called: it has a key, or needs none.
@@ -135,6 +137,10 @@ func (r *yamlReader) account(m *mapping, adapter string) accountConfig {
 		a.Project = m.text("project", "", task.MaxText)
 	}
 	a.Open = adapters[adapter].open
+	if adapters[adapter].hooks {
+		a.Hooks = m.choice("webhooks", "off", []string{"on", "off"}) == "on"
+		a.HookSecret = r.secret(m, "webhook_secret")
+	}
 	for _, name := range adapters[adapter].options {
 		if value := m.text(name, "", maxOption); value != "" {
 			if a.Options == nil {
@@ -162,6 +168,28 @@ func (r *yamlReader) keyVariable(m *mapping, fallback string) string {
 		return fallback
 	}
 	return found[1]
+}
+
+// secret returns what the variable that the field refers to holds, or nothing if
+// the field is not given.
+func (r *yamlReader) secret(m *mapping, field string) provider.Secret {
+	text := m.text(field, "", maxConfigFile)
+	if text == "" {
+		return ""
+	}
+	found := reference.FindStringSubmatch(text)
+	if found == nil {
+		m.refuse(field, "is written down in the file", "accepted is a reference to an environment variable, such as ${MY_SECRET}")
+		return ""
+	}
+	secret, err := secretOf(found[1], r.vars)
+	switch {
+	case err != nil:
+		m.refuse(field, "refers to "+found[1]+", which "+err.Error(), "")
+	case secret == "":
+		m.refuse(field, "refers to "+found[1]+", which is not set", "set it, or leave the field out")
+	}
+	return secret
 }
 
 func (r *yamlReader) key(m *mapping, variable string) provider.Secret {

@@ -16,6 +16,9 @@ func notes(c *config) []string {
 			all = append(all, fmt.Sprintf("provider %s works without some of its accounts: %s is not set", p.Name, strings.Join(missing, ", ")))
 		}
 		for _, a := range p.Accounts {
+			if a.Hooks && isLoopback(c.publicHost()) {
+				all = append(all, fmt.Sprintf("account %s/%s is to be called back, and EASEL_PUBLIC_URL is %s, where nobody reaches it", p.Name, a.Name, c.PublicURL))
+			}
 			if a.Key != "" && strings.HasPrefix(a.BaseURL, "http://") {
 				all = append(all, fmt.Sprintf("account %s/%s sends its key over unencrypted http", p.Name, a.Name))
 			}

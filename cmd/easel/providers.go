@@ -26,6 +26,7 @@ type adapter struct {
 	organization bool          // accounts may name an organization and a project
 	options      []string      // what else an account may say in easel.yaml
 	auth         provider.Auth // how the key is sent; nil is provider.Bearer
+	hooks        bool          // the service calls back
 	ask          string        // what `easel doctor` asks for, below the base URL: free, and refused to a bad key; empty if there is no such thing
 	build        func(accountConfig, *provider.Client) (provider.Provider, error)
 }
@@ -43,7 +44,7 @@ var adapters = map[string]adapter{
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return volcengine.New(volcengine.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"replicate": {baseURL: "https://api.replicate.com/v1", keyVariable: "REPLICATE_API_TOKEN", ask: "/account",
+	"replicate": {baseURL: "https://api.replicate.com/v1", keyVariable: "REPLICATE_API_TOKEN", hooks: true, ask: "/account",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return replicate.New(replicate.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
@@ -130,7 +131,7 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 			return nil, &mistake{Name: "providers." + p.Name + " account " + a.Name, Problem: "cannot be used: " + err.Error()}
 		}
 		s.Accounts = append(s.Accounts, provider.Account{Name: a.Name, Provider: built,
-			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}})
+			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}, Hooks: a.Hooks, HookSecret: a.HookSecret})
 	}
 	if s.Retry.OnUnknown == "" && free(s) {
 		s.Retry.OnUnknown = task.Resend

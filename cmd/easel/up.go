@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/easelqueue/easel/hook"
 	"github.com/easelqueue/easel/web"
 )
 
@@ -107,8 +108,13 @@ func (e *engine) site(at net.Addr) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := &web.Site{Tasks: e.tasks, Desk: e.client, Pictures: e.pictures, Queues: queues, Log: e.log, ReadOnly: !writable, Hosts: hosts}
+	site := &web.Site{Tasks: e.tasks, Desk: e.client, Pictures: e.pictures, Queues: queues, Hooks: e.hooks(), Log: e.log, ReadOnly: !writable, Hosts: hosts}
 	return site.Handler(), nil
+}
+
+// hooks takes in what providers call back.
+func (e *engine) hooks() http.Handler {
+	return &hook.Handler{Tasks: e.tasks, Services: e.cfg.Services, Bell: e.queue, Log: e.log}
 }
 
 // access says whether pages that listen at an address take changes, and by which

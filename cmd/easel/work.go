@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/hook"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -50,8 +51,9 @@ func (e *engine) work(ctx context.Context) error {
 		relay := &enqueue.Relay{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Every: e.poll, Log: e.log}
 		reconciler := &enqueue.Reconciler{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Lease: lease, Log: e.log}
 		cancels := func(ctx context.Context) error { return e.queue.WatchCancels(ctx, e.cancelled(ctx)) }
+		hints := func(ctx context.Context) error { return e.queue.WatchHints(ctx, w.Hint) }
 		e.log.Info().Str("worker", w.Self.ID).Strs("providers", e.cfg.Services.Names()).Msg("working")
-		return append(servers, relay.Run, reconciler.Run, e.sayWhenStopping), []loop{w.Run, e.limiter.Run, cancels}
+		return append(servers, relay.Run, reconciler.Run, e.sayWhenStopping), []loop{w.Run, e.limiter.Run, cancels, hints}
 	})
 }
 
@@ -81,6 +83,7 @@ func (e *engine) worker(self store.Worker, draining <-chan struct{}) *worker.Wor
 		Client:   newClient(),
 		Bell:     e.queue,
 		Draining: draining,
+		HookURL:  e.cfg.PublicURL + hook.Path,
 		Temp:     e.temp,
 		Lease:    lease,
 		Log:      e.log,

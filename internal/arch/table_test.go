@@ -44,6 +44,7 @@ var table = map[string]rule{
 		tests:   []string{"migrations", "enqueue", "picture/dir", "provider/sketch", "provider/providertest", miniredis, redis},
 	},
 	"worker/spool": {},
+	"hook":         {imports: []string{"task", "store", "provider", uuid, zerolog}, tests: []string{"queue", "provider/providertest"}},
 	"web":          {imports: []string{"task", "store", "picture", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
 
 	"cmd/easel": {anything: true},

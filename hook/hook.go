@@ -1,0 +1,151 @@
+// Package hook takes in what providers call back. A callback is a hint: its job
+// is asked after, by whoever works on the task, and nothing that it says is
+// believed. What it can do besides is bring a lost call back: its address carries
+// our own id of the attempt, and its body names the job.
+package hook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// Path is where callbacks arrive: Path + provider + "/" + the attempt's key.
+const Path = "/hooks/"
+
+// maxBody bounds a callback: services repeat the whole request in theirs.
+const maxBody = 1 << 20
+
+// tasks is the part of the store that callbacks need.
+type tasks interface {
+	AttemptByKey(ctx context.Context, key string) (*task.Attempt, error)
+	Get(ctx context.Context, id int64) (*task.Task, error)
+	Accept(ctx context.Context, t *task.Task, a *task.Attempt, jobID string) error
+	Found(ctx context.Context, id int64, reason string) error
+}
+
+// bell tells the worker that waits for a task that there is news.
+type bell interface {
+	Hint(ctx context.Context, id int64) error
+}
+
+// Handler takes callbacks at Path.
+type Handler struct {
+	Tasks    tasks
+	Services provider.Services
+	Bell     bell
+	Log      zerolog.Logger
+}
+
+var (
+	errUnknown = errors.New("there is no such call")
+	errBody    = errors.New("the callback cannot be read")
+)
+
+// ServeHTTP takes one callback. A status of 5xx makes the service call again.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "providers POST here", http.StatusMethodNotAllowed)
+		return
+	}
+	status, text := http.StatusOK, "ok"
+	var f *task.Failure
+	switch err := h.take(w, r); {
+	case err == nil:
+	case errors.Is(err, errUnknown):
+		status, text = http.StatusNotFound, err.Error()
+	case errors.As(err, &f) && f.Kind == task.Auth:
+		status, text = http.StatusUnauthorized, "the signature is not the service's"
+	case errors.As(err, &f), errors.Is(err, errBody):
+		status, text = http.StatusBadRequest, errBody.Error()
+	default:
+		status, text = http.StatusServiceUnavailable, "not now"
+		h.Log.Error().Err(err).Msg("a callback was not taken")
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	io.WriteString(w, text+"\n")
+}
+
+func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Path), "/")
+	if _, err := uuid.Parse(key); err != nil {
+		return errUnknown
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return errBody
+	}
+	a, err := h.Tasks.AttemptByKey(ctx, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return errUnknown
+	case err != nil:
+		return err
+	case a.Provider != name:
+		return errUnknown
+	}
+	handle, jobID, err := h.read(r.Header, body, a)
+	if err != nil {
+		h.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("provider", name).Err(err).Msg("a callback was refused")
+		return err
+	}
+	if a.State == task.AttemptSending || a.State == task.AttemptUnknown {
+		if err := h.adopt(ctx, a, handle, jobID); err != nil {
+			return err
+		}
+	}
+	if err := h.Bell.Hint(ctx, a.TaskID); err != nil {
+		h.Log.Debug().Err(err).Msg("nobody was told of a callback") // the job is polled all the same
+	}
+	return nil
+}
+
+// read lets the adapter of the attempt's account read and verify the callback.
+func (h *Handler) read(header http.Header, body []byte, a *task.Attempt) (json.RawMessage, string, error) {
+	svc, ok := h.Services[a.Provider]
+	if !ok {
+		return nil, "", errUnknown
+	}
+	account, ok := svc.Account(a.Account)
+	if !ok || !account.Hooks {
+		return nil, "", errUnknown
+	}
+	hooked, ok := account.Provider.(provider.Hooked)
+	if !ok {
+		return nil, "", errUnknown
+	}
+	return hooked.Hook(header, body, account.HookSecret)
+}
+
+// adopt gives a call whose answer is not known, or not yet, the handle of its job.
+// The attempt's state is the guard. A task that was parked for it stays parked: a
+// person retries it, which asks after the job and buys nothing.
+func (h *Handler) adopt(ctx context.Context, a *task.Attempt, handle json.RawMessage, jobID string) error {
+	t, err := h.Tasks.Get(ctx, a.TaskID)
+	if err != nil {
+		return err
+	}
+	was := a.State
+	a.State, a.Handle = task.AttemptAccepted, string(handle)
+	if err := h.Tasks.Accept(ctx, t, a, jobID); err != nil {
+		return err
+	}
+	if was != task.AttemptUnknown {
+		return nil
+	}
+	h.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Msg("a lost call was found again: the provider called back")
+	return h.Tasks.Found(ctx, a.TaskID, "the provider has called back: it did run this call. `easel retry` fetches what it drew and buys nothing")
+}

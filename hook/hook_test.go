@@ -1,0 +1,170 @@
+package hook_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/easelqueue/easel/hook"
+	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestMain(m *testing.M) { servertest.NothingStays(m) }
+
+// caller is a service that calls back with {"job":…}, signed with its secret.
+type caller struct{ provider.Provider }
+
+func (caller) Hook(h http.Header, body []byte, secret provider.Secret) (json.RawMessage, string, error) {
+	if h.Get("X-Signature") != secret.Reveal() {
+		return nil, "", &task.Failure{Kind: task.Auth, Message: "the signature is wrong"}
+	}
+	var said struct{ Job string }
+	if json.Unmarshal(body, &said) != nil || said.Job == "" {
+		return nil, "", &task.Failure{Kind: task.BadAnswer, Message: "no job"}
+	}
+	return json.RawMessage(`{"v":1,"job":"` + said.Job + `"}`), said.Job, nil
+}
+
+// mute is a service that does not call back.
+type mute struct{ provider.Provider }
+
+// rig is a handler before a database with one task whose call is on its way.
+type rig struct {
+	*testing.T
+	handler *hook.Handler
+	store   *store.Store
+	t       *task.Task
+	a       *task.Attempt
+	hinted  []int64
+	deaf    error
+}
+
+func (r *rig) Hint(_ context.Context, id int64) error {
+	r.hinted = append(r.hinted, id)
+	return r.deaf
+}
+
+func newRig(t *testing.T) *rig {
+	s, err := store.Open(t.Context(), "sqlite:"+t.TempDir()+"/easel.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	r := &rig{T: t, store: s}
+	_, err = s.Migrate(t.Context())
+	r.check(err)
+	_, err = s.Insert(t.Context(), []*task.Task{{Provider: "caller", Prompt: "a boat"}})
+	r.check(err)
+	claim, _, err := s.Claim(t.Context(), task.Ref{Task: 1}, "w", 0)
+	r.check(err)
+	r.t, r.a = claim.Task, &task.Attempt{Key: uuid.NewString(), Provider: "caller", Account: "main"}
+	r.check(s.Begin(t.Context(), r.t, r.a))
+	account := func(p provider.Provider, hooks bool) *provider.Service {
+		return &provider.Service{Accounts: []provider.Account{{Name: "main", Provider: p, Hooks: hooks, HookSecret: "s3cret"}}}
+	}
+	r.handler = &hook.Handler{Tasks: s, Bell: r, Services: provider.Services{"caller": account(caller{}, true), "mute": account(mute{}, true), "off": account(caller{}, false)}}
+	return r
+}
+
+func (r *rig) check(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) same(got, want any) {
+	r.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		r.Errorf("wanted (-), got (+):\n%s", diff)
+	}
+}
+
+// calls calls back and returns the status.
+func (r *rig) calls(method, path, signature, body string) int {
+	req := httptest.NewRequestWithContext(r.Context(), method, path, strings.NewReader(body))
+	req.Header.Set("X-Signature", signature)
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	return w.Code
+}
+
+func (r *rig) attempt() *task.Attempt {
+	r.Helper()
+	a, err := r.store.AttemptByKey(r.Context(), r.a.Key)
+	r.check(err)
+	return a
+}
+
+func TestHook(t *testing.T) {
+	t.Run("A call whose answer is lost gets the handle of its job", func(t *testing.T) {
+		r := newRig(t)
+		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
+		got, err := r.store.Get(r.Context(), 1)
+		r.check(err)
+		r.same([]any{r.attempt().State, r.attempt().Handle, got.TaskID, r.hinted}, []any{task.AttemptAccepted, `{"v":1,"job":"j1"}`, "j1", []int64{1}})
+	})
+	t.Run("A task that was parked for it learns that the job is there, and stays parked", func(t *testing.T) {
+		r := newRig(t)
+		r.a.State = task.AttemptUnknown
+		r.check(r.store.Fail(r.Context(), r.t, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "nobody knows"}}, r.a))
+		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
+		got, err := r.store.Get(r.Context(), 1)
+		r.check(err)
+		r.same([]any{got.Status, got.ErrorKind, r.attempt().State}, []any{task.Failed, task.OutcomeUnknown, task.AttemptAccepted})
+		if !strings.Contains(got.ErrorMsg, "the provider has called back") {
+			r.Errorf("the reason is %q", got.ErrorMsg)
+		}
+	})
+	t.Run("A job that is known keeps its handle, and its worker is told to ask", func(t *testing.T) {
+		r := newRig(t)
+		r.a.State, r.a.Handle = task.AttemptAccepted, `{"v":1,"job":"true"}`
+		r.check(r.store.Accept(r.Context(), r.t, r.a, "true"))
+		r.deaf = errors.New("redis is away")
+		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"forged"}`), 200)
+		r.same([]any{r.attempt().Handle, r.hinted}, []any{`{"v":1,"job":"true"}`, []int64{1}})
+	})
+	t.Run("A database that is away makes the service call again", func(t *testing.T) {
+		r := newRig(t)
+		r.store.Close()
+		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 503)
+	})
+	for claim, c := range map[string]struct {
+		method, path, signature, body string
+		want                          int
+	}{
+		"A wrong signature is refused":                     {"POST", "/hooks/caller/KEY", "guess", `{"job":"j1"}`, 401},
+		"A body that cannot be read is refused":            {"POST", "/hooks/caller/KEY", "s3cret", `<html>`, 400},
+		"A body of more than a megabyte is refused":        {"POST", "/hooks/caller/KEY", "s3cret", `{"job":"` + strings.Repeat("j", 1<<20) + `"}`, 400},
+		"A call that we never made is not known":           {"POST", "/hooks/caller/" + uuid.NewString(), "s3cret", `{"job":"j1"}`, 404},
+		"A call of another provider is not known":          {"POST", "/hooks/mute/KEY", "s3cret", `{"job":"j1"}`, 404},
+		"A key that is none is not known":                  {"POST", "/hooks/caller/1' OR 1=1", "s3cret", `{"job":"j1"}`, 404},
+		"No key is not known":                              {"POST", "/hooks/caller", "s3cret", `{"job":"j1"}`, 404},
+		"Somebody who only looks is told what this is for": {"GET", "/hooks/caller/KEY", "s3cret", "", 405},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			r := newRig(t)
+			path := strings.ReplaceAll(strings.ReplaceAll(c.path, "KEY", r.a.Key), " ", "%20")
+			r.same(r.calls(c.method, path, c.signature, c.body), c.want)
+			r.same([]any{r.attempt().State, len(r.hinted)}, []any{task.AttemptSending, 0})
+		})
+	}
+	for _, name := range []string{"mute", "off", "gone"} {
+		t.Run("A provider that is not to call back is not heard: "+name, func(t *testing.T) {
+			r := newRig(t)
+			_, err := r.store.DB().ExecContext(r.Context(), "UPDATE generation_attempt SET provider = '"+name+"'")
+			r.check(err)
+			r.same(r.calls("POST", "/hooks/"+name+"/"+r.a.Key, "s3cret", `{"job":"j1"}`), 404)
+		})
+	}
+}
