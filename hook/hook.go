@@ -127,7 +127,8 @@ func (h *Handler) read(header http.Header, body []byte, a *task.Attempt) (json.R
 	if !ok {
 		return nil, "", errUnknown
 	}
-	return hooked.Hook(header, body, account.HookSecret)
+	return hooked.Hook(provider.Callback{Header: header, Body: body, Secret: account.HookSecret,
+		Of: provider.Lost{Key: a.Key, Endpoint: a.Endpoint, SentAt: a.SentAt}})
 }
 
 // adopt gives a call whose answer is not known, or not yet, the handle of its job.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -24,12 +23,12 @@ func TestMain(m *testing.M) { servertest.NothingStays(m) }
 // caller is a service that calls back with {"job":…}, signed with its secret.
 type caller struct{ provider.Provider }
 
-func (caller) Hook(h http.Header, body []byte, secret provider.Secret) (json.RawMessage, string, error) {
-	if h.Get("X-Signature") != secret.Reveal() {
+func (caller) Hook(c provider.Callback) (json.RawMessage, string, error) {
+	if c.Header.Get("X-Signature") != c.Secret.Reveal() {
 		return nil, "", &task.Failure{Kind: task.Auth, Message: "the signature is wrong"}
 	}
 	var said struct{ Job string }
-	if json.Unmarshal(body, &said) != nil || said.Job == "" {
+	if json.Unmarshal(c.Body, &said) != nil || said.Job == "" {
 		return nil, "", &task.Failure{Kind: task.BadAnswer, Message: "no job"}
 	}
 	return json.RawMessage(`{"v":1,"job":"` + said.Job + `"}`), said.Job, nil

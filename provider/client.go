@@ -161,6 +161,9 @@ func (c *Client) read(resp *http.Response, r HTTPRequest) (Reply, error) {
 	return reply, nil
 }
 
+// Time is the time as the client reads it.
+func (c *Client) Time() time.Time { return c.now() }
+
 func (c *Client) now() time.Time {
 	if c.Now == nil {
 		return time.Now()

@@ -146,9 +146,16 @@ type Answer struct {
 type Hooked interface {
 	// Hook reads such a callback and returns the handle of its job. What it says
 	// of the job is not believed: the handle is polled. The failure of a callback
-	// that is not the service's is of kind Auth. Secret is the account's signing
-	// secret, empty if it has none.
-	Hook(h http.Header, body []byte, secret Secret) (handle json.RawMessage, jobID string, err error)
+	// that is not the service's is of kind Auth.
+	Hook(c Callback) (handle json.RawMessage, jobID string, err error)
+}
+
+// Callback is what a service has sent to a Call's Hook.
+type Callback struct {
+	Header http.Header
+	Body   []byte
+	Secret Secret // the account's signing secret; empty if it has none
+	Of     Lost   // the call that it speaks of
 }
 
 // Uploader is implemented by adapters whose services take input pictures only in
@@ -179,11 +186,14 @@ func (Sync) Poll(context.Context, json.RawMessage) (Answer, error) {
 	return Answer{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "this service has no jobs to poll"}
 }
 
-func (Sync) Cancel(context.Context, json.RawMessage) error {
-	return &task.Failure{Kind: task.Unsupported, Executed: task.No, Message: "this service cannot cancel a call"}
-}
+func (Sync) Cancel(context.Context, json.RawMessage) error { return CannotCancel() }
 
 func (Sync) Recover(context.Context, Lost) (Answer, error) { return CannotRecover() }
+
+// CannotCancel is the answer of a service that finishes what it has begun.
+func CannotCancel() error {
+	return &task.Failure{Kind: task.Unsupported, Executed: task.No, Message: "this service cannot cancel a call"}
+}
 
 // CannotRecover is the answer of a service that cannot be asked for a lost call.
 func CannotRecover() (Answer, error) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/provider/bfl"
+	"github.com/easelqueue/easel/provider/fal"
 	"github.com/easelqueue/easel/provider/openai"
 	"github.com/easelqueue/easel/provider/replicate"
 	"github.com/easelqueue/easel/provider/sketch"
@@ -47,6 +49,14 @@ var adapters = map[string]adapter{
 	"replicate": {baseURL: "https://api.replicate.com/v1", keyVariable: "REPLICATE_API_TOKEN", hooks: true, ask: "/account",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return replicate.New(replicate.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"bfl": {baseURL: "https://api.bfl.ai", keyVariable: "BFL_API_KEY", auth: bfl.Auth, hooks: true, ask: "/v1/credits",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return bfl.New(bfl.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"fal": {baseURL: "https://queue.fal.run", keyVariable: "FAL_KEY", auth: fal.Auth, hooks: true,
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return fal.New(fal.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
 	rehearsal: {keyVariable: "STUDIO_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {

@@ -34,6 +34,7 @@ type Service struct {
 // Submit is one entry of the ledger: a POST that reached the service.
 type Submit struct {
 	Path   string
+	Query  string
 	Header http.Header
 	Body   []byte // empty if the service never read it
 	Prompt string // the field "prompt" of a JSON body
@@ -147,7 +148,7 @@ func (s *Server) Count(prompt string) (submits, billed int) {
 }
 
 func (s *Server) submit(w http.ResponseWriter, r *http.Request, answer Endpoint) {
-	entry := Submit{Path: r.URL.Path, Header: r.Header.Clone(), Key: r.Header.Get("X-Client-Request-Id"), From: r.RemoteAddr}
+	entry := Submit{Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header.Clone(), Key: r.Header.Get("X-Client-Request-Id"), From: r.RemoteAddr}
 	behaviour := s.choose(entry)
 	if !behaviour.Unread {
 		entry.Body, _ = io.ReadAll(r.Body)

@@ -1,11 +1,9 @@
 package replicate
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/easelqueue/easel/provider"
@@ -14,11 +12,10 @@ import (
 
 // Bounds of the service.
 const (
-	maxPrompt  = 32_000 // none is documented
-	maxImages  = 4      // what the models that know num_outputs take
-	maxInputs  = 14
-	maxInput   = 256_000 // bytes of a data URL
-	maxSetting = 4_000
+	maxPrompt = 32_000 // none is documented
+	maxImages = 4      // what the models that know num_outputs take
+	maxInputs = 14
+	maxInput  = 256_000 // bytes of a data URL
 )
 
 const sizes = "width x height such as 1024x768, or an aspect ratio such as 3:2; which of them, the model says"
@@ -27,7 +24,7 @@ var (
 	named     = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(:[0-9a-f]{64})?$`)
 	versioned = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	aspect    = regexp.MustCompile(`^\d{1,3}:\d{1,3}$`)
-	setting   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	field     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 )
 
 // body is the JSON of a call. A model with a version goes to the general
@@ -105,13 +102,15 @@ func (b *body) inputs(r provider.Request) error {
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return err
 	}
-	field := r.Parameters["input_field"]
+	name, named := r.Parameters["input_field"]
 	switch {
+	case named && !field.MatchString(name):
+		return invalid("parameter input_field is %q; accepted is a name of the model's input, such as image", name)
 	case len(r.Inputs) == 0:
-	case field != "" && len(r.Inputs) == 1:
-		b.Input[field] = r.Inputs[0]
-	case field != "":
-		b.Input[field] = r.Inputs
+	case named && len(r.Inputs) == 1:
+		b.Input[name] = r.Inputs[0]
+	case named:
+		b.Input[name] = r.Inputs
 	case len(r.Inputs) == 1:
 		b.Input["image"] = r.Inputs[0]
 	default:
@@ -120,38 +119,11 @@ func (b *body) inputs(r provider.Request) error {
 	return nil
 }
 
-// settings passes on the model's own parameters: a value that reads as a number
-// or a truth value is one. What the task says by itself cannot be said twice.
+// settings passes on the model's own parameters.
 func (b *body) settings(given map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		value := given[name]
-		switch {
-		case name == "input_field" && setting.MatchString(value):
-			continue
-		case !setting.MatchString(name):
-			return invalid("parameter %q is not known; parameters are names of the model's input such as output_format", name)
-		case slices.Contains([]string{"prompt", "negative_prompt", "seed", "num_outputs"}, name) || b.Input[name] != nil:
-			return invalid("parameter %s is set by the task itself", name)
-		case len(value) > maxSetting:
-			return invalid("parameter %s has %d bytes; accepted are up to %d", name, len(value), maxSetting)
-		}
-		b.Input[name] = typed(value)
-	}
-	return nil
-}
-
-func typed(value string) any {
-	var v any
-	if json.Unmarshal([]byte(value), &v) != nil {
-		return value
-	}
-	switch v.(type) {
-	case bool:
-		return v
-	case float64:
-		return json.RawMessage(value) // as it is written: 0.10 stays 0.10
-	}
-	return value
+	own := maps.Clone(given)
+	delete(own, "input_field")
+	return provider.PassOn(own, b.Input, "prompt", "negative_prompt", "seed", "num_outputs")
 }
 
 func invalid(format string, values ...any) error {
