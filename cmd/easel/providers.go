@@ -11,9 +11,11 @@ import (
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/bfl"
 	"github.com/easelqueue/easel/provider/fal"
+	"github.com/easelqueue/easel/provider/gemini"
 	"github.com/easelqueue/easel/provider/openai"
 	"github.com/easelqueue/easel/provider/replicate"
 	"github.com/easelqueue/easel/provider/sketch"
+	"github.com/easelqueue/easel/provider/stability"
 	"github.com/easelqueue/easel/provider/volcengine"
 	"github.com/easelqueue/easel/task"
 )
@@ -57,6 +59,14 @@ var adapters = map[string]adapter{
 	"fal": {baseURL: "https://queue.fal.run", keyVariable: "FAL_KEY", auth: fal.Auth, hooks: true,
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return fal.New(fal.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"gemini": {baseURL: "https://generativelanguage.googleapis.com/v1beta", keyVariable: "GEMINI_API_KEY", auth: gemini.Auth, ask: "/models",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return gemini.New(gemini.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"stability": {baseURL: "https://api.stability.ai", defaultModel: "core", keyVariable: "STABILITY_API_KEY", ask: "/v1/user/balance",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return stability.New(stability.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
 	rehearsal: {keyVariable: "STUDIO_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {

@@ -1,0 +1,102 @@
+package gemini
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+const (
+	rephrase = "Change the prompt or the input pictures"
+	correct  = "Correct the request as the provider says"
+)
+
+// faults is the service's table of errors.
+var faults = provider.Faults{
+	{Code: "INVALID_ARGUMENT", Kind: task.Invalid, Executed: task.No, Next: correct},
+	{Code: "FAILED_PRECONDITION", Kind: task.Invalid, Executed: task.No, Next: "See the provider's text: the account's place or billing may not allow this model"},
+	{Code: "UNAUTHENTICATED", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
+	{Code: "PERMISSION_DENIED", Kind: task.Auth, Executed: task.No, Next: "Check what the account's key may do"},
+	{Code: "NOT_FOUND", Kind: task.Invalid, Executed: task.No, Next: "Name a model that the provider still has"},
+	{Code: "daily_quota", Kind: task.Billing, Executed: task.No, Next: "Wait for the next day or raise the quota"},
+	{Code: "RESOURCE_EXHAUSTED", Kind: task.RateLimited, Executed: task.No},
+	{Code: "INTERNAL", Kind: task.ProviderError, Executed: task.Maybe},
+	{Code: "UNAVAILABLE", Kind: task.Unavailable, Executed: task.No},
+	{Code: "DEADLINE_EXCEEDED", Kind: task.Timeout, Executed: task.Maybe},
+}
+
+// blocks is what it means that a prompt was blocked: nothing was drawn.
+var blocks = provider.Faults{
+	{Code: "*", Kind: task.Moderated, Executed: task.No, Next: rephrase},
+}
+
+// finishes is what the reasons mean for which a model ends without a picture.
+var finishes = provider.Faults{
+	{Code: "SAFETY", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "IMAGE_SAFETY", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "IMAGE_PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "BLOCKLIST", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "SPII", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "RECITATION", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "IMAGE_RECITATION", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "NO_IMAGE", Kind: task.BadAnswer, Executed: task.Yes, Next: "Ask for a picture more plainly"},
+	{Code: "IMAGE_OTHER", Kind: task.BadAnswer, Executed: task.Yes},
+	{Code: "MAX_TOKENS", Kind: task.BadAnswer, Executed: task.Yes},
+	{Code: "OTHER", Kind: task.BadAnswer, Executed: task.Yes},
+	{Code: "STOP", Kind: task.BadAnswer, Executed: task.Yes, Next: "Ask for a picture more plainly"},
+}
+
+// problem is how the service writes an error.
+type problem struct {
+	Error struct {
+		Message string   `json:"message"`
+		Status  string   `json:"status"`
+		Details []detail `json:"details"`
+	} `json:"error"`
+}
+
+// detail is one of several kinds of particulars.
+type detail struct {
+	RetryDelay string `json:"retryDelay"` // "27s"
+	Violations []struct {
+		QuotaID string `json:"quotaId"`
+	} `json:"violations"`
+}
+
+func refusal(r provider.Reply) *task.Failure {
+	var p problem
+	json.Unmarshal(r.Body, &p) // what is no JSON is shown as it is
+	code := p.Error.Status
+	for _, d := range p.Error.Details {
+		if after, err := time.ParseDuration(d.RetryDelay); err == nil && after > 0 && r.RetryAfter == 0 {
+			r.RetryAfter = min(after, time.Hour)
+		}
+		for _, v := range d.Violations {
+			if code == "RESOURCE_EXHAUSTED" && strings.Contains(v.QuotaID, "PerDay") {
+				return faults.Failure(r, p.Error.Message, "daily_quota") // asking again in seconds would go on for the whole day
+			}
+		}
+	}
+	return faults.Failure(r, p.Error.Message, code)
+}
+
+func blocked(r provider.Reply, reason, text string) *task.Failure {
+	f := blocks.Failure(r, text, reason)
+	f.Message = "the provider refused the prompt"
+	return f
+}
+
+func unfinished(r provider.Reply, reason, text string) *task.Failure {
+	if reason == "" {
+		f := r.Bad("the provider's answer holds no picture")
+		f.Detail = provider.Scrub(text)
+		return f
+	}
+	f := finishes.Failure(r, text, reason)
+	f.Message = "the provider drew no picture"
+	return f
+}

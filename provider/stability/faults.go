@@ -1,0 +1,51 @@
+package stability
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+const (
+	rephrase = "Change the prompt or the input picture"
+	correct  = "Correct the request as the provider says"
+	pay      = "Add credits to the account at Stability AI"
+)
+
+// faults is the service's table of errors, and of the ways in which a picture is
+// finished that is none.
+var faults = provider.Faults{
+	{Code: "CONTENT_FILTERED", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "content_moderation", Kind: task.Moderated, Executed: task.No, Next: rephrase},
+	{Code: "bad_request", Kind: task.Invalid, Executed: task.No, Next: correct},
+	{Code: "invalid_language", Kind: task.Invalid, Executed: task.No, Next: "Write the prompt in English"},
+	{Code: "unauthorized", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
+	{Code: "payment_required", Kind: task.Billing, Executed: task.No, Next: pay},
+	{Code: "insufficient_balance", Kind: task.Billing, Executed: task.No, Next: pay},
+	{Code: "payload_too_large", Kind: task.Invalid, Executed: task.No, Next: "Give a smaller input picture: a request may have 10 MiB"},
+	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.No},
+	{Code: "internal_error", Kind: task.ProviderError, Executed: task.Maybe},
+
+	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: pay},
+	{Status: http.StatusRequestEntityTooLarge, Kind: task.Invalid, Executed: task.No, Next: "Give a smaller input picture: a request may have 10 MiB"},
+}
+
+// problem is how the service writes an error; some say message and not errors.
+type problem struct {
+	Name    string   `json:"name"`
+	Errors  []string `json:"errors"`
+	Message string   `json:"message"`
+}
+
+func refusal(r provider.Reply) *task.Failure {
+	var p problem
+	json.Unmarshal(r.Body, &p) // what is no JSON is shown as it is
+	text := strings.Join(p.Errors, "; ")
+	if text == "" {
+		text = p.Message
+	}
+	return faults.Failure(r, text, p.Name)
+}
