@@ -32,8 +32,17 @@ func ReadHandle(raw json.RawMessage, service string, known int, h any) error {
 		err = json.Unmarshal(raw, h)
 	}
 	if err != nil {
-		return &task.Failure{Kind: task.Internal, Executed: task.No, Cause: err, Detail: Scrub(err.Error()),
-			Message: "the handle of the job is not one of " + service}
+		return StrangeHandle(service, err)
 	}
 	return nil
+}
+
+// StrangeHandle is the failure of a handle that says too little, or nothing that can
+// be read. Nobody is asked with it.
+func StrangeHandle(service string, cause error) *task.Failure {
+	f := &task.Failure{Kind: task.Internal, Executed: task.No, Cause: cause, Message: "the handle of the job is not one of " + service}
+	if cause != nil {
+		f.Detail = Scrub(cause.Error())
+	}
+	return f
 }

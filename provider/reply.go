@@ -118,8 +118,8 @@ func (r Reply) Link(position int, url string) Output {
 }
 
 // Ended is the failure of a job that the service says has ended badly. Faults
-// judge it by codes as they judge an answer, except that a job which no row
-// names was carried out.
+// judge it by codes as they judge an answer, except that the job has ended: with
+// Executed No it would be asked after for ever.
 func (fs Faults) Ended(r Reply, message, text string, codes ...string) *task.Failure {
 	row := Fault{Kind: task.ProviderError, Executed: task.Yes}
 	for _, code := range codes {
@@ -128,9 +128,7 @@ func (fs Faults) Ended(r Reply, message, text string, codes ...string) *task.Fai
 			break
 		}
 	}
-	if row.Executed == task.Maybe {
-		row.Executed = task.Yes // it has ended
-	}
+	row.Executed = task.Yes
 	f := r.failure(row, message)
 	f.Detail = Scrub(text, r.secrets...)
 	for _, code := range codes {

@@ -10,8 +10,10 @@ import (
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/bfl"
+	"github.com/easelqueue/easel/provider/dashscope"
 	"github.com/easelqueue/easel/provider/fal"
 	"github.com/easelqueue/easel/provider/gemini"
+	"github.com/easelqueue/easel/provider/jimeng"
 	"github.com/easelqueue/easel/provider/openai"
 	"github.com/easelqueue/easel/provider/replicate"
 	"github.com/easelqueue/easel/provider/sketch"
@@ -67,6 +69,14 @@ var adapters = map[string]adapter{
 	"stability": {baseURL: "https://api.stability.ai", defaultModel: "core", keyVariable: "STABILITY_API_KEY", ask: "/v1/user/balance",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return stability.New(stability.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"dashscope": {baseURL: "https://dashscope.aliyuncs.com/api/v1", keyVariable: "DASHSCOPE_API_KEY",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return dashscope.New(dashscope.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"jimeng": {baseURL: "https://visual.volcengineapi.com", defaultModel: jimeng.DefaultModel, keyVariable: "JIMENG_KEY",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return jimeng.New(jimeng.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
 	rehearsal: {keyVariable: "STUDIO_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {

@@ -15,9 +15,9 @@ import (
 
 const (
 	pictures = "/pictures/"
-	// signature is the query of a picture's URL, with bytes that a client which
+	// pictureSignature is the query of a picture's URL, with bytes that a client which
 	// reads and rewrites URLs would change. Any other query is refused.
-	signature = "X-Sig=a%2Fb%3D+c%20d&x=1&&y"
+	pictureSignature = "X-Sig=a%2Fb%3D+c%20d&x=1&&y"
 )
 
 // OpenAI answers as OpenAI's image endpoints do: n pictures in base64.
@@ -60,7 +60,7 @@ func Ark(s *Server, body []byte) []byte {
 // PictureURL returns a signed address of Picture(seed) on this server.
 func (s *Server) PictureURL(seed string) string {
 	sum := sha256.Sum256([]byte(seed))
-	return s.URL + pictures + hex.EncodeToString(sum[:8]) + ".png?" + signature
+	return s.URL + pictures + hex.EncodeToString(sum[:8]) + ".png?" + pictureSignature
 }
 
 // Picture returns a PNG of 64 x 64 pixels whose colour follows from seed.
@@ -88,7 +88,7 @@ func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if r.URL.RawQuery != signature {
+	if r.URL.RawQuery != pictureSignature {
 		http.Error(w, "the signature does not match", http.StatusForbidden)
 		return
 	}

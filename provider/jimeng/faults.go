@@ -1,0 +1,61 @@
+package jimeng
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+const rephrase = "Change the prompt or the input pictures"
+
+// faults is the service's table of errors.
+var faults = provider.Faults{
+	{Code: "50411", Kind: task.Moderated, Executed: task.No, Next: rephrase},                                   // an input picture
+	{Code: "50412", Kind: task.Moderated, Executed: task.No, Next: rephrase},                                   // the prompt
+	{Code: "50413", Kind: task.Moderated, Executed: task.No, Next: rephrase},                                   // words in the prompt
+	{Code: "50518", Kind: task.Moderated, Executed: task.No, Next: rephrase},                                   // a right to an input picture
+	{Code: "50511", Kind: task.Moderated, Executed: task.Yes, Next: "Retry it once: another drawing may pass"}, // the drawing
+	{Code: "50512", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},                                  // what the drawing says
+	{Code: "50519", Kind: task.Moderated, Executed: task.Yes, Next: "Retry it once: another drawing may pass"}, // a right to the drawing
+	{Code: "50520", Kind: task.ProviderError, Executed: task.Maybe},                                            // moderation broke
+	{Code: "50521", Kind: task.ProviderError, Executed: task.Maybe},
+	{Code: "50522", Kind: task.ProviderError, Executed: task.Maybe},
+	{Code: "50429", Kind: task.RateLimited, Executed: task.No}, // too many in a second
+	{Code: "50430", Kind: task.RateLimited, Executed: task.No}, // too many at a time
+	{Code: "50400", Kind: task.Auth, Executed: task.No, Next: "Check the keys, and that the service is open for the account"},
+	{Code: "50500", Kind: task.ProviderError, Executed: task.Maybe},
+	{Code: "50501", Kind: task.ProviderError, Executed: task.Maybe},
+}
+
+func (said reply) refusal(r provider.Reply) *task.Failure {
+	code := ""
+	if said.Code != 0 {
+		code = strconv.Itoa(said.Code)
+	}
+	f := faults.Failure(r, said.Message, code)
+	if r.OK() {
+		f.Message = "the provider refused"
+	}
+	if f.RequestID == "" {
+		f.RequestID = said.id()
+	}
+	return f
+}
+
+// ended tells an error that a task has come to, which has a code of its own, from one
+// of asking.
+func ended(r provider.Reply, err error) error {
+	var f *task.Failure
+	if !errors.As(err, &f) || f.Code == "" {
+		return err
+	}
+	switch f.Code {
+	case "50429", "50430", "50400", "50500", "50501":
+		f.Executed = task.No
+	default:
+		f.Executed, f.Message = task.Yes, "the provider did not draw"
+	}
+	return f
+}
