@@ -18,6 +18,7 @@ import (
 	"github.com/easelqueue/easel/provider/replicate"
 	"github.com/easelqueue/easel/provider/sketch"
 	"github.com/easelqueue/easel/provider/stability"
+	"github.com/easelqueue/easel/provider/stablediffusion"
 	"github.com/easelqueue/easel/provider/volcengine"
 	"github.com/easelqueue/easel/task"
 )
@@ -77,6 +78,10 @@ var adapters = map[string]adapter{
 	"jimeng": {baseURL: "https://visual.volcengineapi.com", defaultModel: jimeng.DefaultModel, keyVariable: "JIMENG_KEY",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return jimeng.New(jimeng.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"stable_diffusion": {baseURL: "http://127.0.0.1:7860", keyVariable: "STABLE_DIFFUSION_AUTH", open: true, auth: provider.Basic, ask: "/sdapi/v1/options",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return stablediffusion.New(stablediffusion.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
 	rehearsal: {keyVariable: "STUDIO_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {

@@ -12,7 +12,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a new call after one that is still being made", Rule: "What may have been bought is asked after first", Violates: []string{"I3"},
-		Edits: []Edit{{"worker/step.go", "case task.AttemptRejected, task.AttemptFailed:", "case task.AttemptRejected, task.AttemptFailed, task.AttemptSending:"}},
+		Edits: []Edit{{"worker/step.go", "case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:", "case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed, task.AttemptSending:"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{

@@ -1,0 +1,105 @@
+// Package stablediffusion is the adapter to the API of the AUTOMATIC1111 WebUI and
+// of Forge: a server of one's own with one queue, which answers in the same call
+// with the pictures themselves. It costs nothing, so that a call whose answer was
+// lost is made again.
+package stablediffusion
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/easelqueue/easel/provider"
+)
+
+const defaultBaseURL = "http://127.0.0.1:7860"
+
+// Config is one server.
+type Config struct {
+	BaseURL string          // default http://127.0.0.1:7860
+	Key     provider.Secret // user:password, where the server was started with --api-auth
+	Client  *provider.Client
+}
+
+// Adapter is one server.
+type Adapter struct {
+	provider.Sync
+	api *provider.API // a pointer, so that printing the adapter shows no key
+}
+
+// New checks c and returns its adapter. The error names every field that is wrong.
+func New(c Config) (*Adapter, error) {
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Open: true, Client: c.Client, Auth: provider.Basic}.Checked(defaultBaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("stable_diffusion: %w", err)
+	}
+	return &Adapter{api: api}, nil
+}
+
+// Capabilities are the same for every checkpoint.
+func (a *Adapter) Capabilities(string) provider.Capabilities {
+	return provider.Capabilities{MaxImages: maxImages, MaxInputs: 1, Inputs: provider.ByData, Inline: maxInput, Sizes: sizes,
+		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Mask: true, Free: true}
+}
+
+// Submit draws. The task id that it gives along lets people find the job in the
+// server's own pages; the server keeps no pictures under it.
+func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
+	if c.Key != "" {
+		c = c.With("force_task_id", "task("+c.Key+")")
+	}
+	r, err := a.api.Post(ctx, c, nil)
+	if err != nil {
+		return provider.Answer{}, err
+	}
+	return read(r, wanted(c.Body))
+}
+
+// answer is what the server says. Its info is JSON within a text.
+type answer struct {
+	Images []string `json:"images"`
+	Info   string   `json:"info"`
+}
+
+// kept is what stays on record of an answer.
+type kept struct {
+	AllSeeds    []int64 `json:"all_seeds,omitempty"`
+	First       int     `json:"index_of_first_image,omitempty"` // pictures before it are grids
+	Model       string  `json:"sd_model_name,omitempty"`
+	ModelHash   string  `json:"sd_model_hash,omitempty"`
+	VAE         string  `json:"sd_vae_name,omitempty"`
+	Sampler     string  `json:"sampler_name,omitempty"`
+	Version     string  `json:"version,omitempty"`
+	Interrupted bool    `json:"interrupted,omitempty"`
+}
+
+// read makes an Answer of what the server said. One that was interrupted answers
+// with what it had by then.
+func read(r provider.Reply, images int) (provider.Answer, error) {
+	if !r.OK() {
+		return provider.Answer{}, refusal(r)
+	}
+	var a answer
+	if err := r.JSON(&a); err != nil {
+		return provider.Answer{}, err
+	}
+	var info kept
+	json.Unmarshal([]byte(a.Info), &info) // without it the pictures are good all the same
+	pictures := a.Images
+	if info.First > 0 && info.First < len(pictures) {
+		pictures = pictures[info.First:]
+	}
+	info.Interrupted = len(pictures) < images
+	outputs := make([]provider.Output, 0, len(pictures))
+	for i, content := range pictures {
+		if images > 0 && i >= images {
+			break // what an extension appends is not what was asked for
+		}
+		o := r.Picture(i, bare(content), "")
+		if i < len(info.AllSeeds) {
+			o.Seed = &info.AllSeeds[i]
+		}
+		outputs = append(outputs, o)
+	}
+	return r.Done(outputs, info)
+}
