@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/bfl"
+	"github.com/easelqueue/easel/provider/comfyui"
 	"github.com/easelqueue/easel/provider/dashscope"
 	"github.com/easelqueue/easel/provider/fal"
 	"github.com/easelqueue/easel/provider/gemini"
@@ -82,6 +84,17 @@ var adapters = map[string]adapter{
 	"stable_diffusion": {baseURL: "http://127.0.0.1:7860", keyVariable: "STABLE_DIFFUSION_AUTH", open: true, auth: provider.Basic, ask: "/sdapi/v1/options",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return stablediffusion.New(stablediffusion.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
+		}},
+	"comfyui": {baseURL: "http://127.0.0.1:8188", keyVariable: "COMFYUI_TOKEN", open: true, auth: comfyui.Auth, options: []string{"workflow"}, ask: "/queue",
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			var workflow []byte
+			if path := a.Options["workflow"]; path != "" {
+				var err error
+				if workflow, err = readBounded(path, maxConfigFile); err != nil {
+					return nil, fmt.Errorf("workflow: %w", err)
+				}
+			}
+			return comfyui.New(comfyui.Config{BaseURL: a.BaseURL, Key: a.Key, Workflow: workflow, Client: c})
 		}},
 	rehearsal: {keyVariable: "STUDIO_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
