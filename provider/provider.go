@@ -175,6 +175,7 @@ type Output struct {
 	ContentType   string        `json:"content_type,omitempty"`
 	Seed          *int64        `json:"seed,omitempty"`
 	RevisedPrompt string        `json:"revised_prompt,omitempty"`
+	Tiles         int           `json:"tiles,omitempty"` // a side: the picture is a grid of Tiles x Tiles, to be cut into as many; 0 is one picture
 	Err           *task.Failure `json:"err,omitempty"`
 }
 

@@ -27,6 +27,26 @@ func TestComplete(t *testing.T) {
 		{"Several pictures that lie at the provider are fetched in order", fetchedPictures},
 		{"A job is polled, its progress shown, and completed", polledJob},
 		{"A poll that fails is no failure of the task", failedPolls},
+		{"A grid becomes its tiles, in their order", func(r *rig) {
+			r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 20)) }
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+				return provider.Answer{Done: true, Outputs: []provider.Output{{URL: r.host + "/grid", Tiles: 2}}}, nil
+			}
+			r.start()
+			t := r.asksFor(task.Task{ImageCount: 4})
+			done := r.ends(t.ID, task.Completed)
+			var got []string
+			for _, res := range r.results(t.ID) {
+				got = append(got, fmt.Sprintf("%d:%dx%d %s", res.Position, res.Width, res.Height, res.StorageKey))
+			}
+			r.same(got, []string{"0:20x10 1/1-0.png", "1:20x10 1/1-1.png", "2:20x10 1/1-2.png", "3:20x10 1/1-3.png"})
+			r.same(*done.CostMicros, int64(160_000))
+		}},
+		{"A grid that is none fails the task with that reason", func(r *rig) {
+			answer := drawn(pngOf(41, 30))
+			answer.Outputs[0].Tiles = 2
+			badPicture(r, answer, "no grid of 2 x 2")
+		}},
 		{"A hint makes a job be asked after at once", hintedJob},
 		{"A service that calls back is told where, and only one that does", calledBack},
 		{"A job that never ends is given up at its deadline and not bought again", endlessJob},

@@ -55,8 +55,8 @@ func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[in
 	kept := make(map[int]task.Result)
 	for i := range outputs {
 		out := &outputs[i]
-		if len(out.Bytes) == 0 {
-			continue
+		if len(out.Bytes) == 0 || out.Tiles > 1 {
+			continue // a grid stays in the journal until it is cut
 		}
 		r, err := s.store(ctx, bytes.NewReader(out.Bytes), out, storeTimeout)
 		var bad *picture.Error
@@ -97,15 +97,17 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 	crash.At("K6")
 	for i := range ans.Outputs {
 		out := &ans.Outputs[i]
-		r, ok := kept[out.Position]
+		var brought []task.Result
 		var err error
-		if !ok {
-			r, err = s.bring(ctx, out)
+		if r, ok := kept[out.Position]; ok {
+			brought = []task.Result{r}
+		} else {
+			brought, err = s.bring(ctx, out)
 		}
 		f := task.AsFailure(err)
 		switch {
 		case err == nil:
-			results = append(results, r)
+			results = append(results, brought...)
 			continue
 		case f.Kind == task.Storage:
 			return s.fail(ctx, f, nil) // the attempt stays answered, and the next try begins here
@@ -156,10 +158,11 @@ func (s *step) keepLate(ctx context.Context, results []task.Result) error {
 }
 
 // bring gets one picture from wherever the answer says it is. Failures of kind
-// Storage may be tried again; all others are final for this picture.
-func (s *step) bring(ctx context.Context, out *provider.Output) (task.Result, error) {
+// Storage may be tried again; all others are final for this picture. A grid gives
+// as many results as it has tiles.
+func (s *step) bring(ctx context.Context, out *provider.Output) ([]task.Result, error) {
 	if out.Err != nil {
-		return task.Result{}, out.Err
+		return nil, out.Err
 	}
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
@@ -168,18 +171,42 @@ func (s *step) bring(ctx context.Context, out *provider.Output) (task.Result, er
 		file, err = s.open(ctx, out)
 	}
 	if err != nil {
-		return task.Result{}, err
+		return nil, err
 	}
 	defer file.Close()
-	r, err := s.store(ctx, file, out, keepTimeout)
+	results, err := s.shelve(ctx, file, out)
 	var bad *picture.Error
 	if errors.As(err, &bad) {
-		return task.Result{}, unusable(bad)
+		return nil, unusable(bad)
 	}
 	if err != nil {
-		return task.Result{}, later("our storage does not take the picture", err)
+		return nil, later("our storage does not take the picture", err)
 	}
-	return r, nil
+	return results, nil
+}
+
+// shelve stores a picture, or the tiles of a grid one by one: cut again they are the
+// same, so that a crash among them is no matter.
+func (s *step) shelve(ctx context.Context, file io.ReadSeeker, out *provider.Output) ([]task.Result, error) {
+	if out.Tiles < 2 {
+		r, err := s.store(ctx, file, out, keepTimeout)
+		return []task.Result{r}, err
+	}
+	tiles, err := s.Checker.Split(ctx, file, out.Tiles)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]task.Result, 0, len(tiles))
+	for i, tile := range tiles {
+		piece := *out
+		piece.Position, piece.Key = out.Position*len(tiles)+i, ""
+		r, err := s.store(ctx, bytes.NewReader(tile), &piece, keepTimeout)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, r)
+	}
+	return results, nil
 }
 
 // store checks a picture and puts it and its thumbnail under their keys. Patience
@@ -234,7 +261,7 @@ func (s *step) price(ans provider.Answer) {
 	a, pictures := s.last, 0
 	for _, out := range ans.Outputs {
 		if out.Err == nil {
-			pictures++
+			pictures += max(out.Tiles*out.Tiles, 1)
 		}
 	}
 	model := cmp.Or(s.t.Model, s.svc.DefaultModel)

@@ -16,6 +16,7 @@ import (
 	"github.com/easelqueue/easel/provider/fal"
 	"github.com/easelqueue/easel/provider/gemini"
 	"github.com/easelqueue/easel/provider/jimeng"
+	"github.com/easelqueue/easel/provider/midjourney"
 	"github.com/easelqueue/easel/provider/openai"
 	"github.com/easelqueue/easel/provider/replicate"
 	"github.com/easelqueue/easel/provider/sketch"
@@ -95,6 +96,10 @@ var adapters = map[string]adapter{
 				}
 			}
 			return comfyui.New(comfyui.Config{BaseURL: a.BaseURL, Key: a.Key, Workflow: workflow, Client: c})
+		}},
+	"midjourney": {keyVariable: "MIDJOURNEY_PROXY_KEY", open: true, hooks: true, options: []string{"dialect"},
+		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
+			return midjourney.New(midjourney.Config{BaseURL: a.BaseURL, Key: a.Key, Dialect: midjourney.Dialect(a.Options["dialect"]), Client: c})
 		}},
 	rehearsal: {keyVariable: "STUDIO_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {

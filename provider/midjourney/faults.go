@@ -1,0 +1,80 @@
+package midjourney
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+// Codes of the envelope.
+const (
+	accepted    = 1
+	missing     = 3
+	invalidCode = 4
+	failedCode  = 9
+	exists      = 21
+	queued      = 22
+)
+
+const (
+	rephrase = "Change the prompt"
+	accounts = "Look at the proxy's accounts"
+)
+
+// faults is the proxies' table: the envelope's codes, what gateways write as text,
+// and words for the reasons for which a task fails, which are free text.
+var faults = provider.Faults{
+	{Code: "3", Kind: task.Unavailable, Executed: task.No, Next: accounts},
+	{Code: "9", Kind: task.Unavailable, Executed: task.No, Next: accounts},
+	{Code: "23", Kind: task.RateLimited, Executed: task.No}, // the queue is full
+	{Code: "24", Kind: task.Moderated, Executed: task.No, Next: rephrase},
+	{Code: "30", Kind: task.RateLimited, Executed: task.No},
+	{Code: "4", Kind: task.Invalid, Executed: task.No, Next: "Correct the request as the proxy says"},
+
+	{Code: "quota_not_enough", Kind: task.Billing, Executed: task.No, Next: "Top up the account at the gateway"},
+	{Code: "queue_full", Kind: task.RateLimited, Executed: task.No},
+
+	{Code: "banned", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
+	{Code: "invalid_parameter", Kind: task.Invalid, Executed: task.Yes, Next: "Correct the flags in the prompt"},
+	{Code: "timeout", Kind: task.Timeout, Executed: task.Yes, Next: accounts},
+	{Code: "MODAL", Kind: task.Unsupported, Executed: task.Yes, Next: "Turn remix off for the proxy's account"},
+}
+
+// words tell what a text is about.
+var words = []struct{ text, code string }{
+	{"quota_not_enough", "quota_not_enough"}, {"额度", "quota_not_enough"},
+	{"queue is full", "queue_full"}, {"队列已满", "queue_full"}, {"队列满", "queue_full"}, {"排队已满", "queue_full"},
+	{"banned prompt", "banned"}, {"banned word", "banned"}, {"敏感词", "banned"}, {"blocked", "banned"}, {"moderat", "banned"},
+	{"invalid parameter", "invalid_parameter"}, {"invalid link", "invalid_parameter"}, {"unrecognized parameter", "invalid_parameter"},
+	{"timeout", "timeout"}, {"timed out", "timeout"}, {"超时", "timeout"},
+}
+
+// reason is the word for a text, or nothing.
+func reason(text string) string {
+	lower := strings.ToLower(text)
+	for _, w := range words {
+		if strings.Contains(lower, w.text) {
+			return w.code
+		}
+	}
+	return ""
+}
+
+// refusal is what the answer to a submit means that accepts nothing. A text counts
+// before a code only where the code says no more than that something was wrong.
+func refusal(r provider.Reply, e envelope) *task.Failure {
+	codes := []string{}
+	if word := reason(e.Description); (e.Code == invalidCode || e.Code == failedCode) && (word == "queue_full" || word == "quota_not_enough") {
+		codes = append(codes, word)
+	}
+	if e.Code != 0 {
+		codes = append(codes, strconv.Itoa(e.Code))
+	}
+	f := faults.Failure(r, e.Description, codes...)
+	if r.OK() {
+		f.Message = "the proxy refused"
+	}
+	return f
+}

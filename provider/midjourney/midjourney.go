@@ -1,0 +1,218 @@
+// Package midjourney is the adapter to the community's proxies for Midjourney, which
+// has no API of its own: novicezk's, trueai's, and gateways before them. They share
+// one form of talking and differ in how a key is sent, in what is done to a picture
+// that is there, and in what can be cancelled. One drawing is a grid of four.
+package midjourney
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+const pollAfter = 3 * time.Second
+
+// Dialect is whose proxy it is.
+type Dialect string
+
+const (
+	Novicezk Dialect = "novicezk"
+	Trueai   Dialect = "trueai"
+	Gateway  Dialect = "gateway"
+)
+
+// Dialects are all of them.
+var Dialects = []Dialect{Novicezk, Trueai, Gateway}
+
+// Config is one proxy.
+type Config struct {
+	BaseURL string          // http://host:8080/mj; there is no public one
+	Key     provider.Secret // empty where the proxy wants none
+	Dialect Dialect         // default novicezk
+	Client  *provider.Client
+}
+
+// Adapter is one proxy.
+type Adapter struct {
+	api     *provider.API // a pointer, so that printing the adapter shows no key
+	dialect Dialect
+}
+
+// New checks c and returns its adapter. The error names every field that is wrong.
+func New(c Config) (*Adapter, error) {
+	auth, known := auths[c.Dialect]
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Open: true, Client: c.Client, Auth: auth}.Checked("")
+	if !known {
+		err = errors.Join(err, fmt.Errorf("dialect: is %q; accepted are %v", c.Dialect, Dialects))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("midjourney: %w", err)
+	}
+	return &Adapter{api: api, dialect: c.Dialect}, nil
+}
+
+// auths is how each takes keys; the empty dialect is the default.
+var auths = map[Dialect]provider.Auth{
+	"":       provider.HeaderAuth("mj-api-secret", ""),
+	Novicezk: provider.HeaderAuth("mj-api-secret", ""),
+	Trueai:   provider.HeaderAuth("Authorization", ""),
+	Gateway:  provider.HeaderAuth("Authorization", "Bearer "),
+}
+
+func (a *Adapter) Capabilities(string) provider.Capabilities {
+	return provider.Capabilities{Async: true, MaxImages: tiles * tiles, MaxInputs: maxInputs, Inputs: provider.ByData, Inline: maxInput, Sizes: sizes,
+		NegativePrompt: true, Seed: true, Quality: true, Webhook: true, Cancel: a.dialect == Trueai}
+}
+
+// Submit gives our key along as state, which the proxy returns untouched.
+func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
+	if c.Hook != "" {
+		c = c.With("notifyHook", c.Hook)
+	}
+	if c.Key != "" {
+		c = c.With("state", c.Key)
+	}
+	r, err := a.api.Post(ctx, c, nil)
+	if err != nil {
+		return provider.Answer{}, err
+	}
+	var e envelope
+	if err := r.JSON(&e); err != nil && r.OK() {
+		return provider.Answer{}, err
+	}
+	id := e.id()
+	switch {
+	case !r.OK(), e.Code != accepted && e.Code != exists && e.Code != queued:
+		return provider.Answer{}, refusal(r, e)
+	case id == "":
+		return provider.Answer{}, r.Bad("the proxy took the task and gave no id")
+	}
+	return provider.Answer{Handle: provider.WriteHandle(handle{version, id, splits(c.Endpoint)}), JobID: id, PollAfter: pollAfter,
+		RequestID: r.RequestID, HTTPStatus: r.Status}, nil
+}
+
+func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answer, error) {
+	var h handle
+	if err := h.read(raw); err != nil {
+		return provider.Answer{}, err
+	}
+	r, err := a.api.Ask(ctx, http.MethodGet, "/task/"+url.PathEscape(h.ID)+"/fetch", nil)
+	if err != nil {
+		return provider.Answer{}, err
+	}
+	if r.Status == http.StatusNoContent {
+		return provider.Answer{}, gone(r)
+	}
+	if !r.OK() {
+		f := refusal(r, envelope{})
+		f.Executed = task.No // of the asking
+		return provider.Answer{}, f
+	}
+	var j job
+	if err := r.JSON(&j); err != nil {
+		return provider.Answer{}, err
+	}
+	if j.Code != nil && *j.Code == invalidCode && strings.Contains(j.Description, "task_no_found") {
+		return provider.Answer{}, gone(r)
+	}
+	return j.answer(r, h)
+}
+
+func gone(r provider.Reply) *task.Failure {
+	return r.Gone("the proxy does not know the task any more: some forget all of them when they restart")
+}
+
+// Cancel is there in one of the dialects.
+func (a *Adapter) Cancel(ctx context.Context, raw json.RawMessage) error {
+	if a.dialect != Trueai {
+		return provider.CannotCancel()
+	}
+	var h handle
+	if err := h.read(raw); err != nil {
+		return err
+	}
+	r, err := a.api.Ask(ctx, http.MethodPost, "/task/"+url.PathEscape(h.ID)+"/cancel", nil)
+	if err == nil && !r.OK() {
+		err = refusal(r, envelope{})
+	}
+	return err
+}
+
+// Recover looks for our key among the tasks that the proxy lists. That it is not
+// there proves nothing: some list the newest only, and some forget.
+func (a *Adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer, error) {
+	if a.dialect == Gateway {
+		return provider.CannotRecover()
+	}
+	r, err := a.api.Ask(ctx, http.MethodGet, "/task/list", nil)
+	if err != nil {
+		return provider.Answer{}, err
+	}
+	var all []job
+	if !r.OK() || json.Unmarshal(r.Body, &all) != nil {
+		return provider.CannotRecover()
+	}
+	for _, j := range all {
+		if j.State == l.Key && j.ID != "" {
+			return provider.Answer{Handle: provider.WriteHandle(handle{version, j.ID, splits(l.Endpoint)}), JobID: j.ID, PollAfter: pollAfter}, nil
+		}
+	}
+	return provider.CannotRecover()
+}
+
+// Hook reads a callback, which is the task. Proxies sign nothing: what guards it is
+// that nobody else knows our key, which it must hold as its state.
+func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
+	var j job
+	if err := json.Unmarshal(c.Body, &j); err != nil || j.ID == "" || len(j.ID) > 255 {
+		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no task", Cause: err}
+	}
+	if j.State != c.Of.Key {
+		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the callback is of another call"}
+	}
+	return provider.WriteHandle(handle{version, j.ID, splits(c.Of.Endpoint)}), j.ID, nil
+}
+
+// version is that of the JSON of a handle.
+const version = 1
+
+// handle is what is needed to ask after a task.
+type handle struct {
+	Version int    `json:"v"`
+	ID      string `json:"id"`
+	Split   bool   `json:"split,omitempty"` // the grid is to become four pictures
+}
+
+func (h *handle) read(raw json.RawMessage) error {
+	if err := provider.ReadHandle(raw, "midjourney", version, h); err != nil {
+		return err
+	}
+	if h.ID == "" {
+		return provider.StrangeHandle("midjourney", nil)
+	}
+	return nil
+}
+
+// envelope is the answer to a submit.
+type envelope struct {
+	Code        int             `json:"code"`
+	Description string          `json:"description"`
+	Result      json.RawMessage `json:"result"` // the task's id, as text or number
+}
+
+func (e envelope) id() string {
+	id := string(bytes.Trim(bytes.TrimSpace(e.Result), `"`))
+	if id == "null" || strings.ContainsAny(id, "{}[]\\") || len(id) > 255 {
+		return ""
+	}
+	return id
+}
