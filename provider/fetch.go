@@ -31,7 +31,8 @@ type Download struct {
 // Content-Length is an error. What the bytes are, the caller finds out.
 //
 // Failures speak of the download: Executed is always No, for asking again for a
-// picture buys nothing. Expired means that the service no longer has it.
+// picture buys nothing. Expired means that the service no longer has it. An error of
+// dialling with a method Refusal is final: the address is not one to fetch from.
 func (c *Client) Fetch(ctx context.Context, rawURL string, header http.Header, limit int64) (*Download, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err == nil {
@@ -137,7 +138,13 @@ func unfetched(kind task.Kind, message string, cause error) *task.Failure {
 func readFault(err error) *task.Failure {
 	err = bare(err)
 	var slow net.Error
+	var refused interface {
+		error
+		Refusal()
+	}
 	switch {
+	case errors.As(err, &refused):
+		return unfetched(task.BadAnswer, "the address of the picture is not one to fetch from", refused)
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout():
 		return unfetched(task.Timeout, "the download did not end in time", err)
 	case errors.Is(err, errHop):

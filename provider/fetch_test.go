@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -189,3 +190,21 @@ func TestFetchFollowsFewRedirects(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// notThere is an error of a guard that refuses to dial.
+type notThere struct{}
+
+func (notThere) Error() string { return "10.0.0.1 is a private address" }
+func (notThere) Refusal()      {}
+
+func TestFetchFromAnAddressThatIsRefused(t *testing.T) {
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Err: notThere{}}
+	}}
+	c := &provider.Client{Downloads: &http.Client{Transport: transport}}
+	_, err := c.Fetch(t.Context(), "http://inside.test/1.png", nil, 1<<20)
+	f := failure(t, err, task.BadAnswer, task.No)
+	if !strings.Contains(f.Error(), "10.0.0.1 is a private address") {
+		t.Errorf("the reason is lost: %v", f)
+	}
+}

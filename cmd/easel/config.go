@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/easelqueue/easel/guard"
 	"github.com/easelqueue/easel/provider"
 )
 
@@ -22,8 +23,9 @@ type config struct {
 	Listen      string
 	PublicURL   string // without a slash at its end
 	Pages       pagesMode
-	Queues      pagesMode // asynqmon's: read or write
-	File        string    // the easel.yaml that was read; empty if there is none
+	Queues      pagesMode    // asynqmon's: read or write
+	Fetch       *guard.Guard // what pictures may be fetched from
+	File        string       // the easel.yaml that was read; empty if there is none
 	Drain       time.Duration
 	LogLevel    zerolog.Level
 	LogFormat   logFormat
@@ -124,7 +126,7 @@ func (e *configError) Unwrap() []error { return append([]error{errConfig}, e.mis
 // error names every mistake, not just the first, and no secret.
 func loadConfig(env []string) (config, error) {
 	vars := variables(env)
-	c := config{LogLevel: zerolog.InfoLevel}
+	c := config{LogLevel: zerolog.InfoLevel, Fetch: &guard.Guard{}}
 	mistakes := unknownVariables(vars)
 	for _, s := range settings {
 		value := vars[s.name]
@@ -141,7 +143,8 @@ func loadConfig(env []string) (config, error) {
 	providers, wrong := loadProviders(&c, vars)
 	mistakes = append(mistakes, wrong...)
 	c.Providers = providers
-	c.Services, wrong = services(providers, newClient())
+	c.Fetch.Hosts = append(c.Fetch.Hosts, ownHosts(providers)...)
+	c.Services, wrong = services(providers, newClient(c.Fetch))
 	mistakes = append(mistakes, wrong...)
 	if len(mistakes) > 0 {
 		return c, &configError{mistakes}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -59,6 +60,9 @@ var settings = []setting{
 	}, {
 		name: "EASEL_QUEUES", help: "asynqmon at /queues only shows (read), or has its buttons too wherever the pages take changes (write) (read)",
 		accepted: "accepted are read and write", fallback: constant("read"), set: setQueues,
+	}, {
+		name: "EASEL_FETCH_ALLOW", help: "what pictures may be fetched from besides public addresses: networks, addresses, host:port, proxy (nothing)",
+		accepted: "accepted are networks such as 10.1.0.0/16, addresses, host:port and the word proxy, joined by commas", fallback: constant(""), set: setFetch,
 	}, {
 		name: "EASEL_CONFIG", help: "file that configures the providers (./easel.yaml, if it is there)",
 		accepted: "accepted is the path of a readable YAML file", fallback: defaultFile, set: setFile,
@@ -160,6 +164,35 @@ func setQueues(c *config, v string) error {
 		return nil
 	}
 	return fmt.Errorf("is %q", v)
+}
+
+// maxFetchAllow is how many entries EASEL_FETCH_ALLOW may have.
+const maxFetchAllow = 100
+
+func setFetch(c *config, v string) error {
+	entries := strings.Split(v, ",")
+	if len(entries) > maxFetchAllow {
+		return fmt.Errorf("has %d entries, more than %d", len(entries), maxFetchAllow)
+	}
+	for _, entry := range entries {
+		entry = strings.TrimSpace(entry)
+		network, isNetwork := netip.ParsePrefix(entry)
+		single, isAddress := netip.ParseAddr(entry)
+		host, port, isHost := net.SplitHostPort(entry)
+		switch {
+		case entry == "proxy":
+			c.Fetch.Proxy = true
+		case isNetwork == nil:
+			c.Fetch.Allow = append(c.Fetch.Allow, network.Masked())
+		case isAddress == nil:
+			c.Fetch.Allow = append(c.Fetch.Allow, netip.PrefixFrom(single, single.BitLen()))
+		case isHost == nil && host != "" && port != "":
+			c.Fetch.Hosts = append(c.Fetch.Hosts, entry)
+		default:
+			return fmt.Errorf("has %q", entry)
+		}
+	}
+	return nil
 }
 
 // plainURL reports whether u is an http(s) address with nothing that could hold a secret.

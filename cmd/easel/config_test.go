@@ -27,7 +27,7 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	want := config{Data: "easel-data", Pictures: "easel-data/pictures", DatabaseURL: "sqlite:easel-data/easel.db",
 		Listen: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Pages: pagesAuto, Queues: pagesRead, Drain: 310 * time.Second, LogLevel: zerolog.InfoLevel}
-	c.Providers, c.Services = nil, nil
+	c.Providers, c.Services, c.Fetch = nil, nil, nil
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Error(diff)
 	}
@@ -54,6 +54,8 @@ func TestConfigEnvironment(t *testing.T) {
 		"A public URL has no query":                        {"EASEL_PUBLIC_URL=https://x.test/?token=" + canary, "EASEL_PUBLIC_URL is not such a URL"},
 		"A public URL may have a path":                     {"EASEL_PUBLIC_URL=https://x.test/easel/", ""},
 		"Pages have one of three modes":                    {"EASEL_PAGES=all", `EASEL_PAGES is "all"; accepted are auto, read and write`},
+		"Networks, hosts and a proxy may be fetched from":  {"EASEL_FETCH_ALLOW=10.0.0.0/8, fd00::1,cdn.inside:443,proxy", ""},
+		"What is fetched from is a network or a host":      {"EASEL_FETCH_ALLOW=10.0.0.0/8,inside", `EASEL_FETCH_ALLOW has "inside"; accepted are networks`},
 		"asynqmon has one of two modes":                    {"EASEL_QUEUES=auto", `EASEL_QUEUES is "auto"; accepted are read and write`},
 		"Pages may be writable":                            {"EASEL_PAGES=write", ""},
 		"A database is Postgres or SQLite":                 {"EASEL_DATABASE_URL=mysql://u:" + canary + "@h/x", "EASEL_DATABASE_URL has a form that is not known; accepted are postgres://"},

@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/guard"
 )
 
 // effective is the configuration as it works, by the names of its variables,
@@ -19,10 +22,24 @@ func (c *config) effective() map[string]string {
 		"EASEL_PUBLIC_URL":   c.PublicURL,
 		"EASEL_PAGES":        string(c.Pages),
 		"EASEL_QUEUES":       string(c.Queues),
+		"EASEL_FETCH_ALLOW":  fetchAllowed(c.Fetch),
 		"EASEL_CONFIG":       cmp.Or(c.File, "(none)"),
 		"EASEL_DRAIN":        plainDuration(c.Drain),
 		"EASEL_LOG":          c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),
 	}
+}
+
+// fetchAllowed is what may be fetched from besides public addresses.
+func fetchAllowed(g *guard.Guard) string {
+	var all []string
+	for _, p := range g.Allow {
+		all = append(all, p.String())
+	}
+	all = append(all, g.Hosts...)
+	if g.Proxy {
+		all = append(all, "proxy")
+	}
+	return cmp.Or(strings.Join(all, ","), "(public addresses)")
 }
 
 // MarshalZerologObject logs the effective configuration.

@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/guard"
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/bfl"
@@ -197,9 +200,29 @@ func free(s *provider.Service) bool {
 	return len(s.Accounts) > 0 && s.Accounts[0].Provider.Capabilities(s.DefaultModel).Free
 }
 
-// newClient is what all adapters call through.
-func newClient() *provider.Client {
-	return &provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}}
+// newClient is what all adapters call through. Its downloads are guarded: their
+// addresses come from services and from those who enqueue.
+func newClient(g *guard.Guard) *provider.Client {
+	return &provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}, Downloads: &http.Client{Transport: g.Transport()}}
+}
+
+// ownHosts are the hosts, with their ports, that the accounts name. What a service
+// of one's own draws lies there, in whatever network that is.
+func ownHosts(providers []providerConfig) (hosts []string) {
+	for _, p := range providers {
+		for _, a := range p.Accounts {
+			u, err := url.Parse(a.BaseURL)
+			if err != nil || u.Host == "" || !a.usable() {
+				continue
+			}
+			port := u.Port()
+			if port == "" {
+				port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+			}
+			hosts = append(hosts, net.JoinHostPort(u.Hostname(), port))
+		}
+	}
+	return hosts
 }
 
 // missingKeys names the variables that would give the provider more accounts.

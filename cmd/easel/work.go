@@ -80,7 +80,7 @@ func (e *engine) worker(self store.Worker, draining <-chan struct{}) *worker.Wor
 		Limiter:  e.limiter,
 		Pictures: e.pictures,
 		Checker:  &picture.Checker{},
-		Client:   newClient(),
+		Client:   newClient(e.cfg.Fetch),
 		Bell:     e.queue,
 		Draining: draining,
 		HookURL:  e.cfg.PublicURL + hook.Path,

@@ -28,6 +28,8 @@ var table = map[string]rule{
 	"picture/dir":         {imports: []string{"picture", "internal/crash"}, tests: []string{"picture/picturetest"}},
 	"picture/picturetest": {imports: []string{"picture", cmp}},
 
+	"guard": {},
+
 	"limit": {imports: []string{"provider", redis, redisRate, zerolog}, tests: []string{miniredis}},
 	"queue": {imports: []string{"task", "internal/crash", asynq, asynqmon, redis, zerolog}, tests: []string{miniredis}},
 
