@@ -54,6 +54,8 @@ func missing(r *rig) {
 }
 
 func forgot(r *rig) {
+	_, err := r.queue.Marker(r.Context()) // a Redis that is seen for the first time looks new by itself
+	r.check(err)
 	r.runs(r.relay().Run)
 	r.runs(r.reconciler().Run)
 	var tasks []*task.Task
@@ -62,7 +64,7 @@ func forgot(r *rig) {
 	}
 	later := lighthouse()
 	later.RunAt = time.Now().Add(time.Hour)
-	_, err := r.client.Enqueue(r.Context(), later)
+	_, err = r.client.Enqueue(r.Context(), later)
 	r.check(err)
 	r.passes(2 * r.every)
 	r.check(r.redis.FlushAll(r.Context()).Err())

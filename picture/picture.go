@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
+	"time"
 )
 
 // ErrNotFound says that no picture is stored under the key.
@@ -29,6 +31,23 @@ type Store interface {
 
 	// Locate says where people and programs find the picture.
 	Locate(key string) Location
+}
+
+// Lister is a Store that knows what it holds.
+type Lister interface {
+	Store
+
+	// All returns every picture whose key begins with prefix, in any order. What is
+	// put or deleted meanwhile may be among them or not. It ends with the first
+	// error, and with ctx.
+	All(ctx context.Context, prefix string) iter.Seq2[Object, error]
+}
+
+// Object is a picture as a Lister knows it.
+type Object struct {
+	Key      string
+	Size     int64
+	Modified time.Time
 }
 
 // Location is where a picture can be found.

@@ -16,8 +16,9 @@ import (
 // config is all that easel is told from outside: the environment and, for the
 // providers, easel.yaml. It is read once, at the start of a command.
 type config struct {
-	Data        string // folder of everything that has no address of its own
-	Pictures    string
+	Data        string  // folder of everything that has no address of its own
+	Pictures    string  // a folder, or s3://BUCKET/PREFIX
+	S3          s3Place // where that bucket is
 	DatabaseURL address // "sqlite:PATH" or "postgres://…"
 	RedisURL    address // empty is the Redis inside this process
 	Listen      string

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 )
 
@@ -34,10 +35,30 @@ var settings = []setting{
 		accepted: "accepted is a folder's path", fallback: constant("easel-data"),
 		set: func(c *config, v string) error { return setPath(&c.Data, v) },
 	}, {
-		name: "EASEL_PICTURES", help: "folder for the pictures ($EASEL_DATA/pictures)",
-		accepted: "accepted is a folder's path",
+		name: "EASEL_PICTURES", help: "folder for the pictures, or s3://BUCKET/PREFIX ($EASEL_DATA/pictures)",
+		accepted: "accepted are a folder's path and s3://BUCKET/PREFIX",
 		fallback: func(c *config, _ map[string]string) string { return filepath.Join(c.Data, "pictures") },
 		set:      func(c *config, v string) error { return setPath(&c.Pictures, v) },
+	}, {
+		name: "EASEL_S3_ENDPOINT", help: "http or https URL of the S3 service that has the bucket (https://s3.amazonaws.com)",
+		accepted: "accepted is an http or https URL of a host", fallback: constant("https://s3.amazonaws.com"),
+		set: func(c *config, v string) error { return setURL(&c.S3.Endpoint, v) },
+	}, {
+		name: "EASEL_S3_REGION", help: "region of the bucket (the service is asked)", accepted: "accepted is a region's name",
+		fallback: constant(""), set: func(c *config, v string) error { return setPath(&c.S3.Region, v) },
+	}, {
+		name: "EASEL_S3_STYLE", help: "the bucket's name is part of the path or of the host (path)", accepted: "accepted are path and host",
+		fallback: constant("path"), set: setS3Style,
+	}, {
+		name: "EASEL_S3_ACCESS_KEY", help: "access key for the bucket", accepted: "accepted is printable text without spaces",
+		fallback: constant(""), set: func(c *config, v string) error { return setSecret(&c.S3.AccessKey, v) },
+	}, {
+		name: "EASEL_S3_SECRET_KEY", help: "secret key for the bucket", accepted: "accepted is printable text without spaces",
+		fallback: constant(""), set: func(c *config, v string) error { return setSecret(&c.S3.SecretKey, v) },
+	}, {
+		name: "EASEL_S3_PUBLIC_URL", help: "where anybody may read the bucket's objects, such as a CDN (nobody may; easel serves them)",
+		accepted: "accepted is an http or https URL without user, query and fragment", fallback: constant(""),
+		set: func(c *config, v string) error { return setURL(&c.S3.PublicURL, v) },
 	}, {
 		name: "EASEL_DATABASE_URL", help: "postgres://user:password@host:5432/name, or sqlite:PATH (a file in $EASEL_DATA)",
 		accepted: "accepted are postgres://user:password@host:5432/name and sqlite:PATH",
@@ -86,6 +107,29 @@ func setPath(to *string, v string) error {
 	}
 	*to = v
 	return nil
+}
+
+func setURL(to *string, v string) error {
+	u, err := url.Parse(v)
+	if err != nil || !plainURL(u) {
+		return errors.New("is not such a URL")
+	}
+	*to = strings.TrimRight(v, "/")
+	return nil
+}
+
+func setSecret(to *provider.Secret, v string) error {
+	*to = provider.Secret(v)
+	return to.Check()
+}
+
+func setS3Style(c *config, v string) error {
+	switch v {
+	case "path", "host":
+		c.S3.HostStyle = v == "host"
+		return nil
+	}
+	return fmt.Errorf("is %q", v)
 }
 
 func setDatabase(c *config, v string) error {

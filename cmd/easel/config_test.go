@@ -25,7 +25,7 @@ func TestConfigDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{Data: "easel-data", Pictures: "easel-data/pictures", DatabaseURL: "sqlite:easel-data/easel.db",
+	want := config{Data: "easel-data", Pictures: "easel-data/pictures", S3: s3Place{Endpoint: "https://s3.amazonaws.com"}, DatabaseURL: "sqlite:easel-data/easel.db",
 		Listen: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Pages: pagesAuto, Queues: pagesRead, Drain: 310 * time.Second, LogLevel: zerolog.InfoLevel}
 	c.Providers, c.Services, c.Fetch = nil, nil, nil
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -269,7 +269,7 @@ func TestYAMLMistakes(t *testing.T) {
 		"A key twice is refused, not shown":   {account("key: ${A}\n      key: " + canary), "easel.yaml:5: the file is not valid YAML"},
 		"Broken YAML shows no source":         {account("key: {" + canary), "the file is not valid YAML"},
 		"A base URL holds no password":        {account("base_url: https://u:" + canary + "@h/v1"), "base_url is not such a URL"},
-		"An adapter must be known":            {in("adapter: canvas"), `providers.openai.adapter is "canvas"; accepted are openai, sketch, volcengine`},
+		"An adapter must be known":            {in("adapter: canvas"), `providers.openai.adapter is "canvas"; accepted are bfl, comfyui, dashscope, fal, gemini, jimeng, midjourney, openai, replicate, sketch, stability, stable_diffusion, volcengine`},
 		"A new provider must have an adapter": {"providers:\n  canvas: {}", `providers.canvas.adapter is "canvas"; accepted are`},
 		"A name holds no colon":               {"providers:\n  'a:b': {adapter: sketch}", "easel.yaml:2: providers.a:b is not a name; accepted are 1 to 48"},
 		"Accounts have names of their own":    {in("accounts:", "- name: a", "- name: a"), `accounts[1].name is "a", as that of another account`},

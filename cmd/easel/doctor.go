@@ -78,7 +78,7 @@ func examine(ctx context.Context, cfg config) []finding {
 	for _, note := range cfg.Notes {
 		all = append(all, finding{Check: "configuration", Result: warn, Detail: note})
 	}
-	all = append(all, checkFolder("data folder", cfg.Data), checkFolder("picture folder", cfg.Pictures), checkSpool(cfg.Data))
+	all = append(all, checkFolder("data folder", cfg.Data), checkPictures(ctx, cfg), checkSpool(cfg.Data))
 	all = append(all, checkDatabase(ctx, cfg)...)
 	all = append(all, checkRedis(ctx, cfg)...)
 	return append(all, checkProviders(ctx, cfg)...)

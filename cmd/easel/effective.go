@@ -8,25 +8,40 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/guard"
+	"github.com/easelqueue/easel/provider"
 )
 
 // effective is the configuration as it works, by the names of its variables,
 // without secrets.
 func (c *config) effective() map[string]string {
 	return map[string]string{
-		"EASEL_DATA":         c.Data,
-		"EASEL_PICTURES":     c.Pictures,
-		"EASEL_DATABASE_URL": c.DatabaseURL.String(),
-		"EASEL_REDIS_URL":    cmp.Or(c.RedisURL.String(), "(inside the process)"),
-		"EASEL_LISTEN":       c.Listen,
-		"EASEL_PUBLIC_URL":   c.PublicURL,
-		"EASEL_PAGES":        string(c.Pages),
-		"EASEL_QUEUES":       string(c.Queues),
-		"EASEL_FETCH_ALLOW":  fetchAllowed(c.Fetch),
-		"EASEL_CONFIG":       cmp.Or(c.File, "(none)"),
-		"EASEL_DRAIN":        plainDuration(c.Drain),
-		"EASEL_LOG":          c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),
+		"EASEL_DATA":          c.Data,
+		"EASEL_PICTURES":      c.Pictures,
+		"EASEL_S3_ENDPOINT":   c.S3.Endpoint,
+		"EASEL_S3_REGION":     cmp.Or(c.S3.Region, "(asked for)"),
+		"EASEL_S3_STYLE":      map[bool]string{false: "path", true: "host"}[c.S3.HostStyle],
+		"EASEL_S3_ACCESS_KEY": shownSecret(c.S3.AccessKey),
+		"EASEL_S3_SECRET_KEY": shownSecret(c.S3.SecretKey),
+		"EASEL_S3_PUBLIC_URL": cmp.Or(c.S3.PublicURL, "(none)"),
+		"EASEL_DATABASE_URL":  c.DatabaseURL.String(),
+		"EASEL_REDIS_URL":     cmp.Or(c.RedisURL.String(), "(inside the process)"),
+		"EASEL_LISTEN":        c.Listen,
+		"EASEL_PUBLIC_URL":    c.PublicURL,
+		"EASEL_PAGES":         string(c.Pages),
+		"EASEL_QUEUES":        string(c.Queues),
+		"EASEL_FETCH_ALLOW":   fetchAllowed(c.Fetch),
+		"EASEL_CONFIG":        cmp.Or(c.File, "(none)"),
+		"EASEL_DRAIN":         plainDuration(c.Drain),
+		"EASEL_LOG":           c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),
 	}
+}
+
+// shownSecret says that there is a secret, or none.
+func shownSecret(s provider.Secret) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s.String()
 }
 
 // fetchAllowed is what may be fetched from besides public addresses.

@@ -17,7 +17,9 @@ import (
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/limit"
+	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/picture/dir"
+	"github.com/easelqueue/easel/picture/s3"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 )
@@ -33,7 +35,8 @@ type engine struct {
 	redis    redis.UniversalClient
 	queue    *queue.Queue
 	client   *enqueue.Client
-	pictures *dir.Store
+	pictures picture.Lister
+	sweep    func(olderThan time.Duration) (int, error) // removes what was only half stored; nil where nothing can be
 	limiter  *limit.Limiter
 	temp     string        // folder for downloads on their way
 	poll     time.Duration // of the relay: a database that cannot notify is looked at more often
@@ -63,10 +66,9 @@ func newEngine(ctx context.Context, cfg config, log zerolog.Logger, migrate bool
 	if err := e.tasks.Ready(ctx); err != nil {
 		return nil, err
 	}
-	if e.pictures, err = dir.New(cfg.Pictures, cfg.PublicURL+"/pictures"); err != nil {
+	if err := e.openPictures(ctx); err != nil {
 		return nil, err
 	}
-	e.closers = append(e.closers, e.pictures.Close)
 	if err := e.tidy(); err != nil {
 		return nil, err
 	}
@@ -135,6 +137,37 @@ func (e *engine) openStore(ctx context.Context) (err error) {
 	e.closers = append(e.closers, e.tasks.Close)
 	if e.cfg.DatabaseURL.scheme() == "sqlite" {
 		e.poll = 25 * time.Millisecond
+	}
+	return nil
+}
+
+// openPictures opens the folder or the bucket. A bucket that refuses us is an error
+// now; one that is away may come back, and pictures wait for it.
+func (e *engine) openPictures(ctx context.Context) error {
+	at := e.cfg.PublicURL + "/pictures"
+	if !e.cfg.inBucket() {
+		folder, err := dir.New(e.cfg.Pictures, at)
+		if err != nil {
+			return err
+		}
+		e.pictures, e.sweep = folder, folder.Sweep
+		e.closers = append(e.closers, folder.Close)
+		return nil
+	}
+	bucket, err := s3.New(e.cfg.bucket(at))
+	if err != nil {
+		return fmt.Errorf("EASEL_PICTURES: %w", err)
+	}
+	e.pictures = bucket
+	asking, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
+	var away net.Error
+	switch err := bucket.Ready(asking); {
+	case err == nil:
+	case errors.As(err, &away), errors.Is(err, context.DeadlineExceeded):
+		e.log.Warn().Err(err).Msg("the bucket does not answer; pictures wait until it does")
+	default:
+		return fmt.Errorf("EASEL_PICTURES: %w", err)
 	}
 	return nil
 }

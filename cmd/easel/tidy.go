@@ -23,7 +23,11 @@ func (e *engine) tidy() error {
 		return fmt.Errorf("EASEL_DATA: %w", err)
 	}
 	downloads, err := removeOld(e.temp, downloadAge)
-	drafts, sweepErr := e.pictures.Sweep(draftAge)
+	var drafts int
+	var sweepErr error
+	if e.sweep != nil {
+		drafts, sweepErr = e.sweep(draftAge)
+	}
 	if err := errors.Join(err, sweepErr); err != nil {
 		e.log.Warn().Err(err).Msg("left-overs of earlier processes stay")
 	}

@@ -26,6 +26,7 @@ var table = map[string]rule{
 
 	"picture":             {imports: []string{ximage, xsync}, tests: []string{"picture/picturetest", "picture/dir"}},
 	"picture/dir":         {imports: []string{"picture", "internal/crash"}, tests: []string{"picture/picturetest"}},
+	"picture/s3":          {imports: []string{"picture", minio}, tests: []string{"picture/picturetest"}},
 	"picture/picturetest": {imports: []string{"picture", cmp}},
 
 	"guard": {},
@@ -84,6 +85,7 @@ const (
 	cmp       = "github.com/google/go-cmp"
 	goleak    = "go.uber.org/goleak"
 	goose     = "github.com/pressly/goose/v3"
+	minio     = "github.com/minio/minio-go/v7"
 	miniredis = "github.com/alicebob/miniredis/v2"
 	porcupine = "github.com/anishathalye/porcupine"
 	pretty    = "github.com/jedib0t/go-pretty/v6"

@@ -62,6 +62,13 @@ func Redis(t testing.TB) *throwaway.Server {
 	return keep(t)(throwaway.Redis(t.Context(), throwaway.Options{Durable: true}))
 }
 
+// S3 returns an S3 server of its own, without a bucket. Its keys are those of
+// package throwaway.
+func S3(t testing.TB) *throwaway.Server {
+	t.Helper()
+	return keep(t)(throwaway.S3(t.Context(), throwaway.Options{}))
+}
+
 // keep returns the started server and closes it when t ends.
 func keep(t testing.TB) func(*throwaway.Server, error) *throwaway.Server {
 	return func(s *throwaway.Server, err error) *throwaway.Server {

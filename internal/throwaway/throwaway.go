@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package throwaway starts real servers (PostgreSQL, Redis) in a folder of their
+// Package throwaway starts real servers (PostgreSQL, Redis, S3) in a folder of their
 // own for tests and self-tests, and takes them away again. They listen on
 // 127.0.0.1 only, on a free port. It knows nothing of what they are used for.
 package throwaway

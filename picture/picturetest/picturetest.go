@@ -38,6 +38,8 @@ func Run(t *testing.T, open func(t *testing.T) picture.Store) {
 		{"A key that leaves the store is refused", hostileKeys},
 		{"A key in any script is kept apart from others", unicodeKeys},
 		{"Locate names the key in an address", locates},
+		{"A list names what was put, and nothing else", lists},
+		{"A list ends where it is stopped, and with its context", listEnds},
 	}
 	for _, c := range claims {
 		t.Run(c.name, func(t *testing.T) { c.hold(t, open(t)) })

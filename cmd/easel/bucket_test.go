@@ -1,0 +1,124 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/throwaway"
+	"github.com/easelqueue/easel/picture/s3"
+	"github.com/easelqueue/easel/provider/providertest"
+	"github.com/easelqueue/easel/task"
+)
+
+// bucketOn makes a bucket on the server and returns the variables that name it.
+func bucketOn(t *testing.T, server *throwaway.Server) []string {
+	t.Helper()
+	admin, err := minio.New(strings.TrimPrefix(server.URL, "http://"), &minio.Options{BucketLookup: minio.BucketLookupPath,
+		Creds: credentials.NewStaticV4(throwaway.S3AccessKey, throwaway.S3SecretKey, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.MakeBucket(t.Context(), "drama", minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+	return []string{"EASEL_PICTURES=s3://drama/easel", "EASEL_S3_ENDPOINT=" + server.URL, "EASEL_S3_REGION=us-east-1",
+		"EASEL_S3_ACCESS_KEY=" + throwaway.S3AccessKey, "EASEL_S3_SECRET_KEY=" + throwaway.S3SecretKey}
+}
+
+func TestABucket(t *testing.T) {
+	t.Parallel()
+	t.Run("Of 200 paid tasks whose bucket goes away and comes back none is lost and none bought twice", func(t *testing.T) {
+		t.Parallel()
+		const n = 200
+		server := servertest.S3(t)
+		fake := providertest.StartAll()
+		t.Cleanup(fake.Close)
+		fake.Always(slow(100 * time.Millisecond))
+		yaml := strings.Replace(openAIYAML(fake, 10), "    concurrency", "    base_delay: 200ms\n    max_delay: 2s\n    concurrency", 1)
+		env := bucketOn(t, server)
+		s := newSite(t, yaml, append(env, "FAKE_KEY=sk-test")...)
+		s.start("worker")
+		s.insert(n, "openai", nil)
+		eventually(t, time.Minute, "a quarter is done", func() bool { return s.count(task.Completed) >= n/4 })
+		if err := server.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, time.Minute, "tasks wait for the bucket", func() bool {
+			return s.number("SELECT count(*) FROM image_generations WHERE waits > 0 AND error_kind = 'storage'") > 0
+		})
+		if err := server.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 2*time.Minute, "all ended", func() bool { return s.open() == 0 })
+		if got := s.count(task.Completed); got != n {
+			t.Errorf("%d of %d completed", got, n)
+		}
+		if submits, _ := fake.Count(""); submits != n {
+			t.Errorf("%d calls for %d tasks", submits, n)
+		}
+		s.checkBucket(env, n)
+	})
+	t.Run("A worker with wrong keys does not start and says so, and doctor does", func(t *testing.T) {
+		t.Parallel()
+		server := servertest.S3(t)
+		s := newSite(t, "providers: {}\n", bucketOn(t, server)...)
+		s.env = append(s.env, "EASEL_S3_SECRET_KEY=canary-wrong")
+		for _, command := range []string{"worker", "doctor"} {
+			out := s.easel(1, command)
+			if !strings.Contains(out, "the keys are not right") || strings.Contains(out, "canary-wrong") {
+				t.Errorf("easel %s:\n%s", command, out)
+			}
+		}
+	})
+}
+
+// checkBucket compares every row with what lies in the bucket.
+func (s *testSite) checkBucket(env []string, want int) {
+	s.t.Helper()
+	vars := variables(env)
+	bucket, err := s3.New(s3.Config{Endpoint: vars["EASEL_S3_ENDPOINT"], Region: "us-east-1", Bucket: "drama", Prefix: "easel/",
+		AccessKey: throwaway.S3AccessKey, SecretKey: throwaway.S3SecretKey})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rows, err := s.tasks.DB().QueryContext(s.t.Context(), "SELECT storage_key, sha256, t.minio_url, coalesce(t.local_path, '') FROM generation_result r JOIN image_generations t ON t.id = r.task_id")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer rows.Close()
+	found := 0
+	for rows.Next() {
+		var key, sum, address, path string
+		if err := rows.Scan(&key, &sum, &address, &path); err != nil {
+			s.t.Fatal(err)
+		}
+		found++
+		r, err := bucket.Open(s.t.Context(), key)
+		if err != nil {
+			s.t.Errorf("%s: %v", key, err)
+			continue
+		}
+		h := sha256.New()
+		_, err = io.Copy(h, r)
+		r.Close()
+		if got := hex.EncodeToString(h.Sum(nil)); err != nil || got != sum {
+			s.t.Errorf("%s holds %s, %v; its row says %s", key, got, err, sum)
+		}
+		if wantURL := vars["EASEL_S3_ENDPOINT"] + "/drama/easel/" + key; address != wantURL || path != "" {
+			s.t.Errorf("minio_url is %s and local_path %q; want %s and none", address, path, wantURL)
+		}
+	}
+	if err := rows.Err(); err != nil || found != want {
+		s.t.Errorf("%d results, %v; want %d", found, err, want)
+	}
+}
