@@ -34,6 +34,7 @@ const (
 	defaultFrames    = 500
 	defaultMemory    = 512 << 20
 	defaultThumbnail = 512
+	defaultPreview   = 1280
 )
 
 // WithDefaults returns l with every field that is not positive set to its default.
@@ -59,6 +60,7 @@ type Checker struct {
 	Limits    Limits
 	Memory    int64 // bytes of pictures decoded at one time, default 512 MiB
 	Thumbnail int   // longest side of thumbnails, default 512 pixels
+	Preview   int   // longest side of previews, default 1280 pixels
 
 	once   sync.Once
 	memory *semaphore.Weighted
@@ -67,8 +69,9 @@ type Checker struct {
 // Checked is a picture that passed.
 type Checked struct {
 	Info
-	Thumbnail    Thumbnail
-	ThumbnailErr error // why there is no thumbnail; the picture itself is whole
+	Thumbnail    Thumbnail // for a page of many pictures
+	Preview      Thumbnail // for a page of one
+	ThumbnailErr error     // why there are neither; the picture itself is whole
 }
 
 // Check reads all of r from its beginning and returns what it is, or an *Error
@@ -93,8 +96,8 @@ func (c *Checker) Check(ctx context.Context, r io.ReadSeeker) (Checked, error) {
 	if err != nil {
 		return Checked{}, err
 	}
-	side := positive(c.Thumbnail, defaultThumbnail)
-	free, err := c.reserve(ctx, cost+shrinkCost(info.Width, info.Height, side))
+	side, larger := positive(c.Thumbnail, defaultThumbnail), positive(c.Preview, defaultPreview)
+	free, err := c.reserve(ctx, cost+shrinkCost(info.Width, info.Height, max(side, larger)))
 	if err != nil {
 		return Checked{}, err
 	}
@@ -103,8 +106,12 @@ func (c *Checker) Check(ctx context.Context, r io.ReadSeeker) (Checked, error) {
 	if err != nil {
 		return Checked{}, err
 	}
+	if f.extension == "jpg" {
+		m = turned(m, orientationOf(r))
+		info.Width, info.Height = m.Bounds().Dx(), m.Bounds().Dy()
+	}
 	checked := Checked{Info: info}
-	checked.Thumbnail, checked.ThumbnailErr = NewThumbnail(m, side)
+	checked.Preview, checked.Thumbnail, checked.ThumbnailErr = thumbnails(m, larger, side)
 	return checked, nil
 }
 

@@ -36,6 +36,9 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f, err := h.Store.Open(r.Context(), key)
+	if small := strings.Replace(key, previewMark, thumbnailMark, 1); errors.Is(err, ErrNotFound) && small != key {
+		f, err = h.Store.Open(r.Context(), small) // pictures of former releases have no preview
+	}
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrBadKey):
 		h.notFound(w)

@@ -61,7 +61,7 @@ type Location struct {
 type Info struct {
 	ContentType string // by its content, never by what a server said
 	Extension   string // "png", "jpg", "webp", "gif"
-	Width       int
+	Width       int    // as it is shown: a JPEG may be turned
 	Height      int
 	Size        int64
 	SHA256      string // hex

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
+	"strings"
 
 	"golang.org/x/image/draw"
 )
@@ -24,14 +25,30 @@ type Thumbnail struct {
 // picture that is already small keeps its size.
 func NewThumbnail(m image.Image, side int) (Thumbnail, error) {
 	small := shrink(m, side)
-	t := Thumbnail{ContentType: "image/jpeg", Extension: "jpg", Width: small.Rect.Dx(), Height: small.Rect.Dy()}
+	return encoded(small, small.Opaque())
+}
+
+// thumbnails are those of the larger and of the smaller side, in one format: the key of
+// one follows from the other's.
+func thumbnails(m image.Image, larger, smaller int) (preview, thumbnail Thumbnail, err error) {
+	big := shrink(m, larger)
+	opaque := big.Opaque()
+	if preview, err = encoded(big, opaque); err != nil {
+		return Thumbnail{}, Thumbnail{}, err
+	}
+	thumbnail, err = encoded(shrink(big, smaller), opaque)
+	return preview, thumbnail, err
+}
+
+func encoded(m *image.RGBA, opaque bool) (Thumbnail, error) {
+	t := Thumbnail{ContentType: "image/jpeg", Extension: "jpg", Width: m.Rect.Dx(), Height: m.Rect.Dy()}
 	var buf bytes.Buffer
 	var err error
-	if small.Opaque() {
-		err = jpeg.Encode(&buf, small, &jpeg.Options{Quality: 85})
+	if opaque {
+		err = jpeg.Encode(&buf, m, &jpeg.Options{Quality: 85})
 	} else {
 		t.ContentType, t.Extension = "image/png", "png"
-		err = png.Encode(&buf, small)
+		err = png.Encode(&buf, m)
 	}
 	if err != nil {
 		return Thumbnail{}, fmt.Errorf("encode the thumbnail: %w", err)
@@ -39,6 +56,29 @@ func NewThumbnail(m image.Image, side int) (Thumbnail, error) {
 	t.Bytes = buf.Bytes()
 	return t, nil
 }
+
+// Keys of a picture's small ones are its own without extension, one of these, and
+// their extension.
+const (
+	thumbnailMark = ".thumb."
+	previewMark   = ".preview."
+)
+
+// ThumbnailKey is the key of a thumbnail of the picture whose key without extension is base.
+func ThumbnailKey(base, extension string) string { return base + thumbnailMark + extension }
+
+// PreviewKey is the key of the preview that belongs to a thumbnail, and empty if that
+// is the picture itself. A picture of no more than 1280 pixels a side has none.
+func PreviewKey(thumbnailKey string) string {
+	at := strings.LastIndex(thumbnailKey, thumbnailMark)
+	if at < 0 {
+		return ""
+	}
+	return thumbnailKey[:at] + previewMark + thumbnailKey[at+len(thumbnailMark):]
+}
+
+// HasPreview reports whether a picture of that size is stored with a preview.
+func HasPreview(width, height int) bool { return max(width, height) > defaultPreview }
 
 // shrink scales in two steps. The first looks at a bounded number of pixels,
 // so that a picture of any size and any color model takes bounded time and

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"net/url"
+	"slices"
 
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/task"
@@ -19,6 +20,14 @@ func (p shot) Small() string {
 	return cmp.Or(pictureURL(p.ThumbnailKey), p.File())
 }
 
+// Large is the address of its preview, or of the picture if that is not larger.
+func (p shot) Large() string {
+	if !picture.HasPreview(p.Width, p.Height) {
+		return p.File()
+	}
+	return cmp.Or(pictureURL(picture.PreviewKey(p.ThumbnailKey)), p.File())
+}
+
 // Bytes is how large the file is.
 func (p shot) Bytes() string { return size(p.FileSize) }
 
@@ -32,7 +41,8 @@ func pictureURL(key string) string {
 
 // split parts the pictures of a task into those that are its answer and those
 // that came too late to be: of a call that was cancelled or given up meanwhile.
-// The task's own image_url tells which attempt gave the answer.
+// The task's own image_url tells which attempt gave the answer. Where that took
+// several calls the others have brought the positions that it has not.
 func split(t *task.Task, results []task.Result) (answer, late []shot) {
 	attempt := int64(-1)
 	if t.Status == task.Completed {
@@ -55,5 +65,26 @@ func split(t *task.Task, results []task.Result) (answer, late []shot) {
 			late = append(late, shot{r})
 		}
 	}
+	if attempt < 0 {
+		return answer, late
+	}
+	return complete(answer, late, t.ImageCount)
+}
+
+// complete moves what fills a gap of the answer to it.
+func complete(answer, others []shot, count int) (whole, late []shot) {
+	taken := make(map[int]bool)
+	for _, p := range answer {
+		taken[p.Position] = true
+	}
+	for _, p := range others {
+		if taken[p.Position] || p.Position >= count {
+			late = append(late, p)
+			continue
+		}
+		taken[p.Position] = true
+		answer = append(answer, p)
+	}
+	slices.SortStableFunc(answer, func(a, b shot) int { return a.Position - b.Position })
 	return answer, late
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"image"
 	"io"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
@@ -27,6 +29,38 @@ func TestComplete(t *testing.T) {
 		{"Several pictures that lie at the provider are fetched in order", fetchedPictures},
 		{"A job is polled, its progress shown, and completed", polledJob},
 		{"A poll that fails is no failure of the task", failedPolls},
+		{"A large picture has a thumbnail and a preview", func(r *rig) {
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(pngOf(1400, 700)), nil }
+			r.start()
+			t := r.asks()
+			r.ends(t.ID, task.Completed)
+			key := r.results(t.ID)[0].ThumbnailKey
+			for small, side := range map[string]int{key: 512, picture.PreviewKey(key): 1280} {
+				file, err := r.pictures.Open(r.Context(), small)
+				r.check(err)
+				m, _, err := image.DecodeConfig(file)
+				file.Close()
+				r.check(err)
+				r.same([]int{m.Width, m.Height}, []int{side, side / 2})
+			}
+		}},
+		{"How a picture came about is written into it where that is wanted", func(r *rig) {
+			r.equip = func(w *worker.Worker) { w.Annotate = true }
+			r.start()
+			t := r.asksFor(task.Task{Prompt: "一座灯塔", Seed: new(int64(77))})
+			r.ends(t.ID, task.Completed)
+			res := r.results(t.ID)[0]
+			file, err := r.pictures.Open(r.Context(), res.StorageKey)
+			r.check(err)
+			defer file.Close()
+			content, err := io.ReadAll(file)
+			r.check(err)
+			sum := sha256.Sum256(content)
+			for _, want := range []string{"一座灯塔", "77", "painter", "brush"} {
+				r.same(bytes.Contains(content, []byte(want)), true)
+			}
+			r.same([]any{res.SHA256, res.FileSize}, []any{hex.EncodeToString(sum[:]), int64(len(content))})
+		}},
 		{"A grid becomes its tiles, in their order", func(r *rig) {
 			r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 20)) }
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {

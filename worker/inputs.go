@@ -111,8 +111,12 @@ func (in *input) inline(ctx context.Context, data string) (string, error) {
 		return data, nil
 	}
 	to, ok := in.account.Provider.(provider.Uploader)
+	if !ok && in.t.FitInputs != nil && *in.t.FitInputs {
+		return in.fitted(ctx, content)
+	}
 	if !ok {
-		return "", &task.Failure{Kind: task.Unsupported, Message: fmt.Sprintf("has %d bytes; %s takes up to %d", size, in.svc.Name, in.can.Inline)}
+		return "", &task.Failure{Kind: task.Unsupported, Message: fmt.Sprintf("has %d bytes; %s takes up to %d", size, in.svc.Name, in.can.Inline),
+			Next: "Give a smaller picture, or allow that it is scaled down (fit_inputs, --fit-inputs)"}
 	}
 	reference, err := to.Upload(ctx, data)
 	if err != nil {
@@ -121,6 +125,23 @@ func (in *input) inline(ctx context.Context, data string) (string, error) {
 		return "", &f
 	}
 	return reference, nil
+}
+
+// fitted returns the picture scaled down to what the service takes.
+func (in *input) fitted(ctx context.Context, content string) (string, error) {
+	decoded, err := base64.StdEncoding.DecodeString(content)
+	if err != nil {
+		return "", &task.Failure{Kind: task.Invalid, Message: "is a data URL whose content is not base64"}
+	}
+	small, contentType, err := in.Checker.Fit(ctx, decoded, in.can.Inline)
+	var bad *picture.Error
+	if errors.As(err, &bad) {
+		return "", &task.Failure{Kind: task.Invalid, Message: "cannot be used", Detail: bad.Message, Cause: bad}
+	}
+	if err != nil {
+		return "", later("could not be scaled down", err)
+	}
+	return "data:" + contentType + ";base64," + base64.StdEncoding.EncodeToString(small), nil
 }
 
 // lent returns an address under which the service can fetch our copy, or else the
@@ -172,8 +193,13 @@ func (in *input) kept(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, later("could not be checked", err)
 	}
+	content, err = picture.Strip(content) // where it was taken is nobody's business
+	if err != nil {
+		return nil, &task.Failure{Kind: task.Invalid, Message: "cannot be used", Detail: err.Error(), Cause: err}
+	}
+	sum := sha256.Sum256(content)
 	copied := task.Input{Position: in.position, SourceHash: in.hash(), StorageKey: fmt.Sprintf("%d/input-%d.%s", in.t.ID, in.position, checked.Extension),
-		ContentType: checked.ContentType, FileSize: checked.Size, SHA256: checked.SHA256}
+		ContentType: checked.ContentType, FileSize: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
 	if err := in.Pictures.Put(ctx, copied.StorageKey, bytes.NewReader(content), copied.ContentType); err != nil {
 		return nil, later("our storage does not take the picture", err)
 	}

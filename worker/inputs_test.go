@@ -3,12 +3,18 @@ package worker_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"hash/crc32"
 	"image"
 	"image/png"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,6 +73,8 @@ func TestInputs(t *testing.T) {
 			r.painter.can.Inline = 50
 			r.refusedInput(task.Task{InputImageURL: dataURL(pngOf(40, 30))}, "painter takes up to 50")
 		}},
+		{"A picture that is too large is scaled down where the task allows it", fittedInput},
+		{"Where a picture was taken reaches nobody", strippedInput},
 		{"A picture that is too large to go along stays at its address", func(r *rig) {
 			noise := noisy(1500)
 			r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(noise) }
@@ -105,6 +113,46 @@ type lender struct{ picture.Store }
 
 func (lender) Presign(_ context.Context, key string, _ time.Duration) (string, error) {
 	return "https://lent.test/" + key, nil
+}
+
+func fittedInput(r *rig) {
+	large := noisy(600)
+	r.painter.can.Inline = 300_000
+	given := r.gives()
+	r.start()
+	t := r.asksFor(task.Task{InputImageURL: dataURL(large), FitInputs: new(true)})
+	r.ends(t.ID, task.Completed)
+	_, content, ok := provider.SplitDataURL((*given)[0])
+	if size := base64.StdEncoding.DecodedLen(len(content)); !ok || size > 300_100 || size < 1000 {
+		r.Errorf("the service was given %d bytes of %d", size, len(large))
+	}
+}
+
+func strippedInput(r *rig) {
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(withPlace(pngOf(10, 10))) }
+	given := r.gives()
+	r.start()
+	t := r.asksFor(task.Task{InputImageURL: r.host + "/photo"})
+	r.ends(t.ID, task.Completed)
+	r.same(*given, []string{dataURL(pngOf(10, 10))})
+	copies, err := r.tasks.Inputs(r.Context(), t.ID)
+	r.check(err)
+	stored, err := r.pictures.Open(r.Context(), copies[0].StorageKey)
+	r.check(err)
+	defer stored.Close()
+	content, err := io.ReadAll(stored)
+	r.check(err)
+	sum := sha256.Sum256(content)
+	r.same([]any{bytes.Equal(content, pngOf(10, 10)), copies[0].SHA256, copies[0].FileSize}, []any{true, hex.EncodeToString(sum[:]), int64(len(content))})
+}
+
+// withPlace is the PNG with a text in it that says where it was taken.
+func withPlace(data []byte) []byte {
+	const header = 33 // signature and IHDR
+	text := []byte("tEXtGPS\x0052N 13E")
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(text)-4))
+	chunk = binary.BigEndian.AppendUint32(append(chunk, text...), crc32.ChecksumIEEE(text))
+	return slices.Concat(data[:header], chunk, data[header:])
 }
 
 // gives makes the painter note the inputs of each call.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -212,6 +213,10 @@ func (s *step) shelve(ctx context.Context, file io.ReadSeeker, out *provider.Out
 // store checks a picture and puts it and its thumbnail under their keys. Patience
 // is for storage alone: waiting for memory to decode is no fault of it.
 func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output, patience time.Duration) (task.Result, error) {
+	r, err := s.annotated(r, out)
+	if err != nil {
+		return task.Result{}, err
+	}
 	checked, err := s.Checker.Check(ctx, r)
 	if err != nil {
 		return task.Result{}, err
@@ -238,14 +243,40 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 	}, nil
 }
 
-// thumbnail stores the small picture and returns its key. The task does not
-// fail for want of one.
+// annotated returns the picture with how it came about written into it, if that is
+// wanted. What is checked, summed and stored is then this.
+func (s *step) annotated(r io.ReadSeeker, out *provider.Output) (io.ReadSeeker, error) {
+	if !s.Annotate {
+		return r, nil
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(r, s.Checker.Limits.WithDefaults().Bytes+1)) // one more: the check refuses it
+	if err != nil {
+		return nil, err
+	}
+	n := picture.Notes{Prompt: s.t.Prompt, Provider: s.svc.Name, Model: cmp.Or(s.t.Model, s.svc.DefaultModel), Task: strconv.FormatInt(s.t.ID, 10)}
+	switch {
+	case out.Seed != nil:
+		n.Seed = strconv.FormatInt(*out.Seed, 10)
+	case s.t.Seed != nil:
+		n.Seed = strconv.FormatInt(*s.t.Seed, 10)
+	}
+	return bytes.NewReader(picture.Annotate(content, n)), nil
+}
+
+// thumbnail stores the small pictures and returns the smallest one's key, from which
+// the other's follows. The task does not fail for want of them.
 func (s *step) thumbnail(ctx context.Context, base string, c picture.Checked) string {
 	if c.ThumbnailErr == nil && c.Width <= c.Thumbnail.Width && c.Height <= c.Thumbnail.Height {
 		return base + "." + c.Extension // it is small already
 	}
-	key := base + ".thumb." + c.Thumbnail.Extension
+	key := picture.ThumbnailKey(base, c.Thumbnail.Extension)
 	err := c.ThumbnailErr
+	if err == nil && picture.HasPreview(c.Width, c.Height) {
+		err = s.Pictures.Put(ctx, picture.PreviewKey(key), bytes.NewReader(c.Preview.Bytes), c.Preview.ContentType)
+	}
 	if err == nil {
 		err = s.Pictures.Put(ctx, key, bytes.NewReader(c.Thumbnail.Bytes), c.Thumbnail.ContentType)
 	}

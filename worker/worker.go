@@ -41,10 +41,11 @@ type Worker struct {
 	// handed back at once, and a paid call in flight goes on.
 	Draining <-chan struct{}
 
-	HookURL string        // where providers call back, before "PROVIDER/KEY"; empty if nobody listens
-	Temp    string        // folder for downloads on their way, default that of the system
-	Lease   time.Duration // how long a silent worker keeps its tasks, default 9 s
-	Log     zerolog.Logger
+	Annotate bool          // write into stored pictures how they came about
+	HookURL  string        // where providers call back, before "PROVIDER/KEY"; empty if nobody listens
+	Temp     string        // folder for downloads on their way, default that of the system
+	Lease    time.Duration // how long a silent worker keeps its tasks, default 9 s
+	Log      zerolog.Logger
 
 	gates    sync.Map // provider name → chan struct{}: who asks the limiter
 	mu       sync.Mutex

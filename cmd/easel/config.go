@@ -25,6 +25,7 @@ type config struct {
 	PublicURL   string // without a slash at its end
 	Pages       pagesMode
 	Queues      pagesMode    // asynqmon's: read or write
+	Annotate    bool         // write into stored pictures how they came about
 	Fetch       *guard.Guard // what pictures may be fetched from
 	File        string       // the easel.yaml that was read; empty if there is none
 	Drain       time.Duration

@@ -82,6 +82,9 @@ var settings = []setting{
 		name: "EASEL_QUEUES", help: "asynqmon at /queues only shows (read), or has its buttons too wherever the pages take changes (write) (read)",
 		accepted: "accepted are read and write", fallback: constant("read"), set: setQueues,
 	}, {
+		name: "EASEL_PICTURE_METADATA", help: "write prompt, model, seed and task into stored PNG and JPEG files (off)",
+		accepted: "accepted are on and off", fallback: constant("off"), set: setMetadata,
+	}, {
 		name: "EASEL_FETCH_ALLOW", help: "what pictures may be fetched from besides public addresses: networks, addresses, host:port, proxy (nothing)",
 		accepted: "accepted are networks such as 10.1.0.0/16, addresses, host:port and the word proxy, joined by commas", fallback: constant(""), set: setFetch,
 	}, {
@@ -205,6 +208,15 @@ func setQueues(c *config, v string) error {
 	switch v = strings.ToLower(v); pagesMode(v) {
 	case pagesRead, pagesWrite:
 		c.Queues = pagesMode(v)
+		return nil
+	}
+	return fmt.Errorf("is %q", v)
+}
+
+func setMetadata(c *config, v string) error {
+	switch v {
+	case "on", "off":
+		c.Annotate = v == "on"
 		return nil
 	}
 	return fmt.Errorf("is %q", v)

@@ -55,6 +55,7 @@ func TestConfigEnvironment(t *testing.T) {
 		"A public URL may have a path":                     {"EASEL_PUBLIC_URL=https://x.test/easel/", ""},
 		"Pages have one of three modes":                    {"EASEL_PAGES=all", `EASEL_PAGES is "all"; accepted are auto, read and write`},
 		"Networks, hosts and a proxy may be fetched from":  {"EASEL_FETCH_ALLOW=10.0.0.0/8, fd00::1,cdn.inside:443,proxy", ""},
+		"Metadata is on or off":                            {"EASEL_PICTURE_METADATA=yes", `EASEL_PICTURE_METADATA is "yes"; accepted are on and off`},
 		"What is fetched from is a network or a host":      {"EASEL_FETCH_ALLOW=10.0.0.0/8,inside", `EASEL_FETCH_ALLOW has "inside"; accepted are networks`},
 		"asynqmon has one of two modes":                    {"EASEL_QUEUES=auto", `EASEL_QUEUES is "auto"; accepted are read and write`},
 		"Pages may be writable":                            {"EASEL_PAGES=write", ""},

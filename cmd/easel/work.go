@@ -83,6 +83,7 @@ func (e *engine) worker(self store.Worker, draining <-chan struct{}) *worker.Wor
 		Client:   newClient(e.cfg.Fetch),
 		Bell:     e.queue,
 		Draining: draining,
+		Annotate: e.cfg.Annotate,
 		HookURL:  e.cfg.PublicURL + hook.Path,
 		Temp:     e.temp,
 		Lease:    lease,
