@@ -68,7 +68,7 @@ func twice(t *testing.T, d migrations.Dialect) {
 
 func status(t *testing.T, d migrations.Dialect) {
 	db := open(t, d)
-	want := []migrations.Migration{{Version: 1, Name: "00001_tables.sql"}, {Version: 2, Name: "00002_parts_inputs_fallbacks.sql"}}
+	want := []migrations.Migration{{Version: 1, Name: "00001_tables.sql"}, {Version: 2, Name: "00002_parts_inputs_fallbacks.sql"}, {Version: 3, Name: "00003_favorite.sql"}}
 	expect := func() {
 		t.Helper()
 		got, err := migrations.Status(t.Context(), db, d)
@@ -169,7 +169,7 @@ func TestUpAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if sum := changed[0] + changed[1] + changed[2] + changed[3]; sum != 2 || max(changed[0], changed[1], changed[2], changed[3]) != 2 {
+		if sum := changed[0] + changed[1] + changed[2] + changed[3]; sum != 3 || max(changed[0], changed[1], changed[2], changed[3]) != 3 {
 			t.Errorf("changes: %v", changed)
 		}
 	})

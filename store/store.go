@@ -106,7 +106,7 @@ func (s *Store) Migrate(ctx context.Context) ([]migrations.Migration, error) {
 
 // Ready returns ErrNotMigrated if a table is missing.
 func (s *Store) Ready(ctx context.Context) error {
-	for _, table := range []string{"image_generations", "generation_parameter", "generation_attempt", "generation_result", "generation_input", "easel_worker"} {
+	for _, table := range []string{"image_generations", "generation_parameter", "generation_attempt", "generation_result", "generation_input", "favorite", "easel_worker"} {
 		rows, err := s.db.QueryContext(ctx, "SELECT 1 FROM "+table+" LIMIT 0")
 		if err != nil {
 			if s.dialect.isMissing(err) {

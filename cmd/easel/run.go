@@ -144,21 +144,19 @@ func (e *engine) openStore(ctx context.Context) (err error) {
 // openPictures opens the folder or the bucket. A bucket that refuses us is an error
 // now; one that is away may come back, and pictures wait for it.
 func (e *engine) openPictures(ctx context.Context) error {
-	at := e.cfg.PublicURL + "/pictures"
-	if !e.cfg.inBucket() {
-		folder, err := dir.New(e.cfg.Pictures, at)
-		if err != nil {
-			return err
-		}
-		e.pictures, e.sweep = folder, folder.Sweep
-		e.closers = append(e.closers, folder.Close)
+	shelf, done, err := openShelf(e.cfg)
+	if err != nil {
+		return err
+	}
+	e.pictures = shelf
+	e.closers = append(e.closers, done)
+	if folder, ok := shelf.(*dir.Store); ok {
+		e.sweep = folder.Sweep
+	}
+	bucket, ok := shelf.(*s3.Store)
+	if !ok {
 		return nil
 	}
-	bucket, err := s3.New(e.cfg.bucket(at))
-	if err != nil {
-		return fmt.Errorf("EASEL_PICTURES: %w", err)
-	}
-	e.pictures = bucket
 	asking, cancel := context.WithTimeout(ctx, pingLimit)
 	defer cancel()
 	var away net.Error
@@ -170,6 +168,23 @@ func (e *engine) openPictures(ctx context.Context) error {
 		return fmt.Errorf("EASEL_PICTURES: %w", err)
 	}
 	return nil
+}
+
+// openShelf opens the place of the pictures, and asks nobody whether it works.
+func openShelf(cfg config) (shelf picture.Lister, done func() error, err error) {
+	at := cfg.PublicURL + "/pictures"
+	if cfg.inBucket() {
+		bucket, err := s3.New(cfg.bucket(at))
+		if err != nil {
+			return nil, nil, fmt.Errorf("EASEL_PICTURES: %w", err)
+		}
+		return bucket, func() error { return nil }, nil
+	}
+	folder, err := dir.New(cfg.Pictures, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	return folder, folder.Close, nil
 }
 
 func (e *engine) close() {

@@ -29,6 +29,7 @@ var table = map[string]rule{
 	"picture/s3":          {imports: []string{"picture", minio}, tests: []string{"picture/picturetest"}},
 	"picture/picturetest": {imports: []string{"picture", cmp}},
 
+	"gc":    {imports: []string{"picture", "store"}, tests: []string{"picture/dir", "task"}},
 	"guard": {},
 
 	"limit": {imports: []string{"provider", redis, redisRate, zerolog}, tests: []string{miniredis}},

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Files is what a task's rows say of what lies in storage.
+type Files struct {
+	Keys []string // of its pictures, their thumbnails and its inputs
+	Open bool     // work on the task is not over: more may be there than rows know
+}
+
+// Files returns that of the tasks among ids that exist.
+func (s *Store) Files(ctx context.Context, ids []int64) (map[int64]Files, error) {
+	found := make(map[int64]Files)
+	if len(ids) == 0 {
+		return found, nil
+	}
+	var tasks []struct {
+		ID   int64 `json:"id"`
+		Open bool  `json:"open"`
+	}
+	// A call that may still bring pictures leaves its task open, whatever the status.
+	err := s.selectIn(ctx, &tasks, `SELECT id, status IN ('pending', 'processing') OR EXISTS (SELECT 1 FROM generation_attempt a
+		WHERE a.task_id = t.id AND state IN ('sending', 'accepted', 'answered')) AS open FROM image_generations t WHERE id IN (?)`, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tasks {
+		found[t.ID] = Files{Open: t.Open}
+	}
+	var keys []struct {
+		Task int64  `json:"task_id"`
+		Key  string `json:"storage_key"`
+	}
+	err = s.selectIn(ctx, &keys, `SELECT task_id, storage_key FROM generation_result WHERE storage_key IS NOT NULL AND task_id IN (?)
+		UNION ALL SELECT task_id, thumbnail_key FROM generation_result WHERE thumbnail_key IS NOT NULL AND task_id IN (?)
+		UNION ALL SELECT task_id, storage_key FROM generation_input WHERE task_id IN (?)`, ids, ids, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		f := found[k.Task]
+		f.Keys = append(f.Keys, k.Key)
+		found[k.Task] = f
+	}
+	return found, nil
+}
+
+func (s *Store) selectIn(ctx context.Context, into any, query string, args ...any) error {
+	query, args, err := sqlx.In(query, args...)
+	if err != nil {
+		return err
+	}
+	return s.db.SelectContext(ctx, into, s.db.Rebind(query), args...)
+}
+
+// Aged picks results whose tasks ended before a time and whom nobody has marked as a
+// favourite.
+const aged = ` FROM generation_result r WHERE storage_key IS NOT NULL
+	AND EXISTS (SELECT 1 FROM image_generations t WHERE t.id = r.task_id AND t.status IN ('completed', 'failed', 'cancelled') AND t.completed_at < ?)
+	AND NOT EXISTS (SELECT 1 FROM favorite f WHERE f.result_id = r.id)`
+
+// CountAged returns how many pictures Retire would let go, and their bytes.
+func (s *Store) CountAged(ctx context.Context, before time.Time) (pictures int, bytes int64, err error) {
+	err = s.db.QueryRowxContext(ctx, s.db.Rebind("SELECT count(*), coalesce(sum(file_size), 0)"+aged), utc(&before)).Scan(&pictures, &bytes)
+	return pictures, bytes, err
+}
+
+// Retire lets go of at most limit pictures of tasks that ended before then and that
+// are nobody's favourite: their rows stay and say no more where they are. Their files
+// are left for gc, so that no row ever names a file that is gone.
+func (s *Store) Retire(ctx context.Context, before time.Time, limit int) (int, error) {
+	r, err := s.db.ExecContext(ctx, s.db.Rebind(`UPDATE generation_result SET storage_key = NULL, thumbnail_key = NULL
+		WHERE id IN (SELECT r.id`+aged+` ORDER BY r.id LIMIT ?)`), utc(&before), limit)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.RowsAffected()
+	return int(n), err
+}
+
+// Delete removes a task with its parameters, calls and results. Its files are the
+// caller's to delete. Only a task whose status is final can go: a NotAllowed says so.
+func (s *Store) Delete(ctx context.Context, id int64) error {
+	// No fence: nobody works on a final task, and the status is the guard.
+	r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM image_generations WHERE id = ? AND status IN ('completed', 'failed', 'cancelled')"), id)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	t, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return &NotAllowed{Task: id, Status: t.Status, Action: "deleted"}
+}

@@ -1,0 +1,81 @@
+package storetest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func files() []claim {
+	return []claim{
+		{"The files of tasks are what their rows name, and of others there are none", namesFiles},
+		{"A call that may still bring pictures leaves its task open", openFiles},
+		{"Aged pictures are let go in parts, favourites are not", retires},
+		{"Only a task that has ended is deleted, and all that belongs to it goes", deletesTask},
+	}
+}
+
+// kept is a completed task of one picture.
+func (b *bench) kept() *task.Task {
+	b.Helper()
+	t := b.held()
+	b.check(b.store.Save(b.Context(), t, b.begin(t), outcome()))
+	return t
+}
+
+func namesFiles(b *bench) {
+	t := b.kept()
+	b.check(b.store.KeepInput(b.Context(), t.ID, task.Input{StorageKey: "1/input-0.png", SourceHash: "h", ContentType: "image/png", SHA256: "s"}))
+	got, err := b.store.Files(b.Context(), []int64{t.ID, t.ID + 1000})
+	b.check(err)
+	b.same(len(got), 1)
+	b.same([]any{got[t.ID].Open, len(got[t.ID].Keys)}, []any{false, 4}) // two pictures, one thumbnail, one input
+	none, err := b.store.Files(b.Context(), nil)
+	b.check(err)
+	b.same(len(none), 0)
+}
+
+func openFiles(b *bench) {
+	waiting, held, cancelled, failed := b.insert(task.Task{}), b.held(), b.held(), b.held()
+	b.begin(cancelled)
+	_, err := b.store.Cancel(b.Context(), cancelled.ID)
+	b.check(err)
+	b.check(b.store.Fail(b.Context(), failed, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Message: "no"}}, nil))
+	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID})
+	b.check(err)
+	b.same([]bool{got[waiting.ID].Open, got[held.ID].Open, got[cancelled.ID].Open, got[failed.ID].Open}, []bool{true, true, true, false})
+}
+
+func retires(b *bench) {
+	old, liked := b.kept(), b.kept()
+	b.exec("INSERT INTO favorite (result_id) SELECT id FROM generation_result WHERE task_id = %d", liked.ID)
+	b.held() // not over
+	soon := time.Now().Add(time.Hour)
+	n, bytes, err := b.store.CountAged(b.Context(), soon)
+	b.check(err)
+	b.same([]any{n, bytes}, []any{2, int64(5<<32 + 7)})
+	for _, want := range []int{1, 1, 0} {
+		n, err := b.store.Retire(b.Context(), soon, 1)
+		b.check(err)
+		b.same(n, want)
+	}
+	for _, r := range b.results(old.ID) {
+		b.same([]string{r.StorageKey, r.ThumbnailKey}, []string{"", ""})
+	}
+	b.same(b.results(liked.ID)[0].StorageKey, "1/1-0.png")
+}
+
+func deletesTask(b *bench) {
+	t, held := b.kept(), b.held()
+	b.check(b.store.Delete(b.Context(), t.ID))
+	b.same([]int64{b.number("SELECT count(*) FROM generation_result"), b.number("SELECT count(*) FROM generation_attempt WHERE task_id = %d", t.ID)}, []int64{0, 0})
+	var not *store.NotAllowed
+	if err := b.store.Delete(b.Context(), held.ID); !errors.As(err, &not) || not.Status != task.Processing {
+		b.Errorf("a task that is held: %v", err)
+	}
+	if err := b.store.Delete(b.Context(), t.ID); !errors.Is(err, store.ErrNotFound) {
+		b.Errorf("a task that is gone: %v", err)
+	}
+}
