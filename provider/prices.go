@@ -6,24 +6,32 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// Price is what one picture costs from a day on.
+// Price is what drawing costs from a day on: so much a picture, so much a token, or both.
 type Price struct {
 	Model    string // empty matches every model
 	Size     string // empty matches every size
 	Quality  string // empty matches every quality
 	From     time.Time
 	Micros   int64 // millionths of Currency for one picture
+	Input    int64 // millionths of Currency for a million tokens that go in
+	Output   int64 // millionths of Currency for a million tokens that come out
 	Currency string
 	Version  string // what the attempt remembers, such as the date
+}
+
+// Usage is what a service says that a call has used.
+type Usage struct {
+	InputTokens  int64
+	OutputTokens int64
 }
 
 // Prices is a table of prices. Of those that match, the most particular one
 // counts, and of these the latest that has begun.
 type Prices []Price
 
-// Cost returns what the pictures cost at that time, or nil if the table does
-// not say: unknown is never 0.
-func (ps Prices) Cost(model, size, quality string, pictures int, at time.Time) *task.Money {
+// Cost returns what the pictures cost at that time, or nil if the table does not say,
+// or the service has not said what the price counts: unknown is never 0.
+func (ps Prices) Cost(model, size, quality string, pictures int, used *Usage, at time.Time) *task.Money {
 	best, bestRank := -1, -1
 	for i, p := range ps {
 		rank := p.rank(model, size, quality)
@@ -38,7 +46,25 @@ func (ps Prices) Cost(model, size, quality string, pictures int, at time.Time) *
 		return nil
 	}
 	p := ps[best]
-	return &task.Money{Micros: p.Micros * int64(pictures), Currency: p.Currency, Version: p.Version}
+	micros := p.Micros * int64(pictures)
+	if p.Input > 0 || p.Output > 0 {
+		if used == nil {
+			return nil
+		}
+		micros += p.tokens(*used)
+	}
+	return &task.Money{Micros: micros, Currency: p.Currency, Version: p.Version}
+}
+
+// maxTokens is more than any call uses; it keeps the product within an int64.
+const maxTokens = 100_000_000
+
+// tokens rounds up to the millionth: what is counted is never cheaper than it is.
+func (p Price) tokens(used Usage) int64 {
+	count := func(n int64) int64 { return max(0, min(n, maxTokens)) }
+	const million = 1_000_000
+	total := count(used.InputTokens)*p.Input + count(used.OutputTokens)*p.Output
+	return (total + million - 1) / million
 }
 
 // rank counts the fields in which p is particular, or is -1 if it does not match.

@@ -136,6 +136,7 @@ type Answer struct {
 	// When it is done.
 	Outputs []Output
 	Cost    *task.Money // as the service reported it; nil leaves it to the price table
+	Usage   *Usage      // what the price table counts besides pictures; nil if the service did not say
 
 	RequestID  string
 	HTTPStatus int

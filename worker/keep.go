@@ -298,7 +298,7 @@ func (s *step) price(ans provider.Answer) {
 	model := cmp.Or(s.t.Model, s.svc.DefaultModel)
 	money := ans.Cost
 	if money == nil {
-		money = s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, a.SentAt)
+		money = s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, ans.Usage, a.SentAt)
 	}
 	if money == nil && s.account.Provider.Capabilities(model).Free {
 		money = &task.Money{}

@@ -279,6 +279,8 @@ func TestYAMLMistakes(t *testing.T) {
 		"A mapping is a mapping":              {in("accounts:", "- 3"), "accounts[0] is not a mapping"},
 		"A value is not a list":               {in("model: [a]"), "model is not a single value"},
 		"A price needs a day":                 {price("per_image: 1"), "prices[0].from is missing"},
+		"A price says how much":               {price("from: 2026-01-01"), "a price says per_image, per_million_input_tokens or"},
+		"A price of tokens is an amount":      {price("from: 2026-01-01, per_million_output_tokens: much"), `per_million_output_tokens is "much"`},
 		"A day is a day":                      {price("per_image: 1, from: 2026-02-30"), `from is "2026-02-30"; accepted is a day`},
 		"A price has at most six decimals":    {price("from: 2026-01-01, per_image: 0.0000001"), `per_image is "0.0000001"; accepted are 0 to 10000`},
 		"A price is not negative":             {price("from: 2026-01-01, per_image: -1"), `per_image is "-1"`},

@@ -235,10 +235,19 @@ func (r *yamlReader) price(m *mapping) provider.Price {
 		m.refuse("from", fmt.Sprintf("is %q", p.Version), "accepted is a day such as 2026-01-31")
 	}
 	p.From = from
-	amount := m.required("per_image")
-	p.Micros, err = parseMicros(amount)
-	if err != nil && amount != "" {
-		m.refuse("per_image", fmt.Sprintf("is %q", amount), "accepted are 0 to 10000 with at most 6 decimals, such as 0.005")
+	said := 0
+	for name, to := range map[string]*int64{"per_image": &p.Micros, "per_million_input_tokens": &p.Input, "per_million_output_tokens": &p.Output} {
+		amount := m.text(name, "", 64)
+		if amount == "" {
+			continue
+		}
+		said++
+		if *to, err = parseMicros(amount); err != nil {
+			m.refuse(name, fmt.Sprintf("is %q", amount), "accepted are 0 to 10000 with at most 6 decimals, such as 0.005")
+		}
+	}
+	if said == 0 {
+		m.refuse("per_image", "is missing", "a price says per_image, per_million_input_tokens or per_million_output_tokens")
 	}
 	m.done()
 	return p

@@ -83,6 +83,19 @@ type kept struct {
 	Usage        json.RawMessage `json:"usageMetadata,omitempty"`
 }
 
+// usage is what the bill counts.
+func (k kept) usage() *provider.Usage {
+	var u struct {
+		Prompt     *int64 `json:"promptTokenCount"`
+		Candidates *int64 `json:"candidatesTokenCount"`
+		Thoughts   int64  `json:"thoughtsTokenCount"`
+	}
+	if json.Unmarshal(k.Usage, &u) != nil || u.Prompt == nil || u.Candidates == nil {
+		return nil
+	}
+	return &provider.Usage{InputTokens: *u.Prompt, OutputTokens: *u.Candidates + u.Thoughts}
+}
+
 func read(r provider.Reply) (provider.Answer, error) {
 	if !r.OK() {
 		return provider.Answer{}, refusal(r)
@@ -107,7 +120,7 @@ func read(r provider.Reply) (provider.Answer, error) {
 	}
 	if len(outputs) > 0 {
 		done, err := r.Done(outputs, a.kept)
-		done.RequestID = provider.Scrub(a.ResponseID)
+		done.RequestID, done.Usage = provider.Scrub(a.ResponseID), a.usage()
 		return done, err
 	}
 	if a.Feedback.BlockReason != "" {

@@ -71,7 +71,7 @@ func TestRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(a.Outputs) != 1 || string(a.Outputs[0].Bytes) != "\x89PNG\r\n\x1a\n" || a.Outputs[0].ContentType != "image/png" || a.RequestID != "x1" {
+		if len(a.Outputs) != 1 || string(a.Outputs[0].Bytes) != "\x89PNG\r\n\x1a\n" || a.Outputs[0].ContentType != "image/png" || a.RequestID != "x1" || *a.Usage != (provider.Usage{InputTokens: 268, OutputTokens: 1120}) {
 			t.Errorf("%+v", a)
 		}
 		if raw := string(a.Raw); !strings.Contains(raw, `"candidatesTokenCount":1120`) || strings.Contains(raw, "iVBOR") {

@@ -106,7 +106,21 @@ func read(r provider.Reply) (provider.Answer, error) {
 	for i, p := range a.Data {
 		outputs = append(outputs, p.output(r, i, a.OutputFormat))
 	}
-	return r.Done(outputs, a.kept)
+	done, err := r.Done(outputs, a.kept)
+	done.Usage = a.usage()
+	return done, err
+}
+
+// usage is what the bill counts.
+func (k kept) usage() *provider.Usage {
+	var u struct {
+		Input  *int64 `json:"input_tokens"`
+		Output *int64 `json:"output_tokens"`
+	}
+	if json.Unmarshal(k.Usage, &u) != nil || u.Input == nil || u.Output == nil {
+		return nil
+	}
+	return &provider.Usage{InputTokens: *u.Input, OutputTokens: *u.Output}
 }
 
 func (p picture) output(r provider.Reply, position int, format string) provider.Output {
