@@ -53,11 +53,11 @@ func versionCommand(a *app) *cobra.Command {
 func environmentTopic() *cobra.Command {
 	text := "Settings come from the environment; an empty variable is not set.\n"
 	for _, s := range settings {
-		text += fmt.Sprintf("\n  %-20s %s", s.name, s.help)
+		text += fmt.Sprintf("\n  %-22s %s", s.name, s.help)
 	}
 	for _, name := range adapterNames() {
 		if key := adapters[name].keyVariable; key != "" {
-			text += fmt.Sprintf("\n  %-20s key of the provider %s", key, name)
+			text += fmt.Sprintf("\n  %-22s key of the provider %s", key, name)
 		}
 	}
 	return &cobra.Command{Use: "environment", Short: "The settings that easel reads", Long: text}
