@@ -111,7 +111,7 @@ func (s Services) For(t *task.Task) (*Service, error) {
 	if !ok {
 		return nil, &task.Failure{Kind: task.Invalid,
 			Message: fmt.Sprintf("provider %q is not configured; configured are: %s", t.Provider, strings.Join(s.Names(), ", ")),
-			Next: "A provider is there when its key is set or easel.yaml names it: see `easel help environment`"}
+			Next:    "A provider is there when its key is set or easel.yaml names it: see `easel help environment`"}
 	}
 	if len(svc.Accounts) == 0 {
 		return nil, &task.Failure{Kind: task.Auth,

@@ -70,7 +70,7 @@ func (s *Store) Settled(ctx context.Context, t *task.Task, refused bool) (int, e
 	var n int
 	err := s.db.GetContext(ctx, &n, s.db.Rebind(`
 		SELECT coalesce(sum(coalesce(images, ?)), 0) FROM generation_attempt a
-		WHERE task_id = ? AND (state = 'succeeded' AND EXISTS (SELECT 1 FROM generation_result WHERE attempt_id = a.id)
+		WHERE task_id = ? AND (state = 'succeeded' AND EXISTS (SELECT 1 FROM generation_result WHERE attempt_id = a.id AND storage_key IS NOT NULL)
 			OR ? AND state = 'failed' AND delivery = ?)`), max(t.ImageCount, 1), t.ID, refused, t.Delivery)
 	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/easelqueue/easel/store"
@@ -111,8 +112,10 @@ func (s *step) outcome(ctx context.Context, results []task.Result) (store.Outcom
 	if err != nil {
 		return o, err
 	}
-	if all := append(kept, results...); len(all) > 0 {
-		first := all[0]
+	all := append(kept, results...)
+	stored := func(r task.Result) bool { return r.StorageKey != "" } // others were let go because of their age
+	if i := slices.IndexFunc(all, stored); i >= 0 {
+		first := all[i]
 		at := s.Pictures.Locate(first.StorageKey)
 		first.LocalPath, first.ObjectURL = at.LocalPath, at.ObjectURL
 		o.First = &first
