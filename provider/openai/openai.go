@@ -55,7 +55,7 @@ func New(c Config) (*Adapter, error) {
 
 // Capabilities are the same for every model: the service knows its models better.
 func (a *Adapter) Capabilities(string) provider.Capabilities {
-	return provider.Capabilities{MaxImages: maxImages, MaxInputs: maxInputs, Quality: true}
+	return provider.Capabilities{MaxImages: maxImages, MaxInputs: maxInputs, Sizes: sizes, Quality: true, Mask: true}
 }
 
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {

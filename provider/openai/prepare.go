@@ -24,6 +24,9 @@ const (
 	maxMask = 4 << 20
 )
 
+// sizes is what size may be, for people.
+const sizes = "auto or width x height, such as 1024x1024 or 1536x1024"
+
 // body is the JSON of both endpoints. There is no response_format: the service
 // refuses it for its present models, which answer in base64 without being asked.
 type body struct {
@@ -97,7 +100,7 @@ func (b *body) shape(r provider.Request) error {
 	s, ok := provider.ParseSize(r.Size)
 	switch {
 	case !ok:
-		return invalid("size is %q; accepted are auto or width x height, such as 1024x1024 or 1536x1024", r.Size)
+		return invalid("size is %q; accepted are "+sizes, r.Size)
 	case s.W%sideStep != 0 || s.H%sideStep != 0:
 		return invalid("size is %s; both sides must be divisible by %d", s, sideStep)
 	case !s.Within(maxRatio):

@@ -1,6 +1,7 @@
 package sketch
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,9 @@ const (
 	maxSide     = 4096
 	maxRatio    = 100 // of either number in a ratio
 )
+
+// sizes is what size may be, for people.
+var sizes = fmt.Sprintf("1x1 to %dx%d, 1K, 2K, 4K, and ratios from 1:%d to %d:1 such as 16:9", maxSide, maxSide, maxRatio, maxRatio)
 
 // parseSize reads "1024x768", "1K", "2K" and "4K", which are squares, and "16:9".
 func parseSize(s string) (provider.Size, error) {
@@ -32,8 +36,7 @@ func parseSize(s string) (provider.Size, error) {
 	if size, ok := parseRatio(s); ok {
 		return size, nil
 	}
-	return provider.Size{}, invalid("size is %.64q; accepted are 1x1 to %dx%d, 1K, 2K, 4K, and ratios from 1:%d to %d:1 such as 16:9",
-		s, maxSide, maxSide, maxRatio, maxRatio)
+	return provider.Size{}, invalid("size is %.64q; accepted are %s", s, sizes)
 }
 
 func parseRatio(s string) (provider.Size, bool) {

@@ -63,7 +63,7 @@ var _ provider.Provider = (*Provider)(nil)
 // is drawn.
 func (p *Provider) Capabilities(string) provider.Capabilities {
 	return provider.Capabilities{
-		Async: true, MaxImages: maxImages, MaxInputs: maxInputs,
+		Async: true, MaxImages: maxImages, MaxInputs: maxInputs, Sizes: sizes,
 		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Quality: true, Style: true, Watermark: true,
 		Cancel: true, Free: true,
 	}

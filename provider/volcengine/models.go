@@ -42,6 +42,11 @@ func modelOf(name string) model {
 }
 
 func (m model) capabilities() provider.Capabilities {
-	return provider.Capabilities{MaxImages: m.maxImages, MaxInputs: m.maxInputs,
+	return provider.Capabilities{MaxImages: m.maxImages, MaxInputs: m.maxInputs, Sizes: m.sizes(),
 		Seed: m.tuned, CFGScale: m.tuned, Watermark: true}
+}
+
+// sizes is what size may be, for people.
+func (m model) sizes() string {
+	return strings.Join(append(slices.Clone(m.tiers), "width x height such as 2048x2048"), ", ")
 }

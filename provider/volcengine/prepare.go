@@ -103,7 +103,6 @@ func (b *body) size(asked string, m model) error {
 	if asked == "" {
 		return nil
 	}
-	accepted := strings.Join(append(slices.Clone(m.tiers), "width x height such as 2048x2048"), ", ")
 	if tier := strings.ToUpper(asked); slices.Contains(m.tiers, tier) {
 		b.Size = tier
 		return nil
@@ -111,7 +110,7 @@ func (b *body) size(asked string, m model) error {
 	s, ok := provider.ParseSize(asked)
 	switch {
 	case !ok:
-		return invalid("size is %q; model %q accepts %s", asked, b.Model, accepted)
+		return invalid("size is %q; model %q accepts %s", asked, b.Model, m.sizes())
 	case s.Pixels() < m.minPixels || s.Pixels() > maxPixels:
 		return invalid("size is %s, which is %d pixels; model %q draws %d to %d", s, s.Pixels(), b.Model, m.minPixels, maxPixels)
 	case !s.Within(maxRatio):

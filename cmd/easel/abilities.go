@@ -1,0 +1,221 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/provider"
+)
+
+func (a *app) providersCommand() *cobra.Command {
+	var model string
+	c := &cobra.Command{
+		Use: "providers [NAME]", Short: "Show what each provider can do, and which are configured", Args: cobra.MaximumNArgs(1),
+		Long: "Show the providers, what they can do, and what would configure the others. With NAME all of one: sizes,\n" +
+			"fields of a task that it takes, accounts. What a provider cannot do is refused when a task is enqueued.\n" +
+			"Nobody is asked: `easel doctor` tries the keys.",
+		Example: "  easel providers\n  easel providers volcengine --model doubao-seedream-4-5-251128\n  easel providers --json | jq '.providers[] | select(.can.cancel).name'",
+	}
+	c.Flags().StringVar(&model, "model", "", "what this model can do; without it, the default model of the provider")
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		if model != "" && len(args) == 0 {
+			return usage("--model needs the NAME of the provider whose model it is")
+		}
+		return a.providers(strings.Join(args, ""), model)
+	}
+	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return adapterNames(), cobra.ShellCompDirectiveNoFileComp
+	}
+	return c
+}
+
+// providerList is the answer of providers.
+type providerList struct {
+	Providers []listedProvider `json:"providers"`
+	Others    []otherProvider  `json:"not_configured"` // known, and without an account
+}
+
+type listedProvider struct {
+	Name     string          `json:"name"`
+	Adapter  string          `json:"adapter"`
+	Model    string          `json:"model"` // that of tasks which name none
+	Can      abilities       `json:"can"`
+	Accounts []listedAccount `json:"accounts"`
+}
+
+type listedAccount struct {
+	Name      string `json:"name"`
+	BaseURL   string `json:"base_url"`
+	PerMinute int    `json:"per_minute"` // calls; 0 is no limit
+	InFlight  int    `json:"in_flight"`  // jobs; 0 is no limit
+	Callbacks bool   `json:"callbacks"`
+}
+
+type otherProvider struct {
+	Name     string `json:"name"`
+	Variable string `json:"variable"` // its key; empty if easel.yaml must name it
+}
+
+// abilities is provider.Capabilities by the names of a task's fields.
+type abilities struct {
+	ImagesPerCall int      `json:"images_per_call"` // a task for more becomes several calls
+	InputImages   int      `json:"input_images"`
+	Size          string   `json:"size"`
+	Fields        []string `json:"fields"` // of a task, besides prompt, size and image_count
+	Mask          bool     `json:"mask"`   // parameters.mask
+	Async         bool     `json:"async"`
+	Cancel        bool     `json:"cancel"`
+	Recover       bool     `json:"recover"` // a call whose answer was lost is looked up
+	Webhook       bool     `json:"webhook"`
+	Free          bool     `json:"free"`
+}
+
+func abilitiesOf(c provider.Capabilities) abilities {
+	a := abilities{ImagesPerCall: c.MaxImages, InputImages: c.MaxInputs, Size: c.Sizes, Fields: []string{}, Mask: c.Mask,
+		Async: c.Async, Cancel: c.Cancel, Recover: c.Recover, Webhook: c.Webhook, Free: c.Free}
+	for _, f := range []struct {
+		name string
+		can  bool
+	}{{"negative_prompt", c.NegativePrompt}, {"seed", c.Seed}, {"steps", c.Steps}, {"cfg_scale", c.CFGScale}, {"quality", c.Quality},
+		{"style", c.Style}, {"watermark", c.Watermark}} {
+		if f.can {
+			a.Fields = append(a.Fields, f.name)
+		}
+	}
+	return a
+}
+
+// calls says in words how the provider's calls go.
+func (a abilities) calls() (words []string) {
+	for _, w := range []struct {
+		words string
+		are   bool
+	}{{"answered at once", !a.Async}, {"polled", a.Async}, {"can be cancelled", a.Cancel}, {"found again if lost", a.Recover},
+		{"can call back", a.Webhook}, {"free", a.Free}} {
+		if w.are {
+			words = append(words, w.words)
+		}
+	}
+	return words
+}
+
+func (a *app) providers(name, model string) error {
+	cfg, err := loadConfig(a.env)
+	if err != nil {
+		return err
+	}
+	list := providerList{Providers: []listedProvider{}, Others: []otherProvider{}}
+	configured := make(map[string]bool)
+	for _, p := range cfg.Providers {
+		s := cfg.Services[p.Name]
+		if len(s.Accounts) == 0 {
+			list.Others = append(list.Others, otherProvider{p.Name, strings.Join(p.missingKeys(), " or ")})
+			configured[p.Name] = true
+			continue
+		}
+		configured[p.Name] = true
+		if name == "" || name == p.Name {
+			list.Providers = append(list.Providers, listed(p, s, cmp.Or(model, p.Model)))
+		}
+	}
+	for _, known := range adapterNames() {
+		if !configured[known] {
+			list.Others = append(list.Others, otherProvider{known, adapters[known].keyVariable})
+		}
+	}
+	if name != "" && len(list.Providers) == 0 {
+		return unlisted(name, cfg, list.Others)
+	}
+	return a.out.answer(list, func(w io.Writer) { a.out.providers(w, list, name != "") })
+}
+
+func listed(p providerConfig, s *provider.Service, model string) listedProvider {
+	l := listedProvider{Name: p.Name, Adapter: p.Adapter, Model: model, Can: abilitiesOf(s.Accounts[0].Provider.Capabilities(model))}
+	for _, a := range p.Accounts {
+		if a.usable() {
+			l.Accounts = append(l.Accounts, listedAccount{a.Name, a.BaseURL, a.PerMinute, a.InFlight, a.Hooks})
+		}
+	}
+	return l
+}
+
+// unlisted says why the provider cannot be shown.
+func unlisted(name string, cfg config, others []otherProvider) error {
+	for _, o := range others {
+		if o.Name == name {
+			return fmt.Errorf("provider %s is not configured: %s", name, o.needs())
+		}
+	}
+	if near := nearest(name, append(adapterNames(), cfg.Services.Names()...)); near != "" {
+		return usage("provider %s is not known; did you mean %s?", quoted(name), near)
+	}
+	return usage("provider %s is not known; accepted are %s", quoted(name), strings.Join(adapterNames(), ", "))
+}
+
+// needs says what would configure the provider.
+func (o otherProvider) needs() string {
+	if o.Variable == "" || adapters[o.Name].open {
+		return "name it in easel.yaml"
+	}
+	return "set " + o.Variable
+}
+
+func (o *output) providers(w io.Writer, list providerList, whole bool) {
+	if whole {
+		for _, p := range list.Providers {
+			o.provider(w, p)
+		}
+		return
+	}
+	t := o.table("provider", "model", "pictures", "inputs", "further fields", "calls are")
+	for _, p := range list.Providers {
+		t.AppendRow(table.Row{oneLine(p.Name, 20), oneLine(cmp.Or(p.Model, "-"), 32), p.Can.ImagesPerCall, p.Can.InputImages,
+			strings.Join(p.Can.Fields, " "), strings.Join(p.Can.calls(), ", ")})
+	}
+	fmt.Fprintln(w, t.Render())
+	if len(list.Others) == 0 {
+		return
+	}
+	others := o.table("not configured", "")
+	for _, p := range list.Others {
+		others.AppendRow(table.Row{oneLine(p.Name, 20), p.needs()})
+	}
+	fmt.Fprintln(w, "\n"+others.Render())
+}
+
+func (o *output) provider(w io.Writer, p listedProvider) {
+	t := o.table()
+	row := func(name, value string) { t.AppendRow(table.Row{name, value}) }
+	row("provider", p.Name)
+	row("adapter", p.Adapter)
+	row("model", cmp.Or(p.Model, "none by default"))
+	row("size", cmp.Or(p.Can.Size, "none"))
+	row("image_count", fmt.Sprintf("%d in one call; more become several calls", p.Can.ImagesPerCall))
+	row("input pictures", fmt.Sprint(p.Can.InputImages))
+	row("further fields", cmp.Or(strings.Join(p.Can.Fields, ", "), "none"))
+	row("mask", map[bool]string{false: "no", true: "yes, as the parameter mask"}[p.Can.Mask])
+	row("calls are", strings.Join(p.Can.calls(), ", "))
+	for _, a := range p.Accounts {
+		row("account "+oneLine(a.Name, 20), a.words())
+	}
+	fmt.Fprintln(w, t.Render())
+}
+
+func (a listedAccount) words() string {
+	words := []string{cmp.Or(a.BaseURL, "inside easel")}
+	if a.PerMinute > 0 {
+		words = append(words, fmt.Sprintf("%d calls a minute", a.PerMinute))
+	}
+	if a.InFlight > 0 {
+		words = append(words, fmt.Sprintf("%d jobs at a time", a.InFlight))
+	}
+	if a.Callbacks {
+		words = append(words, "calls back")
+	}
+	return oneLine(strings.Join(words, ", "), 160)
+}
