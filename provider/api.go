@@ -65,6 +65,15 @@ func (a *API) Ask(ctx context.Context, method, where string, body []byte) (Reply
 	return a.Client.Do(ctx, HTTPRequest{Method: method, URL: where, Header: a.header(nil, contentType), Body: body, Free: true, Secrets: secretsOf(a.Key)})
 }
 
+// PictureHeader returns what a download of that address needs: the key, if the
+// address lies below BaseURL, and otherwise nothing.
+func (a *API) PictureHeader(address string) http.Header {
+	if a.Key == "" || !strings.HasPrefix(address, a.BaseURL+"/") {
+		return nil
+	}
+	return a.header(nil, "")
+}
+
 // Upload sends a picture to where the service wants it before the call that uses
 // it. It buys nothing.
 func (a *API) Upload(ctx context.Context, path string, f Form) (Reply, error) {

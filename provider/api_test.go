@@ -203,3 +203,22 @@ func (p *formed) Prepare(r provider.Request) (provider.Call, error) {
 	p.got = r.Inputs
 	return provider.NewCall("/", r.Model, r.Inputs)
 }
+
+func TestPictureHeader(t *testing.T) {
+	api := provider.API{BaseURL: "http://gpu.test:8188/api", Key: "the-token"}
+	for address, want := range map[string]string{
+		"http://gpu.test:8188/api/view?filename=a.png": "Bearer the-token",
+		"http://gpu.test:8188/apis/view":               "",
+		"http://gpu.test:81880/api/view":               "",
+		"https://gpu.test:8188/api/view":               "",
+		"http://thief.test/http://gpu.test:8188/api/":  "",
+	} {
+		if got := api.PictureHeader(address).Get("Authorization"); got != want {
+			t.Errorf("%s gets %q, want %q", address, got, want)
+		}
+	}
+	open := provider.API{BaseURL: "http://gpu.test:8188"}
+	if got := open.PictureHeader("http://gpu.test:8188/view"); got != nil {
+		t.Errorf("a service without a key gets %v", got)
+	}
+}

@@ -167,6 +167,14 @@ type Uploader interface {
 	Upload(ctx context.Context, picture string) (reference string, err error)
 }
 
+// Private is implemented by adapters whose services give their pictures only to
+// those who have the key.
+type Private interface {
+	// PictureHeader returns what a download of that address needs; nil if the
+	// address is not the service's own.
+	PictureHeader(address string) http.Header
+}
+
 // Output is one picture, or why it is missing. Exactly one of URL, Bytes, Key and Err is set.
 type Output struct {
 	Position      int           `json:"position"` // from 0, as the service numbered them

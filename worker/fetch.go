@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 
 	"github.com/easelqueue/easel/internal/crash"
@@ -55,7 +56,11 @@ func (s *step) open(ctx context.Context, out *provider.Output) (io.ReadSeekClose
 func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.svc.Timeout, defaultTimeout))
 	defer cancel()
-	from, err := s.Client.Fetch(ctx, url, nil, s.Checker.Limits.WithDefaults().Bytes)
+	var header http.Header
+	if private, ok := s.account.Provider.(provider.Private); ok {
+		header = private.PictureHeader(url)
+	}
+	from, err := s.Client.Fetch(ctx, url, header, s.Checker.Limits.WithDefaults().Bytes)
 	if err != nil {
 		return nil, downloadFailure(err)
 	}

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// ComfyUI is the server of package comfyui. It takes the caller's own id for a job,
+// ComfyUI is the server of package comfyui, behind a proxy that lets nobody see a
+// picture without a token. It takes the caller's own id for a job,
 // and reads the prompt where the built-in workflow has it.
 func ComfyUI() Service {
 	unfinished := func(s *Server) (all []any) {
@@ -65,6 +66,9 @@ func ComfyUI() Service {
 				return http.StatusOK, must(json.Marshal(map[string]string{"name": name, "subfolder": "", "type": "input"}))
 			},
 			"GET /view": func(_ *Server, r *http.Request, _ []byte) (int, []byte) {
+				if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
+					return http.StatusUnauthorized, []byte("{}")
+				}
 				return http.StatusOK, Picture(r.URL.Query().Get("filename"))
 			},
 		},

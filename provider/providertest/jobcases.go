@@ -79,7 +79,11 @@ func (b *bench) bytes(t *testing.T, o provider.Output) []byte {
 	if o.URL == "" {
 		return o.Bytes
 	}
-	d, err := b.client.Fetch(t.Context(), o.URL, nil, maxReply)
+	var header http.Header
+	if private, ok := b.provider.(provider.Private); ok {
+		header = private.PictureHeader(o.URL)
+	}
+	d, err := b.client.Fetch(t.Context(), o.URL, header, maxReply)
 	if err != nil {
 		t.Fatal(err)
 	}
