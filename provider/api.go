@@ -65,6 +65,16 @@ func (a *API) Ask(ctx context.Context, method, where string, body []byte) (Reply
 	return a.Client.Do(ctx, HTTPRequest{Method: method, URL: where, Header: a.header(nil, contentType), Body: body, Free: true, Secrets: secretsOf(a.Key)})
 }
 
+// Below returns an address that lies below BaseURL as its path there, which Ask
+// takes, and any other as it is. Handles hold it so, for a job that outlives a
+// change of the account's base URL, such as a move of the proxy that it names.
+func (a *API) Below(address string) string {
+	if strings.HasPrefix(address, a.BaseURL+"/") {
+		return address[len(a.BaseURL):]
+	}
+	return address
+}
+
 // PictureHeader returns what a download of that address needs: the key, if the
 // address lies below BaseURL, and otherwise nothing.
 func (a *API) PictureHeader(address string) http.Header {

@@ -71,7 +71,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if took.ID == "" || took.PollingURL == "" {
 		return provider.Answer{}, r.Bad("the provider took the job and gave no address to poll")
 	}
-	h := handle{Version: version, ID: took.ID, Poll: took.PollingURL, Credits: took.Cost, Submitted: a.api.Client.Time()}
+	h := handle{Version: version, ID: took.ID, Poll: a.api.Below(took.PollingURL), Credits: took.Cost, Submitted: a.api.Client.Time()}
 	return provider.Answer{Handle: provider.WriteHandle(h), JobID: took.ID, PollAfter: pollAfter, RequestID: r.RequestID, HTTPStatus: r.Status}, nil
 }
 

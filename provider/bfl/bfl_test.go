@@ -192,7 +192,7 @@ func TestHook(t *testing.T) {
 				return
 			}
 			var h handle
-			if err != nil || job != "j1" || provider.ReadHandle(raw, "bfl", version, &h) != nil || h.Poll != "https://api.bfl.test/v1/get_result?id=j1" {
+			if err != nil || job != "j1" || provider.ReadHandle(raw, "bfl", version, &h) != nil || h.Poll != "/v1/get_result?id=j1" {
 				t.Errorf("%s, %s, %v", raw, job, err)
 			}
 		})

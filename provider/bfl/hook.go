@@ -30,6 +30,6 @@ func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
 	if err := json.Unmarshal(c.Body, &said); err != nil || said.ID == "" || len(said.ID) > 255 {
 		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no job", Cause: err}
 	}
-	poll := a.api.BaseURL + "/v1/get_result?" + url.Values{"id": {said.ID}}.Encode()
+	poll := "/v1/get_result?" + url.Values{"id": {said.ID}}.Encode()
 	return provider.WriteHandle(handle{Version: version, ID: said.ID, Poll: poll, Submitted: a.api.Client.Time()}), said.ID, nil
 }

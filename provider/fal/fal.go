@@ -71,7 +71,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if q.ID == "" || q.StatusURL == "" || q.ResponseURL == "" {
 		return provider.Answer{}, r.Bad("the provider took the job and did not say where to ask after it")
 	}
-	h := handle{version, q.ID, q.StatusURL, q.ResponseURL, q.CancelURL}
+	h := handle{version, q.ID, a.api.Below(q.StatusURL), a.api.Below(q.ResponseURL), a.api.Below(q.CancelURL)}
 	return provider.Answer{Handle: provider.WriteHandle(h), JobID: q.ID, PollAfter: pollAfter, RequestID: q.ID, HTTPStatus: r.Status}, nil
 }
 

@@ -213,7 +213,7 @@ func TestHook(t *testing.T) {
 				return
 			}
 			var h handle
-			if err != nil || job != "r1" || provider.ReadHandle(raw, "fal", version, &h) != nil || h.Status != "https://queue.fal.test/fal-ai/flux/requests/r1/status" {
+			if err != nil || job != "r1" || provider.ReadHandle(raw, "fal", version, &h) != nil || h.Status != "/fal-ai/flux/requests/r1/status" {
 				t.Errorf("%s, %s, %v", raw, job, err)
 			}
 		})

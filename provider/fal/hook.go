@@ -40,7 +40,7 @@ func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
 	if len(parts) < 3 {
 		return nil, "", &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the call was made to no model"}
 	}
-	at := a.api.BaseURL + "/" + parts[1] + "/" + parts[2] + "/requests/" + url.PathEscape(said.ID)
+	at := "/" + parts[1] + "/" + parts[2] + "/requests/" + url.PathEscape(said.ID)
 	return provider.WriteHandle(handle{version, said.ID, at + "/status", at, at + "/cancel"}), said.ID, nil
 }
 

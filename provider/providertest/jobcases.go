@@ -38,7 +38,7 @@ func (s Suite) follows(t *testing.T) {
 		return
 	}
 	handle := b.begun(t)
-	other := b.open()
+	other := b.moved()
 	var a provider.Answer
 	for polls := 1; ; polls++ {
 		var err error
@@ -63,7 +63,7 @@ func (s Suite) follows(t *testing.T) {
 		t.Fatalf("%d pictures; want %d", len(a.Outputs), job.Images)
 	}
 	for i, o := range a.Outputs {
-		if got, want := b.bytes(t, o), Picture(job.Seed(i)); !bytes.Equal(got, want) {
+		if got, want := b.bytes(t, other, o), Picture(job.Seed(i)); !bytes.Equal(got, want) {
 			t.Errorf("picture %d is another one (%d bytes)", i+1, len(got))
 		}
 	}
@@ -73,14 +73,14 @@ func (s Suite) follows(t *testing.T) {
 	}
 }
 
-// bytes returns the output's picture as a worker would get it.
-func (b *bench) bytes(t *testing.T, o provider.Output) []byte {
+// bytes returns the output's picture as a worker with p would get it.
+func (b *bench) bytes(t *testing.T, p provider.Provider, o provider.Output) []byte {
 	t.Helper()
 	if o.URL == "" {
 		return o.Bytes
 	}
 	var header http.Header
-	if private, ok := b.provider.(provider.Private); ok {
+	if private, ok := p.(provider.Private); ok {
 		header = private.PictureHeader(o.URL)
 	}
 	d, err := b.client.Fetch(t.Context(), o.URL, header, maxReply)

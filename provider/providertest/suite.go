@@ -95,7 +95,7 @@ type bench struct {
 	*Server
 	provider provider.Provider
 	call     provider.Call
-	open     func() provider.Provider // another adapter of the same account, as another worker has it
+	moved    func() provider.Provider // the same account as another worker has it, to whom the service has another address
 	client   *provider.Client
 }
 
@@ -108,20 +108,21 @@ func (s Suite) bench(t *testing.T) *bench {
 		transport.CloseIdleConnections()
 	})
 	client := &provider.Client{HTTP: &http.Client{Transport: transport}, MaxReply: maxReply}
-	open := func() provider.Provider {
-		p, err := s.New(server.URL, cmp.Or(s.Key, canary), client)
+	open := func(at string) provider.Provider {
+		p, err := s.New(at, cmp.Or(s.Key, canary), client)
 		if err != nil {
 			t.Fatalf("New: %v", err)
 		}
 		return p
 	}
-	p := open()
+	p := open(server.URL)
 	call, err := p.Prepare(s.Request)
 	if err != nil {
 		t.Fatalf("Prepare of the suite's request: %v", err)
 	}
 	call.Key, call.Number = "0198c0de-0000-7000-8000-000000000001", 1
-	return &bench{server, p, call, open, client}
+	moved := func() provider.Provider { return open(strings.Replace(server.URL, "127.0.0.1", "localhost", 1)) }
+	return &bench{server, p, call, moved, client}
 }
 
 // fails submits to a service that behaves so, and returns the failure. It

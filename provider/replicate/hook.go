@@ -32,7 +32,7 @@ func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
 	if err := json.Unmarshal(c.Body, &p); err != nil || !predictionID.MatchString(p.ID) {
 		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no prediction", Cause: err}
 	}
-	at := a.api.BaseURL + "/predictions/" + url.PathEscape(p.ID)
+	at := "/predictions/" + url.PathEscape(p.ID)
 	return provider.WriteHandle(handle{version, p.ID, at, at + "/cancel"}), p.ID, nil
 }
 

@@ -51,7 +51,7 @@ func TestHook(t *testing.T) {
 				return
 			}
 			var h handle
-			if err != nil || job != "p1" || provider.ReadHandle(raw, "replicate", version, &h) != nil || h.Get != "https://api.replicate.test/v1/predictions/p1" {
+			if err != nil || job != "p1" || provider.ReadHandle(raw, "replicate", version, &h) != nil || h.Get != "/predictions/p1" {
 				t.Errorf("%s, %s, %v", raw, job, err)
 			}
 		})

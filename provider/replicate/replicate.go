@@ -66,7 +66,8 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if p.ID == "" || p.URLs.Get == "" {
 		return provider.Answer{}, r.Bad("the provider took the job and gave no id")
 	}
-	return p.running(r), nil
+	return provider.Answer{Handle: provider.WriteHandle(handle{version, p.ID, a.api.Below(p.URLs.Get), a.api.Below(p.URLs.Cancel)}), JobID: p.ID,
+		PollAfter: time.Second, RequestID: r.RequestID, HTTPStatus: r.Status}, nil
 }
 
 func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answer, error) {
@@ -174,11 +175,6 @@ func read(r provider.Reply) (prediction, error) {
 	var p prediction
 	err := r.JSON(&p)
 	return p, err
-}
-
-func (p prediction) running(r provider.Reply) provider.Answer {
-	return provider.Answer{Handle: provider.WriteHandle(handle{version, p.ID, p.URLs.Get, p.URLs.Cancel}), JobID: p.ID, PollAfter: time.Second,
-		RequestID: r.RequestID, HTTPStatus: r.Status}
 }
 
 func (p prediction) answer(r provider.Reply) (provider.Answer, error) {
