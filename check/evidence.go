@@ -32,7 +32,7 @@ type Evidence struct {
 // Entry is one line of a provider's own book, the truth about money.
 type Entry struct {
 	At       When     `json:"at"`
-	Event    string   `json:"event"` // submit, duplicate, poll, cancel, recover, refused, overlimit
+	Event    string   `json:"event"` // submit, duplicate, poll, cancel, recover, refused, overlimit, callback
 	Provider string   `json:"provider"`
 	Class    string   `json:"class"`            // K honours a key, C can look our id up, A is asynchronous, S is neither
 	Key      string   `json:"key"`              // attempt_key as it was sent, if it was

@@ -113,7 +113,7 @@ func dated(field string, w When) error {
 
 func (e *Entry) validate() error {
 	return errors.Join(dated("at", e.At), tagged(e.Tag), oneOf("class", e.Class, "K", "C", "A", "S"),
-		oneOf("event", e.Event, "submit", "duplicate", "poll", "cancel", "recover", "refused", "overlimit"))
+		oneOf("event", e.Event, "submit", "duplicate", "poll", "cancel", "recover", "refused", "overlimit", "callback"))
 }
 
 func (t *Told) validate() error {

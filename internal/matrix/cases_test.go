@@ -18,7 +18,7 @@ const (
 type single struct {
 	point string // see package crash
 	how   string
-	class string // of the service: K honours a key, C looks one up, A is asynchronous, S answers in the call
+	class string // of the service: K honours a key, C (ComfyUI) looks one up, A (Replicate) is asynchronous, S (OpenAI) answers in the call
 	store string
 }
 

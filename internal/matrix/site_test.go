@@ -51,6 +51,8 @@ func (s *shared) redisURL() string {
 
 const yaml = `providers:
   studio:
+    adapter: %s
+    model: %s
     concurrency: 4
     timeout: %s
     deadline: 2m
@@ -58,6 +60,15 @@ const yaml = `providers:
     accounts:
       - {name: main, key: "${STUDIO_KEY}", base_url: %q}
 `
+
+// services are the real services that give their callers what each class says. None
+// honours a key, so that class K is the studio's own.
+var services = map[string]struct{ adapter, model, path string }{
+	"K": {"studio", "brush", ""},
+	"C": {"comfyui", "brush.safetensors", ""},
+	"A": {"replicate", "acme/brush", "/v1"},
+	"S": {"openai", "gpt-image-2", "/v1"},
+}
 
 func newSite(t *testing.T, s *shared, c single) *site {
 	t.Helper()
@@ -83,7 +94,8 @@ func newSite(t *testing.T, s *shared, c single) *site {
 	if c.class == "K" || c.class == "C" {
 		timeout = "4s" // so long, and a lease, a service is not believed that a call never came
 	}
-	if err := os.WriteFile(file, fmt.Appendf(nil, yaml, timeout, far.URL+"/"+c.class+"/studio"), 0o600); err != nil {
+	as := services[c.class]
+	if err := os.WriteFile(file, fmt.Appendf(nil, yaml, as.adapter, as.model, timeout, far.URL+"/"+c.class+"/studio"+as.path), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	at := &site{t: t, dir: dir, studio: drawing, program: s.program}

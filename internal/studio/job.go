@@ -34,16 +34,24 @@ const (
 	cancelled = "cancelled"
 )
 
+// now returns how a job is at this moment.
+func (s *Server) now(j *job) job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *j
+}
+
+// done reports whether the job has come to its end, if nobody has stopped it.
+func (j job) done() bool { return !time.Now().Before(j.ready) }
+
 // say answers how a job stands.
 func (s *Server) say(w http.ResponseWriter, r *http.Request, j *job) {
-	s.mu.Lock()
-	now := *j
-	s.mu.Unlock()
+	now := s.now(j)
 	a := reply{Job: now.id}
 	switch {
 	case now.cancelled:
 		a.State = cancelled
-	case time.Now().Before(now.ready):
+	case !now.done():
 		a.State, a.AfterMS = working, pollAfter.Milliseconds()
 	case now.fails:
 		a.State = failed
@@ -63,11 +71,16 @@ func write(w http.ResponseWriter, a reply) {
 
 // pictureURL is where the caller that r comes from finds the picture.
 func (s *Server) pictureURL(r *http.Request, id string) string {
-	u := url.URL{Scheme: "http", Host: r.Host, Path: "/pictures/" + id + ".png"}
+	return s.pictureAt("http://"+r.Host, id)
+}
+
+// pictureAt is where a caller that finds the studio at that address finds the picture.
+func (s *Server) pictureAt(at, id string) string {
+	at += "/pictures/" + id + ".png"
 	if s.Token != "" {
-		u.RawQuery = url.Values{"signature": {s.Token}}.Encode()
+		at += "?" + url.Values{"signature": {s.Token}}.Encode()
 	}
-	return u.String()
+	return at
 }
 
 // find returns a job of the provider.
@@ -86,7 +99,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no_such_job", "there is no such job")
 		return
 	}
-	s.enter(w, entry{Event: "poll", Provider: j.provider, Class: j.class, Key: j.key, Tag: j.tag, Job: j.id})
+	s.note(w, "poll", j)
 	s.say(w, r, j)
 }
 
@@ -96,16 +109,28 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no_such_job", "there is no such job")
 		return
 	}
-	s.mu.Lock()
-	late := !time.Now().Before(j.ready)
-	j.cancelled = j.cancelled || !late
-	s.mu.Unlock()
-	if late {
+	if !s.stop(w, j) {
 		refuse(w, http.StatusConflict, "too_late", "the picture is drawn already")
 		return
 	}
-	s.enter(w, entry{Event: "cancel", Provider: j.provider, Class: j.class, Key: j.key, Tag: j.tag, Job: j.id})
 	s.say(w, r, j)
+}
+
+// stop cancels a job, unless it is done.
+func (s *Server) stop(w http.ResponseWriter, j *job) bool {
+	s.mu.Lock()
+	late := j.done()
+	j.cancelled = j.cancelled || !late
+	s.mu.Unlock()
+	if !late {
+		s.note(w, "cancel", j)
+	}
+	return !late
+}
+
+// note enters that somebody did something about a job.
+func (s *Server) note(w http.ResponseWriter, event string, j *job) {
+	s.enter(w, entry{Event: event, Provider: j.provider, Class: j.class, Key: j.key, Tag: j.tag, Job: j.id})
 }
 
 func (s *Server) lookUp(w http.ResponseWriter, r *http.Request) {
@@ -124,18 +149,24 @@ func (s *Server) lookUp(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	j := s.jobs[strings.TrimSuffix(r.PathValue("job"), ".png")]
-	s.mu.Unlock()
-	switch {
-	case j == nil:
-		refuse(w, http.StatusNotFound, "no_such_picture", "there is no such picture")
-	case s.Token != "" && r.URL.Query().Get("signature") != s.Token:
+	if s.Token != "" && r.URL.Query().Get("signature") != s.Token {
 		refuse(w, http.StatusForbidden, "bad_signature", "the address is not signed")
-	default:
-		w.Header().Set("Content-Type", "image/png")
-		_, _ = w.Write(j.picture)
+		return
 	}
+	s.show(w, r.PathValue("job"))
+}
+
+// show sends the picture of that file name.
+func (s *Server) show(w http.ResponseWriter, file string) {
+	s.mu.Lock()
+	j := s.jobs[strings.TrimSuffix(file, ".png")]
+	s.mu.Unlock()
+	if j == nil {
+		refuse(w, http.StatusNotFound, "no_such_picture", "there is no such picture")
+		return
+	}
+	w.Header().Set("Content-Type", "image/png")
+	_, _ = w.Write(j.picture)
 }
 
 // complaint is the error of the studio's answers.

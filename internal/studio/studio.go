@@ -11,9 +11,14 @@
 //	C  the caller's key can be looked up afterwards
 //	A  it works on, and only it knows the job's id
 //	S  it answers in the call
+//
+// Below that path it also speaks as real services of the classes do, for their own
+// adapters: as ComfyUI (C), as Replicate, with callbacks (A, at /A/NAME/v1), and as
+// OpenAI (S, at /S/NAME/v1). No real service honours a key.
 package studio
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +49,9 @@ type Options struct {
 	Token   string        // stands in the query of picture URLs, as a signature would
 	Seed    uint64        // of the time that pictures take
 	Inline  bool          // class S answers with the picture itself, not with its address
+
+	// HookSecret signs callbacks, as Replicate does: "whsec_" and base64. Empty signs none.
+	HookSecret string
 }
 
 // Server is a studio. It is an http.Handler, safe for concurrent use. What it
@@ -52,6 +60,10 @@ type Server struct {
 	Options
 	book *book
 	mux  *http.ServeMux
+
+	calling sync.WaitGroup  // callbacks on their way
+	closing context.Context // ends when the studio closes
+	close   context.CancelFunc
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
@@ -64,6 +76,7 @@ type Server struct {
 // job is one picture that was ordered.
 type job struct {
 	id, provider, class, key, tag string
+	hook                          string // where to call back when it is ready; empty is nowhere
 	ready                         time.Time
 	fails                         bool // it will turn out that it cannot be drawn; not billed
 	cancelled                     bool
@@ -79,17 +92,25 @@ func Open(o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, book: b, mux: http.NewServeMux(), rnd: rand.New(rand.NewPCG(o.Seed, 2)),
 		jobs: make(map[string]*job), keys: make(map[[2]string]*job)}
+	s.closing, s.close = context.WithCancel(context.Background())
 	s.mux.HandleFunc("POST /{class}/{name}/draw", s.known(s.draw))
 	s.mux.HandleFunc("GET /{class}/{name}/jobs/{job}", s.known(s.poll))
 	s.mux.HandleFunc("DELETE /{class}/{name}/jobs/{job}", s.known(s.cancel))
 	s.mux.HandleFunc("GET /{class}/{name}/keys/{key}", s.known(s.lookUp))
+	s.speakOpenAI()
+	s.speakReplicate()
+	s.speakComfyUI()
 	s.mux.HandleFunc("GET /pictures/{job}", s.download)
 	s.mux.HandleFunc("POST /control", s.control)
 	return s, nil
 }
 
-// Close closes the book.
-func (s *Server) Close() error { return s.book.close() }
+// Close gives callbacks up and closes the book.
+func (s *Server) Close() error {
+	s.close()
+	s.calling.Wait()
+	return s.book.close()
+}
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -117,34 +138,57 @@ func (s *Server) known(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// draw takes a call in. A studio of class K that knows the key draws and bills
-// nothing again.
+// draw takes a call in, as the studio itself.
 func (s *Server) draw(w http.ResponseWriter, r *http.Request) {
 	var asked struct{ Prompt string }
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil || json.Unmarshal(body, &asked) != nil || asked.Prompt == "" {
-		refuse(w, http.StatusBadRequest, "bad_request", "a JSON document with a prompt is wanted")
+	if !s.read(w, r, own{}, &asked) {
 		return
 	}
-	e := entry{Provider: r.PathValue("name"), Class: r.PathValue("class"), Key: r.Header.Get("X-Client-Request-Id"), Tag: tagOf(asked.Prompt)}
-	fate := s.fate()
-	if status, code := refusal(fate); status != 0 {
-		e.Event, e.Detail = "refused", fate
-		s.enter(w, e)
-		w.Header().Set("Retry-After", "2")
-		refuse(w, status, code, "nothing was drawn")
-		return
-	}
-	j, err := s.order(e, fate)
-	if err != nil {
-		refuse(w, http.StatusInternalServerError, "no_book", err.Error())
-		return
-	}
-	s.answer(w, r, j, fate)
+	s.take(w, r, own{}, order{key: r.Header.Get("X-Client-Request-Id"), prompt: asked.Prompt})
 }
 
-// order draws and writes the bill, before anybody hears of it.
-func (s *Server) order(e entry, fate string) (*job, error) {
+// read reads the call's JSON, or refuses the call.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, v voice, into any) bool {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil || json.Unmarshal(body, into) != nil {
+		v.refuse(w, http.StatusBadRequest, "bad_request", "a JSON document is wanted")
+		return false
+	}
+	return true
+}
+
+// order is what a call asks for.
+type order struct {
+	key, prompt string
+	hook        string // where to call back; empty is nowhere
+}
+
+// take turns a call away, or draws and answers. A studio of class K that knows the
+// key draws and bills nothing again.
+func (s *Server) take(w http.ResponseWriter, r *http.Request, v voice, o order) {
+	if o.prompt == "" {
+		v.refuse(w, http.StatusBadRequest, "bad_request", "there is no prompt")
+		return
+	}
+	e := entry{Provider: r.PathValue("name"), Class: r.PathValue("class"), Key: o.key, Tag: tagOf(o.prompt)}
+	fate := s.fate()
+	if status, code := refusal(fate); status != 0 {
+		e.Event, e.Detail, e.Cut = "refused", fate, !v.sure(status)
+		s.enter(w, e)
+		w.Header().Set("Retry-After", "2")
+		v.refuse(w, status, code, "nothing was drawn")
+		return
+	}
+	j, err := s.begin(e, fate, o.hook)
+	if err != nil {
+		v.refuse(w, http.StatusInternalServerError, "no_book", err.Error())
+		return
+	}
+	s.answer(w, r, v, j, fate)
+}
+
+// begin draws and writes the bill, before anybody hears of it.
+func (s *Server) begin(e entry, fate, hook string) (*job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held := [2]string{e.Provider, e.Key}
@@ -153,7 +197,7 @@ func (s *Server) order(e entry, fate string) (*job, error) {
 		return known, s.book.enter(e)
 	}
 	j := &job{id: fmt.Sprintf("%s-%d", e.Provider, len(s.jobs)+1), provider: e.Provider, class: e.Class, key: e.Key, tag: e.Tag,
-		ready: time.Now().Add(s.takes()), fails: fate == Fails}
+		hook: hook, ready: time.Now().Add(s.takes()), fails: fate == Fails}
 	j.picture, j.sha256 = paint(j.id, j.tag)
 	e.Event, e.Job, e.Billed, e.Cut, e.Detail, e.Pictures = "submit", j.id, !j.fails, Ambiguous(fate), fate, []string{j.sha256}
 	if err := s.book.enter(e); err != nil {
@@ -162,6 +206,9 @@ func (s *Server) order(e entry, fate string) (*job, error) {
 	s.jobs[j.id] = j
 	if e.Key != "" && (e.Class == "K" || e.Class == "C") {
 		s.keys[held] = j
+	}
+	if j.hook != "" {
+		s.calling.Go(func() { s.callBack(j) })
 	}
 	return j, nil
 }
@@ -174,12 +221,12 @@ func (s *Server) takes() time.Duration {
 	return s.Takes/2 + time.Duration(s.rnd.Int64N(int64(s.Takes)))
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, j *job, fate string) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, v voice, j *job, fate string) {
 	wait := s.Latency
 	if j.class == "S" {
 		wait = time.Until(j.ready)
 	}
-	if !pause(r, wait) {
+	if !pause(r.Context(), wait) {
 		return
 	}
 	switch fate {
@@ -188,26 +235,23 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, j *job, fate str
 	case Cut:
 		cut(w)
 	case Broken:
-		refuse(w, http.StatusInternalServerError, "internal", "the studio broke after it had drawn")
+		v.refuse(w, http.StatusInternalServerError, "internal", "the studio broke after it had drawn")
 	case Page:
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<html><body>Bad gateway</body></html>")
 	default:
-		if j.class == "S" {
-			s.say(w, r, j)
-			return
-		}
-		write(w, reply{Job: j.id, State: working, AfterMS: pollAfter.Milliseconds()})
+		v.take(s, w, r, s.now(j))
 	}
 }
 
-func pause(r *http.Request, d time.Duration) bool {
+// pause waits, and reports whether it was not given up.
+func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-r.Context().Done():
+	case <-ctx.Done():
 		return false
 	}
 }

@@ -1,0 +1,189 @@
+package studio
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/provider/comfyui"
+	"github.com/easelqueue/easel/provider/openai"
+	"github.com/easelqueue/easel/provider/replicate"
+	"github.com/easelqueue/easel/task"
+)
+
+// service is a real service that the studio speaks as.
+type service struct {
+	open  func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error)
+	path  string
+	model string
+	busy  task.Executed // what its 503 says of a call
+}
+
+var services = map[string]service{
+	"OpenAI": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
+		return openai.New(openai.Config{BaseURL: at, Key: key, Client: c})
+	}, "/S/somebody/v1", "gpt-image-2", task.No},
+	"Replicate": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
+		return replicate.New(replicate.Config{BaseURL: at, Key: key, Client: c})
+	}, "/A/somebody/v1", "acme/brush", task.Maybe},
+	"ComfyUI": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
+		return comfyui.New(comfyui.Config{BaseURL: at, Key: key, Client: c})
+	}, "/C/somebody", "brush.safetensors", task.Maybe},
+}
+
+const attempt = "0198c0de-0000-7000-8000-000000000001"
+
+// order makes one call to the service.
+func (s service) order(t *testing.T, r *rig, hook string) (provider.Provider, provider.Answer, error) {
+	t.Helper()
+	p, err := s.open(r.http.URL+s.path, provider.Secret(r.server.Key), r.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call, err := p.Prepare(provider.Request{Model: s.model, Prompt: "t-1 一只红狐狸", Images: 1, Size: "1024x1024"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call.Key, call.Number, call.Hook = attempt, 1, hook
+	ans, err := p.Submit(t.Context(), call)
+	return p, ans, err
+}
+
+// follow polls until the call is done.
+func follow(t *testing.T, p provider.Provider, ans provider.Answer) provider.Answer {
+	t.Helper()
+	handle := ans.Handle
+	for polls := 0; !ans.Done; polls++ {
+		var err error
+		if ans, err = p.Poll(t.Context(), handle); err != nil || polls > 1000 {
+			t.Fatalf("poll %d: %v", polls, err)
+		}
+		pause(t.Context(), 5*time.Millisecond)
+	}
+	return ans
+}
+
+func TestRealServices(t *testing.T) {
+	for name, s := range services {
+		t.Run(name+": a call becomes the picture that the book names", func(t *testing.T) {
+			r := newRig(t, Options{Takes: 20 * time.Millisecond, Token: "a-signature"})
+			p, ans, err := s.order(t, r, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := follow(t, p, ans).Outputs[0]
+			content := out.Bytes
+			if out.URL != "" {
+				var header http.Header
+				if private, ok := p.(provider.Private); ok {
+					header = private.PictureHeader(out.URL)
+				}
+				d, err := r.client.Fetch(t.Context(), out.URL, header, 1<<20)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if content, err = io.ReadAll(d); err != nil {
+					t.Fatal(err)
+				}
+				d.Close()
+			}
+			sum := sha256.Sum256(content)
+			lines, bills := r.booked()
+			if bills != 1 || lines[0].Key != attempt || lines[0].Tag != "t-1" || lines[0].Pictures[0] != hex.EncodeToString(sum[:]) {
+				t.Errorf("the book says %+v", lines)
+			}
+		})
+		t.Run(name+": a 503 leaves open what the service leaves open", func(t *testing.T) {
+			r := newRig(t, Options{})
+			r.control(`{"fates":["busy"]}`)
+			_, _, err := s.order(t, r, "")
+			lines, bills := r.booked()
+			if f := task.AsFailure(err); f == nil || f.Executed != s.busy || bills != 0 || lines[0].Cut != (s.busy == task.Maybe) {
+				t.Errorf("%v, and the book says %+v", err, lines)
+			}
+		})
+		t.Run(name+": what cannot be drawn is not billed, and final", func(t *testing.T) {
+			r := newRig(t, Options{})
+			r.control(`{"fates":["fails"]}`)
+			p, ans, err := s.order(t, r, "")
+			if err == nil {
+				_, err = p.Poll(t.Context(), ans.Handle)
+			}
+			if f := task.AsFailure(err); f == nil || f.Executed != task.Yes {
+				t.Errorf("got %v", err)
+			}
+			if _, bills := r.booked(); bills != 0 {
+				t.Errorf("%d bills", bills)
+			}
+		})
+		t.Run(name+": a job that works on can be stopped", func(t *testing.T) {
+			r := newRig(t, Options{Takes: time.Hour})
+			if s.path[1] == 'S' {
+				return // it has no jobs
+			}
+			p, ans, err := s.order(t, r, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Cancel(t.Context(), ans.Handle); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Poll(t.Context(), ans.Handle); task.AsFailure(err).Kind != task.Stopped {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestLookUp(t *testing.T) {
+	r := newRig(t, Options{Takes: 20 * time.Millisecond})
+	s := services["ComfyUI"]
+	p, _, err := s.order(t, r, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ans, err := p.Recover(t.Context(), provider.Lost{Key: attempt})
+	if err != nil || !ans.Done && len(ans.Handle) == 0 {
+		t.Fatalf("the call is not found again: %+v, %v", ans, err)
+	}
+	if _, err := p.Recover(t.Context(), provider.Lost{Key: "0198c0de-0000-7000-8000-000000000002"}); task.AsFailure(err).Executed != task.No {
+		t.Errorf("one that never came: %v", err)
+	}
+}
+
+func TestCallback(t *testing.T) {
+	const secret = "whsec_aGVsbG8="
+	calls := make(chan provider.Callback, 10)
+	tries := 0
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if tries++; tries == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		body, _ := io.ReadAll(req.Body)
+		calls <- provider.Callback{Header: req.Header, Body: body, Secret: secret}
+	}))
+	defer back.Close()
+	r := newRig(t, Options{Takes: 10 * time.Millisecond, HookSecret: secret})
+	p, ans, err := services["Replicate"].order(t, r, back.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	select {
+	case c := <-calls:
+		_, job, err := p.(provider.Hooked).Hook(c)
+		if err != nil || job != ans.JobID {
+			t.Errorf("the callback speaks of %q (%v), want %q", job, err, ans.JobID)
+		}
+	case <-ctx.Done():
+		t.Fatal("nobody calls back a second time")
+	}
+}
