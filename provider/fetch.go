@@ -110,7 +110,7 @@ func fetchFault(c *Client, resp *http.Response, limit int64) *task.Failure {
 		return tooLong(limit)
 	case s == http.StatusOK:
 		return nil
-	case s == 403 || s == 404 || s == 410:
+	case s == 401 || s == 403 || s == 404 || s == 410:
 		kind = task.Expired
 	case s == 429:
 		kind = task.RateLimited

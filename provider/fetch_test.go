@@ -45,7 +45,7 @@ func TestFetch(t *testing.T) {
 		}
 	})
 	t.Run("Each status has its failure, and none is a purchase", func(t *testing.T) {
-		for status, kind := range map[int]task.Kind{403: task.Expired, 404: task.Expired, 410: task.Expired, 429: task.RateLimited,
+		for status, kind := range map[int]task.Kind{401: task.Expired, 403: task.Expired, 404: task.Expired, 410: task.Expired, 429: task.RateLimited,
 			400: task.BadAnswer, 204: task.BadAnswer, 206: task.BadAnswer, 408: task.Unavailable, 500: task.Unavailable, 503: task.Unavailable} {
 			s, c := service(t, providertest.Draws())
 			s.Downloads(providertest.Answers(status, "", "Retry-After", "3"))

@@ -20,11 +20,12 @@ import (
 const selftestHelp = `Start a whole easel of its own, break it every few seconds, let it settle, and judge
 whether it kept its promises.
 
-Postgres and Redis are started in a folder of their own if their programs are found;
-otherwise a file and a Redis inside this process serve, and what cannot be broken
-there is left out. Three workers (one of them with a clock that is 70 seconds off), two
-producers and a service that bills run as processes, with proxies between all of
-them. Nothing of yours is touched, and nothing costs money.
+Postgres, Redis and an S3 server (versitygw) are started in folders of their own if
+their programs are found; otherwise a file, a Redis inside this process and a folder
+serve, and what cannot be broken there is left out. Three workers (one of them with a
+clock that is 70 seconds off), two producers and a service that bills run as processes,
+with proxies between all of them. The service speaks as ComfyUI, Replicate (which calls
+back) and OpenAI do. Nothing of yours is touched, and nothing costs money.
 
 A checker that shares no code with easel compares the service's own book with what
 clients were told, the rows, Redis and the stored pictures, and looks for secrets in
@@ -148,7 +149,7 @@ func evidenceFolder(keep string) (string, error) {
 // selftest prints a report for people.
 func (o *output) selftest(w io.Writer, r selftest.Report, asked selftest.Options) {
 	c := r.Judged.Counts
-	fmt.Fprintf(w, "%s on %s and %s: %d tasks, %d calls, %d bills\n\n", plainDuration(r.Lasted.Round(time.Second)), r.Servers[0], r.Servers[1], c.Tasks, c.Attempts, c.Billed)
+	fmt.Fprintf(w, "%s on %s, %s and %s: %d tasks, %d calls, %d bills\n\n", plainDuration(r.Lasted.Round(time.Second)), r.Servers[0], r.Servers[1], r.Servers[2], c.Tasks, c.Attempts, c.Billed)
 	t := o.table("fault", "times", "went on after", "at worst")
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}, {Number: 3, Align: text.AlignRight}, {Number: 4, Align: text.AlignRight}})
 	for _, f := range r.Faults {

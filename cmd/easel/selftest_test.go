@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,10 +19,28 @@ func selftestOf(t *testing.T, args ...string) (code int, stdout, stderr string) 
 	t.Helper()
 	var out, complaints strings.Builder
 	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"selftest"}, args...)...)
-	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
+	cache, err := os.UserCacheDir() // where the S3 server is
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + openTemp(t), "XDG_CACHE_HOME=" + cache}
 	cmd.Stdout, cmd.Stderr = &out, &complaints
 	_ = cmd.Run() // the exit code says it
 	return cmd.ProcessState.ExitCode(), out.String(), complaints.String()
+}
+
+// openTemp is a folder for temporary files that Postgres's own user may enter.
+func openTemp(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "selftest-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestSelftest(t *testing.T) {
@@ -33,7 +52,7 @@ func TestSelftest(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &r); err != nil {
 			t.Fatalf("exit %d, and its answer is no report: %v\n%s\n%s", code, err, out, complaints)
 		}
-		if code != 0 || !r.OK || r.Seed != 3 {
+		if code != 0 || !r.OK || r.Seed != 3 || !slices.Equal(r.Servers, []string{"PostgreSQL", "Redis", "S3"}) {
 			t.Errorf("exit %d, report %+v", code, r)
 		}
 		if c := r.Judged.Counts; len(r.Faults) == 0 || c.Acknowledged < 20 || c.Billed < 20 || c.Faults == 0 {
@@ -51,7 +70,7 @@ func TestSelftest(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "selftest", "--for", "6s", "--every", "2s", "--seed", "5", "--faults", "provider storm", "--faults", "redis emptied")
 		cmd.Env = []string{asProgram + "=1", "PATH=" + t.TempDir(), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
 		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "an embedded Redis") {
+		if err != nil || !strings.Contains(string(out), "SQLite, an embedded Redis and a folder") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})

@@ -62,9 +62,10 @@ var table = map[string]rule{
 	// It plays the person at asynqmon, and so knows asynq too.
 	"internal/selftest": {imports: []string{"check", "enqueue", "internal/evidence", "internal/studio", "internal/throwaway", "queue", "store", "task",
 		asynq, miniredis, redis, toxiproxy, xsync, zerolog}},
-	"internal/crash":      {}, // where a task passes a point at which tests kill the program
-	"internal/throwaway":  {},
-	"internal/studio":     {imports: []string{"provider", "task"}},               // a service and its adapter
+	"internal/crash":     {}, // where a task passes a point at which tests kill the program
+	"internal/throwaway": {},
+	"internal/studio": {imports: []string{"provider", "task"}, // a service and its adapter, and the adapters that it is understood by
+		tests: []string{"provider/openai", "provider/replicate", "provider/comfyui"}},
 	"internal/servertest": {imports: []string{"internal/throwaway", pq, goleak}}, // pq for CREATE DATABASE
 	// Its tests run everything together, as cmd/easel does, and have check judge it.
 	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/studio", redis}},

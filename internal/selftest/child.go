@@ -123,21 +123,6 @@ func (s *slot) start(ctx context.Context) error {
 // clockOff is by how much the last worker's clock is wrong.
 const clockOff = 70 * time.Second
 
-const yamlHead = "providers:\n"
-
-const yamlOne = `  %s:
-    adapter: studio
-    concurrency: 20
-    timeout: 10s
-    deadline: 2m
-    base_delay: 200ms
-    max_delay: 5s
-    max_waits: 10000
-    on_unknown: %s
-    accounts:
-      - {name: main, key: "${STUDIO_KEY}", base_url: %q}
-`
-
 func (s *slot) env(ctx context.Context) ([]string, error) {
 	dir := filepath.Join(s.Folder, s.name())
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -160,17 +145,29 @@ func (s *slot) env(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	listen, err := s.address(ctx)
-	return []string{"STUDIO_KEY=" + s.key, "EASEL_DATA=" + dir, "EASEL_PICTURES=" + s.pictures, "EASEL_CONFIG=" + file, "EASEL_LOG=info,json",
-		"EASEL_DATABASE_URL=" + database, "EASEL_REDIS_URL=" + redis, "EASEL_LISTEN=" + listen, "EASEL_PUBLIC_URL=http://127.0.0.1", "EASEL_DRAIN=20s"}, err
+	if err != nil {
+		return nil, err
+	}
+	public, err := s.public(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := s.storageEnv()
+	return append(stored, "STUDIO_KEY="+s.key, "STUDIO_HOOK_SECRET="+s.hookSecret, "EASEL_DATA="+dir, "EASEL_CONFIG="+file, "EASEL_LOG=info,json",
+		"EASEL_DATABASE_URL="+database, "EASEL_REDIS_URL="+redis, "EASEL_LISTEN="+listen, "EASEL_PUBLIC_URL="+public, "EASEL_DRAIN=20s",
+		"EASEL_FETCH_ALLOW=127.0.0.0/8"), err // a picture's address may be that of another's way to the studio
 }
 
-func configuration(studio string) string {
-	text := yamlHead
-	for _, name := range providers {
-		class, policy, _ := strings.Cut(name, "-")
-		text += fmt.Sprintf(yamlOne, name, policy, studio+"/"+strings.ToUpper(class)+"/"+name)
+// callbacks is the way from the studio to the pages, where callbacks arrive.
+const callbacks = "studio-pages"
+
+// public is where the studio finds the pages: those of the first worker.
+func (s *slot) public(ctx context.Context) (string, error) {
+	at, err := s.slots[0].address(ctx)
+	if err != nil {
+		return "", err
 	}
-	return text
+	return s.net.through(callbacks, "http://"+at)
 }
 
 func freeAddress(ctx context.Context) (string, error) {

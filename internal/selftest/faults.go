@@ -39,6 +39,13 @@ func ourPostgres(r *run) string {
 	return "postgres"
 }
 
+func ourStorage(r *run) string {
+	if r.storage == nil {
+		return ""
+	}
+	return "storage"
+}
+
 func fillable(r *run) string {
 	if !r.full {
 		return ""
@@ -46,10 +53,13 @@ func fillable(r *run) string {
 	return "pictures"
 }
 
-// aWay is a proxy: that of one process to one server.
+// aWay is a proxy: that of one process to one server, or that of callbacks.
 func aWay(r *run) string {
-	to := []string{"redis", "database", "studio"}[r.rnd.IntN(3)]
-	if to == "database" && strings.HasPrefix(r.databaseURL, "sqlite:") {
+	to := []string{"redis", "database", "studio", "storage", callbacks}[r.rnd.IntN(5)]
+	switch {
+	case to == callbacks:
+		return callbacks
+	case to == "database" && strings.HasPrefix(r.databaseURL, "sqlite:"), to == "storage" && r.storage == nil:
 		to = "redis"
 	}
 	return r.slots[r.rnd.IntN(len(r.slots))].proxy(to)
@@ -116,7 +126,19 @@ func emptyRedis(r *run, ctx context.Context, _ string, _ time.Duration) error {
 }
 
 func freezeRedis(r *run, ctx context.Context, _ string, d time.Duration) error {
-	pid := r.redisAt.Pid()
+	return freeze(ctx, r.redisAt, d)
+}
+
+func killStorage(r *run, ctx context.Context, _ string, d time.Duration) error {
+	return again(ctx, r.storage, r.storage.Kill, d)
+}
+
+func freezeStorage(r *run, ctx context.Context, _ string, d time.Duration) error {
+	return freeze(ctx, r.storage, d)
+}
+
+func freeze(ctx context.Context, s server, d time.Duration) error {
+	pid := s.Pid()
 	if pid == 0 {
 		return nil
 	}
@@ -195,7 +217,7 @@ func (r *run) control(ctx context.Context, c studio.Control) error {
 
 // fillStorage leaves no room on the file system of the pictures.
 func fillStorage(r *run, ctx context.Context, _ string, d time.Duration) error {
-	path := filepath.Join(r.pictures, ".ballast")
+	path := filepath.Join(r.storing, ".ballast")
 	ballast, err := os.Create(path)
 	if err != nil {
 		return err

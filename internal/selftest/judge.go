@@ -17,6 +17,7 @@ import (
 
 	"github.com/easelqueue/easel/check"
 	"github.com/easelqueue/easel/internal/evidence"
+	"github.com/easelqueue/easel/internal/throwaway"
 )
 
 // bitesAfter is how long a run has to last before one in which nothing was
@@ -45,7 +46,7 @@ func (r *run) judge(ctx context.Context) error {
 	expect := r.expectations()
 	run := check.Run{Seed: int64(r.Seed), Policy: policy, Class: class, Began: check.When{Time: r.began}, FaultsEnded: check.When{Time: r.ended},
 		Settled: check.When{Time: settled}, Expect: expect, Canaries: r.canaries()}
-	at := evidence.Site{DB: r.tasks.DB(), Redis: r.redis, Pictures: r.pictures, MayStand: map[string][]string{"source_url": {r.token}, "answer": {r.token}}}
+	at := evidence.Site{DB: r.tasks.DB(), Redis: r.redis, Pictures: r.stored(), MayStand: map[string][]string{"source_url": {r.token}, "answer": {r.token}}}
 	if err := at.Gather(ctx, r.Folder, evidence.Books{Run: run, Told: told, Faults: r.book()}); err != nil {
 		return fmt.Errorf("gather the evidence: %w", err)
 	}
@@ -60,7 +61,7 @@ func (r *run) judge(ctx context.Context) error {
 
 // canaries are the secrets that must be found nowhere.
 func (r *run) canaries() []string {
-	all := []string{r.key, r.token}
+	all := []string{r.key, r.token, r.hookSecret, throwaway.S3SecretKey}
 	if _, after, ok := strings.Cut(r.databaseURL, ":canary-"); ok {
 		password, _, _ := strings.Cut(after, "@")
 		all = append(all, "canary-"+password)

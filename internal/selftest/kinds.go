@@ -38,7 +38,9 @@ var kinds = map[string]kind{
 	"network narrow":      {"a kilobyte a second on a way", aWay, toxic("bandwidth", `{"rate":1}`, "downstream"), between(5, 10), true, 0},
 	"network cut short":   {"connections of a way end after some bytes", aWay, toxic("limit_data", `{"bytes":700}`, "downstream"), between(3, 8), true, 0},
 	"provider storm":      {"429, 503, 500, web pages, cut and missing answers", always("studio"), storm, between(1, 1), true, 4},
-	"provider shut":       {"503 to everything", always("studio"), shut, between(3, 10), false, 0},
+	"provider shut":       {"503 to everything", always("studio"), shut, between(3, 10), true, 0},
+	"storage killed":      {"SIGKILL of the S3 server", ourStorage, killStorage, between(2, 8), false, 2},
+	"storage frozen":      {"SIGSTOP of the S3 server, then SIGCONT", ourStorage, freezeStorage, between(5, 15), true, 0},
 	"storage full":        {"no room for pictures", fillable, fillStorage, between(5, 12), true, 2},
 	"dashboard":           {"Run, Archive, Delete, Cancel or Pause in asynqmon", always("dashboard"), vandalise, between(0, 3), true, 3},
 }

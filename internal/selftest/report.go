@@ -109,5 +109,10 @@ func (r *run) servers() []string {
 	default:
 		all = append(all, "an embedded Redis")
 	}
+	if r.storage != nil {
+		all = append(all, "S3")
+	} else {
+		all = append(all, "a folder")
+	}
 	return all
 }

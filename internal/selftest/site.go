@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -34,15 +35,17 @@ type server interface {
 // site is the world that is attacked.
 type site struct {
 	database, redisAt server // nil where the server is given or embedded
+	storage           server // S3; nil if the pictures lie in a folder
 	embedded          *miniredis.Miniredis
 	databaseURL       string // without a proxy
 	redisURL          string
+	storageURL        string
 
 	studio    *child
 	studioURL string // without a proxy
 	ledger    string
-	pictures  string
-	full      bool // the pictures lie on a file system that can be filled
+	storing   string // folder that the pictures lie in, as files or as objects of the S3 server
+	full      bool   // it is a file system that can be filled
 
 	net *network
 
@@ -51,47 +54,20 @@ type site struct {
 	redis  redis.UniversalClient
 	client *enqueue.Client
 
-	key, token string // canaries
+	key, token, hookSecret string // canaries
 }
-
-// providers are what the tasks are spread over: each class holds unknown outcomes,
-// and the two that cannot avoid them also as a service that may be asked again.
-var providers = []string{"k-hold", "c-hold", "a-hold", "s-hold", "a-retry", "s-retry"}
 
 func (r *run) open(ctx context.Context) error {
 	r.key, r.token = "canary-key-"+rand.Text(), "canary-token-"+rand.Text()
-	r.pictures = filepath.Join(r.Folder, "pictures")
-	if err := os.MkdirAll(r.pictures, 0o755); err != nil {
-		return err
-	}
-	r.mountPictures()
-	if err := r.openDatabase(ctx); err != nil {
-		return err
-	}
-	if err := r.openRedis(ctx); err != nil {
-		return err
-	}
-	if err := r.openStudio(ctx); err != nil {
-		return err
-	}
-	if err := r.empty(ctx); err != nil {
-		return err
+	r.hookSecret = "whsec_" + base64.StdEncoding.EncodeToString([]byte("canary-hook-"+rand.Text()))
+	for _, open := range []func(context.Context) error{r.openStorage, r.openDatabase, r.openRedis, r.openStudio, r.empty} {
+		if err := open(ctx); err != nil {
+			return err
+		}
 	}
 	r.client = &enqueue.Client{Tasks: r.tasks, Queue: &queue.Queue{Redis: r.redis}}
 	r.net = newNetwork()
 	return nil
-}
-
-// pictureRoom is how much fits on the file system of the pictures.
-const pictureRoom = 256 << 20
-
-// mountPictures gives the pictures a small file system of their own, if this
-// process may, so that it can be filled.
-func (r *run) mountPictures() {
-	if os.Geteuid() != 0 {
-		return
-	}
-	r.full = syscall.Mount("tmpfs", r.pictures, "tmpfs", 0, fmt.Sprintf("size=%d", pictureRoom)) == nil
 }
 
 func (r *run) openDatabase(ctx context.Context) (err error) {
@@ -165,7 +141,7 @@ func (r *run) openStudio(ctx context.Context) error {
 		return err
 	}
 	defer out.Close()
-	r.studio, err = r.spawn("studio", in, []string{"STUDIO_KEY=" + r.key, "STUDIO_TOKEN=" + r.token},
+	r.studio, err = r.spawn("studio", in, []string{"STUDIO_KEY=" + r.key, "STUDIO_TOKEN=" + r.token, "STUDIO_HOOK_SECRET=" + r.hookSecret},
 		"selftest", "studio", "--ledger", r.ledger, "--seed", fmt.Sprint(r.Seed))
 	in.Close()
 	if err != nil {
@@ -199,13 +175,13 @@ func (s *site) close() error {
 	if s.embedded != nil {
 		s.embedded.Close()
 	}
-	for _, server := range []server{s.redisAt, s.database} {
+	for _, server := range []server{s.storage, s.redisAt, s.database} {
 		if server != nil {
 			errs = append(errs, server.Close())
 		}
 	}
 	if s.full {
-		errs = append(errs, syscall.Unmount(s.pictures, 0))
+		errs = append(errs, syscall.Unmount(s.storing, 0))
 	}
 	return errors.Join(errs...)
 }

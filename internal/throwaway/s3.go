@@ -3,6 +3,7 @@
 package throwaway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ var errNoS3 = errors.New("versitygw was not found: install it with `.ci/needs`, 
 
 // S3 starts a new S3 server with path-style addresses and no bucket. ctx bounds
 // only the start.
-func S3(ctx context.Context, _ Options) (*Server, error) {
+func S3(ctx context.Context, o Options) (*Server, error) {
 	bin, err := s3Binary()
 	if err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func S3(ctx context.Context, _ Options) (*Server, error) {
 		url:     func(port int) string { return fmt.Sprintf("http://127.0.0.1:%d", port) },
 		command: func(dir string, port int) *exec.Cmd {
 			cmd := exec.Command(bin, "--quiet", "--keep-alive", "--port", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
-				"posix", "--sidecar", filepath.Join(dir, "meta"), filepath.Join(dir, "objects"))
+				"posix", "--sidecar", filepath.Join(dir, "meta"), cmp.Or(o.Objects, filepath.Join(dir, "objects")))
 			cmd.Dir = dir
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "ROOT_ACCESS_KEY=" + S3AccessKey, "ROOT_SECRET_KEY=" + S3SecretKey}
 			return cmd

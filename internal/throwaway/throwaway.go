@@ -39,6 +39,10 @@ type Options struct {
 	// Settings are added to the server's configuration and override ours, such as
 	// "max_connections" for PostgreSQL or "maxmemory" for Redis.
 	Settings map[string]string
+
+	// Objects is the folder in which an S3 server keeps its buckets, each a folder of
+	// files; it must exist. Empty is one inside the server's own folder.
+	Objects string
 }
 
 // Server is a running server. Its methods may be called from any goroutine, but
