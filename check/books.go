@@ -264,3 +264,11 @@ func (d *dossier) shown() *Attempt {
 func (d *dossier) left(a *Attempt) bool {
 	return slices.ContainsFunc(d.results, func(r *Result) bool { return r.AttemptID == a.ID })
 }
+
+// wanted is how many pictures the task is for.
+func (d *dossier) wanted() int {
+	if d.row == nil {
+		return 1
+	}
+	return max(d.row.ImageCount, 1)
+}

@@ -56,7 +56,7 @@ var effects = []spoiled{
 		drop(&e.Tables.Results, func(r *Result) bool { return r.TaskID == 10 })
 	}},
 	{"A completed task whose attempt is not settled is found", "I2", "which is answered", func(e *Evidence) { e.try("k1").State = answered }},
-	{"A second answer that nothing made late is found", "I2", "attempts 1 and 2", func(e *Evidence) {
+	{"A second answer that nothing made late is found", "I2", "those of attempt 1 or 2 late", func(e *Evidence) {
 		a := *e.try("k1")
 		a.ID, a.Number, a.Key, a.CostMicros = 100, 2, "k1b", nil
 		e.Tables.Attempts = append(e.Tables.Attempts, a)
@@ -64,13 +64,27 @@ var effects = []spoiled{
 		second.ID, second.AttemptID, second.URL = 100, 100, "http://easel/files/other.png"
 		e.Tables.Results = append(e.Tables.Results, second)
 	}},
+	{"More pictures than a task of several calls wants are found", "I2 I3", "has 2 pictures, wants 1", func(e *Evidence) {
+		e.drawInParts()
+		e.taskRow(10).ImageCount = 1
+	}},
 	{"A picture of a cancelled task is held to the same", "I2", "holds ffff", func(e *Evidence) {
 		e.Pictures[e.picture(6).StorageKey] = Picture{strings.Repeat("f", 64), e.picture(6).FileSize}
 	}},
 }
 
 var money = []spoiled{
-	{"Double billing is found", "I3", "charged 2 times by cinema (class S); authorised beyond the first: 0 by a person, 0 by policy", func(e *Evidence) { e.buyAgain() }},
+	{"Double billing is found", "I3", "charged 2 times by cinema (class S), and needs 1; authorised beyond that: 0 by a person, 0 by policy", func(e *Evidence) { e.buyAgain() }},
+	{"Double billing of a task of several calls is found", "I3", "charged 3 times by", func(e *Evidence) {
+		a := *e.drawInParts()
+		a.ID, a.Number, a.Key, a.CostMicros = 101, 3, "k10c", nil
+		e.Tables.Attempts = append(e.Tables.Attempts, a)
+		l := *e.submit("t-000010")
+		if l.Key != "" {
+			l.Key = a.Key
+		}
+		e.charge(l, l.At)
+	}},
 	{"Double billing under a second key is found in class K", "I3", "class K", func(e *Evidence) {
 		a := *e.try("k3")
 		a.ID, a.Number, a.Key, a.CostMicros = 100, 2, "k3b", nil

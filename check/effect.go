@@ -25,10 +25,25 @@ func judgeEffect(b *books, f *finding) {
 		case d.answer != nil && d.answer.State != succeeded:
 			f.against(d, "completed with attempt %d, which is %s", d.answer.Number, d.answer.State)
 		}
-		for _, a := range d.attempts {
-			if d.answer != nil && a != d.answer && d.left(a) && !b.excused(d, a) {
-				f.against(d, "has the pictures of attempts %d and %d, and nothing happened that makes the second one late", d.answer.Number, a.Number)
-			}
+		b.judgeSurplus(d, f)
+	}
+}
+
+// judgeSurplus looks for pictures beyond those that the task wants. It has them only
+// of a call that was given up and came after all.
+func (b *books) judgeSurplus(d *dossier, f *finding) {
+	if d.answer == nil || len(d.results) <= d.wanted() {
+		return
+	}
+	for _, a := range d.attempts {
+		if a != d.answer && d.left(a) && b.excused(d, a) {
+			return
+		}
+	}
+	for _, a := range d.attempts {
+		if a != d.answer && d.left(a) {
+			f.against(d, "has %d pictures, wants %d, and nothing happened that makes those of attempt %d or %d late", len(d.results), d.wanted(), d.answer.Number, a.Number)
+			return
 		}
 	}
 }

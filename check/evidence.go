@@ -78,6 +78,7 @@ type Row struct {
 	ID          int64  `json:"id"`
 	Provider    string `json:"provider"`
 	Prompt      string `json:"prompt"`
+	ImageCount  int    `json:"image_count"` // pictures that are wanted; 0 counts as 1
 	MaxAttempts int    `json:"max_attempts"`
 	RunAt       When   `json:"run_at"`
 	Status      string `json:"status"`
@@ -109,6 +110,7 @@ type Attempt struct {
 	Key        string `json:"attempt_key"`
 	Provider   string `json:"provider"`
 	State      string `json:"state"`
+	Images     int    `json:"images"` // pictures that the call asked for; 0 is all of the task
 	Handle     string `json:"handle"`
 	ErrorKind  string `json:"error_kind"`
 	ErrorMsg   string `json:"error_msg"`

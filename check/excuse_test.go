@@ -8,6 +8,7 @@ import (
 
 // innocent are things that look wrong and are not.
 var innocent = []spoiled{
+	{claim: "A task of several calls is charged for each of them", spoil: func(e *Evidence) { e.drawInParts() }},
 	{claim: "A lost acknowledgement of a retry explains a row that moved", spoil: func(e *Evidence) {
 		find(e.Clients, func(t *Told) bool { return t.Event == "retry" && t.Task == 5 }).Event = "retry_lost"
 	}},

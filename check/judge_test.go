@@ -71,6 +71,27 @@ func (e *Evidence) buyAgain() Attempt {
 	return a
 }
 
+// drawInParts makes task 10 one for two pictures, each from a call of its own.
+func (e *Evidence) drawInParts() *Attempt {
+	const sha = "abababababababababababababababababababababababababababababababab"
+	row, a, p, l := e.taskRow(10), *e.try("k10"), *e.picture(10), *e.submit("t-000010")
+	row.ImageCount = 2
+	if a.CostMicros != nil {
+		row.CostMicros = new(2 * *a.CostMicros)
+	}
+	a.ID, a.Number, a.Key = 100, 2, "k10b"
+	e.Tables.Attempts = append(e.Tables.Attempts, a)
+	if l.Key != "" {
+		l.Key = a.Key
+	}
+	l.Job, l.Pictures = "", []string{sha}
+	e.charge(l, l.At)
+	p.ID, p.AttemptID, p.SHA256, p.StorageKey, p.URL = 100, a.ID, sha, "10/2-0.png", "http://easel/files/10/2-0.png"
+	e.Tables.Results = append(e.Tables.Results, p)
+	e.Pictures[p.StorageKey] = Picture{sha, p.FileSize}
+	return e.try("k10b")
+}
+
 type spoiled struct {
 	claim string
 	want  string // the invariants that are violated, no others

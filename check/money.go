@@ -54,19 +54,33 @@ func (b *books) bill(p *purse) *bill {
 	return bill
 }
 
-// judgeBound compares the charges with one and what was authorised beyond that.
+// judgeBound compares the charges with what the task needs, one for a task of one
+// call, and what was authorised beyond that.
 func (b *bill) judgeBound(f *finding) {
 	byPerson, byPolicy := b.authorised()
 	first := b.charges[0]
-	if n := len(b.charges); n > 1+byPerson+byPolicy {
-		f.against(b.first, "charged %d times by %s (class %s); authorised beyond the first: %d by a person, %d by policy",
-			n, first.Provider, first.Class, byPerson, byPolicy)
+	if n, needs := len(b.charges), b.calls(); n > needs+byPerson+byPolicy {
+		f.against(b.first, "charged %d times by %s (class %s), and needs %d; authorised beyond that: %d by a person, %d by policy",
+			n, first.Provider, first.Class, needs, byPerson, byPolicy)
 	}
 }
 
-// authorised counts purchases beyond the first that somebody allowed. A person
-// does so with not_charged, and with any retry after a call that is known to have
-// come to nothing. The policy retry does so for calls known to have come to
+// calls is how many calls draw the task: as many as it takes at the largest number
+// of pictures that one of its calls has brought.
+func (b *bill) calls() int {
+	wanted, each := 1, 1
+	for _, d := range b.first.owners {
+		wanted = max(wanted, d.wanted())
+	}
+	for _, e := range b.charges {
+		each = max(each, len(e.Pictures))
+	}
+	return (wanted + each - 1) / each
+}
+
+// authorised counts purchases beyond the needed ones that somebody allowed. A person
+// does so with not_charged, and with any retry after calls that are known to have
+// come to nothing, for as many of them as the task has. The policy retry does so for calls known to have come to
 // nothing, and for announced unknown ones; the latter not where the provider
 // could have told, as in classes K and C.
 func (b *bill) authorised() (byPerson, byPolicy int) {
@@ -75,9 +89,9 @@ func (b *bill) authorised() (byPerson, byPolicy int) {
 		switch {
 		case t.Event != "retry" && t.Event != "retry_lost":
 		case t.Detail == notCharged:
-			byPerson++
+			byPerson += b.calls()
 		default:
-			retries++
+			retries += b.calls()
 		}
 	}
 	for _, a := range b.attempts {

@@ -23,6 +23,10 @@ var truths = []spoiled{
 	{"A completed row with an error is found", "I11", "is completed and has the error timeout", func(e *Evidence) { e.taskRow(1).ErrorKind = "timeout" }},
 	{"A final row without an end is found", "I11", "without a completed_at", func(e *Evidence) { e.taskRow(6).CompletedAt = When{} }},
 	{"A wrong cost is found", "I11", "cost_micros is 50000, and its attempts cost 80000", func(e *Evidence) { *e.taskRow(13).CostMicros = 50_000 }},
+	{"The cost of an earlier one of several calls that is forgotten is found", "I11", "and its attempts cost", func(e *Evidence) {
+		*e.taskRow(10).CostMicros = *e.drawInParts().CostMicros
+	}},
+	{"A picture that is missing without a word is found", "I11", "is completed with 1 pictures of 2, and does not say why", func(e *Evidence) { e.taskRow(10).ImageCount = 2 }},
 	{"A cost that was not booked is found", "I11", "cost_micros is null", func(e *Evidence) { e.taskRow(1).CostMicros = nil }},
 }
 

@@ -45,6 +45,9 @@ func (d *dossier) judgeReason(f *finding) {
 
 // judgeMirror compares the row with the first picture of its answer.
 func (d *dossier) judgeMirror(f *finding) {
+	if n := len(d.results); n > 0 && n < d.wanted() && d.row.ErrorMsg == "" {
+		f.against(d, "is completed with %d pictures of %d, and does not say why", n, d.wanted())
+	}
 	if d.row.ErrorKind != "" || d.row.ErrorCode != "" {
 		f.against(d, "is completed and has the error %s %s", d.row.ErrorKind, d.row.ErrorCode)
 	}
@@ -61,11 +64,13 @@ func (d *dossier) judgeMirror(f *finding) {
 }
 
 // judgeCost compares the row's cost with that of its attempts, unless one of
-// them was answered too late, or just about, to be known when it completed.
+// them was answered too late, or just about, to be known when it completed. That
+// which is kept by then is known.
 func (b *books) judgeCost(d *dossier, f *finding) {
 	var sum int64
 	for _, a := range d.attempts {
-		if a != d.answer && a.AnsweredAt.After(d.row.CompletedAt.Add(-b.Limits.Slack)) {
+		known := a.State == succeeded && !a.FinishedAt.After(d.row.CompletedAt.Time)
+		if a != d.answer && !known && a.AnsweredAt.After(d.row.CompletedAt.Add(-b.Limits.Slack)) {
 			return
 		}
 		if a.CostMicros != nil {

@@ -219,6 +219,16 @@ type Attempt struct {
 	FinishedAt        *time.Time `json:"finished_at,omitempty"`
 }
 
+// Found reports whether the last of a task's calls, in their order, waits to be
+// fetched: the provider has it, so that a retry buys nothing.
+func Found(attempts []Attempt) bool {
+	if len(attempts) == 0 {
+		return false
+	}
+	state := attempts[len(attempts)-1].State
+	return state == AttemptAccepted || state == AttemptAnswered
+}
+
 // Result is one picture in our own storage, one row of generation_result.
 type Result struct {
 	ID                int64     `json:"id"`

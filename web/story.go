@@ -151,7 +151,10 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, now time
 		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final(),
 		CanCancel: t.Status.CanBecome(task.Cancelled),
-		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown,
+		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && !task.Found(attempts),
+	}
+	if t.ErrorKind == task.OutcomeUnknown && !p.Unknown {
+		p.Advice.What = "The call was not known to have been made, and the provider has it after all. A retry fetches what was drawn and buys nothing."
 	}
 	p.Answer, p.Late = split(t, results)
 	for _, a := range attempts {

@@ -24,14 +24,18 @@ type outing struct {
 	*testSite
 	postgres, queue *throwaway.Server
 	redis           redis.UniversalClient
-	ledger          string
+	book
 }
 
-// newOuting prepares one with a studio of that class.
-func newOuting(t *testing.T, class string, like studio.Options, concurrency int) *outing {
+// book is the file in which a studio keeps what it billed.
+type book string
+
+const studioKey = "the-studio-key"
+
+// openStudio starts a studio and returns where it is, and its book.
+func openStudio(t *testing.T, like studio.Options) (at string, b book) {
 	t.Helper()
-	o := &outing{ledger: filepath.Join(t.TempDir(), "ledger.jsonl"), postgres: servertest.PostgresServer(t), queue: servertest.Redis(t)}
-	like.Ledger, like.Key = o.ledger, "the-studio-key"
+	like.Ledger, like.Key = filepath.Join(t.TempDir(), "ledger.jsonl"), studioKey
 	far, err := studio.Open(like)
 	if err != nil {
 		t.Fatal(err)
@@ -44,9 +48,28 @@ func newOuting(t *testing.T, class string, like studio.Options, concurrency int)
 			t.Error(err)
 		}
 	})
+	return server.URL, book(like.Ledger)
+}
+
+// bills is how often the studio was paid.
+func (b book) bills(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile(string(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), `"billed":true`)
+}
+
+// newOuting prepares one with a studio of that class.
+func newOuting(t *testing.T, class string, like studio.Options, concurrency int) *outing {
+	t.Helper()
+	o := &outing{postgres: servertest.PostgresServer(t), queue: servertest.Redis(t)}
+	var at string
+	at, o.book = openStudio(t, like)
 	yaml := fmt.Sprintf("providers:\n  studio:\n    concurrency: %d\n    timeout: 2m\n    deadline: 10m\n    accounts:\n      - {name: main, key: \"${STUDIO_KEY}\", base_url: %q}\n",
-		concurrency, server.URL+"/"+class+"/studio")
-	o.testSite = newSite(t, yaml, "STUDIO_KEY=the-studio-key", "EASEL_DATABASE_URL="+o.postgres.URL, "EASEL_REDIS_URL="+o.queue.URL)
+		concurrency, at+"/"+class+"/studio")
+	o.testSite = newSite(t, yaml, "STUDIO_KEY="+studioKey, "EASEL_DATABASE_URL="+o.postgres.URL, "EASEL_REDIS_URL="+o.queue.URL)
 	options, err := redis.ParseURL(o.queue.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -56,15 +79,7 @@ func newOuting(t *testing.T, class string, like studio.Options, concurrency int)
 	return o
 }
 
-// bills is how often the studio was paid.
-func (o *outing) bills() int {
-	o.t.Helper()
-	text, err := os.ReadFile(o.ledger)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	return strings.Count(string(text), `"billed":true`)
-}
+func (o *outing) bills() int { return o.book.bills(o.t) }
 
 // busy is by how much longer things may take here than on a machine of their
 // own: these tests run beside all others.

@@ -116,7 +116,7 @@ func (o *output) story(w io.Writer, told *story, now time.Time) {
 			fmt.Fprintln(w, "  "+clean(t.LocalPath))
 		}
 	}
-	if hint := hint(t); hint != "" {
+	if hint := hint(t, told.Attempts); hint != "" {
 		fmt.Fprintln(w, "\n"+hint)
 	}
 }
@@ -154,9 +154,11 @@ func standing(t *task.Task, now time.Time) string {
 	return ""
 }
 
-func hint(t *task.Task) string {
+func hint(t *task.Task, attempts []task.Attempt) string {
 	id := strconv.FormatInt(t.ID, 10)
 	switch {
+	case t.ErrorKind == task.OutcomeUnknown && task.Found(attempts):
+		return "Retry it with `easel retry " + id + "`: that fetches what was drawn and buys nothing."
 	case t.ErrorKind == task.OutcomeUnknown:
 		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
 			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."

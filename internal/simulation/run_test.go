@@ -75,7 +75,10 @@ func (w *world) produce(ctx context.Context) {
 // without a key asks once.
 func (w *world) submit(ctx context.Context, i int) {
 	tag := fmt.Sprintf("t-%06d", i+1)
-	wish := task.Task{Provider: w.Providers[i%len(w.Providers)], Prompt: tag, MaxAttempts: 10}
+	wish := task.Task{Provider: w.Providers[i%len(w.Providers)], Prompt: tag, MaxAttempts: 10, ImageCount: 1}
+	if i%5 == 4 {
+		wish.ImageCount = 3 // in as many calls: the studio draws one picture in each
+	}
 	door := []string{"key", "library", "tx", "sql"}[i%4]
 	if door == "key" {
 		wish.IdempotencyKey = tag
@@ -109,8 +112,8 @@ func (w *world) insert(ctx context.Context, p *process, door string, t *task.Tas
 		}
 		return tx.Commit()
 	case "sql":
-		return p.db.QueryRowContext(ctx, `INSERT INTO image_generations (provider, prompt, max_attempts, run_at, created_at, updated_at)
-			VALUES (?, ?, 10, now(), now(), now()) RETURNING id`, t.Provider, t.Prompt).Scan(&t.ID)
+		return p.db.QueryRowContext(ctx, `INSERT INTO image_generations (provider, prompt, image_count, max_attempts, run_at, created_at, updated_at)
+			VALUES (?, ?, ?, 10, now(), now(), now()) RETURNING id`, t.Provider, t.Prompt, t.ImageCount).Scan(&t.ID)
 	}
 	_, err := p.client.Enqueue(ctx, t)
 	return err
