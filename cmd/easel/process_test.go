@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"flag"
@@ -43,10 +44,11 @@ func TestMain(m *testing.M) {
 
 // site is a database, a Redis and a folder that real processes share.
 type testSite struct {
-	t     *testing.T
-	env   []string
-	dir   string
-	tasks *store.Store
+	t       *testing.T
+	env     []string
+	dir     string
+	tasks   *store.Store
+	program string // what start starts; empty is this test binary
 }
 
 // newSite prepares a site on Postgres and Redis. yaml configures its providers.
@@ -117,7 +119,7 @@ func (p *process) said() string {
 // start starts easel and leaves it running; it is killed when the test ends.
 func (s *testSite) start(args ...string) *process {
 	s.t.Helper()
-	return s.startProgram(os.Args[0], args...)
+	return s.startProgram(cmp.Or(s.program, os.Args[0]), args...)
 }
 
 // startProgram is start for another program than this one.

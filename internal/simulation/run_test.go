@@ -76,8 +76,8 @@ func (w *world) produce(ctx context.Context) {
 func (w *world) submit(ctx context.Context, i int) {
 	tag := fmt.Sprintf("t-%06d", i+1)
 	wish := task.Task{Provider: w.Providers[i%len(w.Providers)], Prompt: tag, MaxAttempts: 10, ImageCount: 1}
-	if i%5 == 4 {
-		wish.ImageCount = 3 // in as many calls: the studio draws one picture in each
+	if i%10 == 9 {
+		wish.ImageCount = 2 // in as many calls: the studio draws one picture in each
 	}
 	door := []string{"key", "library", "tx", "sql"}[i%4]
 	if door == "key" {
