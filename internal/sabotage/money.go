@@ -55,6 +55,6 @@ var ofMoney = []Mutant{
 		Name: "the cost of earlier calls is forgotten", Rule: "A task costs what all of its calls cost", Violates: []string{"I11"},
 		Edits: []Edit{{"store/save.go", "				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = ? AND fence = ? AND status = 'processing'`),\n			null(o.Warning)",
 			"				cost_micros = coalesce((SELECT max(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = ? AND fence = ? AND status = 'processing'`),\n			null(o.Warning)"}},
-		Lives: Lives{First: 95, Seeds: 20},
+		Lives: Lives{First: 1, Seeds: 10},
 	},
 }
