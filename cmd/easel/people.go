@@ -122,7 +122,7 @@ func because(t *task.Task) string {
 
 // picturePath is where a person finds the first picture.
 func picturePath(t *task.Task) string {
-	for _, place := range []string{t.LocalPath, t.MinioURL, t.ImageURL} {
+	for _, place := range []string{t.LocalPath, t.ImageURL, t.MinioURL} {
 		if place != "" {
 			return place
 		}
