@@ -2,6 +2,7 @@ package picture
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"path"
 	"strings"
@@ -15,6 +16,9 @@ import (
 // shared caches may not, since whoever mounts it may ask who is reading.
 type Handler struct {
 	Store Store
+	// Lend, if it is not zero, sends readers to the store itself, by an address that
+	// lives so long. The Store must be a Lender.
+	Lend time.Duration
 	// OnError is told why a picture that may exist could not be served; the
 	// reader is not. It may be nil.
 	OnError func(r *http.Request, err error)
@@ -35,6 +39,10 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.notFound(w)
 		return
 	}
+	if lender, ok := h.Store.(Lender); ok && h.Lend > 0 && !strings.Contains(key, previewMark) {
+		h.lend(w, r, lender, key)
+		return
+	}
 	f, err := h.Store.Open(r.Context(), key)
 	if small := strings.Replace(key, previewMark, thumbnailMark, 1); errors.Is(err, ErrNotFound) && small != key {
 		f, err = h.Store.Open(r.Context(), small) // pictures of former releases have no preview
@@ -44,16 +52,34 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.notFound(w)
 		return
 	case err != nil:
-		if h.OnError != nil {
-			h.OnError(r, err)
-		}
-		http.Error(w, "The picture cannot be read right now.", http.StatusInternalServerError)
+		h.fault(w, r, err)
 		return
 	}
 	defer f.Close()
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 	http.ServeContent(w, r, "", time.Time{}, f)
+}
+
+// lend redirects to the store. A browser asks again long before the address is over.
+func (h Handler) lend(w http.ResponseWriter, r *http.Request, lender Lender, key string) {
+	address, err := lender.Presign(r.Context(), key, h.Lend)
+	switch {
+	case errors.Is(err, ErrBadKey):
+		h.notFound(w)
+	case err != nil:
+		h.fault(w, r, err)
+	default:
+		w.Header().Set("Cache-Control", fmt.Sprintf("private, max-age=%d", int(h.Lend.Seconds()/2)))
+		http.Redirect(w, r, address, http.StatusFound)
+	}
+}
+
+func (h Handler) fault(w http.ResponseWriter, r *http.Request, err error) {
+	if h.OnError != nil {
+		h.OnError(r, err)
+	}
+	http.Error(w, "The picture cannot be read right now.", http.StatusInternalServerError)
 }
 
 func (Handler) notFound(w http.ResponseWriter) {

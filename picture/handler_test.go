@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 // shelf is a Store that has what it was given.
@@ -30,6 +32,21 @@ func (s shelf) Open(_ context.Context, key string) (io.ReadSeekCloser, error) {
 		io.Closer
 	}{bytes.NewReader(data), io.NopCloser(nil)}, nil
 }
+
+// library is a shelf that lends.
+type library struct{ shelf }
+
+func (l library) Presign(_ context.Context, key string, life time.Duration) (string, error) {
+	switch {
+	case l.err != nil:
+		return "", l.err
+	case CheckKey(key) != nil:
+		return "", ErrBadKey
+	}
+	return fmt.Sprintf("https://bucket.test/%s?for=%s", key, life), nil
+}
+
+func (library) Origin() string { return "https://bucket.test" }
 
 func serve(h Handler, method, path string, header http.Header) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
@@ -61,6 +78,28 @@ func TestHandler(t *testing.T) {
 	t.Run("HEAD has the headers alone", func(t *testing.T) {
 		if w := serve(h, "HEAD", "/7/1-0.png", nil); w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "10" {
 			t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
+		}
+	})
+	t.Run("A store that lends is where readers are sent", func(t *testing.T) {
+		lends := Handler{Store: library{shelf{pictures: map[string][]byte{"7/1-0.thumb.jpg": []byte("small")}}}, Lend: time.Hour}
+		w := serve(lends, "GET", "/7/1-0.png", nil)
+		if w.Code != 302 || w.Header().Get("Location") != "https://bucket.test/7/1-0.png?for=1h0m0s" || w.Header().Get("Cache-Control") != "private, max-age=1800" {
+			t.Errorf("got %d %v", w.Code, w.Header())
+		}
+		if w := serve(lends, "GET", "/7/1-2.svg", nil); w.Code != 404 {
+			t.Errorf("what is no picture is lent: %d", w.Code)
+		}
+		if w := serve(lends, "GET", "/../x.png", nil); w.Code != 404 {
+			t.Errorf("a bad key is lent: %d", w.Code)
+		}
+		lends.Store = library{shelf{err: errors.New("away")}}
+		if w := serve(lends, "GET", "/7/1-0.png", nil); w.Code != 500 {
+			t.Errorf("a store that is away: %d", w.Code)
+		}
+		lends.Lend = 0
+		lends.Store = library{h.Store.(shelf)}
+		if w := serve(lends, "GET", "/7/1-0.png", nil); w.Code != 200 {
+			t.Errorf("nobody asked to lend: %d", w.Code)
 		}
 	})
 	t.Run("A range is served", func(t *testing.T) {

@@ -43,6 +43,18 @@ type Lister interface {
 	All(ctx context.Context, prefix string) iter.Seq2[Object, error]
 }
 
+// Lender is a Store that can let others at its pictures for a while.
+type Lender interface {
+	Store
+
+	// Presign returns an address under which anybody can read the picture for that
+	// long. Whether there is such a picture is not looked at.
+	Presign(ctx context.Context, key string, life time.Duration) (string, error)
+
+	// Origin is the scheme and the host of these addresses.
+	Origin() string
+}
+
 // Object is a picture as a Lister knows it.
 type Object struct {
 	Key      string

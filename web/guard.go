@@ -5,12 +5,21 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/easelqueue/easel/picture"
 )
 
 // policy is the Content-Security-Policy of all pages: even if a text got into a
-// page as markup, nothing of it would run or call anybody.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+// page as markup, nothing of it would run or call anybody. Pictures come from here,
+// or from the store if it lends them.
+func (s *Site) policy() string {
+	from := "'self' data:"
+	if lender, ok := s.Pictures.(picture.Lender); ok && s.Lend > 0 {
+		from += " " + lender.Origin()
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src " + from + "; connect-src 'self'; " +
+		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+}
 
 // maxForm bounds the body of a form, in bytes. The largest of ours has four short fields.
 const maxForm = 4 << 10

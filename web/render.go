@@ -31,6 +31,7 @@ type handler func(r *http.Request) (answer, error)
 // page makes h a part of the site: with the headers of pages, and a page for
 // each error.
 func (s *Site) page(h handler) http.Handler {
+	policy := s.policy()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", policy)

@@ -6,6 +6,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -35,6 +36,7 @@ type Site struct {
 	Tasks    tasks
 	Desk     desk
 	Pictures picture.Store // served under /pictures/
+	Lend     time.Duration // if not zero, /pictures/ leads to the store itself, a picture.Lender, by addresses that live so long
 	Queues   http.Handler  // asynqmon with the root path /queues; nil leaves it out
 	Hooks    http.Handler  // what providers call back, below /hooks/; nil leaves it out
 	Log      zerolog.Logger
@@ -59,7 +61,7 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("POST /tasks/{id}/retry", s.change(s.retry))
 	mux.Handle("POST /tasks/{id}/cancel", s.change(s.cancel))
 	mux.Handle("POST /failed/retry", s.change(s.retryKind))
-	mux.Handle("/pictures/", http.StripPrefix("/pictures", picture.Handler{Store: s.Pictures, OnError: s.logged}))
+	mux.Handle("/pictures/", http.StripPrefix("/pictures", picture.Handler{Store: s.Pictures, Lend: s.Lend, OnError: s.logged}))
 	mux.Handle("GET /assets/{name}", s.page(asset))
 	mux.HandleFunc("GET /healthz", healthy)
 	if s.Queues != nil {

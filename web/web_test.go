@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -34,12 +36,26 @@ func TestSite(t *testing.T) {
 		id := b.park(b.add(task.Task{}), task.Auth, "no").ID
 		for _, path := range []string{"/", "/failed", storyPath(id), "/nothing", "/tasks/x", "/assets/style.css"} {
 			h := b.do(httptest.NewRequest("GET", path, nil)).Header()
-			if got := h.Get("Content-Security-Policy"); got != policy {
+			if got := h.Get("Content-Security-Policy"); got != b.site.policy() {
 				t.Errorf("%s: policy %q", path, got)
 			}
 			if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "same-origin" {
 				t.Errorf("%s: headers %v", path, h)
 			}
+		}
+	})
+	t.Run("Pictures may come from a store that lends them, and from nowhere else", func(t *testing.T) {
+		b := newBench(t)
+		b.site.Pictures = lender{b.site.Pictures}
+		if strings.Contains(b.do(httptest.NewRequest("GET", "/", nil)).Header().Get("Content-Security-Policy"), "bucket.test") {
+			t.Error("nothing is lent")
+		}
+		b.site.Lend = time.Hour
+		if got := b.do(httptest.NewRequest("GET", "/", nil)).Header().Get("Content-Security-Policy"); !strings.Contains(got, "img-src 'self' data: https://bucket.test;") {
+			t.Errorf("policy %q", got)
+		}
+		if got := b.do(httptest.NewRequest("GET", "/pictures/1/1-0.png", nil)).Header().Get("Location"); got != "https://bucket.test/1/1-0.png" {
+			t.Errorf("the picture is at %q", got)
 		}
 	})
 	t.Run("No page uses what the policy forbids", func(t *testing.T) {
@@ -105,3 +121,12 @@ func TestSite(t *testing.T) {
 		}
 	})
 }
+
+// lender is a store that lends.
+type lender struct{ picture.Store }
+
+func (lender) Presign(_ context.Context, key string, _ time.Duration) (string, error) {
+	return "https://bucket.test/" + key, nil
+}
+
+func (lender) Origin() string { return "https://bucket.test" }

@@ -28,11 +28,6 @@ const (
 	presigned = time.Hour
 )
 
-// presigner is the part of a picture store whose pictures others can be let at.
-type presigner interface {
-	Presign(ctx context.Context, key string, life time.Duration) (string, error)
-}
-
 // prepare makes the call for a part of the task, with input pictures in the form
 // that the service wants. Whatever has to be fetched or uploaded for that buys
 // nothing and comes before the attempt.
@@ -147,7 +142,7 @@ func (in *input) fitted(ctx context.Context, content string) (string, error) {
 // lent returns an address under which the service can fetch our copy, or else the
 // picture's own, which we then have no use of.
 func (in *input) lent(ctx context.Context) (string, error) {
-	lender, ok := in.Pictures.(presigner)
+	lender, ok := in.Pictures.(picture.Lender)
 	if !ok {
 		if strings.HasPrefix(in.address, "data:") {
 			return "", &task.Failure{Kind: task.Unsupported, Message: fmt.Sprintf("is a data URL; %s takes addresses only", in.svc.Name),

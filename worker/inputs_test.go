@@ -111,6 +111,8 @@ func noisy(side int) []byte {
 // lender is a store that lends its pictures.
 type lender struct{ picture.Store }
 
+func (lender) Origin() string { return "http://lent.test" }
+
 func (lender) Presign(_ context.Context, key string, _ time.Duration) (string, error) {
 	return "https://lent.test/" + key, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/easelqueue/easel/picture/s3"
 	"github.com/easelqueue/easel/provider"
@@ -16,6 +17,7 @@ type s3Place struct {
 	AccessKey provider.Secret
 	SecretKey provider.Secret
 	PublicURL string
+	Lend      time.Duration // how long presigned addresses live; 0 lets easel serve the pictures itself
 }
 
 const bucketScheme = "s3://"

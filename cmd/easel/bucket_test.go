@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -67,6 +69,41 @@ func TestABucket(t *testing.T) {
 			t.Errorf("%d calls for %d tasks", submits, n)
 		}
 		s.checkBucket(env, n)
+	})
+	t.Run("Pages send readers to a private bucket by addresses that live as long as they are told to", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t, "providers: {}\n", append(bucketOn(t, servertest.S3(t)), "EASEL_S3_PRESIGN=1h")...)
+		s.start("up").serves()
+		address := strings.TrimSpace(s.easel(0, "enqueue", "一只红狐狸", "--wait", "--json"))
+		var shown struct {
+			Task struct {
+				Image string `json:"image_url"`
+				Minio string `json:"minio_url"`
+			}
+		}
+		if err := json.Unmarshal([]byte(address), &shown); err != nil {
+			t.Fatal(err)
+		}
+		follow := func(url string) (*http.Response, []byte) {
+			resp, err := http.Get(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp, body
+		}
+		resp, content := follow(shown.Task.Image)
+		if resp.StatusCode != 200 || !bytes.HasPrefix(content, []byte("\x89PNG")) || !strings.HasPrefix(resp.Request.URL.String(), shown.Task.Minio+"?X-Amz-") ||
+			resp.Request.URL.Query().Get("X-Amz-Expires") != "3600" {
+			t.Errorf("%s leads to %s: %s, %d bytes", shown.Task.Image, resp.Request.URL, resp.Status, len(content))
+		}
+		if resp, _ := follow(shown.Task.Minio); resp.StatusCode != 403 {
+			t.Errorf("the bucket is open: %s", resp.Status)
+		}
 	})
 	t.Run("A worker with wrong keys does not start and says so, and doctor does", func(t *testing.T) {
 		t.Parallel()

@@ -15,7 +15,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 )
 
@@ -29,7 +28,9 @@ type setting struct {
 }
 
 // settings is every variable, in the order in which defaults build on each other.
-var settings = []setting{
+var settings = slices.Concat(folderSettings, s3Settings, otherSettings)
+
+var folderSettings = []setting{
 	{
 		name: "EASEL_DATA", help: "folder for the database, the pictures and temporary files (./easel-data)",
 		accepted: "accepted is a folder's path", fallback: constant("easel-data"),
@@ -39,27 +40,11 @@ var settings = []setting{
 		accepted: "accepted are a folder's path and s3://BUCKET/PREFIX",
 		fallback: func(c *config, _ map[string]string) string { return filepath.Join(c.Data, "pictures") },
 		set:      func(c *config, v string) error { return setPath(&c.Pictures, v) },
-	}, {
-		name: "EASEL_S3_ENDPOINT", help: "http or https URL of the S3 service that has the bucket (https://s3.amazonaws.com)",
-		accepted: "accepted is an http or https URL of a host", fallback: constant("https://s3.amazonaws.com"),
-		set: func(c *config, v string) error { return setURL(&c.S3.Endpoint, v) },
-	}, {
-		name: "EASEL_S3_REGION", help: "region of the bucket (the service is asked)", accepted: "accepted is a region's name",
-		fallback: constant(""), set: func(c *config, v string) error { return setPath(&c.S3.Region, v) },
-	}, {
-		name: "EASEL_S3_STYLE", help: "the bucket's name is part of the path or of the host (path)", accepted: "accepted are path and host",
-		fallback: constant("path"), set: setS3Style,
-	}, {
-		name: "EASEL_S3_ACCESS_KEY", help: "access key for the bucket", accepted: "accepted is printable text without spaces",
-		fallback: constant(""), set: func(c *config, v string) error { return setSecret(&c.S3.AccessKey, v) },
-	}, {
-		name: "EASEL_S3_SECRET_KEY", help: "secret key for the bucket", accepted: "accepted is printable text without spaces",
-		fallback: constant(""), set: func(c *config, v string) error { return setSecret(&c.S3.SecretKey, v) },
-	}, {
-		name: "EASEL_S3_PUBLIC_URL", help: "where anybody may read the bucket's objects, such as a CDN (nobody may; easel serves them)",
-		accepted: "accepted is an http or https URL without user, query and fragment", fallback: constant(""),
-		set: func(c *config, v string) error { return setURL(&c.S3.PublicURL, v) },
-	}, {
+	},
+}
+
+var otherSettings = []setting{
+	{
 		name: "EASEL_DATABASE_URL", help: "postgres://user:password@host:5432/name, or sqlite:PATH (a file in $EASEL_DATA)",
 		accepted: "accepted are postgres://user:password@host:5432/name and sqlite:PATH",
 		fallback: func(c *config, _ map[string]string) string { return "sqlite:" + filepath.Join(c.Data, "easel.db") },
@@ -119,20 +104,6 @@ func setURL(to *string, v string) error {
 	}
 	*to = strings.TrimRight(v, "/")
 	return nil
-}
-
-func setSecret(to *provider.Secret, v string) error {
-	*to = provider.Secret(v)
-	return to.Check()
-}
-
-func setS3Style(c *config, v string) error {
-	switch v {
-	case "path", "host":
-		c.S3.HostStyle = v == "host"
-		return nil
-	}
-	return fmt.Errorf("is %q", v)
 }
 
 func setDatabase(c *config, v string) error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -23,6 +24,7 @@ func (c *config) effective() map[string]string {
 		"EASEL_S3_ACCESS_KEY":    shownSecret(c.S3.AccessKey),
 		"EASEL_S3_SECRET_KEY":    shownSecret(c.S3.SecretKey),
 		"EASEL_S3_PUBLIC_URL":    cmp.Or(c.S3.PublicURL, "(none)"),
+		"EASEL_S3_PRESIGN":       cmp.Or(lentFor(c.S3.Lend), "(easel serves them)"),
 		"EASEL_DATABASE_URL":     c.DatabaseURL.String(),
 		"EASEL_REDIS_URL":        cmp.Or(c.RedisURL.String(), "(inside the process)"),
 		"EASEL_LISTEN":           c.Listen,
@@ -35,6 +37,14 @@ func (c *config) effective() map[string]string {
 		"EASEL_DRAIN":            plainDuration(c.Drain),
 		"EASEL_LOG":              c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),
 	}
+}
+
+// lentFor is empty where nothing is lent.
+func lentFor(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return plainDuration(d)
 }
 
 // shownSecret says that there is a secret, or none.

@@ -65,15 +65,21 @@ type gcOptions struct {
 
 // parseAge reads a duration, also in days.
 func parseAge(flag, text string, least time.Duration) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, bad := strconv.ParseUint(days, 10, 32)
-		d, err = time.Duration(n)*24*time.Hour, bad
-	}
+	d, err := parseDays(text)
 	if err != nil || d < least || d > 100*365*24*time.Hour {
 		return 0, usage("%s is %s; accepted are durations from %s on, such as 36h or 90d", flag, quoted(text), least)
 	}
 	return d, nil
+}
+
+// parseDays reads a duration, which may also be of days: "90d".
+func parseDays(text string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	return time.Duration(n) * 24 * time.Hour, err
 }
 
 // collection is the answer of gc.

@@ -108,7 +108,7 @@ func (e *engine) site(at net.Addr) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := &web.Site{Tasks: e.tasks, Desk: e.client, Pictures: e.pictures, Queues: queues, Hooks: e.hooks(), Log: e.log, ReadOnly: !writable, Hosts: hosts}
+	site := &web.Site{Tasks: e.tasks, Desk: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Hooks: e.hooks(), Log: e.log, ReadOnly: !writable, Hosts: hosts}
 	return site.Handler(), nil
 }
 

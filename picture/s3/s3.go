@@ -57,11 +57,13 @@ type Store struct {
 	prefix string
 	base   string // of our own addresses
 	object string // of the objects' addresses
+	origin string // of presigned addresses
 	public bool
 }
 
 var (
-	_ picture.Store = (*Store)(nil)
+	_ picture.Lister = (*Store)(nil)
+	_ picture.Lender = (*Store)(nil)
 
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 )
@@ -108,6 +110,10 @@ func New(c Config) (*Store, error) {
 		s.object = endpoint.Scheme + "://" + c.Bucket + "." + endpoint.Host
 	default:
 		s.object = endpoint.Scheme + "://" + endpoint.Host + "/" + c.Bucket
+	}
+	s.origin = endpoint.Scheme + "://" + endpoint.Host
+	if c.HostStyle {
+		s.origin = endpoint.Scheme + "://" + c.Bucket + "." + endpoint.Host
 	}
 	return s, nil
 }
@@ -212,6 +218,9 @@ func (s *Store) Locate(key string) picture.Location {
 }
 
 func escaped(key string) string { return (&url.URL{Path: "/" + key}).EscapedPath() }
+
+// Origin is the scheme and the host of the addresses that Presign returns.
+func (s *Store) Origin() string { return s.origin }
 
 // Presign returns an address under which anybody can read the picture for that long,
 // 7 days at most.
