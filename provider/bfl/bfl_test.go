@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,15 +24,6 @@ func adapter(t testing.TB, base string) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConformance(t *testing.T) {
@@ -82,7 +71,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 			if call.Endpoint != c.endpoint || call.Model != c.request.Model {
 				t.Errorf("endpoint %q, model %q", call.Endpoint, call.Model)
 			}
-			if diff := cmp.Diff(strings.TrimSpace(string(example(t, c.want))), string(call.Body)); diff != "" {
+			if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, c.want))), string(call.Body)); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
 		})
@@ -146,7 +135,7 @@ func TestPoll(t *testing.T) {
 		}
 	})
 	t.Run("What the submit said of its cost is the cost, to the micro", func(t *testing.T) {
-		a, err := poll(t, time.Minute, string(example(t, "ready.json")))
+		a, err := poll(t, time.Minute, string(providertest.Example(t, "ready.json")))
 		if err != nil || a.Cost == nil || *a.Cost != (task.Money{Micros: 45_000, Currency: "USD", Version: "reported"}) {
 			t.Fatalf("%+v, %v", a.Cost, err)
 		}
@@ -200,7 +189,7 @@ func TestHook(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(example(f, "ready.json"))
+	f.Add(providertest.Example(f, "ready.json"))
 	f.Add([]byte(`{"status":"Ready","result":null}`))
 	f.Add([]byte(`{"state":"Pending","progress":1e999}`))
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -78,10 +78,10 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 		return provider.Call{}, err
 	}
 	if !named.MatchString(r.Model) {
-		return provider.Call{}, invalid("model is %q; accepted are names such as flux-2-pro", r.Model)
+		return provider.Call{}, provider.Invalid("model is %q; accepted are names such as flux-2-pro", r.Model)
 	}
 	if r.Images != 1 {
-		return provider.Call{}, invalid("image_count is %d; the provider draws one picture in a call", r.Images)
+		return provider.Call{}, provider.Invalid("image_count is %d; the provider draws one picture in a call", r.Images)
 	}
 	m := modelOf(r.Model)
 	b := map[string]any{"prompt": r.Prompt}
@@ -106,16 +106,16 @@ func (m model) shape(b map[string]any, size string) error {
 	ratio := aspect.FindStringSubmatch(size)
 	switch {
 	case m.fills():
-		return invalid("size is %q; the model keeps the size of the input picture", size)
+		return provider.Invalid("size is %q; the model keeps the size of the input picture", size)
 	case m.step == 0 && ratio != nil:
 		b["aspect_ratio"] = size
 		return nil
 	case m.step == 0 || !pixels:
-		return invalid("size is %q; accepted is %s", size, m.sizes())
+		return provider.Invalid("size is %q; accepted is %s", size, m.sizes())
 	case s.W%m.step != 0 || s.H%m.step != 0 || min(s.W, s.H) < m.low || max(s.W, s.H) > m.high:
-		return invalid("size is %s; accepted is %s", s, m.sizes())
+		return provider.Invalid("size is %s; accepted is %s", s, m.sizes())
 	case m.pixels > 0 && s.Pixels() > m.pixels:
-		return invalid("size is %s, which is %d pixels; accepted are up to %d", s, s.Pixels(), m.pixels)
+		return provider.Invalid("size is %s, which is %d pixels; accepted are up to %d", s, s.Pixels(), m.pixels)
 	}
 	b["width"], b["height"] = s.W, s.H
 	return nil
@@ -124,19 +124,19 @@ func (m model) shape(b map[string]any, size string) error {
 func (m model) tuning(b map[string]any, r provider.Request) error {
 	if r.Seed != nil {
 		if *r.Seed < 0 || *r.Seed > maxSeed {
-			return invalid("seed is %d; accepted are 0 to %d", *r.Seed, int64(maxSeed))
+			return provider.Invalid("seed is %d; accepted are 0 to %d", *r.Seed, int64(maxSeed))
 		}
 		b["seed"] = *r.Seed
 	}
 	if r.Steps != nil {
 		if *r.Steps < 1 || *r.Steps > 50 {
-			return invalid("steps is %d; accepted are 1 to 50", *r.Steps)
+			return provider.Invalid("steps is %d; accepted are 1 to 50", *r.Steps)
 		}
 		b["steps"] = *r.Steps
 	}
 	if r.CFGScale != nil {
 		if !(*r.CFGScale >= 1.5 && *r.CFGScale <= 100) {
-			return invalid("cfg_scale is %g; accepted are 1.5 to 100", *r.CFGScale)
+			return provider.Invalid("cfg_scale is %g; accepted are 1.5 to 100", *r.CFGScale)
 		}
 		b["guidance"] = *r.CFGScale
 	}
@@ -147,10 +147,10 @@ func (m model) tuning(b map[string]any, r provider.Request) error {
 // URLs bare.
 func (m model) start(b map[string]any, r provider.Request) error {
 	if len(r.Inputs) > m.inputs {
-		return invalid("%d input pictures were given; model %q takes at most %d", len(r.Inputs), r.Model, m.inputs)
+		return provider.Invalid("%d input pictures were given; model %q takes at most %d", len(r.Inputs), r.Model, m.inputs)
 	}
 	if m.fills() && len(r.Inputs) == 0 {
-		return invalid("model %q fills in an input picture, and none was given", r.Model)
+		return provider.Invalid("model %q fills in an input picture, and none was given", r.Model)
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return err
@@ -201,8 +201,4 @@ func set[T any](b map[string]any, name string, value *T) {
 	if value != nil {
 		b[name] = *value
 	}
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

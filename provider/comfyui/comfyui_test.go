@@ -3,8 +3,6 @@ package comfyui
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -22,15 +20,6 @@ func adapter(t testing.TB, base string, flow string) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // flow has a place for everything, in each of the ways in which a place is written.
@@ -53,11 +42,11 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A workflow that the server does not take, with the node's reason", Status: 400, Body: string(example(t, "invalid.json")), Kind: task.Invalid, Executed: task.No, Code: "prompt_outputs_failed_validation"},
+			{Claim: "A workflow that the server does not take, with the node's reason", Status: 400, Body: string(providertest.Example(t, "invalid.json")), Kind: task.Invalid, Executed: task.No, Code: "prompt_outputs_failed_validation"},
 			{Claim: "A job without an id", Status: 200, Body: `{"number":1}`, Kind: task.BadAnswer, Executed: task.Maybe},
 		},
 		Endings: []providertest.Ending{
-			{Claim: "Too little memory", Status: 200, Body: ended(string(example(t, "memory.json"))), Kind: task.Unsupported, Executed: task.Yes, Code: "OutOfMemoryError"},
+			{Claim: "Too little memory", Status: 200, Body: ended(string(providertest.Example(t, "memory.json"))), Kind: task.Unsupported, Executed: task.Yes, Code: "OutOfMemoryError"},
 			{Claim: "A node that broke", Status: 200, Body: ended(`{"status_str":"error","completed":false,"messages":[["execution_error",{"node_type":"VAEDecode","exception_type":"ValueError","exception_message":"bad"}]]}`),
 				Kind: task.ProviderError, Executed: task.Yes, Code: "ValueError"},
 			{Claim: "A job that somebody interrupted", Status: 200, Body: ended(`{"status_str":"error","completed":false,"messages":[["execution_start",{}],["execution_interrupted",{}]]}`),
@@ -78,7 +67,7 @@ func TestPollOfAJobThatIsNowhere(t *testing.T) {
 
 func TestAnswer(t *testing.T) {
 	var all map[string]entry
-	if err := json.Unmarshal(example(t, "history.json"), &all); err != nil {
+	if err := json.Unmarshal(providertest.Example(t, "history.json"), &all); err != nil {
 		t.Fatal(err)
 	}
 	a, err := all["6f1f6b1e-0000-4000-8000-00000000000a"].answer(provider.Reply{Status: 200}, "http://gpu.test:8188", handle{ID: "x", Seed: new(int64(5))})
@@ -218,7 +207,7 @@ func TestUploadNamesByContent(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(example(f, "history.json"))
+	f.Add(providertest.Example(f, "history.json"))
 	f.Add([]byte(`{"x":{"outputs":{"a":{"images":[{"filename":"","type":""}]}},"status":{"messages":[[1],["execution_error"]]}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := provider.Reply{Status: 200, Body: body}

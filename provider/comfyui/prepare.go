@@ -77,11 +77,11 @@ func (a *Adapter) numbers(values map[string]any, r provider.Request) error {
 	}
 	switch {
 	case r.Images < 1 || r.Images > a.flow.capabilities().MaxImages:
-		return invalid("image_count is %d; accepted are 1 to %d in one call", r.Images, a.flow.capabilities().MaxImages)
+		return provider.Invalid("image_count is %d; accepted are 1 to %d in one call", r.Images, a.flow.capabilities().MaxImages)
 	case r.Steps != nil && (*r.Steps < 1 || *r.Steps > maxSteps):
-		return invalid("steps is %d; accepted are 1 to %d", *r.Steps, maxSteps)
+		return provider.Invalid("steps is %d; accepted are 1 to %d", *r.Steps, maxSteps)
 	case r.Seed != nil && *r.Seed < 0:
-		return invalid("seed is %d; accepted are numbers from 0 on", *r.Seed)
+		return provider.Invalid("seed is %d; accepted are numbers from 0 on", *r.Seed)
 	}
 	values["negative_prompt"] = r.NegativePrompt
 	values["image_count"] = r.Images
@@ -107,7 +107,7 @@ func (a *Adapter) shape(values map[string]any, r provider.Request) error {
 	case !a.flow.has("width") || !a.flow.has("height"):
 		return &task.Failure{Kind: task.Unsupported, Message: "the workflow has no place for a size", Next: "Leave size out, or write {{width}} and {{height}} into the workflow"}
 	case !pixels || min(s.W, s.H) < 16 || max(s.W, s.H) > maxSide:
-		return invalid("size is %q; accepted is width x height, sides of 16 to %d pixels", r.Size, maxSide)
+		return provider.Invalid("size is %q; accepted is width x height, sides of 16 to %d pixels", r.Size, maxSide)
 	}
 	values["width"], values["height"] = s.W, s.H
 	return nil
@@ -116,11 +116,11 @@ func (a *Adapter) shape(values map[string]any, r provider.Request) error {
 // inputs puts in the names that the uploads have got.
 func (a *Adapter) inputs(values map[string]any, r provider.Request) error {
 	if places := a.flow.inputs(); len(r.Inputs) > places {
-		return invalid("%d input pictures were given; the workflow has places for %d", len(r.Inputs), places)
+		return provider.Invalid("%d input pictures were given; the workflow has places for %d", len(r.Inputs), places)
 	}
 	for i, name := range r.Inputs {
 		if strings.Contains(name, ":") || strings.Contains(name, "..") {
-			return invalid("input picture %d is not uploaded yet", i+1)
+			return provider.Invalid("input picture %d is not uploaded yet", i+1)
 		}
 		values["input_"+strconv.Itoa(i+1)] = name
 	}
@@ -136,12 +136,8 @@ func (a *Adapter) parameters(values map[string]any, r provider.Request) error {
 	}
 	for name := range r.Parameters {
 		if slices.Contains(places, name) {
-			return invalid("parameter %s is set by the task itself", name)
+			return provider.Invalid("parameter %s is set by the task itself", name)
 		}
 	}
 	return s.Err()
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

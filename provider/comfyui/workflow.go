@@ -157,7 +157,7 @@ func (w *workflow) fill(values map[string]any) (map[string]any, error) {
 	nodes := put(w.nodes).(map[string]any)
 	slices.Sort(missing)
 	if len(missing) > 0 {
-		return nil, invalid("the workflow needs %s, which the task does not say and the workflow has no default for", strings.Join(missing, ", "))
+		return nil, provider.Invalid("the workflow needs %s, which the task does not say and the workflow has no default for", strings.Join(missing, ", "))
 	}
 	return nodes, nil
 }

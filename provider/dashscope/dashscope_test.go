@@ -2,8 +2,6 @@ package dashscope
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,15 +19,6 @@ func adapter(t testing.TB, base string) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConformance(t *testing.T) {
@@ -63,7 +52,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestPoll(t *testing.T) {
-	s := providertest.Start(providertest.Service{Asks: map[string]providertest.Ask{"/": providertest.Said(200, string(example(t, "partly.json")))}})
+	s := providertest.Start(providertest.Service{Asks: map[string]providertest.Ask{"/": providertest.Said(200, string(providertest.Example(t, "partly.json")))}})
 	defer s.Close()
 	a, err := adapter(t, s.URL).Poll(t.Context(), provider.WriteHandle(handle{version, "t"}))
 	if err != nil || len(a.Outputs) != 2 {
@@ -113,7 +102,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(strings.TrimSpace(string(example(t, c.want))), string(call.Body)); diff != "" || call.Endpoint != c.endpoint {
+			if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, c.want))), string(call.Body)); diff != "" || call.Endpoint != c.endpoint {
 				t.Errorf("%s: body (-want +got):\n%s", call.Endpoint, diff)
 			}
 		})
@@ -149,7 +138,7 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(example(f, "partly.json"))
+	f.Add(providertest.Example(f, "partly.json"))
 	f.Add([]byte(`{"output":{"task_status":"SUCCEEDED","results":[{}]},"usage":[1]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := provider.Reply{Status: 200, Body: body}

@@ -86,7 +86,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 		return provider.Call{}, err
 	}
 	if !named.MatchString(r.Model) {
-		return provider.Call{}, invalid("model is %q; accepted are names such as wan2.2-t2i-flash", r.Model)
+		return provider.Call{}, provider.Invalid("model is %q; accepted are names such as wan2.2-t2i-flash", r.Model)
 	}
 	m := modelOf(r.Model)
 	// A watermark is always said: what the provider takes for granted may change.
@@ -112,12 +112,12 @@ func (b *body) shape(m model, r provider.Request) error {
 	listed := slices.Contains(m.sizes, s.String())
 	switch {
 	case r.Images < 1 || r.Images > m.images:
-		return invalid("image_count is %d; model %q draws 1 to %d in one call", r.Images, r.Model, m.images)
+		return provider.Invalid("image_count is %d; model %q draws 1 to %d in one call", r.Images, r.Model, m.images)
 	case r.Seed != nil && (*r.Seed < 0 || *r.Seed > maxSeed):
-		return invalid("seed is %d; accepted are 0 to %d", *r.Seed, maxSeed)
+		return provider.Invalid("seed is %d; accepted are 0 to %d", *r.Seed, maxSeed)
 	case r.Size == "":
 	case m.edits || !pixels || len(m.sizes) > 0 && !listed || len(m.sizes) == 0 && (min(s.W, s.H) < m.low || max(s.W, s.H) > m.high):
-		return invalid("size is %q; model %q accepts %s", r.Size, r.Model, m.accepted())
+		return provider.Invalid("size is %q; model %q accepts %s", r.Size, r.Model, m.accepted())
 	default:
 		b.Parameters["size"] = fmt.Sprintf("%d*%d", s.W, s.H) // an asterisk, as nobody else writes it
 	}
@@ -136,10 +136,10 @@ func (b *body) shape(m model, r provider.Request) error {
 
 func (b *body) start(m model, r provider.Request) error {
 	if len(r.Inputs) > m.inputs {
-		return invalid("%d input pictures were given; model %q takes at most %d", len(r.Inputs), r.Model, m.inputs)
+		return provider.Invalid("%d input pictures were given; model %q takes at most %d", len(r.Inputs), r.Model, m.inputs)
 	}
 	if m.edits && len(r.Inputs) == 0 {
-		return invalid("model %q changes a picture, and none was given", r.Model)
+		return provider.Invalid("model %q changes a picture, and none was given", r.Model)
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return err
@@ -172,8 +172,4 @@ func (b *body) settings(m model, r provider.Request) error {
 		}
 	}
 	return s.Err()
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,15 +26,6 @@ func adapter(t testing.TB, base string) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConformance(t *testing.T) {
@@ -101,7 +90,7 @@ func TestPollOfACompletedJob(t *testing.T) {
 		})
 	}
 	t.Run("One picture that is held back does not lose the other", func(t *testing.T) {
-		a, err := poll(t, 200, string(example(t, "answer.json")))
+		a, err := poll(t, 200, string(providertest.Example(t, "answer.json")))
 		if err != nil || len(a.Outputs) != 2 || a.Outputs[0].URL != "https://v3b.example.test/out.png?a=%2F" || *a.Outputs[0].Seed != 42 ||
 			a.Outputs[1].Err == nil || a.Outputs[1].Err.Kind != task.Moderated {
 			t.Errorf("%+v, %v", a.Outputs, err)
@@ -121,7 +110,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.TrimSpace(string(example(t, "request.json"))), string(call.Body)); diff != "" || call.Endpoint != "/fal-ai/flux/dev" {
+	if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, "request.json"))), string(call.Body)); diff != "" || call.Endpoint != "/fal-ai/flux/dev" {
 		t.Errorf("%s: body (-want +got):\n%s", call.Endpoint, diff)
 	}
 }
@@ -221,7 +210,7 @@ func TestHook(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(200, example(f, "answer.json"))
+	f.Add(200, providertest.Example(f, "answer.json"))
 	f.Add(422, []byte(`{"detail":[{"loc":[1,"prompt"],"msg":"m","type":"t"}]}`))
 	f.Add(200, []byte(`{"image":{},"seed":1e400,"has_nsfw_concepts":[null]}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {

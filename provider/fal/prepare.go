@@ -1,14 +1,12 @@
 package fal
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/easelqueue/easel/provider"
-	"github.com/easelqueue/easel/task"
 )
 
 // Bounds of the service.
@@ -33,10 +31,10 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 		return provider.Call{}, err
 	}
 	if !named.MatchString(r.Model) || slices.Contains(strings.Split(r.Model, "/"), "..") {
-		return provider.Call{}, invalid("model is %q; accepted are names such as fal-ai/flux/dev", r.Model)
+		return provider.Call{}, provider.Invalid("model is %q; accepted are names such as fal-ai/flux/dev", r.Model)
 	}
 	if r.Images < 1 || r.Images > maxImages {
-		return provider.Call{}, invalid("image_count is %d; accepted are 1 to %d in one call", r.Images, maxImages)
+		return provider.Call{}, provider.Invalid("image_count is %d; accepted are 1 to %d in one call", r.Images, maxImages)
 	}
 	b := map[string]any{"prompt": r.Prompt}
 	for _, step := range []func() error{
@@ -70,7 +68,7 @@ func shape(b map[string]any, r provider.Request) error {
 	case slices.Contains(shapes, r.Size):
 		b["image_size"] = r.Size
 	default:
-		return invalid("size is %q; accepted are %s", r.Size, sizes)
+		return provider.Invalid("size is %q; accepted are %s", r.Size, sizes)
 	}
 	return nil
 }
@@ -79,7 +77,7 @@ func shape(b map[string]any, r provider.Request) error {
 // otherwise is told by the parameter input_field.
 func inputs(b map[string]any, r provider.Request) error {
 	if len(r.Inputs) > maxInputs {
-		return invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
+		return provider.Invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return err
@@ -87,7 +85,7 @@ func inputs(b map[string]any, r provider.Request) error {
 	name, renamed := r.Parameters["input_field"]
 	switch {
 	case renamed && !field.MatchString(name):
-		return invalid("parameter input_field is %q; accepted is a name of the model's input, such as image_url", name)
+		return provider.Invalid("parameter input_field is %q; accepted is a name of the model's input, such as image_url", name)
 	case len(r.Inputs) == 0:
 	case renamed && len(r.Inputs) == 1:
 		b[name] = r.Inputs[0]
@@ -107,8 +105,4 @@ func settings(b map[string]any, given map[string]string) error {
 	own := maps.Clone(given)
 	delete(own, "input_field")
 	return provider.PassOn(own, b, "prompt", "negative_prompt", "seed", "num_images", "sync_mode")
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

@@ -3,8 +3,6 @@ package gemini
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,15 +23,6 @@ func adapter(t testing.TB) *Adapter {
 	return a
 }
 
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func TestConformance(t *testing.T) {
 	finished := func(reason string, kind task.Kind) providertest.Ending {
 		return providertest.Ending{Claim: "No picture because of " + reason, Status: 200, Body: `{"candidates":[{"finishReason":"` + reason + `","content":{"parts":[{"text":"no"}]}}]}`,
@@ -45,7 +34,7 @@ func TestConformance(t *testing.T) {
 		{Claim: "A sketch that is no picture", Status: 200, Body: `{"candidates":[{"content":{"parts":[{"thought":true,"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]}}]}`,
 			Kind: task.BadAnswer, Executed: task.Maybe},
 		{Claim: "Text alone", Status: 200, Body: `{"candidates":[{"content":{"parts":[{"text":"I cannot"}]}}]}`, Kind: task.BadAnswer, Executed: task.Maybe},
-		{Claim: "A quota of the day", Status: 429, Body: string(example(t, "daily-quota.json")), Kind: task.Billing, Executed: task.No, Code: "daily_quota"},
+		{Claim: "A quota of the day", Status: 429, Body: string(providertest.Example(t, "daily-quota.json")), Kind: task.Billing, Executed: task.No, Code: "daily_quota"},
 	}
 	for _, row := range finishes {
 		refusals = append(refusals, finished(row.Code, row.Kind))
@@ -67,7 +56,7 @@ func TestConformance(t *testing.T) {
 
 func TestRead(t *testing.T) {
 	t.Run("The usage is kept and the picture is not", func(t *testing.T) {
-		a, err := read(provider.Reply{Status: 200, Body: example(t, "answer.json")})
+		a, err := read(provider.Reply{Status: 200, Body: providertest.Example(t, "answer.json")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +84,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.TrimSpace(string(example(t, "request.json"))), string(call.Body)); diff != "" || call.Endpoint != "/models/gemini-2.5-flash-image:generateContent" {
+	if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, "request.json"))), string(call.Body)); diff != "" || call.Endpoint != "/models/gemini-2.5-flash-image:generateContent" {
 		t.Errorf("%s: body (-want +got):\n%s", call.Endpoint, diff)
 	}
 }
@@ -128,8 +117,8 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(200, example(f, "answer.json"))
-	f.Add(429, example(f, "daily-quota.json"))
+	f.Add(200, providertest.Example(f, "answer.json"))
+	f.Add(429, providertest.Example(f, "daily-quota.json"))
 	f.Add(200, []byte(`{"candidates":[{"finishReason":""},{}],"promptFeedback":{"blockReason":"x"}}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		a, err := read(provider.Reply{Status: status, Body: body})

@@ -1,13 +1,11 @@
 package gemini
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/easelqueue/easel/provider"
-	"github.com/easelqueue/easel/task"
 )
 
 // Bounds of the service.
@@ -77,11 +75,11 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	}
 	switch {
 	case !named.MatchString(r.Model):
-		return provider.Call{}, invalid("model is %q; accepted are names such as gemini-2.5-flash-image", r.Model)
+		return provider.Call{}, provider.Invalid("model is %q; accepted are names such as gemini-2.5-flash-image", r.Model)
 	case r.Images != 1:
-		return provider.Call{}, invalid("image_count is %d; the provider draws one picture in a call", r.Images)
+		return provider.Call{}, provider.Invalid("image_count is %d; the provider draws one picture in a call", r.Images)
 	case r.Seed != nil && (*r.Seed < 0 || *r.Seed > maxSeed):
-		return provider.Call{}, invalid("seed is %d; accepted are 0 to %d", *r.Seed, maxSeed)
+		return provider.Call{}, provider.Invalid("seed is %d; accepted are 0 to %d", *r.Seed, maxSeed)
 	}
 	b := body{Config: config{Modalities: []string{"IMAGE"}, Seed: r.Seed}}
 	parts, err := parts(r)
@@ -112,7 +110,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 // parts is the prompt with the input pictures behind it.
 func parts(r provider.Request) ([]any, error) {
 	if len(r.Inputs) > maxInputs {
-		return nil, invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
+		return nil, provider.Invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return nil, err
@@ -121,13 +119,13 @@ func parts(r provider.Request) ([]any, error) {
 	for _, in := range r.Inputs {
 		mime, data, ok := provider.SplitDataURL(in)
 		if !ok {
-			return nil, invalid("an input picture is given by address; the provider takes bytes")
+			return nil, provider.Invalid("an input picture is given by address; the provider takes bytes")
 		}
 		total += len(data) / 4 * 3
 		all = append(all, inline{blob{mime, data}})
 	}
 	if total > maxTotal {
-		return nil, invalid("the input pictures have %d bytes together; accepted are %d", total, maxTotal)
+		return nil, provider.Invalid("the input pictures have %d bytes together; accepted are %d", total, maxTotal)
 	}
 	return all, nil
 }
@@ -142,12 +140,8 @@ func shape(size string) (image, error) {
 		case i.ImageSize == "" && slices.Contains(tiers, upper):
 			i.ImageSize = upper
 		default:
-			return i, invalid("size is %q; accepted is %s", size, sizes)
+			return i, provider.Invalid("size is %q; accepted is %s", size, sizes)
 		}
 	}
 	return i, nil
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

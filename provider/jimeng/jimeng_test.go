@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,15 +26,6 @@ func adapter(t testing.TB, base string) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func errorBody(code, message string) []byte {
@@ -127,7 +116,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.TrimSpace(string(example(t, "request.json"))), string(sent)); diff != "" {
+	if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, "request.json"))), string(sent)); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}
 	if asks != `{"return_url":true,"logo_info":{"add_logo":false}}` {
@@ -179,7 +168,7 @@ func TestNewNamesEveryMistake(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(200, example(f, "done.json"))
+	f.Add(200, providertest.Example(f, "done.json"))
 	f.Add(400, errorBody("50411", "m"))
 	f.Add(200, []byte(`{"code":10000,"data":{"status":"done","image_urls":[""],"binary_data_base64":null}}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {

@@ -2,7 +2,6 @@ package jimeng
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
 
 	"github.com/easelqueue/easel/provider"
@@ -59,11 +58,11 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	}
 	switch {
 	case !named.MatchString(r.Model):
-		return provider.Call{}, invalid("model is %q; accepted are names such as %s", r.Model, DefaultModel)
+		return provider.Call{}, provider.Invalid("model is %q; accepted are names such as %s", r.Model, DefaultModel)
 	case r.Images != 1:
-		return provider.Call{}, invalid("image_count is %d; the provider draws one picture in a call", r.Images)
+		return provider.Call{}, provider.Invalid("image_count is %d; the provider draws one picture in a call", r.Images)
 	case len(r.Inputs) > maxInputs:
-		return provider.Call{}, invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
+		return provider.Call{}, provider.Invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return provider.Call{}, err
@@ -98,11 +97,11 @@ func (b *body) shape(size string) error {
 	s, ok := provider.ParseSize(size)
 	switch {
 	case !ok:
-		return invalid("size is %q; accepted is %s", size, sizes)
+		return provider.Invalid("size is %q; accepted is %s", size, sizes)
 	case s.Pixels() < minPixels || s.Pixels() > maxPixels:
-		return invalid("size is %s, which is %d pixels; accepted are %d to %d", s, s.Pixels(), minPixels, maxPixels)
+		return provider.Invalid("size is %s, which is %d pixels; accepted are %d to %d", s, s.Pixels(), minPixels, maxPixels)
 	case !s.Within(maxRatio):
-		return invalid("size is %s; the longer side may be at most %d times the shorter one", s, maxRatio)
+		return provider.Invalid("size is %s; the longer side may be at most %d times the shorter one", s, maxRatio)
 	}
 	b.Width, b.Height = s.W, s.H
 	return nil
@@ -117,8 +116,4 @@ func split(c provider.Call) (submitted []byte, asks string, err error) {
 	asks, b.Ask = b.Ask, ""
 	sent, err := provider.NewCall(c.Endpoint, c.Model, b)
 	return sent.Body, asks, err
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

@@ -3,8 +3,6 @@ package midjourney
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -22,15 +20,6 @@ func adapter(t testing.TB, base string, d Dialect) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConformance(t *testing.T) {
@@ -118,7 +107,7 @@ func TestKeysAreSentAsEachProxyTakesThem(t *testing.T) {
 
 func TestAnswer(t *testing.T) {
 	var j job
-	if err := json.Unmarshal(example(t, "success.json"), &j); err != nil {
+	if err := json.Unmarshal(providertest.Example(t, "success.json"), &j); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("A grid that is kept is one picture", func(t *testing.T) {
@@ -276,7 +265,7 @@ func TestNewNamesEveryMistake(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(example(f, "success.json"), true)
+	f.Add(providertest.Example(f, "success.json"), true)
 	f.Add([]byte(`{"status":"FAILURE","failReason":"Banned"}`), false)
 	f.Add([]byte(`{"code":22,"result":17}`), false)
 	f.Fuzz(func(t *testing.T, body []byte, split bool) {

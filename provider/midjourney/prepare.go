@@ -1,7 +1,6 @@
 package midjourney
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -80,11 +79,11 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 func count(images int, grid, action string) error {
 	switch {
 	case grid == "split" && action == "upscale":
-		return invalid("parameter grid is split; an upscaled picture is no grid")
+		return provider.Invalid("parameter grid is split; an upscaled picture is no grid")
 	case grid == "split" && images != tiles*tiles:
-		return invalid("image_count is %d; a grid that is split gives %d", images, tiles*tiles)
+		return provider.Invalid("image_count is %d; a grid that is split gives %d", images, tiles*tiles)
 	case grid != "split" && images != 1:
-		return invalid("image_count is %d; a grid that is kept is one picture, and parameter grid=split makes four of it", images)
+		return provider.Invalid("image_count is %d; a grid that is kept is one picture, and parameter grid=split makes four of it", images)
 	}
 	return nil
 }
@@ -98,20 +97,20 @@ func (b *body) act(d Dialect, action string, r provider.Request) (string, error)
 		return "/submit/blend", b.blend(r)
 	}
 	if len(r.Inputs) > 0 || r.Size != "" || r.Seed != nil || r.NegativePrompt != "" || r.Quality != "" {
-		return "", invalid("action %s takes a task that is there and nothing else: leave out pictures, size, seed, negative_prompt and quality", action)
+		return "", provider.Invalid("action %s takes a task that is there and nothing else: leave out pictures, size, seed, negative_prompt and quality", action)
 	}
 	if b.TaskID == "" {
-		return "", invalid("action %s needs parameter task, the id of the task at the proxy (task_id of the row)", action)
+		return "", provider.Invalid("action %s needs parameter task, the id of the task at the proxy (task_id of the row)", action)
 	}
 	if d == Trueai || action == "button" {
 		if b.CustomID == "" {
-			return "", invalid("action %s of this proxy needs parameter custom_id, that of a button of the task (api_response of the row)", action)
+			return "", provider.Invalid("action %s of this proxy needs parameter custom_id, that of a button of the task (api_response of the row)", action)
 		}
 		b.Index = 0
 		return "/submit/action", nil
 	}
 	if action != "reroll" && b.Index == 0 {
-		return "", invalid("action %s needs parameter index, 1 to 4", action)
+		return "", provider.Invalid("action %s needs parameter index, 1 to 4", action)
 	}
 	if action == "reroll" {
 		b.Index = 0
@@ -123,22 +122,22 @@ func (b *body) act(d Dialect, action string, r provider.Request) (string, error)
 // imagine writes what other services have fields for as flags behind the prompt.
 func (b *body) imagine(r provider.Request) error {
 	if b.TaskID != "" || b.Index != 0 || b.CustomID != "" {
-		return invalid("parameters task, index and custom_id belong to another action than imagine")
+		return provider.Invalid("parameters task, index and custom_id belong to another action than imagine")
 	}
 	if len(r.Inputs) > maxInputs {
-		return invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
+		return provider.Invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
 	}
 	if r.Size != "" && !aspect.MatchString(r.Size) {
-		return invalid("size is %q; accepted is %s", r.Size, sizes)
+		return provider.Invalid("size is %q; accepted is %s", r.Size, sizes)
 	}
 	if r.Seed != nil && (*r.Seed < 0 || *r.Seed > maxSeed) {
-		return invalid("seed is %d; accepted are 0 to %d", *r.Seed, int64(maxSeed))
+		return provider.Invalid("seed is %d; accepted are 0 to %d", *r.Seed, int64(maxSeed))
 	}
 	if r.Quality != "" && !slices.Contains([]string{".25", ".5", "0.25", "0.5", "1", "2", "4"}, r.Quality) {
-		return invalid("quality is %q; accepted are 0.25, 0.5, 1, 2 and 4", r.Quality)
+		return provider.Invalid("quality is %q; accepted are 0.25, 0.5, 1, 2 and 4", r.Quality)
 	}
 	if strings.Contains(r.NegativePrompt, "--") {
-		return invalid("negative_prompt holds a flag; write flags behind the prompt")
+		return provider.Invalid("negative_prompt holds a flag; write flags behind the prompt")
 	}
 	b.Prompt, b.Pictures = strings.TrimSpace(r.Prompt), r.Inputs
 	seed := ""
@@ -151,7 +150,7 @@ func (b *body) imagine(r provider.Request) error {
 			continue
 		}
 		if words := strings.Fields(b.Prompt); slices.Contains(words, f.flag) || slices.Contains(words, f.other) {
-			return invalid("%s is given, and %s in the prompt says it too; leave one out", f.field, f.flag)
+			return provider.Invalid("%s is given, and %s in the prompt says it too; leave one out", f.field, f.flag)
 		}
 		b.Prompt += " " + f.flag + " " + f.value
 	}
@@ -164,16 +163,12 @@ func (b *body) blend(r provider.Request) error {
 	shape, ok := shapes[r.Size]
 	switch {
 	case len(r.Inputs) < 2 || len(r.Inputs) > maxInputs:
-		return invalid("%d input pictures were given; blend takes 2 to %d", len(r.Inputs), maxInputs)
+		return provider.Invalid("%d input pictures were given; blend takes 2 to %d", len(r.Inputs), maxInputs)
 	case !ok:
-		return invalid("size is %q; blend accepts 1:1, 2:3 and 3:2", r.Size)
+		return provider.Invalid("size is %q; blend accepts 1:1, 2:3 and 3:2", r.Size)
 	case r.Seed != nil || r.NegativePrompt != "" || r.Quality != "":
-		return invalid("blend takes no seed, no negative_prompt and no quality")
+		return provider.Invalid("blend takes no seed, no negative_prompt and no quality")
 	}
 	b.Pictures, b.Dimensions = r.Inputs, shape
 	return nil
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

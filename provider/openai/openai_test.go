@@ -2,8 +2,6 @@ package openai
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,15 +19,6 @@ func adapter(t *testing.T) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConformance(t *testing.T) {
@@ -67,7 +56,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 			if call.Endpoint != c.endpoint || call.Model != c.request.Model {
 				t.Errorf("endpoint %q, model %q", call.Endpoint, call.Model)
 			}
-			if diff := cmp.Diff(strings.TrimSpace(string(example(t, c.want))), string(call.Body)); diff != "" {
+			if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, c.want))), string(call.Body)); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
 		})
@@ -147,7 +136,7 @@ func TestNewNamesEveryMistake(t *testing.T) {
 
 func TestReadAnswers(t *testing.T) {
 	t.Run("The usage is kept and the pictures are not", func(t *testing.T) {
-		a, err := read(provider.Reply{Status: 200, Body: example(t, "answer.json"), RequestID: "req_1"})
+		a, err := read(provider.Reply{Status: 200, Body: providertest.Example(t, "answer.json"), RequestID: "req_1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +168,7 @@ func TestReadAnswers(t *testing.T) {
 		}
 	})
 	t.Run("A block by moderation says so", func(t *testing.T) {
-		_, err := read(provider.Reply{Status: 400, Body: example(t, "moderated.json")})
+		_, err := read(provider.Reply{Status: 400, Body: providertest.Example(t, "moderated.json")})
 		f := task.AsFailure(err)
 		if f == nil || f.Kind != task.Moderated || f.Executed != task.Yes || f.Code != "moderation_blocked" || !strings.Contains(f.Detail, "safety_violations=[violence]") {
 			t.Errorf("got %#v", f)
@@ -207,8 +196,8 @@ func TestReadAnswers(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"answer.json", "moderated.json"} {
-		f.Add(200, example(f, name))
-		f.Add(400, example(f, name))
+		f.Add(200, providertest.Example(f, name))
+		f.Add(400, providertest.Example(f, name))
 	}
 	f.Add(200, []byte(`{"data":[{"b64_json":"AA==","url":"x"}],"error":{"code":"server_error"},"usage":[1]}`))
 	f.Add(200, []byte("\xef\xbb\xbf{}"))

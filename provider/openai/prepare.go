@@ -1,8 +1,6 @@
 package openai
 
 import (
-	"fmt"
-
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -58,10 +56,10 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 		return provider.Call{}, err
 	}
 	if r.Images < 1 || r.Images > maxImages {
-		return provider.Call{}, invalid("image_count is %d; accepted are 1 to %d", r.Images, maxImages)
+		return provider.Call{}, provider.Invalid("image_count is %d; accepted are 1 to %d", r.Images, maxImages)
 	}
 	if len(r.Inputs) > maxInputs {
-		return provider.Call{}, invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
+		return provider.Call{}, provider.Invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return provider.Call{}, err
@@ -91,7 +89,7 @@ func (b *body) shape(r provider.Request) error {
 	case "", "auto", "low", "medium", "high", "xhigh", "max":
 		b.Quality = r.Quality
 	default:
-		return invalid("quality is %q; accepted are auto, low, medium, high, xhigh and max", r.Quality)
+		return provider.Invalid("quality is %q; accepted are auto, low, medium, high, xhigh and max", r.Quality)
 	}
 	if r.Size == "" || r.Size == "auto" {
 		b.Size = r.Size
@@ -100,13 +98,13 @@ func (b *body) shape(r provider.Request) error {
 	s, ok := provider.ParseSize(r.Size)
 	switch {
 	case !ok:
-		return invalid("size is %q; accepted are "+sizes, r.Size)
+		return provider.Invalid("size is %q; accepted are "+sizes, r.Size)
 	case s.W%sideStep != 0 || s.H%sideStep != 0:
-		return invalid("size is %s; both sides must be divisible by %d", s, sideStep)
+		return provider.Invalid("size is %s; both sides must be divisible by %d", s, sideStep)
 	case !s.Within(maxRatio):
-		return invalid("size is %s; the longer side may be at most %d times the shorter one", s, maxRatio)
+		return provider.Invalid("size is %s; the longer side may be at most %d times the shorter one", s, maxRatio)
 	case max(s.W, s.H) > maxSide || s.Pixels() > maxPixels:
-		return invalid("size is %s; accepted are at most %dx2160 pixels", s, maxSide)
+		return provider.Invalid("size is %s; accepted are at most %dx2160 pixels", s, maxSide)
 	}
 	b.Size = s.String()
 	return nil
@@ -140,19 +138,15 @@ func (b *body) coherent() error {
 	format := b.OutputFormat
 	switch {
 	case b.OutputCompression != nil && format != "jpeg" && format != "webp":
-		return invalid("parameter output_compression needs output_format jpeg or webp")
+		return provider.Invalid("parameter output_compression needs output_format jpeg or webp")
 	case b.Background == "transparent" && format != "" && format != "png" && format != "webp":
-		return invalid("parameter background=transparent needs output_format png or webp")
+		return provider.Invalid("parameter background=transparent needs output_format png or webp")
 	case (b.FrameCount != nil || b.FrameDuration != nil) && format != "gif":
-		return invalid("parameters frame_count and frame_duration_ms need output_format gif")
+		return provider.Invalid("parameters frame_count and frame_duration_ms need output_format gif")
 	case b.Mask != nil && len(b.Images) == 0:
-		return invalid("parameter mask needs an input picture")
+		return provider.Invalid("parameter mask needs an input picture")
 	case b.InputFidelity != "" && len(b.Images) == 0:
-		return invalid("parameter input_fidelity needs an input picture")
+		return provider.Invalid("parameter input_fidelity needs an input picture")
 	}
 	return nil
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

@@ -1,13 +1,11 @@
 package replicate
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"strings"
 
 	"github.com/easelqueue/easel/provider"
-	"github.com/easelqueue/easel/task"
 )
 
 // Bounds of the service.
@@ -63,7 +61,7 @@ func target(model string) (endpoint, version string, err error) {
 	case named.MatchString(model):
 		return "/models/" + model + "/predictions", "", nil
 	}
-	return "", "", invalid("model is %q; accepted are owner/name, owner/name:version and a version of 64 hex digits", model)
+	return "", "", provider.Invalid("model is %q; accepted are owner/name, owner/name:version and a version of 64 hex digits", model)
 }
 
 func (b *body) shape(r provider.Request) error {
@@ -78,7 +76,7 @@ func (b *body) shape(r provider.Request) error {
 	set("guidance", r.CFGScale != nil, r.CFGScale)
 	set("num_outputs", r.Images > 1, r.Images)
 	if r.Images < 1 || r.Images > maxImages {
-		return invalid("image_count is %d; accepted are 1 to %d in one call", r.Images, maxImages)
+		return provider.Invalid("image_count is %d; accepted are 1 to %d in one call", r.Images, maxImages)
 	}
 	size, pixels := provider.ParseSize(r.Size)
 	switch {
@@ -88,7 +86,7 @@ func (b *body) shape(r provider.Request) error {
 	case aspect.MatchString(r.Size):
 		b.Input["aspect_ratio"] = r.Size
 	default:
-		return invalid("size is %q; accepted are %s", r.Size, sizes)
+		return provider.Invalid("size is %q; accepted are %s", r.Size, sizes)
 	}
 	return nil
 }
@@ -97,7 +95,7 @@ func (b *body) shape(r provider.Request) error {
 // otherwise is told by the parameter input_field.
 func (b *body) inputs(r provider.Request) error {
 	if len(r.Inputs) > maxInputs {
-		return invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
+		return provider.Invalid("%d input pictures were given; accepted are up to %d", len(r.Inputs), maxInputs)
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return err
@@ -105,7 +103,7 @@ func (b *body) inputs(r provider.Request) error {
 	name, named := r.Parameters["input_field"]
 	switch {
 	case named && !field.MatchString(name):
-		return invalid("parameter input_field is %q; accepted is a name of the model's input, such as image", name)
+		return provider.Invalid("parameter input_field is %q; accepted is a name of the model's input, such as image", name)
 	case len(r.Inputs) == 0:
 	case named && len(r.Inputs) == 1:
 		b.Input[name] = r.Inputs[0]
@@ -124,8 +122,4 @@ func (b *body) settings(given map[string]string) error {
 	own := maps.Clone(given)
 	delete(own, "input_field")
 	return provider.PassOn(own, b.Input, "prompt", "negative_prompt", "seed", "num_outputs")
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

@@ -2,8 +2,6 @@ package replicate
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,15 +19,6 @@ func adapter(t testing.TB, base string) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConformance(t *testing.T) {
@@ -81,7 +70,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 			if call.Endpoint != c.endpoint || call.Model != c.request.Model {
 				t.Errorf("endpoint %q, model %q", call.Endpoint, call.Model)
 			}
-			if diff := cmp.Diff(strings.TrimSpace(string(example(t, c.want))), string(call.Body)); diff != "" {
+			if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, c.want))), string(call.Body)); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
 		})
@@ -151,7 +140,7 @@ func TestUploadReturnsTheAddress(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"succeeded.json", "failed.json"} {
-		f.Add(200, example(f, name))
+		f.Add(200, providertest.Example(f, name))
 	}
 	f.Add(200, []byte(`{"status":"succeeded","output":"https://h.test/1.png"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/easelqueue/easel/provider"
-	"github.com/easelqueue/easel/task"
 )
 
 // Bounds of the service.
@@ -69,7 +68,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 		return provider.Call{}, err
 	}
 	if !slices.Contains(names(), r.Model) {
-		return provider.Call{}, invalid("model is %q; accepted are %v", r.Model, names())
+		return provider.Call{}, provider.Invalid("model is %q; accepted are %v", r.Model, names())
 	}
 	m := modelOf(r.Model)
 	var f provider.Form
@@ -92,13 +91,13 @@ func (m model) shape(f *provider.Form, r provider.Request) error {
 	strength, given := r.Parameters["strength"]
 	switch {
 	case r.Images != 1:
-		return invalid("image_count is %d; the provider draws one picture in a call", r.Images)
+		return provider.Invalid("image_count is %d; the provider draws one picture in a call", r.Images)
 	case len(r.Inputs) > m.inputs:
-		return invalid("%d input pictures were given; model %q takes at most %d", len(r.Inputs), r.Model, m.inputs)
+		return provider.Invalid("%d input pictures were given; model %q takes at most %d", len(r.Inputs), r.Model, m.inputs)
 	case r.Size != "" && !slices.Contains(ratios, r.Size):
-		return invalid("size is %q; accepted are %v", r.Size, ratios)
+		return provider.Invalid("size is %q; accepted are %v", r.Size, ratios)
 	case len(r.Inputs) == 0 && given:
-		return invalid("parameter strength needs an input picture")
+		return provider.Invalid("parameter strength needs an input picture")
 	case len(r.Inputs) == 0:
 		f.Add("aspect_ratio", r.Size)
 		if m.path == "sd3" {
@@ -106,17 +105,17 @@ func (m model) shape(f *provider.Form, r provider.Request) error {
 		}
 		return nil
 	case r.Size != "" && m.path == "sd3":
-		return invalid("size is %q; with an input picture the model keeps the picture's own shape", r.Size)
+		return provider.Invalid("size is %q; with an input picture the model keeps the picture's own shape", r.Size)
 	}
 	if n, err := strconv.ParseFloat(strength, 64); !given || err != nil || !(n >= 0 && n <= 1) {
-		return invalid("parameter strength is %q; with an input picture a number from 0 to 1 is needed", strength)
+		return provider.Invalid("parameter strength is %q; with an input picture a number from 0 to 1 is needed", strength)
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return err
 	}
 	file, err := provider.File("image", r.Inputs[0])
 	if err != nil {
-		return invalid("the input picture is given by address; the provider takes bytes")
+		return provider.Invalid("the input picture is given by address; the provider takes bytes")
 	}
 	f.Add("aspect_ratio", r.Size)
 	if m.path == "sd3" {
@@ -133,18 +132,18 @@ func (m model) tuning(f *provider.Form, r provider.Request) error {
 	}
 	if r.Seed != nil {
 		if *r.Seed < 0 || *r.Seed > maxSeed {
-			return invalid("seed is %d; accepted are 0 to %d, and 0 is any", *r.Seed, int64(maxSeed))
+			return provider.Invalid("seed is %d; accepted are 0 to %d, and 0 is any", *r.Seed, int64(maxSeed))
 		}
 		f.Add("seed", strconv.FormatInt(*r.Seed, 10))
 	}
 	if r.CFGScale != nil {
 		if !m.tuned || !(*r.CFGScale >= 1 && *r.CFGScale <= 10) {
-			return invalid("cfg_scale is %g; accepted are 1 to 10, by sd3.5 models only", *r.CFGScale)
+			return provider.Invalid("cfg_scale is %g; accepted are 1 to 10, by sd3.5 models only", *r.CFGScale)
 		}
 		f.Add("cfg_scale", strconv.FormatFloat(*r.CFGScale, 'g', -1, 64))
 	}
 	if r.Style != "" && !slices.Contains(styles, r.Style) {
-		return invalid("style is %q; accepted are %v", r.Style, styles)
+		return provider.Invalid("style is %q; accepted are %v", r.Style, styles)
 	}
 	f.Add("style_preset", r.Style)
 	return nil
@@ -155,8 +154,4 @@ func (m model) settings(f *provider.Form, r provider.Request) error {
 	f.Add("output_format", s.Enum("output_format", m.formats...))
 	s.Text("strength", 20) // read with the shape
 	return s.Err()
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

@@ -6,8 +6,6 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,15 +25,6 @@ func adapter(t testing.TB) *Adapter {
 	return a
 }
 
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func TestConformance(t *testing.T) {
 	providertest.Run(t, providertest.Suite{
 		New: func(base string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
@@ -49,7 +38,7 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A picture that was filtered", Status: 200, Body: string(example(t, "filtered.json")), Kind: task.Moderated, Executed: task.Yes, Code: "CONTENT_FILTERED"},
+			{Claim: "A picture that was filtered", Status: 200, Body: string(providertest.Example(t, "filtered.json")), Kind: task.Moderated, Executed: task.Yes, Code: "CONTENT_FILTERED"},
 			{Claim: "A picture that is no base64", Status: 200, Body: `{"image":"%%","finish_reason":"SUCCESS"}`, Kind: task.BadAnswer, Executed: task.Maybe},
 			{Claim: "A reason under its other name", Status: 403, Body: `{"name":"content_moderation","message":"flagged"}`, Kind: task.Moderated, Executed: task.No, Code: "content_moderation"},
 		},
@@ -148,15 +137,15 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func TestRead(t *testing.T) {
-	a, err := read(provider.Reply{Status: 200, Body: example(t, "answer.json")})
+	a, err := read(provider.Reply{Status: 200, Body: providertest.Example(t, "answer.json")})
 	if err != nil || string(a.Outputs[0].Bytes) != "\x89PNG\r\n\x1a\n" || *a.Outputs[0].Seed != 343940597 || strings.Contains(string(a.Raw), "iVBOR") {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(200, example(f, "answer.json"))
-	f.Add(200, example(f, "filtered.json"))
+	f.Add(200, providertest.Example(f, "answer.json"))
+	f.Add(200, providertest.Example(f, "filtered.json"))
 	f.Add(403, []byte(`{"name":"content_moderation","errors":[1]}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		a, err := read(provider.Reply{Status: status, Body: body})

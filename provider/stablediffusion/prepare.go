@@ -2,7 +2,6 @@ package stablediffusion
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/easelqueue/easel/provider"
@@ -88,17 +87,17 @@ func (b *body) bounds(r provider.Request) error {
 	s, pixels := provider.ParseSize(r.Size)
 	switch {
 	case r.Images < 1 || r.Images > maxImages:
-		return invalid("image_count is %d; accepted are 1 to %d in one call", r.Images, maxImages)
+		return provider.Invalid("image_count is %d; accepted are 1 to %d in one call", r.Images, maxImages)
 	case r.Steps != nil && (*r.Steps < 1 || *r.Steps > maxSteps):
-		return invalid("steps is %d; accepted are 1 to %d", *r.Steps, maxSteps)
+		return provider.Invalid("steps is %d; accepted are 1 to %d", *r.Steps, maxSteps)
 	case r.CFGScale != nil && !(*r.CFGScale >= 1 && *r.CFGScale <= 30):
-		return invalid("cfg_scale is %g; accepted are 1 to 30", *r.CFGScale)
+		return provider.Invalid("cfg_scale is %g; accepted are 1 to 30", *r.CFGScale)
 	case r.Seed != nil && (*r.Seed < -1 || *r.Seed > maxSeed):
-		return invalid("seed is %d; accepted are 0 to %d, and -1 for any", *r.Seed, int64(maxSeed))
+		return provider.Invalid("seed is %d; accepted are 0 to %d, and -1 for any", *r.Seed, int64(maxSeed))
 	case r.Size == "":
 		return nil
 	case !pixels || s.W%sideStep != 0 || s.H%sideStep != 0 || min(s.W, s.H) < 64 || max(s.W, s.H) > maxSide:
-		return invalid("size is %q; accepted is %s", r.Size, sizes)
+		return provider.Invalid("size is %q; accepted is %s", r.Size, sizes)
 	}
 	b.Width, b.Height = s.W, s.H
 	return nil
@@ -106,7 +105,7 @@ func (b *body) bounds(r provider.Request) error {
 
 func (b *body) start(r provider.Request) error {
 	if len(r.Inputs) > 1 {
-		return invalid("%d input pictures were given; the server takes one", len(r.Inputs))
+		return provider.Invalid("%d input pictures were given; the server takes one", len(r.Inputs))
 	}
 	if err := (provider.Inputs{Bytes: maxInput}).Check("input picture", r.Inputs...); err != nil {
 		return err
@@ -114,7 +113,7 @@ func (b *body) start(r provider.Request) error {
 	for _, in := range r.Inputs {
 		_, content, ok := provider.SplitDataURL(in)
 		if !ok {
-			return invalid("the input picture is given by address; the server takes bytes")
+			return provider.Invalid("the input picture is given by address; the server takes bytes")
 		}
 		b.InitImages = []string{content}
 	}
@@ -140,9 +139,9 @@ func (b *body) settings(r provider.Request) error {
 	fresh := len(b.InitImages) == 0
 	switch {
 	case fresh && (mask != "" || b.MaskBlur != nil || b.ResizeMode != nil):
-		return invalid("parameters mask, mask_blur and resize_mode need an input picture")
+		return provider.Invalid("parameters mask, mask_blur and resize_mode need an input picture")
 	case !fresh && (b.EnableHR != nil || b.Upscaler != ""):
-		return invalid("parameters enable_hr and hr_upscaler do not go with an input picture")
+		return provider.Invalid("parameters enable_hr and hr_upscaler do not go with an input picture")
 	case mask == "":
 		return nil
 	}
@@ -151,7 +150,7 @@ func (b *body) settings(r provider.Request) error {
 	}
 	_, content, ok := provider.SplitDataURL(mask)
 	if !ok {
-		return invalid("parameter mask is an address; accepted is a data URL")
+		return provider.Invalid("parameter mask is an address; accepted is a data URL")
 	}
 	b.Mask = content
 	return nil
@@ -170,8 +169,4 @@ func bare(content string) string {
 		return inner
 	}
 	return strings.TrimSpace(content)
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

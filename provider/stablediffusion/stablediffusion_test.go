@@ -2,8 +2,6 @@ package stablediffusion
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,15 +19,6 @@ func adapter(t testing.TB, base string) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConformance(t *testing.T) {
@@ -52,7 +41,7 @@ func TestConformance(t *testing.T) {
 				Kind: task.Invalid, Executed: task.No, Code: "Sampler not found"},
 			{Claim: "A field of a wrong type", Status: 422, Body: `{"detail":[{"loc":["body","steps"],"msg":"value is not a valid integer","type":"type_error.integer"}]}`,
 				Kind: task.Invalid, Executed: task.No},
-			{Claim: "Too little memory, in older ones", Status: 500, Body: string(example(t, "memory.json")), Kind: task.Unsupported, Executed: task.Yes, Code: "OutOfMemoryError"},
+			{Claim: "Too little memory, in older ones", Status: 500, Body: string(providertest.Example(t, "memory.json")), Kind: task.Unsupported, Executed: task.Yes, Code: "OutOfMemoryError"},
 			{Claim: "Too little memory, in newer ones", Status: 500, Body: `{"detail":"CUDA out of memory. Tried to allocate 2.00 GiB"}`, Kind: task.Unsupported, Executed: task.Yes, Code: "OutOfMemoryError"},
 			{Claim: "An interrupted call without a picture", Status: 200, Body: `{"images":[],"info":"{}"}`, Kind: task.BadAnswer, Executed: task.Maybe},
 		},
@@ -61,7 +50,7 @@ func TestConformance(t *testing.T) {
 
 func TestRead(t *testing.T) {
 	t.Run("The grid before the pictures is not one of them, and each has its seed", func(t *testing.T) {
-		a, err := read(provider.Reply{Status: 200, Body: example(t, "answer.json")}, 2)
+		a, err := read(provider.Reply{Status: 200, Body: providertest.Example(t, "answer.json")}, 2)
 		if err != nil || len(a.Outputs) != 2 {
 			t.Fatalf("%+v, %v", a, err)
 		}
@@ -124,7 +113,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(strings.TrimSpace(string(example(t, c.want))), string(call.Body)); diff != "" || call.Endpoint != c.endpoint {
+			if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, c.want))), string(call.Body)); diff != "" || call.Endpoint != c.endpoint {
 				t.Errorf("%s: body (-want +got):\n%s", call.Endpoint, diff)
 			}
 		})
@@ -162,8 +151,8 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(200, example(f, "answer.json"))
-	f.Add(500, example(f, "memory.json"))
+	f.Add(200, providertest.Example(f, "answer.json"))
+	f.Add(500, providertest.Example(f, "memory.json"))
 	f.Add(200, []byte(`{"images":[""],"info":"{\"index_of_first_image\":-9,\"all_seeds\":[1]}"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		a, err := read(provider.Reply{Status: status, Body: body}, 2)

@@ -73,7 +73,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 
 func (b *body) inputs(r provider.Request, m model) error {
 	if len(r.Inputs) > m.maxInputs {
-		return invalid("%d input pictures were given; model %q takes at most %d", len(r.Inputs), r.Model, m.maxInputs)
+		return provider.Invalid("%d input pictures were given; model %q takes at most %d", len(r.Inputs), r.Model, m.maxInputs)
 	}
 	switch len(r.Inputs) {
 	case 0:
@@ -88,9 +88,9 @@ func (b *body) inputs(r provider.Request, m model) error {
 func (b *body) count(r provider.Request, m model) error {
 	switch {
 	case r.Images < 1 || r.Images > m.maxImages:
-		return invalid("image_count is %d; model %q draws 1 to %d", r.Images, r.Model, m.maxImages)
+		return provider.Invalid("image_count is %d; model %q draws 1 to %d", r.Images, r.Model, m.maxImages)
 	case r.Images > 1 && r.Images+len(r.Inputs) > maxImages:
-		return invalid("image_count is %d with %d input pictures; together they may be at most %d", r.Images, len(r.Inputs), maxImages)
+		return provider.Invalid("image_count is %d with %d input pictures; together they may be at most %d", r.Images, len(r.Inputs), maxImages)
 	case r.Images > 1:
 		b.Sequential, b.SequentialOptions = "auto", &sequential{r.Images}
 	case !m.single:
@@ -110,11 +110,11 @@ func (b *body) size(asked string, m model) error {
 	s, ok := provider.ParseSize(asked)
 	switch {
 	case !ok:
-		return invalid("size is %q; model %q accepts %s", asked, b.Model, m.sizes())
+		return provider.Invalid("size is %q; model %q accepts %s", asked, b.Model, m.sizes())
 	case s.Pixels() < m.minPixels || s.Pixels() > maxPixels:
-		return invalid("size is %s, which is %d pixels; model %q draws %d to %d", s, s.Pixels(), b.Model, m.minPixels, maxPixels)
+		return provider.Invalid("size is %s, which is %d pixels; model %q draws %d to %d", s, s.Pixels(), b.Model, m.minPixels, maxPixels)
 	case !s.Within(maxRatio):
-		return invalid("size is %s; the longer side may be at most %d times the shorter one", s, maxRatio)
+		return provider.Invalid("size is %s; the longer side may be at most %d times the shorter one", s, maxRatio)
 	}
 	b.Size = s.String()
 	return nil
@@ -125,9 +125,9 @@ func (b *body) tuning(m model) error {
 	case !m.tuned && (b.Seed != nil || b.GuidanceScale != nil):
 		return &task.Failure{Kind: task.Unsupported, Message: fmt.Sprintf("model %q takes no seed and no cfg_scale", b.Model), Next: "Leave them out"}
 	case b.Seed != nil && (*b.Seed < -1 || *b.Seed > maxSeed):
-		return invalid("seed is %d; accepted are -1 to %d", *b.Seed, maxSeed)
+		return provider.Invalid("seed is %d; accepted are -1 to %d", *b.Seed, maxSeed)
 	case b.GuidanceScale != nil && !(*b.GuidanceScale >= 1 && *b.GuidanceScale <= 10):
-		return invalid("cfg_scale is %g; accepted are 1 to 10", *b.GuidanceScale)
+		return provider.Invalid("cfg_scale is %g; accepted are 1 to 10", *b.GuidanceScale)
 	}
 	return nil
 }
@@ -142,8 +142,4 @@ func (b *body) settings(given map[string]string) error {
 		b.Tools = []tool{{"web_search"}}
 	}
 	return s.Err()
-}
-
-func invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf(format, values...)}
 }

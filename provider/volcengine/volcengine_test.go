@@ -2,8 +2,6 @@ package volcengine
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,15 +19,6 @@ func adapter(t *testing.T) *Adapter {
 		t.Fatal(err)
 	}
 	return a
-}
-
-func example(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConformance(t *testing.T) {
@@ -91,7 +80,7 @@ func TestPrepareWritesTheCall(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(strings.TrimSpace(string(example(t, c.want))), string(call.Body)); diff != "" {
+			if diff := cmp.Diff(strings.TrimSpace(string(providertest.Example(t, c.want))), string(call.Body)); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
 		})
@@ -160,7 +149,7 @@ func TestCapabilitiesFollowTheModel(t *testing.T) {
 
 func TestReadAnswers(t *testing.T) {
 	t.Run("A blocked picture does not lose the others", func(t *testing.T) {
-		a, err := read(provider.Reply{Status: 200, Body: example(t, "partial.json")})
+		a, err := read(provider.Reply{Status: 200, Body: providertest.Example(t, "partial.json")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +189,7 @@ func TestReadAnswers(t *testing.T) {
 		}
 	})
 	t.Run("The rate limit in pictures per minute is a wait", func(t *testing.T) {
-		_, err := read(provider.Reply{Status: 429, Body: example(t, "limited.json")})
+		_, err := read(provider.Reply{Status: 429, Body: providertest.Example(t, "limited.json")})
 		if f := task.AsFailure(err); f == nil || f.Kind != task.RateLimited || f.Code != "ModelAccountIpmRateLimitExceeded" {
 			t.Errorf("got %#v", f)
 		}
@@ -217,8 +206,8 @@ func TestReadAnswers(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"partial.json", "limited.json"} {
-		f.Add(200, example(f, name))
-		f.Add(400, example(f, name))
+		f.Add(200, providertest.Example(f, name))
+		f.Add(400, providertest.Example(f, name))
 	}
 	f.Add(200, []byte(`{"data":[{"url":"x","error":{}},{},null],"error":null,"usage":{"generated_images":1e3}}`))
 	f.Add(500, []byte(`{"error":{"code":5}}`))
