@@ -1,0 +1,90 @@
+package worker
+
+import "context"
+
+// lookForCancelled tells running steps that their task was cancelled.
+func (w *Worker) lookForCancelled(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.lease()/4) // the heartbeat waits behind it
+	defer cancel()
+	ids, err := w.Tasks.Stopped(ctx, w.Self.ID)
+	if err != nil {
+		return // the heartbeat says when the database is away
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range ids {
+		if h, ok := w.holding[id]; ok {
+			h.stop(errCancelled)
+		}
+	}
+}
+
+// letGo gives back tasks whose rows say that this worker holds them though it
+// does not: the answer to their claim, or to the last write of a step, was
+// lost. Our heartbeat would keep them from everybody else.
+func (w *Worker) letGo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.lease()/4)
+	defer cancel()
+	rows, err := w.Tasks.Held(ctx, w.Self.ID)
+	if err != nil {
+		return
+	}
+	for i := range rows {
+		if w.holds(rows[i].ID) {
+			continue
+		}
+		// A step that took the row since it was read has taken its fence too.
+		if err := w.Tasks.Release(ctx, &rows[i], 0, ""); err == nil {
+			w.Log.Warn().Int64("task", rows[i].ID).Msg("a lost claim was given back")
+		}
+	}
+}
+
+func (w *Worker) holds(id int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, held := w.holding[id]
+	return held
+}
+
+// held is what reaches a running step from outside.
+type held struct {
+	stop context.CancelCauseFunc
+	news chan struct{} // holds one hint that is not heard yet
+}
+
+// Hint makes the step that waits for the task's provider ask at once.
+func (w *Worker) Hint(id int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if h, ok := w.holding[id]; ok {
+		select {
+		case h.news <- struct{}{}:
+		default: // it will ask anyway
+		}
+	}
+}
+
+// hold registers a running step, or returns nil if this process has one for the
+// task: a row that carries our name may be claimed again only when it does not.
+// The context is for waiting: it ends with errCancelled when the task is cancelled;
+// news are hints that there is something to ask for.
+func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, news chan struct{}, done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, busy := w.holding[id]; busy {
+		return nil, nil, nil
+	}
+	if w.holding == nil {
+		w.holding = make(map[int64]held)
+	}
+	waiting, stop := context.WithCancelCause(ctx)
+	news = make(chan struct{}, 1)
+	w.holding[id] = held{stop, news}
+	return waiting, news, func() {
+		w.mu.Lock()
+		delete(w.holding, id)
+		w.mu.Unlock()
+		stop(nil)
+	}
+}
