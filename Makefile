@@ -9,7 +9,7 @@ SELFTEST ?= 2m
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/easel ./cmd/easel
 
-# All that CI does.
+# All that CI does, but for a short make fuzz.
 check: lint test
 
 # Tests run against real servers; `needs` installs them where they are missing.
@@ -33,12 +33,10 @@ lint:
 bench: needs
 	$(GO) test -run '^$$' -bench . -benchtime 5s -timeout 30m ./queue ./cmd/easel
 
-# Every fuzz target for FUZZTIME, one after the other.
+# Every fuzz target for FUZZTIME, one after the other: a time, or a count such as 10000x.
 fuzz:
-	@set -e; for pkg in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
-		done; \
+	@set -e; grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|/[^/]*:[0-9]+:func | |' | sort | while read -r pkg target; do \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
 	done
 
 needs:
