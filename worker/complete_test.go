@@ -380,15 +380,17 @@ func storedPicture(r *rig) {
 func repeated(r *rig) {
 	r.start()
 	var group sync.WaitGroup
-	for range 20 {
+	orders := make([]task.Task, 20)
+	for i := range orders {
+		orders[i] = task.Task{Provider: "painter", Prompt: "a lighthouse", IdempotencyKey: "order-1"}
 		group.Go(func() {
-			if _, err := r.client.Enqueue(r.Context(), &task.Task{Provider: "painter", Prompt: "a lighthouse", IdempotencyKey: "order-1"}); err != nil {
+			if _, err := r.client.Enqueue(r.Context(), &orders[i]); err != nil {
 				r.Error(err)
 			}
 		})
 	}
 	group.Wait()
-	r.ends(1, task.Completed)
+	r.ends(orders[0].ID, task.Completed)
 	r.passes(10 * time.Second)
 	r.same(r.painter.submits.Load(), int64(1))
 }

@@ -104,7 +104,7 @@ func (s *step) finish(ctx context.Context) error {
 // first of all that are kept, and what is missing.
 func (s *step) outcome(ctx context.Context, results []task.Result) (store.Outcome, error) {
 	o := store.Outcome{Results: results}
-	if s.settled == 0 {
+	if s.settled == 0 || len(results) >= max(s.t.ImageCount, 1) { // others came too late for it
 		o.Warning = s.last.ErrorMsg
 		return o, nil
 	}
@@ -134,7 +134,7 @@ func (s *step) missing(ctx context.Context) (string, error) {
 	var said []string
 	for _, a := range attempts {
 		switch {
-		case a.ID == s.last.ID && s.last.State != task.AttemptFailed:
+		case a.ID == s.last.ID && (s.last.State == task.AttemptAnswered || s.last.State == task.AttemptSucceeded):
 			a = *s.last
 		case a.State == task.AttemptFailed && a.Delivery == s.t.Delivery && a.Images > 0:
 			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, a.ErrorMsg)

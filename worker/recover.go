@@ -42,7 +42,7 @@ func (s *step) stranded(ctx context.Context) error {
 	case s.last.Provider == s.svc.Name && s.age(ctx) < cmp.Or(s.svc.Deadline, defaultDeadline):
 		return s.handBack(ctx, elsewhere, "this worker does not have the "+where)
 	case s.svc.Retry.OnUnknown == task.Resend:
-		return s.buy(ctx)
+		return s.buyRest(ctx)
 	}
 	return s.failed(ctx, &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe,
 		Message: "the last call was made through the " + where + ", which this worker does not have"})
@@ -89,8 +89,8 @@ func (s *step) notFound(ctx context.Context, f *task.Failure, was task.State) er
 		return s.unsaved(ctx, err)
 	case !still:
 		return s.handBack(ctx, 0, "")
-	case a.State == task.AttemptRejected || s.svc.Retry.OnUnknown == task.Resend:
-		return s.buy(ctx)
+	case a.State == task.AttemptRejected || s.svc.Retry.OnUnknown == task.Resend || s.left() <= 0:
+		return s.buyRest(ctx)
 	}
 	f.Kind, f.Executed = task.OutcomeUnknown, task.Maybe
 	f.Message = fmt.Sprintf("the worker lost attempt %d while it called %s: %s", a.Number, s.svc.Name, f.Message)

@@ -78,12 +78,21 @@ func (s *step) run(ctx context.Context) error {
 	}
 	switch s.last.State {
 	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
-		if s.left() <= 0 {
-			return s.finish(ctx)
-		}
-		return s.buy(ctx)
+		return s.buyRest(ctx)
 	}
 	return s.resume(ctx)
+}
+
+// buyRest makes a new call if anything is left to draw. A picture of an earlier call,
+// whose worker had stood still, may have come just now.
+func (s *step) buyRest(ctx context.Context) error {
+	if err := s.settle(ctx); err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	}
+	if s.left() <= 0 {
+		return s.finish(ctx)
+	}
+	return s.buy(ctx)
 }
 
 // buy makes a new call: journalled first, then sent once.

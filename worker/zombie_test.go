@@ -16,6 +16,7 @@ import (
 func TestZombies(t *testing.T) {
 	inBubble(t, []claim{
 		{"A zombie's true answer is kept, and a later retry completes from it", zombie},
+		{"A zombie's answer that comes while the call after it is lost ends the task, and nothing more is bought", zombieInTime},
 		{"A zombie whose task is polled by another leaves one result", twoPollers},
 		{"A zombie whose call failed changes nothing", zombieFails},
 		{"A claim that was taken over before its call makes none", takenBeforeCall},
@@ -47,6 +48,36 @@ func zombie(r *rig) {
 	r.same([]any{*done.CostMicros, *done.Width, r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(40_000), 40, int64(1), 1})
 	r.same(r.stored(r.results(t.ID)[0].StorageKey), pngOf(40, 30))
 	r.stop(second)
+}
+
+func zombieInTime(r *rig) {
+	r.svc.Retry.OnUnknown = task.Resend
+	first, made := make(chan provider.Answer), make(chan struct{}, 3)
+	r.painter.submit = func(ctx context.Context, c provider.Call) (provider.Answer, error) {
+		made <- struct{}{}
+		if c.Number == 1 {
+			return <-first, nil
+		}
+		<-ctx.Done()
+		return fails(task.Timeout, task.Maybe)
+	}
+	frozen := r.start()
+	t := r.asks()
+	heard(r, "the call is made", made)
+	frozen.heartStops()
+	lost := r.start()
+	heard(r, "the policy has it made again", made)
+	lost.heartStops()
+	first <- drawn(pngOf(40, 30))
+	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+
+	heir := r.start()
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), *done.Width, done.ErrorMsg}, []any{int64(2), 40, ""})
+	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded, task.AttemptUnknown})
+	r.stop(frozen)
+	r.stop(lost)
+	r.stop(heir)
 }
 
 func twoPollers(r *rig) {
