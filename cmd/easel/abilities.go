@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -37,7 +38,7 @@ func (a *app) providersCommand() *cobra.Command {
 // providerList is the answer of providers.
 type providerList struct {
 	Providers []listedProvider `json:"providers"`
-	Others    []otherProvider  `json:"not_configured"` // known, and without an account
+	Others    []otherProvider  `json:"not_configured,omitempty"` // known, and without an account
 }
 
 type listedProvider struct {
@@ -112,14 +113,12 @@ func (a *app) providers(name, model string) error {
 	list := providerList{Providers: []listedProvider{}, Others: []otherProvider{}}
 	configured := make(map[string]bool)
 	for _, p := range cfg.Providers {
-		s := cfg.Services[p.Name]
-		if len(s.Accounts) == 0 {
-			list.Others = append(list.Others, otherProvider{p.Name, strings.Join(p.missingKeys(), " or ")})
-			configured[p.Name] = true
-			continue
-		}
 		configured[p.Name] = true
-		if name == "" || name == p.Name {
+		s := cfg.Services[p.Name]
+		switch {
+		case len(s.Accounts) == 0:
+			list.Others = append(list.Others, otherProvider{p.Name, strings.Join(p.missingKeys(), " or ")})
+		case name == "" || name == p.Name:
 			list.Providers = append(list.Providers, listed(p, s, cmp.Or(model, p.Model)))
 		}
 	}
@@ -128,8 +127,12 @@ func (a *app) providers(name, model string) error {
 			list.Others = append(list.Others, otherProvider{known, adapters[known].keyVariable})
 		}
 	}
-	if name != "" && len(list.Providers) == 0 {
+	slices.SortFunc(list.Others, func(x, y otherProvider) int { return cmp.Compare(x.Name, y.Name) })
+	switch {
+	case name != "" && len(list.Providers) == 0:
 		return unlisted(name, cfg, list.Others)
+	case name != "":
+		list.Others = nil
 	}
 	return a.out.answer(list, func(w io.Writer) { a.out.providers(w, list, name != "") })
 }
