@@ -3,13 +3,17 @@ FUZZTIME ?= 30s
 SEEDS ?= 2000
 SELFTEST ?= 2m
 
-.PHONY: build test lint check prove bench fuzz needs clean
+.PHONY: build portable test lint check prove bench fuzz needs clean
 
 # The program: one static file.
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/easel ./cmd/easel
 
-# All that CI does, but for a short make fuzz.
+# That the program can be built for macOS.
+portable:
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/easel
+
+# All that CI does, but for make portable and a short make fuzz.
 check: lint test
 
 # Tests run against real servers; `needs` installs them where they are missing.

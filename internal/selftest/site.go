@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -181,7 +180,7 @@ func (s *site) close() error {
 		}
 	}
 	if s.full {
-		errs = append(errs, syscall.Unmount(s.storing, 0))
+		errs = append(errs, unmount(s.storing))
 	}
 	return errors.Join(errs...)
 }
