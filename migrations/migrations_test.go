@@ -68,7 +68,8 @@ func twice(t *testing.T, d migrations.Dialect) {
 
 func status(t *testing.T, d migrations.Dialect) {
 	db := open(t, d)
-	want := []migrations.Migration{{Version: 1, Name: "00001_tables.sql"}, {Version: 2, Name: "00002_parts_inputs_fallbacks.sql"}, {Version: 3, Name: "00003_favorite.sql"}}
+	want := []migrations.Migration{{Version: 1, Name: "00001_tables.sql"}, {Version: 2, Name: "00002_parts_inputs_fallbacks.sql"}, {Version: 3, Name: "00003_favorite.sql"},
+		{Version: 4, Name: "00004_retried_at.sql"}}
 	expect := func() {
 		t.Helper()
 		got, err := migrations.Status(t.Context(), db, d)
@@ -169,7 +170,7 @@ func TestUpAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if sum := changed[0] + changed[1] + changed[2] + changed[3]; sum != 3 || max(changed[0], changed[1], changed[2], changed[3]) != 3 {
+		if sum := changed[0] + changed[1] + changed[2] + changed[3]; sum != 4 || max(changed[0], changed[1], changed[2], changed[3]) != 4 {
 			t.Errorf("changes: %v", changed)
 		}
 	})

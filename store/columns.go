@@ -14,7 +14,7 @@ var (
 		"*fallbacks", "fit_inputs", "user_id", "drama_id", "storyboard_id", "*subject_type", "*subject_id", "*metadata",
 		"priority", "run_at", "deadline_at", "max_attempts", "*idempotency_key", "*request_hash", "*webhook_url",
 		"status", "attempt", "waits", "crashes", "delivery", "fence", "lease_until", "*worker", "published_at",
-		"cancel_requested_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code",
+		"cancel_requested_at", "retried_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code",
 		"started_at", "completed_at", "created_at", "updated_at", "deleted_at",
 		"*image_url", "*minio_url", "*local_path", "width", "height", "*api_response", "cost_micros", "*currency")
 

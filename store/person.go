@@ -38,7 +38,7 @@ func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task
 		// nobody but a person moves a task out of that.
 		err := tx.GetContext(ctx, &t, tx.Rebind(`
 			UPDATE image_generations SET status = 'pending', delivery = delivery + 1, fence = fence + 1, attempt = 0, waits = 0, crashes = 0,
-				published_at = NULL, run_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
+				published_at = NULL, run_at = now(), retried_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
 				error_msg = NULL, error_kind = NULL, error_code = NULL, completed_at = NULL, updated_at = now(),
 				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END
 			WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled') AND deleted_at IS NULL

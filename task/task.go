@@ -102,7 +102,8 @@ type Task struct {
 	Worker            string     `json:"worker,omitempty"`
 	PublishedAt       *time.Time `json:"published_at,omitempty"`
 	CancelRequestedAt *time.Time `json:"cancel_requested_at,omitempty"`
-	Progress          int        `json:"progress"` // percent
+	RetriedAt         *time.Time `json:"retried_at,omitempty"` // when a person last brought it back
+	Progress          int        `json:"progress"`             // percent
 	TaskID            string     `json:"task_id,omitempty"`
 	ErrorMsg          string     `json:"error_msg,omitempty"`
 	ErrorKind         Kind       `json:"error_kind,omitempty"`

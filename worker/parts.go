@@ -14,8 +14,8 @@ import (
 // A task for more pictures than one call makes is drawn in several, one after the
 // other. Each is an attempt with its own row and cost, and ends in a step of its
 // own: what is drawn is journalled before the next is begun. Pictures are settled
-// when they are kept, by whichever call, or when a call of this delivery was
-// refused them; what is not settled is left to draw.
+// when they are kept, by whichever call, or when a call since the last retry
+// by hand was refused them; what is not settled is left to draw.
 
 // settle counts what needs no further call.
 func (s *step) settle(ctx context.Context) (err error) {
@@ -136,7 +136,7 @@ func (s *step) missing(ctx context.Context) (string, error) {
 		switch {
 		case a.ID == s.last.ID && (s.last.State == task.AttemptAnswered || s.last.State == task.AttemptSucceeded):
 			a = *s.last
-		case a.State == task.AttemptFailed && a.Delivery == s.t.Delivery && a.Images > 0:
+		case a.State == task.AttemptFailed && a.Images > 0 && (s.t.RetriedAt == nil || !a.SentAt.Before(*s.t.RetriedAt)):
 			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, a.ErrorMsg)
 		case a.State != task.AttemptSucceeded:
 			continue

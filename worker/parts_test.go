@@ -20,6 +20,7 @@ func TestParts(t *testing.T) {
 		{"A call of several that is refused costs its own pictures alone", partRefused},
 		{"If every call is refused the task fails as the last one did, and a retry by hand draws all", allPartsRefused},
 		{"A worker that dies between two calls is followed by one that makes the second", diesBetweenParts},
+		{"Whoever follows a worker that died after a refused call does not make that one again, and says what is missing", diesAfterRefusedPart},
 		{"The last of several calls that is refused completes the task with the others", lastPartRefused},
 	})
 }
@@ -127,6 +128,34 @@ func partRefused(r *rig) {
 	r.same(r.widths(t.ID), []string{"0:100", "2:300"})
 	if !strings.Contains(done.ErrorMsg, "call 2 for 1 of 3 pictures brought none: the painter says moderated") || done.ErrorKind != "" {
 		r.Errorf("the warning is %q of kind %q", done.ErrorMsg, done.ErrorKind)
+	}
+}
+
+func diesAfterRefusedPart(r *rig) {
+	third, hold := make(chan struct{}, 1), make(chan struct{})
+	r.parts(1, func(number, images int) (provider.Answer, error) {
+		switch {
+		case number == 2:
+			return fails(task.Moderated, task.Yes)
+		case number == 3:
+			third <- struct{}{}
+			<-hold
+			return fails(task.Unavailable, task.No)
+		}
+		return part(number, images)
+	})
+	p := r.start()
+	t := r.asksFor(task.Task{ImageCount: 3})
+	heard(r, "the third call is made", third)
+	p.heartStops()
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return part(3, 1) }
+	r.painter.can.Recover = true
+	r.start()
+	done := r.ends(t.ID, task.Completed)
+	close(hold)
+	r.same([]any{r.widths(t.ID), r.painter.submits.Load()}, []any{[]string{"0:100", "2:300"}, int64(3)})
+	if !strings.Contains(done.ErrorMsg, "call 2 for 1 of 3 pictures brought none") {
+		r.Errorf("the warning is %q", done.ErrorMsg)
 	}
 }
 

@@ -48,7 +48,8 @@ func retries(b *bench) {
 		want.Attempt, want.Waits, want.Crashes, want.Progress = 0, 0, 0, 0
 		want.Worker, want.LeaseUntil, want.PublishedAt, want.CancelRequestedAt, want.CompletedAt = "", nil, nil, nil, nil
 		want.ErrorMsg, want.ErrorKind, want.ErrorCode = "", "", ""
-		want.RunAt, want.UpdatedAt = got.RunAt, got.UpdatedAt
+		b.near(*got.RetriedAt, 0)
+		want.RunAt, want.UpdatedAt, want.RetriedAt = got.RunAt, got.UpdatedAt, got.RetriedAt
 		b.same(got, &want)
 		b.same(b.refused(old.Ref()).Stale, true)
 		b.take(got.Ref(), "second", lease)
