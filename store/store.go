@@ -30,7 +30,7 @@ var (
 	// whoever gets it must stop writing to the task.
 	ErrFenced = errors.New("the task was taken over by another worker, a cancel or a retry")
 	// ErrNotMigrated says that easel's tables are missing or too old.
-	ErrNotMigrated = errors.New("easel's tables are missing in this database: run `easel migrate up`")
+	ErrNotMigrated = errors.New("easel's tables are missing in this database, or older than this program: run `easel migrate up`")
 )
 
 // Store is a database with easel's tables. It is safe for concurrent use.
@@ -104,10 +104,12 @@ func (s *Store) Migrate(ctx context.Context) ([]migrations.Migration, error) {
 	return migrations.Up(ctx, s.db.DB, s.dialect.name)
 }
 
-// Ready returns ErrNotMigrated if a table is missing.
+// Ready returns ErrNotMigrated if a table is missing, or a column that a former
+// release did not have.
 func (s *Store) Ready(ctx context.Context) error {
-	for _, table := range []string{"image_generations", "generation_parameter", "generation_attempt", "generation_result", "generation_input", "favorite", "easel_worker"} {
-		rows, err := s.db.QueryContext(ctx, "SELECT 1 FROM "+table+" LIMIT 0")
+	for _, part := range []string{taskColumns + " FROM image_generations", attemptColumns + " FROM generation_attempt", resultColumns + " FROM generation_result",
+		"1 FROM generation_parameter", "1 FROM generation_input", "1 FROM favorite", "1 FROM easel_worker"} {
+		rows, err := s.db.QueryContext(ctx, "SELECT "+part+" LIMIT 0")
 		if err != nil {
 			if s.dialect.isMissing(err) {
 				return ErrNotMigrated
