@@ -30,6 +30,7 @@ func (a *app) studioRole() *cobra.Command {
 	c := &cobra.Command{Use: "studio", Hidden: true, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		vars := variables(a.env)
 		o.Key, o.Token, o.HookSecret, o.Takes, o.Latency = vars["STUDIO_KEY"], vars["STUDIO_TOKEN"], vars["STUDIO_HOOK_SECRET"], 4*time.Second, 50*time.Millisecond
+		o.Inline = true
 		s, err := studio.Open(o)
 		if err != nil {
 			return err

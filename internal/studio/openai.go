@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// asOpenAI speaks as OpenAI's endpoint of images does. See package openai.
+// asOpenAI speaks as OpenAI's endpoint of images does, or, unless the studio is
+// inline, as its imitators that answer with addresses. See package openai.
 type asOpenAI struct{}
 
 func (s *Server) speakOpenAI() {
@@ -17,13 +18,17 @@ func (s *Server) speakOpenAI() {
 	}))
 }
 
-func (asOpenAI) take(_ *Server, w http.ResponseWriter, _ *http.Request, j job) {
+func (asOpenAI) take(s *Server, w http.ResponseWriter, r *http.Request, j job) {
 	if j.fails {
 		asOpenAI{}.refuse(w, http.StatusBadRequest, "moderation_blocked", "the request was rejected by the safety system")
 		return
 	}
+	picture := map[string]any{"b64_json": j.picture}
+	if !s.Inline {
+		picture = map[string]any{"url": s.pictureURL(r, j.id)}
+	}
 	w.Header().Set("X-Request-Id", "req-"+j.id)
-	writeJSON(w, http.StatusOK, map[string]any{"created": time.Now().Unix(), "output_format": "png", "data": []any{map[string]any{"b64_json": j.picture}}})
+	writeJSON(w, http.StatusOK, map[string]any{"created": time.Now().Unix(), "output_format": "png", "data": []any{picture}})
 }
 
 // refuse writes the service's own codes for what it turns away.

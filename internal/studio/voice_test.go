@@ -79,6 +79,9 @@ func TestRealServices(t *testing.T) {
 			}
 			out := follow(t, p, ans).Outputs[0]
 			content := out.Bytes
+			if name == "OpenAI" && len(content) > 0 {
+				t.Error("the picture itself is sent, and the studio is not inline")
+			}
 			if out.URL != "" {
 				var header http.Header
 				if private, ok := p.(provider.Private); ok {
@@ -138,6 +141,18 @@ func TestRealServices(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestInline(t *testing.T) {
+	r := newRig(t, Options{Inline: true})
+	_, ans, err := services["OpenAI"].order(t, r, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(ans.Outputs[0].Bytes)
+	if lines, _ := r.booked(); lines[0].Pictures[0] != hex.EncodeToString(sum[:]) {
+		t.Errorf("%d bytes, and the book says %+v", len(ans.Outputs[0].Bytes), lines)
 	}
 }
 
