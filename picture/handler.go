@@ -39,7 +39,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.notFound(w)
 		return
 	}
-	if lender, ok := h.Store.(Lender); ok && h.Lend > 0 && !strings.Contains(key, previewMark) {
+	if lender, ok := h.Store.(Lender); ok && h.Lend > 0 && r.Method == http.MethodGet && !strings.Contains(key, previewMark) {
 		h.lend(w, r, lender, key)
 		return
 	}

@@ -86,6 +86,9 @@ func TestHandler(t *testing.T) {
 		if w.Code != 302 || w.Header().Get("Location") != "https://bucket.test/7/1-0.png?for=1h0m0s" || w.Header().Get("Cache-Control") != "private, max-age=1800" {
 			t.Errorf("got %d %v", w.Code, w.Header())
 		}
+		if w := serve(lends, "HEAD", "/7/1-0.png", nil); w.Code == 302 {
+			t.Error("an address that is signed for GET is given to HEAD")
+		}
 		if w := serve(lends, "GET", "/7/1-2.svg", nil); w.Code != 404 {
 			t.Errorf("what is no picture is lent: %d", w.Code)
 		}

@@ -51,7 +51,8 @@ type Lender interface {
 	// long. Whether there is such a picture is not looked at.
 	Presign(ctx context.Context, key string, life time.Duration) (string, error)
 
-	// Origin is the scheme and the host of these addresses.
+	// Origin is the scheme and the host of these addresses, with a * for the names
+	// that the service chooses itself.
 	Origin() string
 }
 

@@ -64,14 +64,14 @@ func (s *Store) KeepPart(ctx context.Context, t *task.Task, a *task.Attempt, res
 }
 
 // Settled returns how many of the task's pictures need no further call: those that
-// its calls have brought and, if refused, those that calls since the last retry by
-// hand have asked for in vain.
+// its calls have brought and, if refused, those that were refused to its calls since
+// the last retry by hand.
 func (s *Store) Settled(ctx context.Context, t *task.Task, refused bool) (int, error) {
 	var n int
 	err := s.db.GetContext(ctx, &n, s.db.Rebind(`
 		SELECT coalesce(sum(coalesce(images, ?)), 0) FROM generation_attempt a
 		WHERE task_id = ? AND (state = 'succeeded' AND EXISTS (SELECT 1 FROM generation_result WHERE attempt_id = a.id AND storage_key IS NOT NULL)
-			OR ? AND state = 'failed' AND sent_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), sent_at))`),
+			OR ? AND state = 'failed' AND finished_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), finished_at))`),
 		max(t.ImageCount, 1), t.ID, refused)
 	return n, err
 }

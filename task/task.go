@@ -221,7 +221,7 @@ type Attempt struct {
 }
 
 // Found reports whether the last of a task's calls, in their order, waits to be
-// fetched: the provider has it, so that a retry buys nothing.
+// fetched: the provider has it, and a retry does not make it again.
 func Found(attempts []Attempt) bool {
 	if len(attempts) == 0 {
 		return false

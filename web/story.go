@@ -154,7 +154,7 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, now time
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && !task.Found(attempts),
 	}
 	if t.ErrorKind == task.OutcomeUnknown && !p.Unknown {
-		p.Advice.What = "The call was not known to have been made, and the provider has it after all. A retry fetches what was drawn and buys nothing."
+		p.Advice.What = "The call was not known to have been made, and the provider has it after all. A retry fetches what it drew and does not make it again."
 	}
 	p.Answer, p.Late = split(t, results)
 	for _, a := range attempts {

@@ -124,6 +124,12 @@ func (s *step) outcome(ctx context.Context, results []task.Result) (store.Outcom
 	return o, err
 }
 
+// refusedNow reports whether the call was refused its pictures since the last retry by
+// hand, whenever it was made.
+func (s *step) refusedNow(a task.Attempt) bool {
+	return a.FinishedAt != nil && (s.t.RetriedAt == nil || !a.FinishedAt.Before(*s.t.RetriedAt))
+}
+
 // missing says which pictures the calls before the last, and the last, have not
 // brought.
 func (s *step) missing(ctx context.Context) (string, error) {
@@ -136,7 +142,7 @@ func (s *step) missing(ctx context.Context) (string, error) {
 		switch {
 		case a.ID == s.last.ID && (s.last.State == task.AttemptAnswered || s.last.State == task.AttemptSucceeded):
 			a = *s.last
-		case a.State == task.AttemptFailed && a.Images > 0 && (s.t.RetriedAt == nil || !a.SentAt.Before(*s.t.RetriedAt)):
+		case a.State == task.AttemptFailed && a.Images > 0 && s.refusedNow(a):
 			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, a.ErrorMsg)
 		case a.State != task.AttemptSucceeded:
 			continue

@@ -89,7 +89,9 @@ func (s *step) notFound(ctx context.Context, f *task.Failure, was task.State) er
 		return s.unsaved(ctx, err)
 	case !still:
 		return s.handBack(ctx, 0, "")
-	case a.State == task.AttemptRejected || s.svc.Retry.OnUnknown == task.Resend || s.left() <= 0:
+	case s.left() <= 0:
+		return s.finish(ctx)
+	case a.State == task.AttemptRejected || s.svc.Retry.OnUnknown == task.Resend:
 		return s.buyRest(ctx)
 	}
 	f.Kind, f.Executed = task.OutcomeUnknown, task.Maybe

@@ -158,7 +158,7 @@ func hint(t *task.Task, attempts []task.Attempt) string {
 	id := strconv.FormatInt(t.ID, 10)
 	switch {
 	case t.ErrorKind == task.OutcomeUnknown && task.Found(attempts):
-		return "Retry it with `easel retry " + id + "`: that fetches what was drawn and buys nothing."
+		return "Retry it with `easel retry " + id + "`: that fetches what the call drew and does not make it again."
 	case t.ErrorKind == task.OutcomeUnknown:
 		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
 			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."

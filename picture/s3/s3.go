@@ -111,9 +111,13 @@ func New(c Config) (*Store, error) {
 	default:
 		s.object = endpoint.Scheme + "://" + endpoint.Host + "/" + c.Bucket
 	}
-	s.origin = endpoint.Scheme + "://" + endpoint.Host
-	if c.HostStyle {
+	switch host := endpoint.Hostname(); {
+	case strings.HasSuffix(host, ".amazonaws.com"): // the client picks the host of the region
+		s.origin = endpoint.Scheme + "://*.amazonaws.com"
+	case c.HostStyle:
 		s.origin = endpoint.Scheme + "://" + c.Bucket + "." + endpoint.Host
+	default:
+		s.origin = endpoint.Scheme + "://" + endpoint.Host
 	}
 	return s, nil
 }
@@ -219,7 +223,8 @@ func (s *Store) Locate(key string) picture.Location {
 
 func escaped(key string) string { return (&url.URL{Path: "/" + key}).EscapedPath() }
 
-// Origin is the scheme and the host of the addresses that Presign returns.
+// Origin is the scheme and the host of the addresses that Presign returns; those of
+// AWS have a * for the region and what else the client puts before the domain.
 func (s *Store) Origin() string { return s.origin }
 
 // Presign returns an address under which anybody can read the picture for that long,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,6 +123,35 @@ func TestLocate(t *testing.T) {
 		x.change(&own)
 		if got := open(t, own).Locate("1/猫.png"); got != x.want {
 			t.Errorf("%s: %+v", claim, got)
+		}
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	for claim, c := range map[string]struct {
+		config Config
+		want   string
+	}{
+		"of a server by path":    {Config{Endpoint: "http://minio.test:9000"}, "http://minio.test:9000"},
+		"of a bucket's own host": {Config{Endpoint: "https://oss-cn-beijing.aliyuncs.com", HostStyle: true}, "https://drama.oss-cn-beijing.aliyuncs.com"},
+		"of AWS":                 {Config{Endpoint: "https://s3.amazonaws.com"}, "https://*.amazonaws.com"},
+	} {
+		c.config.Bucket, c.config.Region, c.config.AccessKey, c.config.SecretKey = "drama", "eu-central-1", "ak", "sk"
+		s, err := New(c.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, err := s.Presign(t.Context(), "1/1-0.png", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scheme, suffix, wild := strings.Cut(s.Origin(), "://*")
+		if got := u.Scheme + "://" + u.Host; s.Origin() != c.want || !wild && got != c.want || wild && (scheme != u.Scheme || !strings.HasSuffix(u.Host, suffix)) {
+			t.Errorf("%s: %s, and an address is %s", claim, s.Origin(), got)
 		}
 	}
 }

@@ -76,8 +76,12 @@ func settles(b *bench) {
 	b.same(b.settled(&crashed, true), 7)
 	b.exec("UPDATE image_generations SET retried_at = now()")
 	b.same(b.settled(t, true), 4)
-	b.part(t, 2) // on its way
+	late := b.part(t, 2) // on its way
 	b.same(b.settled(t, true), 4)
+	b.exec("UPDATE image_generations SET retried_at = now()")
+	late.State = task.AttemptFailed
+	b.check(b.store.End(b.Context(), late))
+	b.same(b.settled(t, true), 6) // it was made before the retry, and refused after it
 	b.exec("UPDATE generation_result SET storage_key = NULL")
 	b.same(b.settled(t, false), 0)
 	all := b.part(t, 0)
