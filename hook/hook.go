@@ -69,10 +69,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status, text = http.StatusUnauthorized, "the signature is not the service's"
 	case errors.As(err, &f), errors.Is(err, errBody):
 		status, text = http.StatusBadRequest, errBody.Error()
-	case r.Context().Err() != nil: // the service has hung up, and calls again
-		status, text = http.StatusServiceUnavailable, "not now"
 	default:
 		status, text = http.StatusServiceUnavailable, "not now"
+		if r.Context().Err() != nil {
+			break // the service has hung up, and calls again
+		}
 		h.Log.Error().Err(err).Msg("a callback was not taken")
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -17,10 +19,12 @@ import (
 // when they are kept, by whichever call, or when a call since the last retry
 // by hand was refused them; what is not settled is left to draw.
 
-// settle counts what needs no further call.
+// settle counts what needs no further call. Its error is a verdict.
 func (s *step) settle(ctx context.Context) (err error) {
-	s.settled, err = s.Tasks.Settled(ctx, s.t, s.severalCalls())
-	return err
+	if s.settled, err = s.Tasks.Settled(ctx, s.t, s.severalCalls()); err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	}
+	return nil
 }
 
 // severalCalls reports whether the task asks for more than one call makes.

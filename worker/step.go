@@ -73,12 +73,12 @@ func (s *step) run(ctx context.Context) error {
 	if s.last == nil {
 		return s.buy(ctx)
 	}
-	if err := s.settle(ctx); err != nil {
-		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
-	}
 	switch s.last.State {
 	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
 		return s.buyRest(ctx)
+	}
+	if err := s.settle(ctx); err != nil {
+		return err
 	}
 	return s.resume(ctx)
 }
@@ -87,7 +87,7 @@ func (s *step) run(ctx context.Context) error {
 // whose worker had stood still, may have come just now.
 func (s *step) buyRest(ctx context.Context) error {
 	if err := s.settle(ctx); err != nil {
-		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+		return err
 	}
 	if s.left() <= 0 {
 		return s.finish(ctx)
