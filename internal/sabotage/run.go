@@ -2,6 +2,7 @@ package sabotage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 type Outcome string
 
 const (
-	Caught  Outcome = "caught"       // by an invariant that it must violate
+	Caught  Outcome = "caught"       // by an invariant that it must violate, or by its test
 	Missed  Outcome = "missed"       // the simulation found nothing wrong
 	Beside  Outcome = "other"        // only invariants were violated that it need not violate
 	Hung    Outcome = "hung"         // the simulation did not end
@@ -36,7 +37,7 @@ type Result struct {
 	Output   string // all that the simulation printed
 }
 
-// Limit bounds one run of the simulation.
+// Limit bounds one run.
 const Limit = 10 * time.Minute
 
 // Run builds the simulation around the mutant and runs it. The error says that
@@ -53,10 +54,10 @@ func Run(ctx context.Context, root string, m Mutant) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	binary := filepath.Join(folder, "simulation.test")
-	said, err := output(ctx, root, "go", "test", "-c", "-overlay", overlay, "-o", binary, "./internal/simulation")
+	binary := filepath.Join(folder, "easel.test")
+	said, err := output(ctx, root, "", "go", "test", "-c", "-overlay", overlay, "-o", binary, "./"+m.Lives.home())
 	if err == nil {
-		said, err = output(ctx, filepath.Join(root, "internal", "simulation"), binary, m.Lives.arguments()...)
+		said, err = output(ctx, filepath.Join(root, filepath.FromSlash(m.Lives.home())), overlay, binary, m.Lives.arguments()...)
 		r.judge(said, err)
 		err = nil
 	} else {
@@ -84,7 +85,7 @@ func Control(ctx context.Context, root string, all []Mutant) ([]Result, error) {
 func union(all []Mutant) []Lives {
 	var seeds, placed []Lives
 	for _, m := range all {
-		if m.Lives.Placed == "" {
+		if m.Lives.Seeds > 0 {
 			seeds = append(seeds, m.Lives)
 		} else if !slices.Contains(placed, m.Lives) {
 			placed = append(placed, m.Lives)
@@ -103,6 +104,9 @@ func union(all []Mutant) []Lives {
 }
 
 func (l Lives) String() string {
+	if l.Test.Package != "" {
+		return l.Test.Package + " " + l.Test.Run
+	}
 	if l.Placed != "" {
 		return l.Placed
 	}
@@ -110,6 +114,9 @@ func (l Lives) String() string {
 }
 
 func (l Lives) arguments() []string {
+	if l.Test.Package != "" {
+		return []string{"-test.run", l.Test.Run, "-test.v", "-test.timeout", Limit.String()}
+	}
 	tests, args := l.Placed, []string{"-test.count", fmt.Sprint(l.Times), "-stride", "1", "-thin", "1", "-all"}
 	if tests == "" {
 		tests, args = "^TestRandomSchedules$", []string{"-first", fmt.Sprint(l.First), "-seeds", fmt.Sprint(l.Seeds)}
@@ -117,17 +124,27 @@ func (l Lives) arguments() []string {
 	return append([]string{"-test.run", tests, "-test.v", "-test.timeout", Limit.String(), "-shrink", "0", "-stop"}, args...)
 }
 
-// output runs a program to its end and returns what it printed.
-func output(ctx context.Context, folder, name string, args ...string) (string, error) {
+// home is the folder of the package whose tests are run.
+func (l Lives) home() string { return cmp.Or(l.Test.Package, "internal/simulation") }
+
+// output runs a program to its end and returns what it printed. What it builds
+// itself, as tests of real processes do, is built with the overlay too.
+func output(ctx context.Context, folder, overlay, name string, args ...string) (string, error) {
 	var said bytes.Buffer
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir, c.Stdout, c.Stderr = folder, &said, &said
+	if overlay != "" {
+		c.Env = append(os.Environ(), strings.TrimSpace("GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay))
+	}
 	err := c.Run()
 	return said.String(), err
 }
 
 // violation is a line of the simulation's report.
 var violation = regexp.MustCompile(`(?m)^ +((?:I\d+|P6) task \d+ .*)$`)
+
+// failure is what go test prints of a test that has failed.
+var failure = regexp.MustCompile(`(?m)^ *--- FAIL: (.*)$`)
 
 var crash = regexp.MustCompile(`(?m)^(panic|fatal error): `)
 
@@ -142,6 +159,9 @@ func (r *Result) judge(said string, err error) {
 		if !slices.Contains(r.Violated, id) {
 			r.Violated = append(r.Violated, id)
 		}
+	}
+	if found := failure.FindAllStringSubmatch(said, -1); r.Mutant.Lives.Test.Package != "" && len(found) > 0 {
+		r.First = found[len(found)-1][1] // subtests come after their parents
 	}
 	slices.SortFunc(r.Violated, func(a, b string) int { return order(a) - order(b) })
 	var exit *exec.ExitError
@@ -160,6 +180,9 @@ func (r *Result) judge(said string, err error) {
 }
 
 func (r *Result) caught() bool {
+	if r.Mutant.Lives.Test.Package != "" {
+		return r.First != ""
+	}
 	return slices.ContainsFunc(r.Violated, func(id string) bool { return slices.Contains(r.Mutant.Violates, id) })
 }
 

@@ -1,6 +1,6 @@
-// Package sabotage proves that the simulation would notice. It holds versions of
+// Package sabotage proves that the tests would notice. It holds versions of
 // easel that are broken on purpose, each by a line or two, and runs the
-// simulation on them: a promise counts as watched over only if breaking what
+// simulation, or a test, on them: a promise counts as watched over only if breaking what
 // holds it up is caught. The source tree is never touched; the compiler is shown
 // changed copies of its files (go build -overlay).
 package sabotage
@@ -19,7 +19,8 @@ type Mutant struct {
 	Rule  string // the rule that this breaks
 	Edits []Edit
 	// Violates are invariants of package check, of which the simulation must find
-	// at least one violated. Anything else that goes wrong does not count.
+	// at least one violated. Anything else that goes wrong does not count. It is
+	// empty if Lives names a Test.
 	Violates []string
 	Lives    Lives
 }
@@ -34,11 +35,18 @@ type Edit struct {
 // Lives says which part of the simulation a mutant lives through, until the
 // first run that fails: random schedules of Seeds seeds from First on, or tests
 // of placed faults, over and over, for goroutines do not run in the same order
-// each time.
+// each time. What no simulation shows is left to a Test.
 type Lives struct {
 	First, Seeds int
 	Placed       string // a pattern for -run
 	Times        int    // how often at most
+	Test         Test
+}
+
+// Test names ordinary tests, of which at least one must fail.
+type Test struct {
+	Package string // its folder below the root of the module, as in "worker"
+	Run     string // a pattern for -run
 }
 
 // Text returns the file with the edits that are for it, or an error if a text

@@ -20,7 +20,7 @@ func TestMutants(t *testing.T) {
 	names := make(map[string]bool)
 	for _, m := range Mutants {
 		t.Run(m.Name, func(t *testing.T) {
-			if names[m.Name] || m.Rule == "" || len(m.Violates) == 0 || len(m.Edits) == 0 || (m.Lives.Seeds == 0) == (m.Lives.Placed == "") || (m.Lives.Times == 0) != (m.Lives.Placed == "") {
+			if names[m.Name] || m.Rule == "" || len(m.Edits) == 0 || !complete(m) {
 				t.Errorf("incomplete, or its name is not its own: %+v", m)
 			}
 			names[m.Name] = true
@@ -55,6 +55,15 @@ func TestMutants(t *testing.T) {
 			t.Errorf("there are %d", len(Mutants))
 		}
 	})
+}
+
+// complete reports whether the mutant says in one way what catches it.
+func complete(m Mutant) bool {
+	l := m.Lives
+	if l.Test.Package != "" {
+		return l == (Lives{Test: l.Test}) && l.Test.Run != "" && len(m.Violates) == 0
+	}
+	return l.Test.Run == "" && len(m.Violates) > 0 && (l.Seeds == 0) != (l.Placed == "") && (l.Times == 0) == (l.Placed == "")
 }
 
 func TestText(t *testing.T) {
@@ -104,6 +113,28 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestJudgeOfATest(t *testing.T) {
+	failed := exec.Command("false").Run()
+	for _, c := range []struct {
+		claim, said string
+		err         error
+		outcome     Outcome
+		first       string
+	}{
+		{"A test that fails catches it", "--- FAIL: TestX (0.0s)\n    --- FAIL: TestX/claim (0.0s)\n", failed, Caught, "TestX/claim (0.0s)"},
+		{"Tests that pass miss it", "--- PASS: TestX (0.0s)\n", nil, Missed, ""},
+		{"Servers that do not start do not catch it", "no postgres\n", failed, Beside, ""},
+		{"A panic does not catch it", "--- FAIL: TestX (0.0s)\npanic: nil\n", failed, Crashed, "TestX (0.0s)"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			r := Result{Mutant: Mutant{Lives: Lives{Test: Test{"worker", "TestX"}}}}
+			if r.judge(c.said, c.err); r.Outcome != c.outcome || r.First != c.first {
+				t.Errorf("%s, %q", r.Outcome, r.First)
+			}
+		})
+	}
+}
+
 func TestControl(t *testing.T) {
 	t.Run("Seeds that overlap are lived through once", func(t *testing.T) {
 		got := union([]Mutant{{Lives: Lives{First: 30, Seeds: 5}}, {Lives: Lives{First: 1, Seeds: 20}}, {Lives: Lives{Placed: "TestX"}},
@@ -130,6 +161,12 @@ func TestRun(t *testing.T) {
 	t.Run("A mutant is caught", func(t *testing.T) {
 		if r := live(t, m); r.Outcome != Caught || !slices.Contains(r.Violated, "I4") {
 			t.Errorf("%s by %q:\n%s", r.Outcome, r.Violated, r.Output)
+		}
+	})
+	t.Run("A test of a package catches one", func(t *testing.T) {
+		other := Mutant{Edits: []Edit{{"task/retry.go", "		v.Waits++\n", "		v.Waits++\n		v.Attempt++\n"}}, Lives: Lives{Test: Test{"task", "^TestFail$"}}}
+		if r := live(t, other); r.Outcome != Caught || !strings.HasPrefix(r.First, "TestFail/") {
+			t.Errorf("%s by %q:\n%s", r.Outcome, r.First, r.Output)
 		}
 	})
 	t.Run("Nothing is found without it", func(t *testing.T) {
