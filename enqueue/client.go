@@ -106,7 +106,7 @@ func (c *Client) RetryAll(ctx context.Context, f store.Filter, notCharged bool, 
 	if len(f.Statuses) == 0 {
 		f.Statuses = []task.Status{task.Failed}
 	}
-	f.Limit = 500
+	f.Limit, f.Ours = 500, true
 	done := 0
 	for {
 		page, err := c.Tasks.List(ctx, f)

@@ -204,9 +204,9 @@ func cancelAndRetry(r *rig) {
 func notAllowed(r *rig) {
 	t := r.inserts(lighthouse())
 	for status, want := range map[task.Status][2]bool{task.Completed: {false, false}, task.Failed: {true, false}, task.Processing: {false, true}} {
-		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s'", status))
+		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s', worker = 'w'", status))
 		_, retry := r.client.Retry(r.Context(), task.Ref{Task: t.ID, Delivery: -1}, false)
-		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s'", status))
+		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s', worker = 'w'", status))
 		_, cancel := r.client.Cancel(r.Context(), t.ID)
 		r.same([2]bool{retry == nil, cancel == nil}, want)
 		var not *store.NotAllowed

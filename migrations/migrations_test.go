@@ -45,6 +45,7 @@ func TestMigrations(t *testing.T) {
 			t.Run("Up twice changes nothing the second time", func(t *testing.T) { twice(t, d) })
 			t.Run("Status says which changes the database has", func(t *testing.T) { status(t, d) })
 			t.Run("Down and Up again leave working tables", func(t *testing.T) { again(t, d) })
+			t.Run("The newest change can be taken back and made again, and the tables are as before", func(t *testing.T) { newest(t, d) })
 			t.Run("Down of an empty database says so", func(t *testing.T) { downOfNothing(t, d) })
 			t.Run("Down leaves the photo tables, which may be the app's", func(t *testing.T) { photos(t, d) })
 			t.Run("The app's own photo table is left as it is", func(t *testing.T) { ownPhotos(t, d) })
@@ -68,8 +69,13 @@ func twice(t *testing.T, d migrations.Dialect) {
 
 func status(t *testing.T, d migrations.Dialect) {
 	db := open(t, d)
-	want := []migrations.Migration{{Version: 1, Name: "00001_tables.sql"}, {Version: 2, Name: "00002_parts_inputs_fallbacks.sql"}, {Version: 3, Name: "00003_favorite.sql"},
-		{Version: 4, Name: "00004_retried_at.sql"}}
+	want := []migrations.Migration{
+		{Version: 1, Name: "00001_tables.sql"},
+		{Version: 2, Name: "00002_parts_inputs_fallbacks.sql"},
+		{Version: 3, Name: "00003_favorite.sql"},
+		{Version: 4, Name: "00004_retried_at.sql"},
+		{Version: 5, Name: "00005_rows_of_the_app.sql"},
+	}
 	expect := func() {
 		t.Helper()
 		got, err := migrations.Status(t.Context(), db, d)
@@ -122,6 +128,40 @@ func again(t *testing.T, d migrations.Dialect) {
 	}
 }
 
+// newest compares the schema after Down and Up with the one before: what a change
+// does to the text of a table must not be done twice.
+func newest(t *testing.T, d migrations.Dialect) {
+	db := open(t, d)
+	schema := func() (all []string) {
+		t.Helper()
+		query := "SELECT coalesce(sql, '') FROM sqlite_master ORDER BY name"
+		if d == migrations.Postgres {
+			query = `SELECT table_name || '.' || column_name || ' ' || is_nullable || coalesce(column_default, '') FROM information_schema.columns
+				WHERE table_schema = 'public' UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1`
+		}
+		rows, err := db.QueryContext(t.Context(), query)
+		must(t, err)
+		defer rows.Close()
+		for rows.Next() {
+			var text string
+			must(t, rows.Scan(&text))
+			all = append(all, text)
+		}
+		must(t, rows.Err())
+		return all
+	}
+	_, err := migrations.Up(t.Context(), db, d)
+	must(t, err)
+	before := schema()
+	_, err = migrations.Down(t.Context(), db, d)
+	must(t, err)
+	_, err = migrations.Up(t.Context(), db, d)
+	must(t, err)
+	if diff := cmp.Diff(before, schema()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func downOfNothing(t *testing.T, d migrations.Dialect) {
 	_, err := migrations.Down(t.Context(), open(t, d), d)
 	if err == nil || err.Error() != "migrate down: no next version found" {
@@ -170,7 +210,10 @@ func TestUpAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if sum := changed[0] + changed[1] + changed[2] + changed[3]; sum != 4 || max(changed[0], changed[1], changed[2], changed[3]) != 4 {
+		known, err := migrations.Status(t.Context(), db, migrations.Postgres)
+		must(t, err)
+		every := len(known)
+		if sum := changed[0] + changed[1] + changed[2] + changed[3]; sum != every || max(changed[0], changed[1], changed[2], changed[3]) != every {
 			t.Errorf("changes: %v", changed)
 		}
 	})

@@ -9,9 +9,14 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
+// kept holds for a row that the app keeps by itself (see task.Kept): no statement of
+// ours changes its status, but for deleting it by hand.
+const kept = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
+
 // leaseDead holds for a processing row whose worker is gone: the claim is older
 // than a lease, and the worker's heartbeat has stopped. All by the database's clock.
-const leaseDead = `(coalesce(lease_until, run_at) < now() AND NOT EXISTS (
+// A row that no worker has ever held is the app's, which lets nobody else end it.
+const leaseDead = `(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (
 	SELECT 1 FROM easel_worker w WHERE w.id = image_generations.worker AND w.lease_until >= now()))`
 
 // Claim is a task that a worker holds, with the last call made for it.
@@ -23,8 +28,8 @@ type Claim struct {
 
 // Refusal says why a delivery was not claimed.
 type Refusal struct {
-	// Stale: the row is final, deleted, or waits for another delivery. There is
-	// nothing to do; Status tells which.
+	// Stale: the row is final, deleted, the app's own, or waits for another delivery.
+	// There is nothing to do; Status tells which.
 	Stale  bool
 	Status task.Status
 	// Busy: another worker holds the task, for at least Wait.
@@ -44,7 +49,7 @@ func (s *Store) Claim(ctx context.Context, ref task.Ref, worker string, lease ti
 		UPDATE image_generations SET status = 'processing', fence = fence + 1, worker = ?, lease_until = `+s.dialect.later+`,
 			crashes = crashes + CASE WHEN status = 'processing' AND worker <> ? THEN 1 ELSE 0 END,
 			started_at = coalesce(started_at, now()), published_at = coalesce(published_at, now()), updated_at = now()
-		WHERE id = ? AND delivery = ? AND deleted_at IS NULL
+		WHERE id = ? AND delivery = ? AND deleted_at IS NULL AND fence >= 0
 			AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+leaseDead+`))
 		RETURNING `+taskColumns),
 		worker, lease.Milliseconds(), worker, ref.Task, ref.Delivery, worker)
@@ -76,7 +81,7 @@ func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) 
 		return nil, err
 	}
 	// A pending row was given back between the two statements.
-	if t.Delivery == ref.Delivery && !t.Status.Final() && t.DeletedAt == nil {
+	if t.Delivery == ref.Delivery && !t.Status.Final() && t.DeletedAt == nil && !t.Kept() {
 		return &Refusal{Busy: true, Wait: lease, Status: t.Status, Task: t}, nil
 	}
 	return &Refusal{Stale: true, Status: t.Status, Task: t}, nil

@@ -27,7 +27,7 @@ var (
 		"cost_micros", "*currency", "*price_version", "*worker", "fence", "sent_at", "answered_at", "finished_at")
 
 	resultColumns = columns(
-		"id", "task_id", "attempt_id", "position", "generated_image_id", "generated_image_url", "*source_url", "*model",
+		"id", "task_id", "#attempt_id", "position", "generated_image_id", "generated_image_url", "*source_url", "*model",
 		"*content_type", "#file_size", "#width", "#height", "*sha256", "*storage_key", "*thumbnail_key", "seed",
 		"*revised_prompt", "created_at")
 )

@@ -17,9 +17,13 @@ type NotAllowed struct {
 	Status task.Status
 	Action string // "retried", "cancelled"
 	Moved  bool   // the status would allow it, but not for the delivery that the person saw
+	Kept   bool   // the app keeps the row by itself
 }
 
 func (e *NotAllowed) Error() string {
+	if e.Kept {
+		return fmt.Sprintf("task %d is kept by the app itself and cannot be %s from here; the app has to do it", e.Task, e.Action)
+	}
 	if e.Moved {
 		return fmt.Sprintf("task %d has moved on since it was looked at; look again", e.Task)
 	}
@@ -41,7 +45,7 @@ func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task
 				published_at = NULL, run_at = now(), retried_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
 				error_msg = NULL, error_kind = NULL, error_code = NULL, completed_at = NULL, updated_at = now(),
 				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END
-			WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled') AND deleted_at IS NULL
+			WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled') AND deleted_at IS NULL AND NOT `+kept+`
 			RETURNING `+taskColumns), ref.Task, ref.Delivery, ref.Delivery)
 		if err != nil || !notCharged {
 			return err
@@ -66,7 +70,7 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 	err := s.db.GetContext(ctx, &t, s.db.Rebind(`
 		UPDATE image_generations SET status = 'cancelled', fence = fence + 1, cancel_requested_at = now(), completed_at = now(),
 			lease_until = NULL, updated_at = now()
-		WHERE id = ? AND status IN ('pending', 'processing') AND deleted_at IS NULL
+		WHERE id = ? AND status IN ('pending', 'processing') AND deleted_at IS NULL AND NOT `+kept+`
 		RETURNING `+taskColumns), id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, s.notAllowed(ctx, task.Ref{Task: id, Delivery: -1}, "cancelled")
@@ -93,5 +97,5 @@ func (s *Store) notAllowed(ctx context.Context, ref task.Ref, action string) err
 	if err != nil {
 		return err
 	}
-	return &NotAllowed{Task: ref.Task, Status: t.Status, Action: action, Moved: ref.Delivery >= 0 && ref.Delivery != t.Delivery}
+	return &NotAllowed{Task: ref.Task, Status: t.Status, Action: action, Kept: t.Kept(), Moved: ref.Delivery >= 0 && ref.Delivery != t.Delivery}
 }

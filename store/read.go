@@ -23,6 +23,7 @@ type Filter struct {
 	Kinds        []task.Kind
 	Provider     string
 	UserID       *int64
+	Ours         bool      // not those that the app keeps by itself
 	Since, Until time.Time // of creation, Until not included
 	Before       int64     // ids below this one, for the next page
 	Limit        int       // at most MaxPage; 0 is 100
@@ -120,11 +121,12 @@ func (s *Store) Attempts(ctx context.Context, id int64) ([]task.Attempt, error) 
 }
 
 // Results returns all pictures of the task, those of the first attempt first.
-// Late ones of a cancelled or repeated call are among them.
+// Late ones of a cancelled or repeated call are among them, and before all others
+// those that an app has added by itself.
 func (s *Store) Results(ctx context.Context, id int64) ([]task.Result, error) {
 	results := []task.Result{}
 	err := s.db.SelectContext(ctx, &results, s.db.Rebind(
-		"SELECT "+resultColumns+" FROM generation_result WHERE task_id = ? ORDER BY attempt_id, position"), id)
+		"SELECT "+resultColumns+" FROM generation_result WHERE task_id = ? ORDER BY attempt_id, position, id"), id)
 	return results, err
 }
 
@@ -149,6 +151,9 @@ func (f Filter) where() (string, []any, error) {
 	}
 	if f.UserID != nil {
 		add("user_id = ?", *f.UserID)
+	}
+	if f.Ours {
+		add("NOT " + kept)
 	}
 	if !f.Since.IsZero() {
 		add("created_at >= ?", utc(&f.Since))

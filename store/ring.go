@@ -26,7 +26,7 @@ func (s *Store) Ring(ctx context.Context, limit int, publish func([]task.Task) (
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		due = nil
 		err := tx.SelectContext(ctx, &due, tx.Rebind("SELECT "+ringColumns+` FROM image_generations
-			WHERE published_at IS NULL AND status = 'pending' AND deleted_at IS NULL
+			WHERE published_at IS NULL AND status = 'pending' AND deleted_at IS NULL AND fence >= 0
 			ORDER BY priority DESC, id LIMIT ?`+s.dialect.skipLocked), limit)
 		if err != nil || len(due) == 0 {
 			return err
@@ -79,7 +79,7 @@ func pairs(refs []task.Ref) (string, []any) {
 func (s *Store) Waiting(ctx context.Context, after int64, grace time.Duration, limit int) ([]task.Task, error) {
 	var tasks []task.Task
 	err := s.db.SelectContext(ctx, &tasks, s.db.Rebind("SELECT "+ringColumns+` FROM image_generations
-		WHERE status = 'pending' AND published_at IS NOT NULL AND deleted_at IS NULL AND id > ?
+		WHERE status = 'pending' AND published_at IS NOT NULL AND deleted_at IS NULL AND fence >= 0 AND id > ?
 			AND published_at < `+s.dialect.later+` AND run_at < `+s.dialect.later+`
 		ORDER BY id LIMIT ?`), after, -grace.Milliseconds(), -grace.Milliseconds(), limit)
 	return tasks, err
@@ -118,7 +118,7 @@ func (s *Store) Redeliver(ctx context.Context, refs []task.Ref) error {
 // It returns how many rows that were.
 func (s *Store) UnringAll(ctx context.Context) (int64, error) {
 	r, err := s.db.ExecContext(ctx, // no fence, for the reason given at markRung
-		"UPDATE image_generations SET published_at = NULL WHERE status = 'pending' AND published_at IS NOT NULL")
+		"UPDATE image_generations SET published_at = NULL WHERE status = 'pending' AND published_at IS NOT NULL AND fence >= 0")
 	if err != nil {
 		return 0, err
 	}

@@ -150,6 +150,13 @@ func (t *Task) Inputs() ([]string, error) {
 	return append(all, references...), nil
 }
 
+// Kept reports whether the app keeps the row by itself, so that easel only shows it:
+// the app has set it to processing and no worker has claimed it, or it was there
+// before easel was (its fence is below zero).
+func (t *Task) Kept() bool {
+	return t.Fence < 0 || t.Status == Processing && t.Worker == ""
+}
+
 // Ref names one ringing of the doorbell for a task.
 type Ref struct {
 	Task     int64
@@ -234,7 +241,7 @@ func Found(attempts []Attempt) bool {
 type Result struct {
 	ID                int64     `json:"id"`
 	TaskID            int64     `json:"task_id"`
-	AttemptID         int64     `json:"attempt_id"`
+	AttemptID         int64     `json:"attempt_id"` // 0 if the app added it by itself
 	Position          int       `json:"position"`
 	GeneratedImageID  *int64    `json:"generated_image_id,omitempty"`
 	GeneratedImageURL string    `json:"generated_image_url"`

@@ -73,7 +73,7 @@ func (s *Site) retryKind(r *http.Request) (answer, error) {
 		}
 		return redirect("/failed?retried=" + strconv.Itoa(n)), nil
 	}
-	tally, err := s.Tasks.Tally(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}})
+	tally, err := s.Tasks.Tally(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}, Ours: true})
 	if err != nil {
 		return nil, err
 	}

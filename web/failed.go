@@ -47,12 +47,12 @@ func (s *Site) failed(r *http.Request) (answer, error) {
 		return nil, err
 	}
 	ctx := r.Context()
-	tally, err := s.Tasks.Tally(ctx, store.Filter{Statuses: []task.Status{task.Failed}})
+	tally, err := s.Tasks.Tally(ctx, store.Filter{Statuses: []task.Status{task.Failed}, Ours: true})
 	if err != nil {
 		return nil, err
 	}
 	parked := p.filter(perDesk + 1)
-	parked.Statuses = []task.Status{task.Failed}
+	parked.Statuses, parked.Ours = []task.Status{task.Failed}, true
 	list, err := s.Tasks.List(ctx, parked)
 	if err != nil {
 		return nil, err

@@ -149,8 +149,8 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, now time
 	p := storyPage{
 		Task: t, Now: now, Standing: standing(t, now), Advice: adviceFor(t.ErrorKind),
 		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: shorten(t.APIResponse, maxReply),
-		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final(),
-		CanCancel: t.Status.CanBecome(task.Cancelled),
+		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.Kept(),
+		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.Kept(),
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && !task.Found(attempts),
 	}
 	if t.ErrorKind == task.OutcomeUnknown && !p.Unknown {

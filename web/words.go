@@ -131,6 +131,8 @@ func input(address string) string {
 // standing says in a few words why the task is where it is.
 func standing(t *task.Task, now time.Time) string {
 	switch {
+	case t.Kept():
+		return "kept by the app itself"
 	case t.Status == task.Pending && t.RunAt.After(now):
 		return "waits, due " + ago(now, t.RunAt)
 	case t.Status == task.Pending && t.PublishedAt == nil:

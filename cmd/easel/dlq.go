@@ -43,7 +43,7 @@ func (a *app) dlq(ctx context.Context, limit int) error {
 		return err
 	}
 	defer s.Close()
-	parked := store.Filter{Statuses: []task.Status{task.Failed}, Limit: limit}
+	parked := store.Filter{Statuses: []task.Status{task.Failed}, Ours: true, Limit: limit}
 	d := deadLetters{Newest: []task.Task{}}
 	if d.Groups, err = s.Tally(ctx, parked); err != nil {
 		return err

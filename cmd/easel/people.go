@@ -101,6 +101,8 @@ func brief(t task.Task) task.Task {
 // outcome says in a few words what came of the task or what it waits for.
 func outcome(t *task.Task, now time.Time) string {
 	switch {
+	case t.Kept() && !t.Status.Final():
+		return "kept by the app itself"
 	case t.Status == task.Failed && t.ErrorMsg != "":
 		return t.ErrorMsg
 	case t.Status == task.Completed:

@@ -130,6 +130,7 @@ func (a *app) answerMoved(answer moved, done string) error {
 
 // retryFilter returns what the flags pick: failed tasks unless they name a status.
 func retryFilter(picked store.Filter) (store.Filter, error) {
+	picked.Ours = true
 	if len(picked.Statuses) == 0 {
 		picked.Statuses = []task.Status{task.Failed}
 	}

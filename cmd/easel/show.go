@@ -138,6 +138,8 @@ func indented(s string) string { return "  " + strings.ReplaceAll(clean(s), "\n"
 // standing says why the task is where it is.
 func standing(t *task.Task, now time.Time) string {
 	switch {
+	case t.Kept():
+		return "kept by the app itself"
 	case t.Status == task.Pending && t.RunAt.After(now):
 		return "waits until " + moment(t.RunAt, now)
 	case t.Status == task.Pending && t.PublishedAt == nil:
@@ -157,6 +159,10 @@ func standing(t *task.Task, now time.Time) string {
 func hint(t *task.Task, attempts []task.Attempt) string {
 	id := strconv.FormatInt(t.ID, 10)
 	switch {
+	case t.Fence < 0:
+		return "It was there before easel, which does not touch it. Enqueue it anew to have it drawn."
+	case t.Kept():
+		return "easel does not touch it. To hand it over, the app sets its status to pending."
 	case t.ErrorKind == task.OutcomeUnknown && task.Found(attempts):
 		return "Retry it with `easel retry " + id + "`: that fetches what the call drew and does not make it again."
 	case t.ErrorKind == task.OutcomeUnknown:
@@ -261,8 +267,11 @@ func latency(a task.Attempt) string {
 func (o *output) results(all []task.Result) string {
 	t := o.table("  #", "size", "type", "bytes", "seed", "url")
 	for _, r := range all {
-		t.AppendRow(table.Row{fmt.Sprintf("  %d", r.Position+1), fmt.Sprintf("%dx%d", r.Width, r.Height), oneLine(r.ContentType, 20),
-			humanize.Bytes(uint64(max(r.FileSize, 0))), optional(r.Seed), oneLine(r.GeneratedImageURL, 200)})
+		size, bytes := fmt.Sprintf("%dx%d", r.Width, r.Height), humanize.Bytes(uint64(max(r.FileSize, 0)))
+		if r.AttemptID == 0 {
+			size, bytes = "", "the app's own"
+		}
+		t.AppendRow(table.Row{fmt.Sprintf("  %d", r.Position+1), size, oneLine(r.ContentType, 20), bytes, optional(r.Seed), oneLine(r.GeneratedImageURL, 200)})
 	}
 	return t.Render()
 }

@@ -25,7 +25,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "a live lease is stolen", Rule: "A worker whose heart beats keeps its tasks", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"store/claim.go", "(coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) < now() OR NOT EXISTS ("}},
+		Edits: []Edit{{"store/claim.go", "(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) < now() OR NOT EXISTS ("}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
@@ -38,7 +38,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "a lease never ends", Rule: "The tasks of a dead worker go to another", Violates: []string{"I1"},
-		Edits: []Edit{{"store/claim.go", "(coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) IS NULL AND NOT EXISTS ("}},
+		Edits: []Edit{{"store/claim.go", "(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) IS NULL AND NOT EXISTS ("}},
 		Lives: Lives{Placed: "^TestEachStep$/^worker_killed,_S$", Times: 1},
 	},
 	{
