@@ -7,10 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"io/fs"
 	"net/url"
+	"regexp"
 	"slices"
+	"strings"
+	"unicode/utf16"
 )
 
 // minCanary is the shortest canary: shorter ones are found by chance.
@@ -96,11 +100,27 @@ func firstOf(text []byte, forms [][]byte) int {
 	return first
 }
 
-// formsOf returns a secret as it is and as URLs, JSON, hex and base64 carry it.
+var percentEscape = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+// inUnits writes every character as JSON may write any.
+func inUnits(secret string) []byte {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(secret)) {
+		b = fmt.Appendf(b, `\u%04x`, u)
+	}
+	return b
+}
+
+// formsOf returns a secret as it is and as URLs, JSON, HTML, hex and base64 carry it.
 func formsOf(secret string) [][]byte {
 	quoted, _ := json.Marshal(secret) // of a string: cannot fail
 	forms := [][]byte{[]byte(secret), quoted[1 : len(quoted)-1], []byte(url.QueryEscape(secret)), []byte(url.PathEscape(secret)),
-		[]byte(hex.EncodeToString([]byte(secret)))}
+		[]byte(hex.EncodeToString([]byte(secret))), []byte(html.EscapeString(secret)), inUnits(secret)}
+	for _, form := range forms[:len(forms):len(forms)] {
+		// Bare signs and escaped slashes in JSON; small letters in addresses.
+		bare := strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">", "/", `\/`).Replace(string(form))
+		forms = append(forms, []byte(bare), []byte(percentEscape.ReplaceAllStringFunc(string(form), strings.ToLower)))
+	}
 	for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		// What stands before it shifts it by one or two bytes, as in user:password;
 		// the characters that it shares with its neighbours are left out.

@@ -32,13 +32,13 @@ func HeaderAuth(name, prefix string) Auth {
 
 func encoded(key string) string { return base64.StdEncoding.EncodeToString([]byte(key)) }
 
-// secretsOf returns the forms in which a service may repeat the key: whole, as
-// Basic authentication writes it, and of a pair user:password the second half alone.
+// secretsOf returns what a service may repeat of the key: the whole, and of a pair
+// user:password the second half alone. In which spellings, conceal knows.
 func secretsOf(key Secret) []string {
 	if key == "" {
 		return nil
 	}
-	forms := []string{key.Reveal(), encoded(key.Reveal())}
+	forms := []string{key.Reveal()}
 	if _, second, pair := strings.Cut(key.Reveal(), ":"); pair && second != "" {
 		forms = append(forms, second)
 	}

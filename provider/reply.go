@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/task"
@@ -67,11 +66,7 @@ func (r Reply) Keep(v any) json.RawMessage {
 	if err != nil || len(raw) > maxRaw {
 		return nil
 	}
-	text := conceal(strings.ToValidUTF8(string(raw), ""), r.secrets)
-	if !json.Valid([]byte(text)) { // a secret that looks like part of the syntax
-		return nil
-	}
-	return json.RawMessage(text)
+	return needlesOf(r.secrets).json(raw)
 }
 
 // Done is the answer of a service that has finished, with raw as Keep takes it.
@@ -161,6 +156,9 @@ func (r Reply) failure(row Fault, message string) *task.Failure {
 	return f
 }
 
+// Scrub makes a text of the answer fit to be shown; see Scrub.
+func (r Reply) Scrub(text string) string { return Scrub(text, r.secrets...) }
+
 // excerpt is the beginning of the body, fit to be shown.
 func (r Reply) excerpt() string {
 	body := r.Body
@@ -170,7 +168,7 @@ func (r Reply) excerpt() string {
 	text := redact(string(body[:maxErrorBody-1]), r.secrets)
 	longest := 0 // the end may hold the beginning of a secret
 	for _, s := range r.secrets {
-		longest = max(longest, 3*len(s))
+		longest = max(longest, 12*len(s)) // every character as two \\uXXXX
 	}
 	return cut(text[:max(len(text)-longest, 0)], excerptLen)
 }

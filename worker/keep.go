@@ -236,7 +236,7 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 	crash.At("K9")
 	at := s.Pictures.Locate(key)
 	return task.Result{
-		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.settled + out.Position, GeneratedImageURL: at.URL, SourceURL: out.URL,
+		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.settled + out.Position, GeneratedImageURL: at.URL, SourceURL: provider.Unsigned(out.URL),
 		Model: cmp.Or(s.t.Model, s.svc.DefaultModel), ContentType: checked.ContentType, FileSize: checked.Size, Width: checked.Width, Height: checked.Height,
 		SHA256: checked.SHA256, StorageKey: key, ThumbnailKey: s.thumbnail(ctx, base, checked), Seed: out.Seed,
 		RevisedPrompt: out.RevisedPrompt, LocalPath: at.LocalPath, ObjectURL: at.ObjectURL,

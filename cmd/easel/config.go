@@ -182,3 +182,14 @@ func variables(env []string) map[string]string {
 	}
 	return vars
 }
+
+// secrets are the keys of all accounts, which nothing that is shown may hold.
+func (c *config) secrets() []provider.Secret {
+	var all []provider.Secret
+	for _, p := range c.Providers {
+		for _, a := range p.Accounts {
+			all = append(all, a.Key, a.HookSecret)
+		}
+	}
+	return all
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -40,12 +42,12 @@ func (a *app) show(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	_, s, err := a.open(ctx)
+	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	told, err := tell(ctx, s, id)
+	told, err := tell(ctx, s, id, cfg.secrets())
 	if err != nil {
 		return err
 	}
@@ -64,7 +66,8 @@ func parseID(text string) (int64, error) {
 	return id, nil
 }
 
-func tell(ctx context.Context, s *store.Store, id int64) (*story, error) {
+// tell returns the story of a task, fit to be shown.
+func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secret) (*story, error) {
 	t, err := get(ctx, s, id)
 	if err != nil {
 		return nil, err
@@ -76,6 +79,8 @@ func tell(ctx context.Context, s *store.Store, id int64) (*story, error) {
 	results, err := s.Results(ctx, id)
 	for i := range attempts {
 		attempts[i].HideSignatures()
+		attempts[i].Handle = string(provider.ScrubJSON(json.RawMessage(attempts[i].Handle), secrets...))
+		attempts[i].Answer = string(provider.ScrubJSON(json.RawMessage(attempts[i].Answer), secrets...))
 	}
 	for i := range results {
 		results[i].HideSignature()

@@ -46,7 +46,7 @@ func (r *run) judge(ctx context.Context) error {
 	expect := r.expectations()
 	run := check.Run{Seed: int64(r.Seed), Policy: policy, Class: class, Began: check.When{Time: r.began}, FaultsEnded: check.When{Time: r.ended},
 		Settled: check.When{Time: settled}, Expect: expect, Canaries: r.canaries()}
-	at := evidence.Site{DB: r.tasks.DB(), Redis: r.redis, Pictures: r.stored(), MayStand: map[string][]string{"source_url": {r.token}, "answer": {r.token}}}
+	at := evidence.Site{DB: r.tasks.DB(), Redis: r.redis, Pictures: r.stored(), MayStand: map[string][]string{"answer": {r.token}}}
 	if err := at.Gather(ctx, r.Folder, evidence.Books{Run: run, Told: told, Faults: r.book()}); err != nil {
 		return fmt.Errorf("gather the evidence: %w", err)
 	}

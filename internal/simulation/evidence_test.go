@@ -43,7 +43,6 @@ func (w *world) evidence(ctx context.Context, faultsEnded, settled time.Time) (f
 	}
 	for _, rows := range tables {
 		for _, row := range rows {
-			mask(row, "source_url")
 			mask(row, "answer")
 		}
 	}

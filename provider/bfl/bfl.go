@@ -168,7 +168,7 @@ func (j job) answer(r provider.Reply, h handle, now time.Time) (provider.Answer,
 	case "Request Moderated", "Content Moderated", "Error", "Failed":
 		return provider.Answer{}, faults.Ended(r, "the provider did not draw: "+status, string(j.Details), status)
 	}
-	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", provider.Scrub(status)))
+	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(status)))
 }
 
 func (j job) done(r provider.Reply, h handle) (provider.Answer, error) {

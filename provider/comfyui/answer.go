@@ -102,7 +102,7 @@ func (e entry) failure(r provider.Reply) *task.Failure {
 		}
 		switch event {
 		case "execution_error":
-			f := faults.Ended(r, "the workflow failed in "+provider.Scrub(data.NodeType), strings.TrimSpace(data.Message), exception(data.Exception))
+			f := faults.Ended(r, "the workflow failed in "+r.Scrub(data.NodeType), strings.TrimSpace(data.Message), exception(data.Exception))
 			return f
 		case "execution_interrupted":
 			return &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the job was interrupted at the server", HTTPStatus: r.Status}

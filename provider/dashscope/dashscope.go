@@ -61,7 +61,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 		return provider.Answer{}, r.Bad("the provider took the task and gave no id")
 	}
 	return provider.Answer{Handle: provider.WriteHandle(handle{version, said.Output.TaskID}), JobID: said.Output.TaskID, PollAfter: pollAfter,
-		RequestID: provider.Scrub(said.RequestID), HTTPStatus: r.Status}, nil
+		RequestID: r.Scrub(said.RequestID), HTTPStatus: r.Status}, nil
 }
 
 func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answer, error) {
@@ -162,7 +162,7 @@ func (said reply) answer(r provider.Reply, h handle) (provider.Answer, error) {
 	case "UNKNOWN":
 		return provider.Answer{}, r.Gone("the provider does not know the task any more: it keeps them for a day")
 	default:
-		return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", provider.Scrub(o.Status)))
+		return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(o.Status)))
 	}
 }
 

@@ -48,7 +48,7 @@ func refusal(r provider.Reply) *task.Failure {
 	json.Unmarshal(r.Body, &p) // what is no JSON is shown as it is
 	f := faults.Failure(r, p.Message, p.Code)
 	if f.RequestID == "" {
-		f.RequestID = provider.Scrub(p.RequestID)
+		f.RequestID = r.Scrub(p.RequestID)
 	}
 	return f
 }

@@ -101,7 +101,7 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	case "COMPLETED":
 		return a.answer(ctx, h)
 	}
-	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", provider.Scrub(q.Status)))
+	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(q.Status)))
 }
 
 // answer fetches what a completed job has come to.

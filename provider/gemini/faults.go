@@ -93,7 +93,7 @@ func blocked(r provider.Reply, reason, text string) *task.Failure {
 func unfinished(r provider.Reply, reason, text string) *task.Failure {
 	if reason == "" {
 		f := r.Bad("the provider's answer holds no picture")
-		f.Detail = provider.Scrub(text)
+		f.Detail = r.Scrub(text)
 		return f
 	}
 	f := finishes.Failure(r, text, reason)

@@ -120,7 +120,7 @@ func read(r provider.Reply) (provider.Answer, error) {
 	}
 	if len(outputs) > 0 {
 		done, err := r.Done(outputs, a.kept)
-		done.RequestID, done.Usage = provider.Scrub(a.ResponseID), a.usage()
+		done.RequestID, done.Usage = r.Scrub(a.ResponseID), a.usage()
 		return done, err
 	}
 	if a.Feedback.BlockReason != "" {

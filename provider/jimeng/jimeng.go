@@ -219,6 +219,6 @@ func (said reply) answer(r provider.Reply, h handle) (provider.Answer, error) {
 	case "not_found", "expired":
 		return provider.Answer{}, r.Gone("the provider does not know the task any more: it keeps them for twelve hours")
 	default:
-		return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", provider.Scrub(d.Status)))
+		return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(d.Status)))
 	}
 }

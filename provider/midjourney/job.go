@@ -61,7 +61,7 @@ func (j job) answer(r provider.Reply, h handle) (provider.Answer, error) {
 	case "MODAL":
 		return provider.Answer{}, faults.Ended(r, "Midjourney waits for a person to fill in a form", "", "MODAL")
 	}
-	return provider.Answer{}, r.Bad(fmt.Sprintf("the proxy's answer has the unknown status %q", provider.Scrub(j.Status)))
+	return provider.Answer{}, r.Bad(fmt.Sprintf("the proxy's answer has the unknown status %q", r.Scrub(j.Status)))
 }
 
 // done gives the grid, or its four pictures: as the proxy has cut them, or to be cut.

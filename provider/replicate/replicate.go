@@ -189,7 +189,7 @@ func (p prediction) answer(r provider.Reply) (provider.Answer, error) {
 		text := plain(p.Error)
 		return provider.Answer{}, faults.Ended(r, "the model failed", text, codeIn(text))
 	}
-	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", provider.Scrub(p.Status)))
+	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(p.Status)))
 }
 
 func (p prediction) done(r provider.Reply) (provider.Answer, error) {
