@@ -77,6 +77,7 @@ type Request struct {
 	Seed           *int64
 	Watermark      *bool
 	Images         int      // how many pictures, at least 1
+	Total, Before  int      // of a task that several calls draw: all its pictures, and those of other calls
 	Inputs         []string // http, https or data URLs of pictures to start from
 	UserID         string
 	Parameters     map[string]string // the provider's own settings; an unknown name is an Invalid failure

@@ -12,7 +12,7 @@ func request(t *task.Task, model string, part Part) Request {
 	r := Request{
 		Model: model, Prompt: t.Prompt, NegativePrompt: t.NegativePrompt, Size: t.Size, Quality: t.Quality,
 		Style: t.Style, Steps: t.Steps, CFGScale: t.CFGScale, Seed: t.Seed, Watermark: t.Watermark,
-		Images: max(part.Images, 1), Inputs: part.Inputs, Parameters: t.Parameters,
+		Images: max(part.Images, 1), Total: t.ImageCount, Before: part.Before, Inputs: part.Inputs, Parameters: t.Parameters,
 	}
 	if r.Seed != nil && part.Before > 0 {
 		r.Seed = new(*r.Seed + int64(part.Before))

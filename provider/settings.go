@@ -17,7 +17,9 @@ import (
 type Settings struct {
 	Given map[string]string
 
+	request  *Request // nil where nothing can be repeated
 	known    []string
+	refused  []string
 	mistakes []string
 }
 
@@ -61,14 +63,20 @@ func (s *Settings) Bool(name string) *bool {
 	if !ok {
 		return nil
 	}
-	switch strings.ToLower(v) { // True and False are what Python writes
-	case "true", "1":
-		return new(true)
-	case "false", "0":
-		return new(false)
+	on, ok := truth(v)
+	if !ok {
+		s.mistake(name, v, "true, false")
+		return nil
 	}
-	s.mistake(name, v, "true, false")
-	return nil
+	return &on
+}
+
+// Refuse names a parameter of the service that a row cannot give, and why.
+func (s *Settings) Refuse(name, why string) {
+	s.refused = append(s.refused, name)
+	if v, ok := s.Given[name]; ok {
+		s.mistakes = append(s.mistakes, fmt.Sprintf("parameter %s is %q: %s; leave it out", name, cut(v, 64), why))
+	}
 }
 
 // Err returns an Invalid failure that names every parameter that no method has
@@ -76,8 +84,11 @@ func (s *Settings) Bool(name string) *bool {
 func (s *Settings) Err() error {
 	mistakes := s.mistakes
 	for _, name := range slices.Sorted(maps.Keys(s.Given)) {
-		if !slices.Contains(s.known, name) {
-			mistakes = append(mistakes, fmt.Sprintf("parameter %q is not known", cut(name, 64)))
+		if slices.Contains(s.known, name) || slices.Contains(s.refused, name) {
+			continue
+		}
+		if mistake := s.unknown(name); mistake != "" {
+			mistakes = append(mistakes, mistake)
 		}
 	}
 	if len(mistakes) == 0 {
@@ -88,6 +99,16 @@ func (s *Settings) Err() error {
 		f.Next = "Parameters of this provider are: " + strings.Join(slices.Sorted(slices.Values(s.known)), ", ")
 	}
 	return f
+}
+
+// unknown is what is wrong with a parameter that no method has asked for, or empty.
+func (s *Settings) unknown(name string) string {
+	if s.request != nil {
+		if mistake, is := s.request.repeated(name, s.Given[name]); is {
+			return mistake
+		}
+	}
+	return fmt.Sprintf("parameter %q is not known", cut(name, 64))
 }
 
 func (s *Settings) take(name string) (string, bool) {

@@ -176,7 +176,7 @@ func bare(in string) string {
 }
 
 func (m model) settings(b map[string]any, r provider.Request) error {
-	s := provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	set(b, "safety_tolerance", s.Int("safety_tolerance", 0, m.tolerance))
 	set(b, "prompt_upsampling", s.Bool("prompt_upsampling"))
 	set(b, "raw", s.Bool("raw"))

@@ -152,7 +152,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"A model that it has no place for", "no place for model", bare, task.Unsupported, func(r *provider.Request) { r.Model = "m" }},
 		{"An input that it has no place for", "has places for 0", bare, task.Invalid, func(r *provider.Request) { r.Inputs = []string{"a.png"} }},
 		{"A parameter that it has no place for", `"other" is not known`, bare, task.Invalid, func(r *provider.Request) { r.Parameters = map[string]string{"mood": "x", "other": "x"} }},
-		{"A field said twice", "parameter prompt is set", bare, task.Invalid, func(r *provider.Request) { r.Parameters = map[string]string{"mood": "x", "prompt": "x"} }},
+		{"A field said twice", "parameter prompt is \"x\" and the row", bare, task.Invalid, func(r *provider.Request) { r.Parameters = map[string]string{"mood": "x", "prompt": "x"} }},
 		{"More pictures than it draws", "image_count is 2", bare, task.Invalid, func(r *provider.Request) { r.Images = 2 }},
 		{"A size by name", `size is "2K"`, "", task.Invalid, func(r *provider.Request) { r.Model, r.Size = "m", "2K" }},
 		{"No checkpoint for the plain workflow", "the workflow needs model", "", task.Invalid, func(*provider.Request) {}},

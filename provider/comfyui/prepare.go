@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -128,15 +127,10 @@ func (a *Adapter) inputs(values map[string]any, r provider.Request) error {
 }
 
 func (a *Adapter) parameters(values map[string]any, r provider.Request) error {
-	s := provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	for _, name := range a.flow.parameters() {
 		if v := s.Text(name, maxParameter); v != "" {
 			values[name] = number(v)
-		}
-	}
-	for name := range r.Parameters {
-		if slices.Contains(places, name) {
-			return provider.Invalid("parameter %s is set by the task itself", name)
 		}
 	}
 	return s.Err()

@@ -155,7 +155,7 @@ func (b *body) start(m model, r provider.Request) error {
 }
 
 func (b *body) settings(m model, r provider.Request) error {
-	s := provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	if extend := s.Bool("prompt_extend"); extend != nil {
 		b.Parameters["prompt_extend"] = *extend
 	}

@@ -40,7 +40,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	for _, step := range []func() error{
 		func() error { return shape(b, r) },
 		func() error { return inputs(b, r) },
-		func() error { return settings(b, r.Parameters) },
+		func() error { return settings(b, r) },
 	} {
 		if err := step(); err != nil {
 			return provider.Call{}, err
@@ -101,8 +101,8 @@ func inputs(b map[string]any, r provider.Request) error {
 
 // settings passes on the model's own parameters. sync_mode is not among them: the
 // service would keep nothing to ask for.
-func settings(b map[string]any, given map[string]string) error {
-	own := maps.Clone(given)
+func settings(b map[string]any, r provider.Request) error {
+	own := maps.Clone(r.Parameters)
 	delete(own, "input_field")
-	return provider.PassOn(own, b, "prompt", "negative_prompt", "seed", "num_images", "sync_mode")
+	return provider.PassOn(r, own, b, "prompt", "negative_prompt", "seed", "num_images", "sync_mode")
 }

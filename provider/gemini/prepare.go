@@ -91,7 +91,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	if err != nil {
 		return provider.Call{}, err
 	}
-	s := provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	shape.PersonGeneration = s.Enum("person_generation", "ALLOW_ALL", "ALLOW_ADULT", "ALLOW_NONE")
 	if level := s.Enum("safety_threshold", levels...); level != "" {
 		for _, harm := range harms {

@@ -71,7 +71,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	if err := b.shape(r.Size); err != nil {
 		return provider.Call{}, err
 	}
-	s := provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	if n := s.Int("scale_percent", 0, 100); n != nil {
 		b.Scale = new(float64(*n) / 100)
 	}

@@ -49,7 +49,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	if err := r.Check(maxPrompt); err != nil {
 		return provider.Call{}, err
 	}
-	s := provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	action := s.Enum("action", "imagine", "blend", "upscale", "variation", "reroll", "button")
 	grid := s.Enum("grid", "keep", "split")
 	b := body{Bot: s.Enum("bot", "MID_JOURNEY", "NIJI_JOURNEY"), TaskID: s.Text("task", task.MaxText), CustomID: s.Text("custom_id", task.MaxText)}

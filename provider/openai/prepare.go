@@ -68,7 +68,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	if err := b.shape(r); err != nil {
 		return provider.Call{}, err
 	}
-	if err := b.settings(r.Parameters); err != nil {
+	if err := b.settings(r); err != nil {
 		return provider.Call{}, err
 	}
 	endpoint := generations
@@ -112,8 +112,8 @@ func (b *body) shape(r provider.Request) error {
 
 // settings reads the service's own parameters. SVG is left out: it is no
 // picture that can be checked and kept.
-func (b *body) settings(given map[string]string) error {
-	s := provider.Settings{Given: given}
+func (b *body) settings(r provider.Request) error {
+	s := provider.SettingsOf(r)
 	b.Background = s.Enum("background", "auto", "transparent", "opaque")
 	b.OutputFormat = s.Enum("output_format", "png", "jpeg", "webp", "gif")
 	b.OutputCompression = s.Int("output_compression", 0, 100)

@@ -44,7 +44,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	for _, step := range []func() error{
 		func() error { return b.shape(r) },
 		func() error { return b.inputs(r) },
-		func() error { return b.settings(r.Parameters) },
+		func() error { return b.settings(r) },
 	} {
 		if err := step(); err != nil {
 			return provider.Call{}, err
@@ -118,8 +118,8 @@ func (b *body) inputs(r provider.Request) error {
 }
 
 // settings passes on the model's own parameters.
-func (b *body) settings(given map[string]string) error {
-	own := maps.Clone(given)
+func (b *body) settings(r provider.Request) error {
+	own := maps.Clone(r.Parameters)
 	delete(own, "input_field")
-	return provider.PassOn(own, b.Input, "prompt", "negative_prompt", "seed", "num_outputs")
+	return provider.PassOn(r, own, b.Input, "prompt", "negative_prompt", "seed", "num_outputs")
 }

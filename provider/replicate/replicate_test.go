@@ -89,8 +89,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{"A data URL that is too large", "256000 bytes", func(r *provider.Request) {
 			r.Inputs = []string{"data:image/png;base64," + strings.Repeat("AAAA", 90_000)}
 		}},
-		{"A prompt said twice", "parameter prompt is set", func(r *provider.Request) { r.Parameters = map[string]string{"prompt": "x"} }},
-		{"A size said twice", "parameter width is set", func(r *provider.Request) {
+		{"A prompt said twice", "parameter prompt is \"x\" and the row", func(r *provider.Request) { r.Parameters = map[string]string{"prompt": "x"} }},
+		{"A size said twice", "parameter width is \"1\" and the row", func(r *provider.Request) {
 			r.Size, r.Parameters = "64x64", map[string]string{"width": "1"}
 		}},
 		{"A name that is none", `parameter "__proto__" is not known`, func(r *provider.Request) { r.Parameters = map[string]string{"__proto__": "x"} }},

@@ -47,7 +47,7 @@ var faults = map[task.Kind]struct {
 
 // behave reads the parameters that make the service slow or failing.
 func (j *job) behave(r provider.Request) error {
-	s := &provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	mode := s.Enum("mode", "sync", "async")
 	delay, late, retryAfter := s.Text("delay", 32), s.Text("late", 32), s.Text("retry_after", 32)
 	fail, failImages := s.Text("fail", maxList), s.Text("fail_images", maxList)

@@ -150,7 +150,7 @@ func (m model) tuning(f *provider.Form, r provider.Request) error {
 }
 
 func (m model) settings(f *provider.Form, r provider.Request) error {
-	s := provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	f.Add("output_format", s.Enum("output_format", m.formats...))
 	s.Text("strength", 20) // read with the shape
 	return s.Err()

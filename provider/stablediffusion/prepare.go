@@ -123,7 +123,7 @@ func (b *body) start(r provider.Request) error {
 // settings reads the server's own parameters. Scripts are left out: they run code
 // of the server's on what a task says.
 func (b *body) settings(r provider.Request) error {
-	s := provider.Settings{Given: r.Parameters}
+	s := provider.SettingsOf(r)
 	b.Sampler = s.Text("sampler_name", task.MaxText)
 	b.Scheduler = s.Text("scheduler", task.MaxText)
 	b.Upscaler = s.Text("hr_upscaler", task.MaxText)

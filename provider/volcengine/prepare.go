@@ -1,6 +1,7 @@
 package volcengine
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 		func() error { return b.count(r, m) },
 		func() error { return b.size(r.Size, m) },
 		func() error { return b.tuning(m) },
-		func() error { return b.settings(r.Parameters) },
+		func() error { return b.settings(r, m) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -132,8 +133,10 @@ func (b *body) tuning(m model) error {
 	return nil
 }
 
-func (b *body) settings(given map[string]string) error {
-	s := provider.Settings{Given: given}
+// settings reads the service's own parameters. Those of them that the row's columns
+// decide may be spelled out as well, in the service's own words.
+func (b *body) settings(r provider.Request, m model) error {
+	s := provider.SettingsOf(r)
 	b.OutputFormat = s.Enum("output_format", "jpeg", "png")
 	if mode := s.Enum("optimize_prompt_mode", "standard", "fast"); mode != "" {
 		b.OptimizePrompt = &optimize{mode}
@@ -141,5 +144,32 @@ func (b *body) settings(given map[string]string) error {
 	if search := s.Bool("web_search"); search != nil && *search {
 		b.Tools = []tool{{"web_search"}}
 	}
-	return s.Err()
+	count := max(r.Total, r.Images)
+	mode := s.Enum("sequential_image_generation", "auto", "disabled")
+	options := s.Text("sequential_image_generation_options", task.MaxText)
+	s.Refuse("image", "the row's input_image_url, input_image_id and reference_images say it")
+	if err := s.Err(); err != nil {
+		return err
+	}
+	switch {
+	case mode == "auto" && count == 1:
+		return provider.Invalid(`parameter sequential_image_generation is "auto" and the row's image_count is 1; auto lets the model draw, and bill, up to %d: say how many in image_count, or "disabled"`, maxImages)
+	case mode == "disabled" && count > 1 && !m.single:
+		return provider.Invalid(`parameter sequential_image_generation is "disabled", which draws one picture, and the row's image_count is %d; leave the parameter out`, count)
+	}
+	return agreed(options, count)
+}
+
+// agreed refuses options of a sequence that bound it otherwise than the row.
+func agreed(options string, count int) error {
+	if options == "" {
+		return nil
+	}
+	var asked sequential
+	d := json.NewDecoder(strings.NewReader(options))
+	d.DisallowUnknownFields()
+	if d.Decode(&asked) != nil || asked.MaxImages != count {
+		return provider.Invalid(`parameter sequential_image_generation_options is %q and the row's image_count is %d; accepted is {"max_images": %d}, or leave it out`, options, count, count)
+	}
+	return nil
 }

@@ -87,7 +87,39 @@ func TestPrepareWritesTheCall(t *testing.T) {
 	}
 }
 
+func TestTheServicesOwnWordsMayRepeatTheRow(t *testing.T) {
+	for _, c := range []struct {
+		claim      string
+		images     int
+		parameters map[string]string
+	}{
+		{"One picture, as the documentation asks for it", 1, map[string]string{"sequential_image_generation": "disabled", "response_format": "url", "stream": "false",
+			"watermark": "false", "size": "2k", "model": DefaultModel}},
+		{"In base64", 1, map[string]string{"response_format": "b64_json"}},
+		{"Several", 3, map[string]string{"sequential_image_generation": "auto", "sequential_image_generation_options": `{"max_images": 3}`, "n": "3"}},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			r := provider.Request{Model: DefaultModel, Prompt: "a cat", Size: "2K", Images: c.images}
+			want, err := adapter(t).Prepare(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Parameters = c.parameters
+			got, err := adapter(t).Prepare(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want.Body), string(got.Body)); diff != "" {
+				t.Errorf("they change the call (-without +with):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestPrepareRefuses(t *testing.T) {
+	with := func(name, value string, images int) func(*provider.Request) {
+		return func(r *provider.Request) { r.Images, r.Parameters = images, map[string]string{name: value} }
+	}
 	size := func(model, s string) func(*provider.Request) {
 		return func(r *provider.Request) { r.Model, r.Size = model, s }
 	}
@@ -115,6 +147,13 @@ func TestPrepareRefuses(t *testing.T) {
 		{"A scale of 4.0", "takes no seed and no cfg_scale", task.Unsupported, func(r *provider.Request) { r.CFGScale = new(2.0) }},
 		{"A seed out of range", "seed is -2", task.Invalid, func(r *provider.Request) { r.Model, r.Seed = "ep-1", new(int64(-2)) }},
 		{"A scale out of range", "cfg_scale is 11", task.Invalid, func(r *provider.Request) { r.Model, r.CFGScale = "ep-1", new(11.0) }},
+		{"A sequence of one", `"auto" and the row's image_count is 1`, task.Invalid, with("sequential_image_generation", "auto", 1)},
+		{"Three that shall be no sequence", `"disabled", which draws one picture, and the row's image_count is 3`, task.Invalid, with("sequential_image_generation", "disabled", 3)},
+		{"Another bound than the row's", `accepted is {"max_images": 3}`, task.Invalid, with("sequential_image_generation_options", `{"max_images": 4}`, 3)},
+		{"An option that the service does not have", `accepted is {"max_images": 3}`, task.Invalid, with("sequential_image_generation_options", `{"max": 3}`, 3)},
+		{"A picture as a parameter", "the row's input_image_url", task.Invalid, with("image", "https://a.test/1.png", 1)},
+		{"A stream", "parameter stream", task.Invalid, with("stream", "true", 1)},
+		{"A format of answers that is none", "url, b64_json", task.Invalid, with("response_format", "svg", 1)},
 		{"An unknown format", "jpeg, png", task.Invalid, func(r *provider.Request) { r.Parameters = map[string]string{"output_format": "webp"} }},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
