@@ -1,11 +1,14 @@
 package picture
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"image"
+	"image/jpeg"
 	"io"
 	"sync"
 
@@ -18,6 +21,12 @@ import (
 type Error struct {
 	Message string // one sentence without a full stop: what it is, and the limit it breaks
 	Cause   error
+
+	// Incomplete says that it is a picture that breaks off: asked for again it may be whole.
+	Incomplete bool
+	// Info is what the bytes are as far as could be seen. Where nobody knows, they are
+	// "application/octet-stream" and "bin", fit to be kept and not to be shown.
+	Info Info
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -72,47 +81,143 @@ type Checked struct {
 	Thumbnail    Thumbnail // for a page of many pictures
 	Preview      Thumbnail // for a page of one
 	ThumbnailErr error     // why there are neither; the picture itself is whole
+	Decoded      bool      // a decoder of ours has seen all of it; else its size is what its header says
 }
 
 // Check reads all of r from its beginning and returns what it is, or an *Error
-// if it is not a whole PNG, JPEG, WebP or GIF within the limits. It bounds size,
+// if it is not a whole picture of a known format within the limits. It bounds size,
 // sides and pixels before it decodes anything, because a header of 68 bytes can
 // ask a decoder for gigabytes; then it decodes once, which proves that nothing
-// is missing and gives the thumbnail. It waits for ctx while other checks hold
-// the memory.
+// is missing and gives the thumbnail. What no decoder of ours takes, or only with more
+// than Memory, is accepted by its header and its parts, and has no thumbnail. It waits
+// for ctx while other checks hold the memory.
 func (c *Checker) Check(ctx context.Context, r io.ReadSeeker) (Checked, error) {
+	e, err := c.examine(ctx, r)
+	if err != nil {
+		return Checked{}, e.blamed(err)
+	}
+	side, larger := positive(c.Thumbnail, defaultThumbnail), positive(c.Preview, defaultPreview)
+	m, free, err := c.decode(ctx, e, shrinkCost(e.info.Width, e.info.Height, max(side, larger)))
+	switch {
+	case err != nil && e.foreign != nil && errors.Is(err, e.foreign):
+		return Checked{Info: e.info, ThumbnailErr: e.foreign}, nil
+	case err != nil:
+		return Checked{}, e.blamed(err)
+	}
+	defer free()
+	checked := Checked{Info: e.info, Decoded: true}
+	checked.Preview, checked.Thumbnail, checked.ThumbnailErr = thumbnails(m, larger, side)
+	return checked, nil
+}
+
+// exam is what is known of a file that is being checked.
+type exam struct {
+	r       io.ReadSeeker
+	f       *format
+	info    Info
+	memory  int64 // that decoding takes
+	foreign error // why it is not decoded
+}
+
+// blamed adds to an *Error what the bytes are.
+func (e *exam) blamed(err error) error {
+	var bad *Error
+	if errors.As(err, &bad) {
+		bad.Info = e.info
+	}
+	return err
+}
+
+// examine finds out all that can be known without decoding. Beside an error it returns
+// what it has found so far.
+func (c *Checker) examine(ctx context.Context, r io.ReadSeeker) (*exam, error) {
+	e := &exam{r: r, f: &unknown}
 	l := c.Limits.WithDefaults()
 	info, head, err := measure(ctx, r, l.Bytes)
+	e.info = info
+	e.info.ContentType, e.info.Extension = unknown.contentType, unknown.extension
 	if err != nil {
-		return Checked{}, err
+		return e, err
 	}
 	f, err := sniff(head)
 	if err != nil {
-		return Checked{}, err
+		return e, err
 	}
-	info.ContentType, info.Extension = f.contentType, f.extension
+	e.f, e.info.ContentType, e.info.Extension = f, f.contentType, f.extension
+	if err := e.survey(l); err != nil {
+		return e, err
+	}
+	if most := positive(c.Memory, defaultMemory); e.foreign == nil && e.memory > most {
+		e.foreign = fmt.Errorf("it takes %d bytes of memory to decode, more than the %d that there are", e.memory, most)
+	}
+	if e.foreign != nil {
+		return e, e.believe()
+	}
+	return e, nil
+}
 
-	cost, err := f.survey(r, &info, l)
+// believe accepts a file that is not decoded, by its parts.
+func (e *exam) believe() error {
+	if e.f.whole != nil {
+		if err := e.wholly(); err != nil {
+			return err
+		}
+	}
+	e.turn()
+	return nil
+}
+
+// wholly walks through the parts of the file.
+func (e *exam) wholly() error {
+	src := &source{r: e.r}
+	_, err := guard(src, func(r *bufio.Reader) (struct{}, error) { return struct{}{}, e.f.whole(r) })
 	if err != nil {
-		return Checked{}, err
+		return src.blame(err, "the %s file of %d bytes", e.f.name, e.info.Size)
 	}
-	side, larger := positive(c.Thumbnail, defaultThumbnail), positive(c.Preview, defaultPreview)
-	free, err := c.reserve(ctx, cost+shrinkCost(info.Width, info.Height, max(side, larger)))
+	return nil
+}
+
+// turn lets a JPEG have the sides that it is shown with, and returns its orientation.
+func (e *exam) turn() int {
+	if e.f.extension != "jpg" {
+		return 1
+	}
+	o := orientationOf(e.r)
+	if o >= 5 {
+		e.info.Width, e.info.Height = e.info.Height, e.info.Width
+	}
+	return o
+}
+
+// decode waits for memory, with what comes on top, and decodes the picture, upright.
+// free gives the memory back. What no decoder takes is an *Error that wraps e.foreign.
+func (c *Checker) decode(ctx context.Context, e *exam, more int64) (m image.Image, free func(), err error) {
+	if e.foreign != nil {
+		return nil, nil, &Error{Message: fmt.Sprintf("the %s picture cannot be worked on: %v", e.f.name, e.foreign), Cause: e.foreign}
+	}
+	free, err = c.reserve(ctx, e.memory+more)
 	if err != nil {
-		return Checked{}, err
+		return nil, nil, err
 	}
-	defer free()
-	m, err := f.whole(r, info)
+	m, err = e.decoded()
 	if err != nil {
-		return Checked{}, err
+		free()
+		if e.f.whole != nil && unsupported(err) {
+			if err := e.believe(); err != nil {
+				return nil, nil, err
+			}
+			e.foreign = fmt.Errorf("%w: %w", errForeign, err)
+			return c.decode(ctx, e, more)
+		}
+		return nil, nil, err
 	}
-	if f.extension == "jpg" {
-		m = turned(m, orientationOf(r))
-		info.Width, info.Height = m.Bounds().Dx(), m.Bounds().Dy()
-	}
-	checked := Checked{Info: info}
-	checked.Preview, checked.Thumbnail, checked.ThumbnailErr = thumbnails(m, larger, side)
-	return checked, nil
+	return turned(m, e.turn()), free, nil
+}
+
+// unsupported reports whether a decoder has said that it does not know this kind of file.
+func unsupported(err error) bool {
+	var u jpeg.UnsupportedError
+	return errors.As(err, &u)
 }
 
 // measure reads all of r, counting and hashing, and returns its first bytes too.
@@ -146,31 +251,30 @@ func (c *Checker) reserve(ctx context.Context, cost int64) (free func(), err err
 	return func() { c.memory.Release(cost) }, nil
 }
 
-// survey reads the header, fills in info's sides, refuses what is out of
-// bounds, and returns how much memory decoding will take.
-func (f *format) survey(r io.ReadSeeker, info *Info, l Limits) (cost int64, err error) {
-	src := &source{r: r}
-	cfg, err := guard(src, func(r io.Reader) (image.Config, error) { return f.config(r) })
+// survey reads the header and refuses what is out of bounds.
+func (e *exam) survey(l Limits) error {
+	src := &source{r: e.r}
+	o, err := guard(src, func(r *bufio.Reader) (outline, error) { return e.f.outline(r, e.info.Size) })
 	if err != nil {
-		return 0, src.blame(err, "the %s file of %d bytes has no readable header", f.name, info.Size)
+		return src.blame(err, "the %s file of %d bytes", e.f.name, e.info.Size)
 	}
-	info.Width, info.Height = cfg.Width, cfg.Height
-	if err := l.fits(f.name, info.Width, info.Height); err != nil {
-		return 0, err
+	e.info.Width, e.info.Height, e.memory, e.foreign = o.width, o.height, o.memory, o.foreign
+	if err := l.fits(e.f.name, e.info.Width, e.info.Height); err != nil {
+		return err
 	}
-	pixels := int64(info.Width) * int64(info.Height)
-	if f.frames != nil {
-		src := &source{r: r}
-		frames, err := guard(src, func(r io.Reader) (frames, error) { return f.frames(r, l.Frames) })
-		if err != nil {
-			return 0, src.blame(err, "the %s file of %d bytes is damaged or incomplete", f.name, info.Size)
-		}
-		if err := l.fitsFrames(f.name, frames); err != nil {
-			return 0, err
-		}
-		pixels += frames.pixels
+	if e.f.frames == nil {
+		return nil
 	}
-	return pixels * f.cost(cfg), nil
+	src = &source{r: e.r}
+	frames, err := guard(src, func(r *bufio.Reader) (frames, error) { return e.f.frames(r, l.Frames) })
+	if err != nil {
+		return src.blame(err, "the %s file of %d bytes", e.f.name, e.info.Size)
+	}
+	if err := l.fitsFrames(e.f.name, frames); err != nil {
+		return err
+	}
+	e.memory += 2 * frames.pixels
+	return nil
 }
 
 func (l Limits) fits(name string, w, h int) error {
@@ -197,15 +301,20 @@ func (l Limits) fitsFrames(name string, f frames) error {
 	return nil
 }
 
-// whole decodes all of the picture.
-func (f *format) whole(r io.ReadSeeker, info Info) (image.Image, error) {
-	src := &source{r: r}
-	m, err := guard(src, func(r io.Reader) (image.Image, error) { return f.decode(r, info.Size) })
+// decoded decodes all of the picture.
+func (e *exam) decoded() (image.Image, error) {
+	src := &source{r: e.r}
+	m, err := guard(src, func(r *bufio.Reader) (image.Image, error) { return e.f.decode(r, e.info.Size) })
 	if err != nil {
-		return nil, src.blame(err, "the %s file of %d bytes is damaged or incomplete", f.name, info.Size)
+		return nil, src.blame(err, "the %s file of %d bytes", e.f.name, e.info.Size)
 	}
-	if b := m.Bounds(); b.Dx() != info.Width || b.Dy() != info.Height {
-		return nil, refuse("the %s header says %d x %d pixels, but it decodes to %d x %d", f.name, info.Width, info.Height, b.Dx(), b.Dy())
+	if b := m.Bounds(); b.Dx() != e.info.Width || b.Dy() != e.info.Height {
+		return nil, refuse("the %s header says %d x %d pixels, but it decodes to %d x %d", e.f.name, e.info.Width, e.info.Height, b.Dx(), b.Dy())
+	}
+	if src.ended && e.f.whole != nil { // its end was made up
+		if err := e.wholly(); errors.Is(err, errScans) {
+			return nil, err
+		}
 	}
 	return m, nil
 }

@@ -15,34 +15,18 @@ var fitSides = []int{4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256}
 // something shines through. What Check refuses it refuses.
 func (c *Checker) Fit(ctx context.Context, data []byte, limit int64) (fitted []byte, contentType string, err error) {
 	r := bytes.NewReader(data)
-	l := c.Limits.WithDefaults()
-	info, head, err := measure(ctx, r, l.Bytes)
+	e, err := c.examine(ctx, r)
 	if err != nil {
-		return nil, "", err
+		return nil, "", e.blamed(err)
 	}
-	f, err := sniff(head)
+	if e.info.Size <= limit {
+		return data, e.info.ContentType, nil
+	}
+	m, free, err := c.decode(ctx, e, shrinkCost(e.info.Width, e.info.Height, fitSides[0]))
 	if err != nil {
-		return nil, "", err
-	}
-	if info.Size <= limit {
-		return data, f.contentType, nil
-	}
-	cost, err := f.survey(r, &info, l)
-	if err != nil {
-		return nil, "", err
-	}
-	free, err := c.reserve(ctx, cost+shrinkCost(info.Width, info.Height, fitSides[0]))
-	if err != nil {
-		return nil, "", err
+		return nil, "", e.blamed(err)
 	}
 	defer free()
-	m, err := f.whole(r, info)
-	if err != nil {
-		return nil, "", err
-	}
-	if f.extension == "jpg" {
-		m = turned(m, orientationOf(r))
-	}
 	for _, side := range fitSides {
 		small := shrink(m, side)
 		var b bytes.Buffer

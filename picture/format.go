@@ -1,19 +1,14 @@
 package picture
 
 import (
-	"bytes"
-	"encoding/binary"
-	"fmt"
+	"bufio"
+	"errors"
 	"image"
 	"image/color"
 	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"io"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/image/webp"
+	"strings"
 )
 
 // format is a kind of picture that is accepted.
@@ -22,10 +17,24 @@ type format struct {
 	contentType string
 	extension   string
 	magic       func(head []byte) bool
-	config      func(io.Reader) (image.Config, error)
-	decode      func(r io.Reader, size int64) (image.Image, error)
-	frames      func(r io.Reader, limit int) (frames, error) // nil where there is only one
-	cost        func(image.Config) int64                     // bytes of memory for each pixel while decoding
+	inline      bool // browsers show it
+
+	// outline reads the header of a file of size bytes.
+	outline func(r *bufio.Reader, size int64) (outline, error)
+	// decode decodes all of it, which proves that nothing is missing. It is nil where
+	// outline reads the whole file, and no decoder of ours does.
+	decode func(r io.Reader, size int64) (image.Image, error)
+	// whole proves by the file's parts alone that nothing is missing, for the files of
+	// a format that decode does not take; nil if it takes all.
+	whole  func(r *bufio.Reader) error
+	frames func(r io.Reader, limit int) (frames, error) // nil where there is only one
+}
+
+// outline is what the header of a picture says.
+type outline struct {
+	width, height int
+	memory        int64 // bytes that decoding takes
+	foreign       error // why no decoder of ours takes it; nil if one does
 }
 
 // frames is how many pictures a file holds, and how large they are together.
@@ -34,18 +43,30 @@ type frames struct {
 	pixels int64
 }
 
-// The accepted formats. The magic numbers are those of the PNG, JPEG, RIFF and
-// GIF specifications.
+// errIncomplete says that a file breaks off.
+var errIncomplete = errors.New("it breaks off before its end")
+
+// errForeign says that no decoder of ours knows the format.
+var errForeign = errors.New("easel cannot decode it")
+
+// The accepted formats. The magic numbers are those of the PNG, JPEG, RIFF, GIF,
+// HEIF (ISO 23008-12), AVIF and JPEG XL (ISO 18181-2) specifications.
 var formats = []*format{
-	{name: "PNG", contentType: "image/png", extension: "png", magic: begins("\x89PNG\r\n\x1a\n"),
-		config: png.DecodeConfig, decode: unsized(png.Decode), cost: pngCost},
-	{name: "JPEG", contentType: "image/jpeg", extension: "jpg", magic: begins("\xff\xd8\xff"),
-		config: jpeg.DecodeConfig, decode: unsized(jpeg.Decode), cost: jpegCost},
-	{name: "WebP", contentType: "image/webp", extension: "webp", magic: isWebP,
-		config: webp.DecodeConfig, decode: decodeWebP, cost: func(image.Config) int64 { return 4 }},
-	{name: "GIF", contentType: "image/gif", extension: "gif", magic: begins("GIF87a", "GIF89a"),
-		config: gif.DecodeConfig, decode: decodeGIF, frames: countFrames, cost: func(image.Config) int64 { return 2 }},
+	{name: "PNG", contentType: "image/png", extension: "png", magic: begins(pngMagic), inline: true,
+		outline: header(pixelsOfPNG, png.DecodeConfig, pngCost), decode: decodePNG},
+	{name: "JPEG", contentType: "image/jpeg", extension: "jpg", magic: begins("\xff\xd8\xff"), inline: true,
+		outline: outlineJPEG, decode: decodeJPEG, whole: wholeJPEG},
+	{name: "WebP", contentType: "image/webp", extension: "webp", magic: isWebP, inline: true,
+		outline: outlineWebP, decode: decodeWebP},
+	{name: "GIF", contentType: "image/gif", extension: "gif", magic: begins("GIF87a", "GIF89a"), inline: true,
+		outline: header(plain, gif.DecodeConfig, func(image.Config) int64 { return 2 }), decode: decodeGIF, frames: countFrames},
+	{name: "AVIF", contentType: "image/avif", extension: "avif", magic: boxes("avif", "avis"), inline: true, outline: outlineHEIF},
+	{name: "HEIF", contentType: "image/heic", extension: "heic", magic: boxes("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"), outline: outlineHEIF},
+	{name: "JPEG XL", contentType: "image/jxl", extension: "jxl", magic: begins(jxlCodestream, jxlContainer), outline: outlineJXL},
 }
+
+// unknown is what bytes are of which nobody knows more.
+var unknown = format{name: "unknown", contentType: "application/octet-stream", extension: "bin"}
 
 // sniff returns the format that the first bytes of a file announce, or says
 // what the file is instead.
@@ -55,109 +76,19 @@ func sniff(head []byte) (*format, error) {
 			return f, nil
 		}
 	}
-	return nil, refuse("the file is %s; accepted are PNG, JPEG, WebP and GIF pictures", looksLike(head))
+	return nil, refuse("the file is %s; accepted are PNG, JPEG, WebP, GIF, AVIF, HEIF and JPEG XL pictures", looksLike(head))
 }
 
-// strangers are what is often found where a picture was expected.
-var strangers = []struct {
-	name  string
-	magic func([]byte) bool
-}{
-	{"an AVIF picture", boxes("avif", "avis")},
-	{"a HEIF picture", boxes("heic", "heix", "heim", "heis", "hevc", "mif1", "msf1")},
-	{"an MP4 or QuickTime film", boxes("")},
-	{"a TIFF picture", begins("II*\x00", "MM\x00*")},
-	{"a BMP picture", begins("BM")},
-	{"an icon", begins("\x00\x00\x01\x00")},
-	{"a JPEG XL picture", begins("\xff\x0a", "\x00\x00\x00\x0cJXL ")},
-	{"a JPEG 2000 picture", begins("\x00\x00\x00\x0cjP  ", "\xff\x4f\xff\x51")},
-	{"a PDF document", begins("%PDF-")},
-	{"a ZIP archive", begins("PK\x03\x04")},
-	{"gzip-compressed data", begins("\x1f\x8b")},
-	{"a WebM or Matroska film", begins("\x1a\x45\xdf\xa3")},
-	{"an SVG drawing", opensWith("<svg")},
-	{"an HTML page", opensWith("<!doctype html", "<html", "<head", "<body", "<script")},
-	{"an XML document", opensWith("<?xml", "<")},
-	{"JSON text", opensWith("{", "[")},
-	{"text", isText},
-}
-
-// looksLike names the content for a person.
-func looksLike(head []byte) string {
-	if opensWith("<?xml", "<!--", "<!doctype svg")(head) && bytes.Contains(bytes.ToLower(head), []byte("<svg")) {
-		return "an SVG drawing"
-	}
-	for _, s := range strangers {
-		if s.magic(head) {
-			return s.name
-		}
-	}
-	return "of an unknown kind"
-}
-
-func begins(magics ...string) func([]byte) bool {
-	return func(head []byte) bool {
-		for _, m := range magics {
-			if bytes.HasPrefix(head, []byte(m)) {
-				return true
-			}
-		}
-		return false
+// header makes an outline of what a decoder says of a header. Cost is the bytes of
+// memory for each pixel while it decodes.
+func header(through func(io.Reader) io.Reader, config func(io.Reader) (image.Config, error), cost func(image.Config) int64) func(*bufio.Reader, int64) (outline, error) {
+	return func(r *bufio.Reader, _ int64) (outline, error) {
+		cfg, err := config(through(r))
+		return outline{width: cfg.Width, height: cfg.Height, memory: int64(cfg.Width) * int64(cfg.Height) * cost(cfg)}, err
 	}
 }
 
-// opensWith is begins for text: a byte order mark, white space and case do not count.
-func opensWith(texts ...string) func([]byte) bool {
-	is := begins(texts...)
-	return func(head []byte) bool {
-		return is(bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))))
-	}
-}
-
-// boxes recognises ISO base media files (ISO 14496-12) by their major brand.
-func boxes(brands ...string) func([]byte) bool {
-	return func(head []byte) bool {
-		return len(head) >= 12 && string(head[4:8]) == "ftyp" && begins(brands...)(head[8:])
-	}
-}
-
-func isText(head []byte) bool {
-	for len(head) > 0 {
-		r, n := utf8.DecodeRune(head)
-		if r == utf8.RuneError && n <= 1 && len(head) >= utf8.UTFMax || !unicode.IsPrint(r) && !unicode.IsSpace(r) && r != utf8.RuneError {
-			return false
-		}
-		head = head[n:]
-	}
-	return true
-}
-
-func isWebP(head []byte) bool {
-	return len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP"
-}
-
-// unsized adapts the decoders that notice by themselves when bytes are missing.
-func unsized(decode func(io.Reader) (image.Image, error)) func(io.Reader, int64) (image.Image, error) {
-	return func(r io.Reader, _ int64) (image.Image, error) { return decode(r) }
-}
-
-// decodeWebP also compares the file with the length in its header, since the
-// decoder stops after the picture's own chunk, and names animations, which it
-// does not know.
-func decodeWebP(r io.Reader, size int64) (image.Image, error) {
-	head := make([]byte, 21)
-	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, err
-	}
-	if n := int64(binary.LittleEndian.Uint32(head[4:])) + 8; n > size {
-		return nil, fmt.Errorf("its header announces %d bytes", n)
-	}
-	const animated = 1 << 1
-	if string(head[12:16]) == "VP8X" && head[20]&animated != 0 {
-		return nil, fmt.Errorf("animated WebP is not accepted")
-	}
-	return webp.Decode(io.MultiReader(bytes.NewReader(head), r))
-}
+func plain(r io.Reader) io.Reader { return r }
 
 func pngCost(cfg image.Config) int64 {
 	switch cfg.ColorModel {
@@ -167,14 +98,6 @@ func pngCost(cfg image.Config) int64 {
 	return 4
 }
 
-// jpegCost allows for progressive files, whose coefficients (four bytes for
-// each component of a pixel) are held until the end.
-func jpegCost(cfg image.Config) int64 {
-	switch cfg.ColorModel {
-	case color.GrayModel:
-		return 5
-	case color.CMYKModel:
-		return 20
-	}
-	return 15
-}
+// orElse reads r, and after its end what the format wants there and no pixel is in.
+// What breaks off earlier stays incomplete.
+func orElse(r io.Reader, end string) io.Reader { return io.MultiReader(r, strings.NewReader(end)) }

@@ -9,11 +9,13 @@ import (
 	"io"
 )
 
+const gifEnd = "\x3b"
+
 // countFrames walks the blocks of a GIF without decoding them and stops beyond
 // limit: gif.DecodeAll would hold every frame before it could be counted. The
 // layout is that of the GIF89a specification, appendix A.
 func countFrames(r io.Reader, limit int) (frames, error) {
-	w := &gifWalker{r: bufio.NewReader(r)}
+	w := &gifWalker{r: bufio.NewReader(orElse(r, gifEnd))}
 	header := w.next(13) // signature and logical screen descriptor
 	if w.err == nil {
 		w.skipColors(header[10])
@@ -90,7 +92,7 @@ func (w *gifWalker) skipData() {
 
 // decodeGIF decodes every frame and shows the first one on the whole canvas.
 func decodeGIF(r io.Reader, _ int64) (image.Image, error) {
-	g, err := gif.DecodeAll(r)
+	g, err := gif.DecodeAll(orElse(r, gifEnd))
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +102,6 @@ func decodeGIF(r io.Reader, _ int64) (image.Image, error) {
 		return first, nil
 	}
 	m := image.NewRGBA(canvas)
-	paste(m, first)
+	paste(m, first, first.Bounds().Min)
 	return m, nil
 }

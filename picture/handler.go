@@ -11,7 +11,8 @@ import (
 
 // Handler serves the pictures of a Store to GET and HEAD, with ranges. The path
 // is the key; mount it behind http.StripPrefix. It serves nothing but pictures,
-// and in such a way that no browser runs anything that is hidden in one. A
+// and in such a way that no browser runs anything that is hidden in one: what browsers
+// do not show, and bytes that nobody knows, are downloaded. A
 // picture never changes under its key, so browsers may keep it for ever;
 // shared caches may not, since whoever mounts it may ask who is reading.
 type Handler struct {
@@ -34,8 +35,8 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key := strings.TrimPrefix(r.URL.Path, "/")
-	contentType := contentType(key)
-	if contentType == "" {
+	f, ok := kindOf(key)
+	if !ok {
 		h.notFound(w)
 		return
 	}
@@ -43,9 +44,9 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.lend(w, r, lender, key)
 		return
 	}
-	f, err := h.Store.Open(r.Context(), key)
+	file, err := h.Store.Open(r.Context(), key)
 	if small := strings.Replace(key, previewMark, thumbnailMark, 1); errors.Is(err, ErrNotFound) && small != key {
-		f, err = h.Store.Open(r.Context(), small) // pictures of former releases have no preview
+		file, err = h.Store.Open(r.Context(), small) // pictures of former releases have no preview
 	}
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrBadKey):
@@ -55,10 +56,13 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fault(w, r, err)
 		return
 	}
-	defer f.Close()
-	w.Header().Set("Content-Type", contentType)
+	defer file.Close()
+	w.Header().Set("Content-Type", f.contentType)
+	if !f.inline {
+		w.Header().Set("Content-Disposition", "attachment")
+	}
 	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
-	http.ServeContent(w, r, "", time.Time{}, f)
+	http.ServeContent(w, r, "", time.Time{}, file)
 }
 
 // lend redirects to the store. A browser asks again long before the address is over.
@@ -86,18 +90,22 @@ func (Handler) notFound(w http.ResponseWriter) {
 	http.Error(w, "There is no picture here.", http.StatusNotFound)
 }
 
-// contentType returns the type that a key's extension stands for, or "" if it
-// is none of a picture.
-func contentType(key string) string {
-	switch strings.ToLower(path.Ext(key)) {
-	case ".png":
-		return "image/png"
-	case ".jpg", ".jpeg":
-		return "image/jpeg"
-	case ".webp":
-		return "image/webp"
-	case ".gif":
-		return "image/gif"
+// kindOf returns the format that a key's extension stands for, if easel stores such.
+func kindOf(key string) (*format, bool) {
+	extension := strings.TrimPrefix(strings.ToLower(path.Ext(key)), ".")
+	if extension == "jpeg" {
+		extension = "jpg"
 	}
-	return ""
+	for _, f := range formats {
+		if f.extension == extension {
+			return f, true
+		}
+	}
+	return &unknown, extension == unknown.extension
+}
+
+// Shows reports whether browsers show the picture of that key; others they download.
+func Shows(key string) bool {
+	f, ok := kindOf(key)
+	return ok && f.inline
 }

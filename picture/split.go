@@ -21,31 +21,18 @@ func (c *Checker) Split(ctx context.Context, r io.ReadSeeker, side int) ([][]byt
 	if side < 2 || side > maxTiles {
 		return nil, refuse("a picture is cut into 2 to %d tiles a side, not %d", maxTiles, side)
 	}
-	l := c.Limits.WithDefaults()
-	info, head, err := measure(ctx, r, l.Bytes)
+	e, err := c.examine(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, e.blamed(err)
 	}
-	f, err := sniff(head)
+	if e.info.Width%side != 0 || e.info.Height%side != 0 {
+		return nil, e.blamed(refuse("the picture is %d x %d pixels, which is no grid of %d x %d", e.info.Width, e.info.Height, side, side))
+	}
+	m, free, err := c.decode(ctx, e, 4*int64(e.info.Width)*int64(e.info.Height))
 	if err != nil {
-		return nil, err
-	}
-	cost, err := f.survey(r, &info, l)
-	if err != nil {
-		return nil, err
-	}
-	if info.Width%side != 0 || info.Height%side != 0 {
-		return nil, refuse("the picture is %d x %d pixels, which is no grid of %d x %d", info.Width, info.Height, side, side)
-	}
-	free, err := c.reserve(ctx, cost+4*int64(info.Width)*int64(info.Height))
-	if err != nil {
-		return nil, err
+		return nil, e.blamed(err)
 	}
 	defer free()
-	m, err := f.whole(r, info)
-	if err != nil {
-		return nil, err
-	}
 	return cutUp(m, side)
 }
 

@@ -24,8 +24,10 @@ func Strip(data []byte) ([]byte, error) {
 		out, err = stripJPEG(data)
 	case "webp":
 		out, err = stripWebP(data)
+	case "gif":
+		return data, nil // it has comments at most
 	default:
-		return data, nil // a GIF has comments at most
+		err = errForeign
 	}
 	if err != nil {
 		return nil, &Error{Message: "what is written in the " + f.name + " file beside its picture cannot be told apart", Cause: err}

@@ -117,6 +117,6 @@ func scale(m image.Image, size image.Point, by draw.Scaler) *image.RGBA {
 	return dst
 }
 
-func paste(dst *image.RGBA, m image.Image) {
-	draw.Draw(dst, m.Bounds(), m, m.Bounds().Min, draw.Over)
+func paste(dst *image.RGBA, m image.Image, at image.Point) {
+	draw.Draw(dst, image.Rectangle{at, at.Add(m.Bounds().Size())}, m, m.Bounds().Min, draw.Over)
 }

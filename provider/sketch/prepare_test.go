@@ -60,7 +60,7 @@ func TestInputs(t *testing.T) {
 		svg := "data:image/png;base64," + base64.StdEncoding.EncodeToString([]byte("<svg onload='x()'/>"))
 		for bad, phrase := range map[string]string{
 			svg:                           "an SVG drawing",
-			good[:len(good)-40]:           "damaged or incomplete",
+			good[:len(good)-40]:           "is incomplete",
 			"data:image/svg+xml,<svg/>":   "data URL",
 			"data:image/png;base64,!!":    "not base64",
 			"file:///etc/passwd":          "no http",
