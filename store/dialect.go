@@ -5,13 +5,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 	"modernc.org/sqlite"
 
 	"github.com/easelqueue/easel/migrations"
@@ -48,18 +47,7 @@ type dialect struct {
 }
 
 func postgres() dialect {
-	code := func(err error, codes ...string) bool {
-		var e *pq.Error
-		if !errors.As(err, &e) {
-			return false
-		}
-		for _, c := range codes {
-			if string(e.Code) == c {
-				return true
-			}
-		}
-		return false
-	}
+	code := func(err error, codes ...string) bool { return slices.Contains(codes, sqlState(err)) }
 	return dialect{
 		name: migrations.Postgres, driver: "postgres", connections: 20,
 		clock: func(ctx context.Context, db *sqlx.DB) (now time.Time, err error) {
@@ -72,14 +60,24 @@ func postgres() dialect {
 		notRung:    "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
 		notifies:   true,
 		isRefused: func(err error) bool {
-			var e *pq.Error
-			return errors.As(err, &e) && (e.Code.Class() == "22" || e.Code.Class() == "23")
+			state := sqlState(err)
+			return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23")
 		},
 		isMissing: func(err error) bool {
 			return code(err, "42P01", "42703")
 		},
 		isConflict: func(err error) bool { return code(err, "40001", "40P01") },
 	}
+}
+
+// sqlState is the code that Postgres gave an error, whichever driver brought it,
+// or empty.
+func sqlState(err error) string {
+	var coded interface{ SQLState() string }
+	if !errors.As(err, &coded) {
+		return ""
+	}
+	return coded.SQLState()
 }
 
 // sqliteTime is how easel writes times into SQLite: UTC, of one width, so that
@@ -122,20 +120,4 @@ func sqliteDialect() (dialect, error) {
 		isRefused:   func(err error) bool { return has(err, "constraint failed") },
 		isConflict:  func(err error) bool { return has(err, "SQLITE_BUSY") },
 	}, nil
-}
-
-func sqliteDSN(path string) string {
-	q := url.Values{"_time_format": {"sqlite"}, "_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)"}}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
-}
-
-// Redact takes from a database error what may hold a password: drivers print
-// the address they could not parse.
-func Redact(err error) error {
-	var e *url.Error
-	if errors.As(err, &e) {
-		return e.Err
-	}
-	return err
 }

@@ -9,14 +9,15 @@ import (
 
 // Listen calls woken whenever a task was committed that its producer does not
 // ring for, and after each reconnect, since what was sent meanwhile is lost. It
-// blocks until ctx ends. A database that cannot notify never calls it. Nothing
-// may depend on the calls but speed.
+// blocks until ctx ends. A database that cannot notify never calls it, nor one
+// behind a pooler whose direct address is not known. Nothing may depend on the
+// calls but speed.
 func (s *Store) Listen(ctx context.Context, woken func()) error {
-	if !s.dialect.notifies {
+	if !s.canListen(ctx) {
 		<-ctx.Done()
 		return nil
 	}
-	l := pq.NewListener(s.address, 100*time.Millisecond, 5*time.Second, nil)
+	l := pq.NewListener(s.direct, 100*time.Millisecond, 5*time.Second, nil)
 	defer l.Close()
 	// Listen waits for a connection as long as it takes, and only Close ends that.
 	defer context.AfterFunc(ctx, func() { l.Close() })()
@@ -33,6 +34,28 @@ func (s *Store) Listen(ctx context.Context, woken func()) error {
 			woken()
 		case <-alive.C:
 			go l.Ping()
+		}
+	}
+}
+
+// canListen waits until the database says what stands before it. Behind a pooler
+// that gives servers to transactions nothing would come, and somebody else would
+// be woken.
+func (s *Store) canListen(ctx context.Context) bool {
+	if !s.dialect.notifies || s.direct == "" {
+		return false
+	}
+	for {
+		pooler, err := poolerAt(ctx, s.direct)
+		if err == nil {
+			return pooler != TransactionPooler
+		}
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false
 		}
 	}
 }

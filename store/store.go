@@ -5,15 +5,11 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -37,52 +33,14 @@ var (
 type Store struct {
 	db      *sqlx.DB
 	dialect dialect
-	address string
+	address string // of the pool; empty if the caller has set it up
+	direct  string // past a connection pooler; address if none was named
 }
 
 // Tx is a transaction of the caller: *sql.Tx and *sqlx.Tx are one.
 type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// Open connects to the database that address names: a postgres:// URL, or
-// "sqlite:" and the path of a file, which is created with its folder if it is
-// not there. It does not create tables; see Migrate.
-func Open(ctx context.Context, address string) (*Store, error) {
-	d, dsn, err := parse(address)
-	if err != nil {
-		return nil, err
-	}
-	db, err := sqlx.Open(d.driver, dsn)
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", Redact(err))
-	}
-	db.SetMaxOpenConns(d.connections)
-	db.SetMaxIdleConns(d.connections)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	if err := db.PingContext(ctx); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("reach the database %s: %w", hostOf(address), Redact(err))
-	}
-	s := over(db, d)
-	s.address = dsn
-	return s, nil
-}
-
-// OpenDB is Open with a pool that the caller has set up, for a driver of its own
-// that wraps ours. SQLite's must open its connections after OpenDB, which gives
-// SQLite its clock. Without an address there is nothing to Listen to.
-func OpenDB(db *sql.DB, name migrations.Dialect) (*Store, error) {
-	d, err := sqliteDialect()
-	if name == migrations.Postgres {
-		d, err = postgres(), nil
-		d.notifies = false
-	}
-	if err != nil {
-		return nil, err
-	}
-	return over(sqlx.NewDb(db, d.driver), d), nil
 }
 
 func over(db *sqlx.DB, d dialect) *Store {
@@ -98,11 +56,6 @@ func (s *Store) DB() *sql.DB { return s.db.DB }
 
 // Dialect says which database this is.
 func (s *Store) Dialect() migrations.Dialect { return s.dialect.name }
-
-// Migrate brings the tables to the newest version.
-func (s *Store) Migrate(ctx context.Context) ([]migrations.Migration, error) {
-	return migrations.Up(ctx, s.db.DB, s.dialect.name)
-}
 
 // Ready returns ErrNotMigrated if a table is missing, or a column that a former
 // release did not have.
@@ -162,34 +115,4 @@ func (s *Store) once(ctx context.Context, f func(tx *sqlx.Tx) error) error {
 		return err
 	}
 	return tx.Commit()
-}
-
-func parse(address string) (dialect, string, error) {
-	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
-		if path == "" {
-			return dialect{}, "", errors.New(`"sqlite:" names no file; write sqlite:PATH`)
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return dialect{}, "", fmt.Errorf("create the folder of the database: %w", err)
-		}
-		d, err := sqliteDialect()
-		return d, sqliteDSN(path), err
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return dialect{}, "", errors.New("the database address is neither postgres://USER:PASSWORD@HOST/NAME nor sqlite:PATH")
-	}
-	if u.Host == "" && u.Query().Get("host") == "" {
-		return dialect{}, "", errors.New("the database address names no host")
-	}
-	return postgres(), address, nil
-}
-
-func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme == "sqlite" {
-		return address
-	}
-	host := cmp.Or(u.Host, u.Query().Get("host")) // the rest of the query may hold a password
-	return host + u.Path
 }

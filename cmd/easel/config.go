@@ -20,6 +20,7 @@ type config struct {
 	Pictures    string  // a folder, or s3://BUCKET/PREFIX
 	S3          s3Place // where that bucket is
 	DatabaseURL address // "sqlite:PATH" or "postgres://…"
+	DirectURL   address // the same database past a connection pooler; empty if there is none
 	RedisURL    address // empty is the Redis inside this process
 	Listen      string
 	PublicURL   string // without a slash at its end

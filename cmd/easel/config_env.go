@@ -50,6 +50,10 @@ var otherSettings = []setting{
 		fallback: func(c *config, _ map[string]string) string { return "sqlite:" + filepath.Join(c.Data, "easel.db") },
 		set:      setDatabase,
 	}, {
+		name: "EASEL_DATABASE_DIRECT_URL", help: "the same database past a connection pooler, to listen there and for migrations (only with a pooler)",
+		accepted: "accepted is postgres://user:password@host:5432/name, beside such an EASEL_DATABASE_URL",
+		fallback: constant(""), set: setDirect,
+	}, {
 		name: "EASEL_REDIS_URL", help: "redis://, redis-sentinel:// or redis-cluster://, with TLS rediss (a Redis inside the process)",
 		accepted: "accepted are redis://host:6379/0, redis-sentinel://host,host/master and redis-cluster://host,host; with TLS they begin with rediss",
 		fallback: constant(""), set: setRedis,
@@ -114,14 +118,36 @@ func setDatabase(c *config, v string) error {
 			return errors.New("names no file")
 		}
 	case "postgres", "postgresql":
-		if u, err := url.Parse(v); err != nil || u.Host == "" && u.Query().Get("host") == "" {
-			return errors.New("is not a URL with a host (a special character in the password must be written as %XX)")
+		if err := checkServer(v); err != nil {
+			return err
 		}
 	default:
 		return errors.New("has a form that is not known")
 	}
 	c.DatabaseURL = a
 	return nil
+}
+
+// checkServer refuses an address of Postgres without a host.
+func checkServer(v string) error {
+	if u, err := url.Parse(v); err != nil || u.Host == "" && u.Query().Get("host") == "" {
+		return errors.New("is not a URL with a host (a special character in the password must be written as %XX)")
+	}
+	return nil
+}
+
+func isServer(a address) bool { return a.scheme() == "postgres" || a.scheme() == "postgresql" }
+
+func setDirect(c *config, v string) error {
+	a := address(v)
+	switch {
+	case !isServer(a):
+		return errors.New("has a form that is not known")
+	case !isServer(c.DatabaseURL):
+		return errors.New("is set, although the database is no server")
+	}
+	c.DirectURL = a
+	return checkServer(v)
 }
 
 func setRedis(c *config, v string) error {

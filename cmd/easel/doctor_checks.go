@@ -99,12 +99,13 @@ func checkDatabase(ctx context.Context, cfg config) []finding {
 		return []finding{{Check: "database", Result: fine, Detail: path + " is not there yet; the first `easel up` makes it"}}
 	}
 	start := time.Now()
-	s, err := store.Open(ctx, string(cfg.DatabaseURL))
+	s, err := store.OpenDirect(ctx, string(cfg.DatabaseURL), string(cfg.DirectURL))
 	if err != nil {
 		return []finding{{Check: "database", Result: bad, Detail: err.Error(), Do: "Start the database, or correct EASEL_DATABASE_URL: " + cfg.DatabaseURL.String()}}
 	}
 	defer s.Close()
 	all := []finding{{Check: "database", Result: fine, Detail: fmt.Sprintf("%s answers in %s", cfg.DatabaseURL, took(time.Since(start)))}}
+	all = append(all, checkPooler(ctx, s)...)
 	all = append(all, checkClock(ctx, s))
 	tables := checkTables(ctx, s)
 	all = append(all, tables)

@@ -45,7 +45,12 @@ func (a *app) migration(name, short string, work migrationFunc) *cobra.Command {
 			return err
 		}
 		defer s.Close()
-		changes, err := work(c.Context(), s.DB(), s.Dialect())
+		db, done, err := s.Sessions(c.Context())
+		if err != nil {
+			return err
+		}
+		defer done()
+		changes, err := work(c.Context(), db, s.Dialect())
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func openOrCreate(ctx context.Context, cfg config) (*store.Store, error) {
 func connect(ctx context.Context, cfg config) (*store.Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	s, err := store.Open(ctx, string(cfg.DatabaseURL))
+	s, err := store.OpenDirect(ctx, string(cfg.DatabaseURL), string(cfg.DirectURL))
 	if err != nil {
 		return nil, fmt.Errorf("cannot %w; check EASEL_DATABASE_URL (%s), or see `easel doctor`", err, cfg.DatabaseURL)
 	}

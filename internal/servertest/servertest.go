@@ -55,6 +55,13 @@ func PostgresServer(t testing.TB) *throwaway.Server {
 	return keep(t)(throwaway.Postgres(t.Context(), throwaway.Options{}))
 }
 
+// PgBouncer returns a connection pooler before the database at that address, which
+// gives its three servers to transactions. Its URL names the same database.
+func PgBouncer(t testing.TB, database string, settings map[string]string) *throwaway.Server {
+	t.Helper()
+	return keep(t)(throwaway.PgBouncer(t.Context(), database, throwaway.Options{Settings: settings}))
+}
+
 // Redis returns a Redis of its own. It keeps an append-only file, so that its
 // data survive Kill and Restart.
 func Redis(t testing.TB) *throwaway.Server {
