@@ -44,7 +44,7 @@ func (a *API) Post(ctx context.Context, c Call, header http.Header) (Reply, erro
 	if c.Key != "" {
 		h.Set("X-Client-Request-Id", c.Key)
 	}
-	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + c.Endpoint, Header: h, Body: c.Body, Secrets: secretsOf(a.Key)})
+	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + c.Endpoint, Header: h, Body: c.Body, Base: a.BaseURL, Secrets: secretsOf(a.Key)})
 }
 
 // Ask makes a request that buys nothing: a poll, a cancel, a look-up. Where is a
@@ -62,7 +62,7 @@ func (a *API) Ask(ctx context.Context, method, where string, body []byte) (Reply
 	if len(body) > 0 {
 		contentType = "application/json"
 	}
-	return a.Client.Do(ctx, HTTPRequest{Method: method, URL: where, Header: a.header(nil, contentType), Body: body, Free: true, Secrets: secretsOf(a.Key)})
+	return a.Client.Do(ctx, HTTPRequest{Method: method, URL: where, Header: a.header(nil, contentType), Body: body, Free: true, Base: a.BaseURL, Secrets: secretsOf(a.Key)})
 }
 
 // Below returns an address that lies below BaseURL as its path there, which Ask
@@ -132,4 +132,14 @@ func domain(host string) string {
 		return strings.ToLower(host)
 	}
 	return strings.Join(labels[len(labels)-2:], ".")
+}
+
+// Own returns an address that the service has named, relative ones too, as Below
+// does; empty if its scheme, host or port is not BaseURL's.
+func (a *API) Own(address string) string {
+	address = escaped(resolve(a.BaseURL, strings.TrimSpace(address)))
+	if !sameOrigin(a.BaseURL, address) {
+		return ""
+	}
+	return a.Below(address)
 }

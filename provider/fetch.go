@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/easelqueue/easel/task"
 )
@@ -26,15 +27,16 @@ type Download struct {
 }
 
 // Fetch begins to download a finished picture, of at most limit bytes. The URL
-// is sent as it is written, for it may be signed. Header, which may be nil, goes
-// to the first address only; no redirect carries it on. A body shorter than its
-// Content-Length is an error. What the bytes are, the caller finds out.
+// is sent as it is written, for it may be signed; only what may not stand in a URL
+// is escaped. Header, which may be nil, goes to the first address only; no redirect
+// carries it on. A body shorter than its Content-Length is an error. What the bytes
+// are, the caller finds out.
 //
 // Failures speak of the download: Executed is always No, for asking again for a
 // picture buys nothing. Expired means that the service no longer has it. An error of
 // dialling with a method Refusal is final: the address is not one to fetch from.
 func (c *Client) Fetch(ctx context.Context, rawURL string, header http.Header, limit int64) (*Download, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, escaped(strings.TrimSpace(rawURL)), nil)
 	if err == nil {
 		err = fetchable(req)
 	}

@@ -142,6 +142,7 @@ type Answer struct {
 	RequestID  string
 	HTTPStatus int
 	Raw        json.RawMessage // what is worth keeping of the reply: no secret, no picture bytes
+	Notes      []string        // what of the reply could not be read and is not needed, for the log
 }
 
 // Hooked is implemented by adapters whose services call back when a job has moved.

@@ -2,10 +2,11 @@ package provider
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/task"
@@ -26,20 +27,41 @@ type Reply struct {
 	RequestID  string        // X-Request-Id, scrubbed
 	RetryAfter time.Duration // what the service asks us to wait; 0 if it did not say
 
+	base    string // against which relative addresses are resolved
 	secrets []string
 	free    bool
+	notes   *[]string
 }
 
 // OK reports whether the status is a 2xx.
 func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
 
-// JSON reads the body into v. A body that is no JSON, or not what v expects, is
-// a BadAnswer: what was bought cannot be read.
+// JSON reads the body into v: of several documents the last. What in an object has
+// another type than v expects is left out and noted. A body that is no JSON, or no
+// object where v expects one, is a BadAnswer: what was bought cannot be read.
 func (r Reply) JSON(v any) error {
-	err := json.Unmarshal(r.Body, v)
+	documents := r.Documents()
+	if len(documents) == 0 {
+		return r.illegible(json.Unmarshal(bytes.TrimSpace(r.Body), new(any)))
+	}
+	return r.Decode(documents[len(documents)-1], v)
+}
+
+// Decode is JSON for one of the body's documents.
+func (r Reply) Decode(document json.RawMessage, v any) error {
+	err := json.Unmarshal(document, v)
 	if err == nil {
 		return nil
 	}
+	if kindOf(document) != '{' {
+		return r.illegible(err)
+	}
+	r.note(unread(err))
+	return nil
+}
+
+// illegible is the failure of a body that nothing can be read from.
+func (r Reply) illegible(cause error) *task.Failure {
 	var f *task.Failure
 	body := bytes.TrimSpace(r.Body)
 	switch {
@@ -51,8 +73,25 @@ func (r Reply) JSON(v any) error {
 	default:
 		f = r.Bad("the provider's answer is no JSON of the expected form")
 	}
-	f.Detail, f.Cause = r.excerpt(), err
+	f.Detail, f.Cause = r.excerpt(), cause
 	return f
+}
+
+// maxNotes bounds what is noted of one answer.
+const maxNotes = 8
+
+func (r Reply) note(text string) {
+	if r.notes != nil && len(*r.notes) < maxNotes {
+		*r.notes = append(*r.notes, text)
+	}
+}
+
+// noted returns what of the answer could not be read.
+func (r Reply) noted() []string {
+	if r.notes == nil {
+		return nil
+	}
+	return *r.notes
 }
 
 // Keep returns v as JSON for Answer.Raw: without the request's secrets, valid
@@ -76,7 +115,7 @@ func (r Reply) Done(outputs []Output, raw any) (Answer, error) {
 	var first *task.Failure
 	for _, o := range outputs {
 		if o.Err == nil {
-			return Answer{Done: true, Outputs: outputs, RequestID: r.RequestID, HTTPStatus: r.Status, Raw: r.Keep(raw)}, nil
+			return Answer{Done: true, Outputs: outputs, RequestID: r.RequestID, HTTPStatus: r.Status, Raw: r.Keep(raw), Notes: r.noted()}, nil
 		}
 		if first == nil {
 			first = o.Err
@@ -84,32 +123,12 @@ func (r Reply) Done(outputs []Output, raw any) (Answer, error) {
 	}
 	if first == nil {
 		first = r.Bad("the provider's answer holds no picture")
+		first.Detail = r.excerpt()
+	}
+	if notes := r.noted(); len(notes) > 0 && first.Kind == task.BadAnswer {
+		first.Detail = strings.Join(append(notes, first.Detail), "; ")
 	}
 	return Answer{}, first
-}
-
-// Picture is the output at that position whose bytes came as base64.
-func (r Reply) Picture(position int, content, contentType string) Output {
-	o := Output{Position: position, ContentType: contentType}
-	decoded, err := base64.StdEncoding.DecodeString(content)
-	switch {
-	case err != nil:
-		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is no base64", position+1))
-	case len(decoded) == 0:
-		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is empty", position+1))
-	default:
-		o.Bytes = decoded
-	}
-	return o
-}
-
-// Link is the output at that position that lies under a URL, which stays as it
-// is byte for byte: it may be signed.
-func (r Reply) Link(position int, url string) Output {
-	if url == "" {
-		return Output{Position: position, Err: r.Bad(fmt.Sprintf("picture %d of the provider's answer has no address", position+1))}
-	}
-	return Output{Position: position, URL: url}
 }
 
 // Ended is the failure of a job that the service says has ended badly. Faults
@@ -159,18 +178,27 @@ func (r Reply) failure(row Fault, message string) *task.Failure {
 // Scrub makes a text of the answer fit to be shown; see Scrub.
 func (r Reply) Scrub(text string) string { return Scrub(text, r.secrets...) }
 
-// excerpt is the beginning of the body, fit to be shown.
+// longRun is what nobody reads: a picture in base64, as a rule.
+var longRun = regexp.MustCompile(`[A-Za-z0-9+/_=-]{100,}`)
+
+// excerpt is the beginning of the body, fit to be shown: of a picture in it there is
+// no more than how long it is.
 func (r Reply) excerpt() string {
 	body := r.Body
-	if len(body) <= maxErrorBody-1 {
-		return cut(redact(string(body), r.secrets), excerptLen)
+	text := redact(string(body[:min(len(body), maxErrorBody-1)]), r.secrets)
+	if len(body) > maxErrorBody-1 {
+		longest := 0 // the end may hold the beginning of a secret
+		for _, s := range r.secrets {
+			longest = max(longest, 12*len(s)) // every character as two \\uXXXX
+		}
+		text = text[:max(len(text)-longest, 0)]
 	}
-	text := redact(string(body[:maxErrorBody-1]), r.secrets)
-	longest := 0 // the end may hold the beginning of a secret
-	for _, s := range r.secrets {
-		longest = max(longest, 12*len(s)) // every character as two \\uXXXX
+	text = longRun.ReplaceAllStringFunc(text, func(run string) string { return fmt.Sprintf("%s… (%d characters)", run[:12], len(run)) })
+	text = cut(text, excerptLen)
+	if len(body) > maxErrorBody-1 {
+		text += fmt.Sprintf(" (of %d bytes)", len(body))
 	}
-	return cut(text[:max(len(text)-longest, 0)], excerptLen)
+	return text
 }
 
 func answered(status int) string {

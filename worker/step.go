@@ -203,6 +203,9 @@ func (s *step) check() error {
 // heard journals what the provider said, at once, and goes on with it.
 func (s *step) heard(ctx context.Context, ans provider.Answer) error {
 	a := s.last
+	if len(ans.Notes) > 0 {
+		s.log.Warn().Strs("unread", ans.Notes).Msg("part of the answer was not as the service documents it")
+	}
 	a.ProviderRequestID = cmp.Or(ans.RequestID, a.ProviderRequestID)
 	if ans.HTTPStatus != 0 {
 		a.HTTPStatus = &ans.HTTPStatus

@@ -4,6 +4,7 @@
 package bfl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,11 +69,17 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if err := r.JSON(&took); err != nil {
 		return provider.Answer{}, err
 	}
-	if took.ID == "" || took.PollingURL == "" {
+	h := handle{Version: version, ID: string(took.ID), Poll: a.api.Below(string(took.PollingURL)), Submitted: a.api.Client.Time()}
+	switch {
+	case h.ID == "" && h.Poll == "":
 		return provider.Answer{}, r.Bad("the provider took the job and gave no address to poll")
+	case h.Poll == "":
+		h.Poll = pollOf(h.ID)
 	}
-	h := handle{Version: version, ID: took.ID, Poll: a.api.Below(took.PollingURL), Credits: took.Cost, Submitted: a.api.Client.Time()}
-	return provider.Answer{Handle: provider.WriteHandle(h), JobID: took.ID, PollAfter: pollAfter, RequestID: r.RequestID, HTTPStatus: r.Status}, nil
+	if credits, ok := took.Cost.Float(); ok {
+		h.Credits = &credits
+	}
+	return provider.Answer{Handle: provider.WriteHandle(h), JobID: h.ID, PollAfter: pollAfter, RequestID: r.RequestID, HTTPStatus: r.Status}, nil
 }
 
 func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answer, error) {
@@ -108,9 +115,9 @@ func (a *Adapter) Recover(context.Context, provider.Lost) (provider.Answer, erro
 
 // accepted is the answer to a submit.
 type accepted struct {
-	ID         string   `json:"id"`
-	PollingURL string   `json:"polling_url"`
-	Cost       *float64 `json:"cost"` // credits
+	ID         provider.Text   `json:"id"`
+	PollingURL provider.Text   `json:"polling_url"`
+	Cost       provider.Number `json:"cost"` // credits
 }
 
 // version is that of the JSON of a handle.
@@ -138,23 +145,28 @@ const notFound = "Task not found"
 
 // job is the service's word on a job.
 type job struct {
-	Status   string          `json:"status"`
-	State    string          `json:"state"` // what some answers call it
-	Progress *float64        `json:"progress"`
+	Status   provider.Text   `json:"status"`
+	State    provider.Text   `json:"state"` // what some answers call it
+	Progress provider.Number `json:"progress"`
 	Details  json.RawMessage `json:"details"`
-	Result   *struct {
-		Sample string `json:"sample"`
-		Prompt string `json:"prompt"`
-		Seed   *int64 `json:"seed"`
+	Result   struct {
+		Sample provider.Images `json:"sample"`
+		Images provider.Images `json:"images"`
+		Prompt provider.Text   `json:"prompt"`
+		Seed   provider.Number `json:"seed"`
 	} `json:"result"`
+}
+
+func (j job) pictures() provider.Images {
+	if len(j.Result.Sample) > 0 {
+		return j.Result.Sample
+	}
+	return j.Result.Images
 }
 
 // answer is what the job's status means now.
 func (j job) answer(r provider.Reply, h handle, now time.Time) (provider.Answer, error) {
-	status := j.Status
-	if status == "" {
-		status = j.State
-	}
+	status := cmp.Or(string(j.Status), string(j.State))
 	switch status {
 	case "Pending", "Processing", "Queued":
 		return provider.Answer{JobID: h.ID, PollAfter: pollAfter, Progress: percent(j.Progress)}, nil
@@ -168,17 +180,19 @@ func (j job) answer(r provider.Reply, h handle, now time.Time) (provider.Answer,
 	case "Request Moderated", "Content Moderated", "Error", "Failed":
 		return provider.Answer{}, faults.Ended(r, "the provider did not draw: "+status, string(j.Details), status)
 	}
+	if len(j.pictures()) > 0 {
+		return j.done(r, h) // whatever the service calls it
+	}
 	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(status)))
 }
 
 func (j job) done(r provider.Reply, h handle) (provider.Answer, error) {
-	if j.Result == nil {
-		return provider.Answer{}, r.Bad("the provider's answer holds no picture")
+	outputs := r.Outputs(j.pictures())
+	for i := range outputs {
+		outputs[i].Seed = j.Result.Seed.Whole()
+		outputs[i].RevisedPrompt = string(j.Result.Prompt)
 	}
-	out := r.Link(0, j.Result.Sample)
-	out.Seed = j.Result.Seed
-	out.RevisedPrompt = j.Result.Prompt
-	a, err := r.Done([]provider.Output{out}, kept{ID: h.ID, Credits: h.Credits})
+	a, err := r.Done(outputs, kept{ID: h.ID, Credits: h.Credits})
 	a.JobID, a.Cost = h.ID, h.cost()
 	return a, err
 }
@@ -190,9 +204,7 @@ type kept struct {
 }
 
 // percent reads a progress from 0 to 1.
-func percent(p *float64) int {
-	if p == nil || !(*p > 0) {
-		return 0
-	}
-	return int(min(*p, 1) * 100)
+func percent(n provider.Number) int {
+	p, _ := n.Float()
+	return int(max(0, min(p, 1)) * 100)
 }

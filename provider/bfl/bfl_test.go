@@ -43,7 +43,7 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A job without an address to poll", Status: 200, Body: `{"id":"j1"}`, Kind: task.BadAnswer, Executed: task.Maybe},
+			{Claim: "A job without an id", Status: 200, Body: `{"cost":1}`, Kind: task.BadAnswer, Executed: task.Maybe},
 			{Claim: "A list of what is wrong", Status: 422, Body: `{"detail":[{"loc":["body","width"],"msg":"must be a multiple of 16"}]}`, Kind: task.Invalid, Executed: task.No},
 		},
 		Endings: []providertest.Ending{ended("Request Moderated", task.Moderated), ended("Content Moderated", task.Moderated),

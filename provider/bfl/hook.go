@@ -25,11 +25,13 @@ func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
 		}
 	}
 	var said struct {
-		ID string `json:"id"`
+		ID provider.Text `json:"id"`
 	}
-	if err := json.Unmarshal(c.Body, &said); err != nil || said.ID == "" || len(said.ID) > 255 {
+	if err := c.JSON(&said); err != nil || said.ID == "" || len(said.ID) > 255 {
 		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no job", Cause: err}
 	}
-	poll := "/v1/get_result?" + url.Values{"id": {said.ID}}.Encode()
-	return provider.WriteHandle(handle{Version: version, ID: said.ID, Poll: poll, Submitted: a.api.Client.Time()}), said.ID, nil
+	return provider.WriteHandle(handle{Version: version, ID: string(said.ID), Poll: pollOf(string(said.ID)), Submitted: a.api.Client.Time()}), string(said.ID), nil
 }
+
+// pollOf is where a job is asked after that the service has named no address of.
+func pollOf(id string) string { return "/v1/get_result?" + url.Values{"id": {id}}.Encode() }

@@ -4,6 +4,7 @@
 package comfyui
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,6 +61,7 @@ func (a *Adapter) Capabilities(string) provider.Capabilities { return a.flow.cap
 // Submit queues the workflow under our id.
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
 	c, seed := seeded(c)
+	c = c.With("client_id", cmp.Or(c.Key, "easel")) // some nodes fail without one
 	if c.Key != "" {
 		c = c.With("prompt_id", c.Key)
 	}
@@ -71,7 +73,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 		return provider.Answer{}, refusal(r)
 	}
 	var q struct {
-		ID string `json:"prompt_id"`
+		ID provider.Text `json:"prompt_id"`
 	}
 	if err := r.JSON(&q); err != nil {
 		return provider.Answer{}, err
@@ -79,7 +81,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if q.ID == "" {
 		return provider.Answer{}, r.Bad("the server took the job and gave no id")
 	}
-	return running(handle{version, q.ID, seed}), nil
+	return running(handle{version, string(q.ID), seed}), nil
 }
 
 func running(h handle) provider.Answer {
@@ -197,14 +199,14 @@ func (a *Adapter) Upload(ctx context.Context, picture string) (string, error) {
 	if !r.OK() {
 		return "", refusal(r)
 	}
-	var f struct{ Name, Subfolder string }
+	var f struct{ Name, Subfolder provider.Text }
 	if err := r.JSON(&f); err != nil {
 		return "", err
 	}
 	if f.Name == "" {
 		return "", r.Bad("the server took the input picture and did not say its name")
 	}
-	return strings.TrimPrefix(f.Subfolder+"/"+f.Name, "/"), nil
+	return strings.TrimPrefix(string(f.Subfolder+"/"+f.Name), "/"), nil
 }
 
 // PictureHeader is the token for /view, which a proxy guards as it does the rest.

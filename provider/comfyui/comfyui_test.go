@@ -51,7 +51,7 @@ func TestConformance(t *testing.T) {
 				Kind: task.ProviderError, Executed: task.Yes, Code: "ValueError"},
 			{Claim: "A job that somebody interrupted", Status: 200, Body: ended(`{"status_str":"error","completed":false,"messages":[["execution_start",{}],["execution_interrupted",{}]]}`),
 				Kind: task.Stopped, Executed: task.Yes},
-			{Claim: "A workflow that saves nothing", Status: 200, Body: ended(`{"status_str":"success","completed":true,"messages":[]}`), Kind: task.BadAnswer, Executed: task.Yes},
+			{Claim: "A workflow that saves nothing", Status: 200, Body: ended(`{"status_str":"success","completed":true,"messages":[]}`), Kind: task.Unsupported, Executed: task.Yes},
 		},
 	})
 }
@@ -134,7 +134,7 @@ func TestSubmitDrawsASeed(t *testing.T) {
 	if seeds[0] == seeds[1] || seeds[0] != seeds[2] || seeds[0] < 0 {
 		t.Errorf("seeds %v", seeds)
 	}
-	if body := string(s.Ledger()[0].Body); !strings.HasPrefix(body, `{"prompt_id":"k-1",`) || strings.Contains(body, anySeed) {
+	if body := string(s.Ledger()[0].Body); !strings.HasPrefix(body, `{"prompt_id":"k-1","client_id":"k-1",`) || strings.Contains(body, anySeed) {
 		t.Errorf("sent %s", body)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/provider"
@@ -60,8 +61,8 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if said.Output.TaskID == "" {
 		return provider.Answer{}, r.Bad("the provider took the task and gave no id")
 	}
-	return provider.Answer{Handle: provider.WriteHandle(handle{version, said.Output.TaskID}), JobID: said.Output.TaskID, PollAfter: pollAfter,
-		RequestID: r.Scrub(said.RequestID), HTTPStatus: r.Status}, nil
+	return provider.Answer{Handle: provider.WriteHandle(handle{version, string(said.Output.TaskID)}), JobID: string(said.Output.TaskID), PollAfter: pollAfter,
+		RequestID: r.Scrub(string(said.RequestID)), HTTPStatus: r.Status}, nil
 }
 
 func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answer, error) {
@@ -123,23 +124,21 @@ func (h *handle) read(raw json.RawMessage) error {
 
 // reply is the service's word on a task.
 type reply struct {
-	RequestID string `json:"request_id"`
+	RequestID provider.Text `json:"request_id"`
 	Output    struct {
-		TaskID  string   `json:"task_id"`
-		Status  string   `json:"task_status"`
-		Results []result `json:"results"`
-		Code    string   `json:"code"`
-		Message string   `json:"message"`
+		TaskID  provider.Text   `json:"task_id"`
+		Status  provider.Text   `json:"task_status"`
+		Results provider.Images `json:"results"`
+		Code    provider.Text   `json:"code"`
+		Message provider.Text   `json:"message"`
 	} `json:"output"`
 	Usage json.RawMessage `json:"usage"`
 }
 
 // result has either a URL or an error.
 type result struct {
-	URL          string `json:"url"`
-	ActualPrompt string `json:"actual_prompt"`
-	Code         string `json:"code"`
-	Message      string `json:"message"`
+	Code    provider.Text `json:"code"`
+	Message provider.Text `json:"message"`
 }
 
 // kept is what stays on record of an answer: the bill counts image_count.
@@ -150,33 +149,36 @@ type kept struct {
 
 // answer is what the task's status means now.
 func (said reply) answer(r provider.Reply, h handle) (provider.Answer, error) {
-	switch o := said.Output; o.Status {
+	switch o := said.Output; strings.ToUpper(string(o.Status)) {
 	case "PENDING", "RUNNING", "SUSPENDED":
 		return provider.Answer{JobID: h.Task, PollAfter: pollAfter}, nil
 	case "SUCCEEDED":
 		return said.done(r, h)
 	case "FAILED":
-		return provider.Answer{}, faults.Ended(r, "the provider did not draw", o.Message, o.Code)
+		return provider.Answer{}, faults.Ended(r, "the provider did not draw", string(o.Message), string(o.Code))
 	case "CANCELED":
 		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the task was cancelled at the provider", HTTPStatus: r.Status}
 	case "UNKNOWN":
 		return provider.Answer{}, r.Gone("the provider does not know the task any more: it keeps them for a day")
 	default:
-		return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(o.Status)))
+		if len(o.Results) > 0 {
+			return said.done(r, h) // whatever the service calls it
+		}
+		return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(string(o.Status))))
 	}
 }
 
 func (said reply) done(r provider.Reply, h handle) (provider.Answer, error) {
 	outputs := make([]provider.Output, 0, len(said.Output.Results))
-	for i, p := range said.Output.Results {
-		if p.URL == "" && p.Code != "" {
-			f := faults.Ended(r, fmt.Sprintf("the provider did not draw picture %d", i+1), p.Message, p.Code)
+	for i, im := range said.Output.Results {
+		var p result
+		json.Unmarshal(im.Raw, &p) // its error, where it has one
+		if im.URL == "" && len(im.Content) == 0 && p.Code != "" {
+			f := faults.Ended(r, fmt.Sprintf("the provider did not draw picture %d", i+1), string(p.Message), string(p.Code))
 			outputs = append(outputs, provider.Output{Position: i, Err: f})
 			continue
 		}
-		o := r.Link(i, p.URL)
-		o.RevisedPrompt = p.ActualPrompt
-		outputs = append(outputs, o)
+		outputs = append(outputs, r.Output(i, im))
 	}
 	a, err := r.Done(outputs, kept{h.Task, said.Usage})
 	if f := task.AsFailure(err); f != nil {

@@ -4,11 +4,13 @@
 package fal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/provider"
@@ -68,11 +70,11 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if err := r.JSON(&q); err != nil {
 		return provider.Answer{}, err
 	}
-	if q.ID == "" || q.StatusURL == "" || q.ResponseURL == "" {
+	h, ok := a.handle(q, c.Endpoint)
+	if !ok {
 		return provider.Answer{}, r.Bad("the provider took the job and did not say where to ask after it")
 	}
-	h := handle{version, q.ID, a.api.Below(q.StatusURL), a.api.Below(q.ResponseURL), a.api.Below(q.CancelURL)}
-	return provider.Answer{Handle: provider.WriteHandle(h), JobID: q.ID, PollAfter: pollAfter, RequestID: q.ID, HTTPStatus: r.Status}, nil
+	return provider.Answer{Handle: provider.WriteHandle(h), JobID: h.ID, PollAfter: pollAfter, RequestID: h.ID, HTTPStatus: r.Status}, nil
 }
 
 // Poll asks how the job stands, and when it is completed for its answer.
@@ -95,13 +97,13 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	if err := r.JSON(&q); err != nil {
 		return provider.Answer{}, err
 	}
-	switch q.Status {
+	switch strings.ToUpper(string(q.Status)) {
 	case "IN_QUEUE", "IN_PROGRESS":
 		return provider.Answer{JobID: h.ID, PollAfter: pollAfter}, nil
 	case "COMPLETED":
 		return a.answer(ctx, h)
 	}
-	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(q.Status)))
+	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(string(q.Status))))
 }
 
 // answer fetches what a completed job has come to.
@@ -141,11 +143,11 @@ func (a *Adapter) Recover(context.Context, provider.Lost) (provider.Answer, erro
 
 // queued is the service's word on a job in its queue.
 type queued struct {
-	ID          string `json:"request_id"`
-	Status      string `json:"status"`
-	StatusURL   string `json:"status_url"`
-	ResponseURL string `json:"response_url"`
-	CancelURL   string `json:"cancel_url"`
+	ID          provider.Text `json:"request_id"`
+	Status      provider.Text `json:"status"`
+	StatusURL   provider.Text `json:"status_url"`
+	ResponseURL provider.Text `json:"response_url"`
+	CancelURL   provider.Text `json:"cancel_url"`
 }
 
 // version is that of the JSON of a handle.
@@ -160,23 +162,44 @@ type handle struct {
 	Cancel   string `json:"cancel"`
 }
 
-// output is what a model that draws answers; some name a single picture image.
-type output struct {
-	Images []picture `json:"images"`
-	Image  *picture  `json:"image"`
-	NSFW   []bool    `json:"has_nsfw_concepts"` // true is a black picture
-	Prompt string    `json:"prompt"`
-	kept
+// handle returns what the service has said of where to ask after the job. An address
+// that it left out is put together as the service forms it.
+func (a *Adapter) handle(q queued, endpoint string) (handle, bool) {
+	h := handle{version, string(q.ID), a.api.Below(string(q.StatusURL)), a.api.Below(string(q.ResponseURL)), a.api.Below(string(q.CancelURL))}
+	if h.Status != "" && h.Response != "" && h.ID != "" {
+		return h, true
+	}
+	formed, ok := formed(endpoint, h.ID)
+	if !ok {
+		return h, false
+	}
+	return handle{version, h.ID, cmp.Or(h.Status, formed.Status), cmp.Or(h.Response, formed.Response), cmp.Or(h.Cancel, formed.Cancel)}, true
 }
 
-type picture struct {
-	URL         string `json:"url"`
-	ContentType string `json:"content_type"`
+// formed is the handle of a job from the name of its model, of whose parts the first
+// two count.
+func formed(endpoint, id string) (handle, bool) {
+	path, _, _ := strings.Cut(endpoint, "?")
+	parts := strings.Split(path, "/") // "", owner, app and more
+	if len(parts) < 3 || id == "" {
+		return handle{}, false
+	}
+	at := "/" + parts[1] + "/" + parts[2] + "/requests/" + url.PathEscape(id)
+	return handle{version, id, at + "/status", at, at + "/cancel"}, true
+}
+
+// output is what a model that draws answers; some name a single picture image.
+type output struct {
+	Images provider.Images              `json:"images"`
+	Image  provider.Images              `json:"image"`
+	NSFW   provider.List[provider.Text] `json:"has_nsfw_concepts"` // true is a black picture
+	Prompt provider.Text                `json:"prompt"`
+	kept
 }
 
 // kept is what stays on record of an answer.
 type kept struct {
-	Seed    *json.Number    `json:"seed,omitempty"` // some are larger than an int64
+	Seed    provider.Number `json:"seed,omitempty"` // some are larger than an int64
 	Timings json.RawMessage `json:"timings,omitempty"`
 }
 
@@ -185,19 +208,17 @@ func read(r provider.Reply, h handle) (provider.Answer, error) {
 	if err := r.JSON(&out); err != nil {
 		return provider.Answer{}, err
 	}
-	if out.Image != nil && len(out.Images) == 0 {
-		out.Images = []picture{*out.Image}
+	if len(out.Images) == 0 {
+		out.Images = out.Image
 	}
 	outputs := make([]provider.Output, 0, len(out.Images))
-	for i, p := range out.Images {
-		o := r.Link(i, p.URL)
-		o.ContentType, o.RevisedPrompt = p.ContentType, out.Prompt
-		if out.Seed != nil {
-			if seed, err := out.Seed.Int64(); err == nil {
-				o.Seed = &seed
-			}
+	for i, im := range out.Images {
+		o := r.Output(i, im)
+		o.RevisedPrompt = string(out.Prompt)
+		if o.Seed == nil {
+			o.Seed = out.Seed.Whole()
 		}
-		if i < len(out.NSFW) && out.NSFW[i] {
+		if i < len(out.NSFW) && out.NSFW[i] == "true" {
 			o = provider.Output{Position: i, Err: faults.Ended(r, fmt.Sprintf("the provider held picture %d back", i+1), "", "has_nsfw_concepts")}
 		}
 		outputs = append(outputs, o)

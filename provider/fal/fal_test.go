@@ -42,7 +42,7 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A job without addresses", Status: 200, Body: `{"status":"IN_QUEUE","request_id":"r1"}`, Kind: task.BadAnswer, Executed: task.Maybe},
+			{Claim: "A job without an id", Status: 200, Body: `{"status":"IN_QUEUE"}`, Kind: task.BadAnswer, Executed: task.Maybe},
 			{Claim: "A type that only a header tells", Status: 503, Body: `{"detail":"no runner"}`, Header: []string{"X-Fal-Error-Type", "runner_scheduling_failure"},
 				Kind: task.Unavailable, Executed: task.No, Code: "runner_scheduling_failure"},
 		},

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -31,17 +30,16 @@ func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
 		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the callback is not signed with the service's key, or not now"}
 	}
 	var said struct {
-		ID string `json:"request_id"`
+		ID provider.Text `json:"request_id"`
 	}
-	if err := json.Unmarshal(c.Body, &said); err != nil || said.ID == "" || len(said.ID) > 255 {
+	if err := c.JSON(&said); err != nil || said.ID == "" || len(said.ID) > 255 {
 		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no job", Cause: err}
 	}
-	parts := strings.Split(c.Of.Endpoint, "/") // "", owner, app and more
-	if len(parts) < 3 {
+	h, ok := formed(c.Of.Endpoint, string(said.ID))
+	if !ok {
 		return nil, "", &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the call was made to no model"}
 	}
-	at := "/" + parts[1] + "/" + parts[2] + "/requests/" + url.PathEscape(said.ID)
-	return provider.WriteHandle(handle{version, said.ID, at + "/status", at, at + "/cancel"}), said.ID, nil
+	return provider.WriteHandle(h), h.ID, nil
 }
 
 func signed(c provider.Callback, now time.Time) bool {

@@ -4,9 +4,11 @@
 package gemini
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/easelqueue/easel/provider"
 )
@@ -53,81 +55,128 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 
 // answer is what the service says.
 type answer struct {
-	Candidates []struct {
-		Content struct {
-			Parts []part `json:"parts"`
-		} `json:"content"`
-		FinishReason  string `json:"finishReason"`
-		FinishMessage string `json:"finishMessage"`
-	} `json:"candidates"`
-	Feedback struct {
-		BlockReason  string `json:"blockReason"`
-		BlockMessage string `json:"blockReasonMessage"`
+	Candidates provider.List[candidate] `json:"candidates"`
+	Feedback   struct {
+		BlockReason  provider.Text `json:"blockReason"`
+		BlockMessage provider.Text `json:"blockReasonMessage"`
 	} `json:"promptFeedback"`
 	kept
 }
 
+type candidate struct {
+	Content struct {
+		Parts provider.List[part] `json:"parts"`
+	} `json:"content"`
+	FinishReason  provider.Text `json:"finishReason"`
+	FinishMessage provider.Text `json:"finishMessage"`
+	Reason        provider.Text `json:"finish_reason"` // as proxies write it
+}
+
+// part is a piece of the answer. Proxies write its names in snake case.
 type part struct {
-	Text       string `json:"text"`
-	Thought    bool   `json:"thought"` // a sketch on the way to the picture
-	InlineData *struct {
-		MIMEType string `json:"mimeType"`
-		Data     string `json:"data"`
-	} `json:"inlineData"`
+	Text    provider.Text   `json:"text"`
+	Thought provider.Text   `json:"thought"` // true of a sketch on the way to the picture
+	Inline  provider.Images `json:"inlineData"`
+	Snake   provider.Images `json:"inline_data"`
 }
 
 // kept is what stays on record of an answer: the bill counts tokens.
 type kept struct {
-	ModelVersion string          `json:"modelVersion,omitempty"`
-	ResponseID   string          `json:"responseId,omitempty"`
+	ModelVersion provider.Text   `json:"modelVersion,omitempty"`
+	ResponseID   provider.Text   `json:"responseId,omitempty"`
 	Usage        json.RawMessage `json:"usageMetadata,omitempty"`
 }
 
 // usage is what the bill counts.
 func (k kept) usage() *provider.Usage {
 	var u struct {
-		Prompt     *int64 `json:"promptTokenCount"`
-		Candidates *int64 `json:"candidatesTokenCount"`
-		Thoughts   int64  `json:"thoughtsTokenCount"`
+		Prompt     provider.Number `json:"promptTokenCount"`
+		Candidates provider.Number `json:"candidatesTokenCount"`
+		Thoughts   provider.Number `json:"thoughtsTokenCount"`
 	}
-	if json.Unmarshal(k.Usage, &u) != nil || u.Prompt == nil || u.Candidates == nil {
+	if json.Unmarshal(k.Usage, &u) != nil {
 		return nil
 	}
-	return &provider.Usage{InputTokens: *u.Prompt, OutputTokens: *u.Candidates + u.Thoughts}
+	prompt, okPrompt := u.Prompt.Count()
+	candidates, okCandidates := u.Candidates.Count()
+	thoughts, _ := u.Thoughts.Count()
+	if !okPrompt || !okCandidates {
+		return nil
+	}
+	return &provider.Usage{InputTokens: prompt, OutputTokens: candidates + thoughts}
 }
 
 func read(r provider.Reply) (provider.Answer, error) {
 	if !r.OK() {
 		return provider.Answer{}, refusal(r)
 	}
-	var a answer
-	if err := r.JSON(&a); err != nil {
+	a, err := gather(r)
+	if err != nil {
 		return provider.Answer{}, err
 	}
-	var outputs []provider.Output
+	var pictures provider.Images
 	var said, reason, text string
 	for _, c := range a.Candidates {
-		reason, text = c.FinishReason, c.FinishMessage
+		reason, text = cmp.Or(string(c.FinishReason), string(c.Reason)), string(c.FinishMessage)
 		for _, p := range c.Content.Parts {
-			switch {
-			case p.Thought:
-			case p.InlineData != nil:
-				outputs = append(outputs, r.Picture(len(outputs), p.InlineData.Data, p.InlineData.MIMEType))
-			default:
-				said += p.Text
+			if p.Thought == "true" {
+				continue
 			}
+			pictures = append(pictures, slices.Concat(p.Inline, p.Snake)...)
+			said += string(p.Text)
 		}
 	}
-	if len(outputs) > 0 {
-		done, err := r.Done(outputs, a.kept)
-		done.RequestID, done.Usage = r.Scrub(a.ResponseID), a.usage()
+	if len(pictures) > 0 {
+		done, err := r.Done(contents(r, pictures), a.kept)
+		done.RequestID, done.Usage = r.Scrub(string(a.ResponseID)), a.usage()
 		return done, err
 	}
 	if a.Feedback.BlockReason != "" {
-		return provider.Answer{}, blocked(r, a.Feedback.BlockReason, a.Feedback.BlockMessage)
+		return provider.Answer{}, blocked(r, string(a.Feedback.BlockReason), string(a.Feedback.BlockMessage))
 	}
-	if text == "" {
-		text = said
+	return provider.Answer{}, unfinished(r, reason, cmp.Or(text, said))
+}
+
+// gather reads all documents of the answer as one: a stream brings the picture in
+// one of them and the usage in the last.
+func gather(r provider.Reply) (answer, error) {
+	documents := r.Documents()
+	if len(documents) == 1 && documents[0][0] == '[' {
+		var listed provider.List[json.RawMessage]
+		json.Unmarshal(documents[0], &listed)
+		documents = listed
 	}
-	return provider.Answer{}, unfinished(r, reason, text)
+	var all answer
+	if len(documents) == 0 {
+		return all, r.JSON(&all)
+	}
+	for _, document := range documents {
+		var one answer
+		if err := r.Decode(document, &one); err != nil {
+			return all, err
+		}
+		one.Candidates = append(all.Candidates, one.Candidates...)
+		if one.Feedback.BlockReason == "" {
+			one.Feedback = all.Feedback
+		}
+		if len(one.Usage) == 0 {
+			one.Usage = all.Usage
+		}
+		all = one
+	}
+	return all, nil
+}
+
+// contents are the pictures. Their data is base64, which the names of the service
+// have in common with what holds a picture elsewhere.
+func contents(r provider.Reply, all provider.Images) []provider.Output {
+	outputs := make([]provider.Output, 0, len(all))
+	for i, im := range all {
+		if len(im.Content) == 0 {
+			outputs = append(outputs, r.Picture(i, im.URL, im.ContentType))
+			continue
+		}
+		outputs = append(outputs, r.Output(i, im))
+	}
+	return outputs
 }

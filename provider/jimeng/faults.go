@@ -31,10 +31,10 @@ var faults = provider.Faults{
 
 func (said reply) refusal(r provider.Reply) *task.Failure {
 	code := ""
-	if said.Code != 0 {
-		code = strconv.Itoa(said.Code)
+	if n := said.code(); n != 0 {
+		code = strconv.FormatInt(n, 10)
 	}
-	f := faults.Failure(r, said.Message, code)
+	f := faults.Failure(r, string(said.Message), code)
 	if r.OK() {
 		f.Message = "the provider refused"
 	}

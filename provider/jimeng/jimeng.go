@@ -78,7 +78,7 @@ func (a *Adapter) Capabilities(string) provider.Capabilities {
 func (a *account) send(ctx context.Context, query string, body []byte, free bool) (provider.Reply, error) {
 	h := http.Header{}
 	a.keys.sign(h, a.host, query, body, a.client.Time())
-	return a.client.Do(ctx, provider.HTTPRequest{Method: http.MethodPost, URL: a.base + "/?" + query, Header: h, Body: body, Free: free, Secrets: a.secrets})
+	return a.client.Do(ctx, provider.HTTPRequest{Method: http.MethodPost, URL: a.base + "/?" + query, Header: h, Body: body, Free: free, Base: a.base, Secrets: a.secrets})
 }
 
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
@@ -97,7 +97,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if said.Data == nil || said.Data.TaskID == "" {
 		return provider.Answer{}, r.Bad("the provider took the task and gave no id")
 	}
-	h := handle{Version: version, Task: said.Data.TaskID, Model: c.Model, Ask: asks}
+	h := handle{Version: version, Task: string(said.Data.TaskID), Model: c.Model, Ask: asks}
 	return provider.Answer{Handle: provider.WriteHandle(h), JobID: h.Task, PollAfter: pollAfter, RequestID: said.id(), HTTPStatus: r.Status}, nil
 }
 
@@ -152,22 +152,37 @@ func (h *handle) read(raw json.RawMessage) error {
 
 // reply is the service's word. Its code counts before the status of its data.
 type reply struct {
-	Code      int    `json:"code"`
-	Message   string `json:"message"`
-	RequestID string `json:"request_id"`
-	Data      *struct {
-		TaskID string   `json:"task_id"`
-		Status string   `json:"status"`
-		URLs   []string `json:"image_urls"`
-		Base64 []string `json:"binary_data_base64"`
-	} `json:"data"`
+	Code      provider.Number `json:"code"`
+	Message   provider.Text   `json:"message"`
+	RequestID provider.Text   `json:"request_id"`
+	Data      *data           `json:"data"`
 }
 
-func (said reply) id() string { return provider.Scrub(said.RequestID) }
+type data struct {
+	TaskID provider.Text   `json:"task_id"`
+	Status provider.Text   `json:"status"`
+	URLs   provider.Images `json:"image_urls"`
+	Base64 provider.Images `json:"binary_data_base64"`
+}
+
+func (said reply) id() string { return provider.Scrub(string(said.RequestID)) }
+
+// code is 0 where the service says none that can be read.
+func (said reply) code() int64 {
+	code, _ := said.Code.Int()
+	return code
+}
+
+// fine reports whether the service took the request: by its code, or without one by
+// the data that it sends.
+func (said reply) fine() bool {
+	code := said.code()
+	return code == fine || code == 0 && said.Data != nil && (said.Data.TaskID != "" || said.Data.Status != "" || len(said.Data.URLs) > 0 || len(said.Data.Base64) > 0)
+}
 
 // kept is what stays on record of an answer.
 type kept struct {
-	Code      int    `json:"code"`
+	Code      int64  `json:"code"`
 	RequestID string `json:"request_id,omitempty"`
 	Pictures  int    `json:"pictures"`
 }
@@ -176,17 +191,14 @@ const fine = 10000
 
 func read(r provider.Reply) (reply, error) {
 	var said reply
-	if !r.OK() || !json.Valid(r.Body) {
+	if !r.OK() {
 		json.Unmarshal(r.Body, &said) // what is no JSON is shown as it is
-		if r.OK() {
-			return said, r.JSON(&said)
-		}
 		return said, said.refusal(r)
 	}
 	if err := r.JSON(&said); err != nil {
 		return said, err
 	}
-	if said.Code != fine {
+	if !said.fine() {
 		return said, said.refusal(r)
 	}
 	return said, nil
@@ -197,28 +209,30 @@ func (said reply) answer(r provider.Reply, h handle) (provider.Answer, error) {
 	if said.Data == nil {
 		return provider.Answer{}, r.Bad("the provider's answer says nothing of the task")
 	}
-	switch d := said.Data; d.Status {
+	switch d := said.Data; strings.ToLower(string(d.Status)) {
 	case "in_queue", "generating":
 		return provider.Answer{JobID: h.Task, PollAfter: pollAfter}, nil
 	case "done":
-		var outputs []provider.Output
-		for i, u := range d.URLs {
-			outputs = append(outputs, r.Link(i, u))
-		}
-		if len(outputs) == 0 {
-			for i, content := range d.Base64 {
-				outputs = append(outputs, r.Picture(i, content, ""))
-			}
-		}
-		a, err := r.Done(outputs, kept{said.Code, said.id(), len(outputs)})
-		if f := task.AsFailure(err); f != nil {
-			f.Executed = task.Yes // the task has ended; there is nothing more to ask for
-		}
-		a.JobID, a.RequestID = h.Task, said.id()
-		return a, err
+		return said.done(r, h)
 	case "not_found", "expired":
 		return provider.Answer{}, r.Gone("the provider does not know the task any more: it keeps them for twelve hours")
 	default:
-		return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(d.Status)))
+		if len(d.URLs)+len(d.Base64) > 0 {
+			return said.done(r, h) // whatever the service calls it
+		}
+		return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(string(d.Status))))
 	}
+}
+
+func (said reply) done(r provider.Reply, h handle) (provider.Answer, error) {
+	outputs := r.Outputs(said.Data.URLs)
+	if len(outputs) == 0 {
+		outputs = r.Contents(said.Data.Base64)
+	}
+	a, err := r.Done(outputs, kept{said.code(), said.id(), len(outputs)})
+	if f := task.AsFailure(err); f != nil {
+		f.Executed = task.Yes // the task has ended; there is nothing more to ask for
+	}
+	a.JobID, a.RequestID = h.Task, said.id()
+	return a, err
 }

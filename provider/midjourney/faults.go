@@ -66,13 +66,14 @@ func reason(text string) string {
 // before a code only where the code says no more than that something was wrong.
 func refusal(r provider.Reply, e envelope) *task.Failure {
 	codes := []string{}
-	if word := reason(e.Description); (e.Code == invalidCode || e.Code == failedCode) && (word == "queue_full" || word == "quota_not_enough") {
+	code := e.code()
+	if word := reason(string(e.Description)); (code == invalidCode || code == failedCode) && (word == "queue_full" || word == "quota_not_enough") {
 		codes = append(codes, word)
 	}
-	if e.Code != 0 {
-		codes = append(codes, strconv.Itoa(e.Code))
+	if code != 0 {
+		codes = append(codes, strconv.FormatInt(code, 10))
 	}
-	f := faults.Failure(r, e.Description, codes...)
+	f := faults.Failure(r, string(e.Description), codes...)
 	if r.OK() {
 		f.Message = "the proxy refused"
 	}

@@ -11,31 +11,29 @@ import (
 
 // job is the proxy's word on a task.
 type job struct {
-	ID          string `json:"id"`
-	State       string `json:"state"`
-	Action      string `json:"action"`
-	Status      string `json:"status"`
-	Progress    string `json:"progress"` // "45%", or some other text
-	ImageURL    string `json:"imageUrl"` // a preview until the status is SUCCESS
-	ImageURLs   []link `json:"imageUrls"`
-	FailReason  string `json:"failReason"`
-	PromptEn    string `json:"promptEn"`
-	Prompt      string `json:"prompt"`
-	Seed        string `json:"seed"`
-	Code        *int   `json:"code"` // of gateways that do not know it
-	Description string `json:"description"`
+	ID          provider.Text   `json:"id"`
+	State       provider.Text   `json:"state"`
+	Action      provider.Text   `json:"action"`
+	Status      provider.Text   `json:"status"`
+	Progress    provider.Text   `json:"progress"` // "45%", or some other text
+	ImageURL    provider.Images `json:"imageUrl"` // a preview until the status is SUCCESS
+	ImageURLs   provider.Images `json:"imageUrls"`
+	FailReason  provider.Text   `json:"failReason"`
+	PromptEn    provider.Text   `json:"promptEn"`
+	Prompt      provider.Text   `json:"prompt"`
+	Seed        provider.Number `json:"seed"`
+	Code        provider.Number `json:"code"` // of gateways that do not know it
+	Description provider.Text   `json:"description"`
 	Properties  struct {
-		FinalPrompt string `json:"finalPrompt"`
+		FinalPrompt provider.Text `json:"finalPrompt"`
 	} `json:"properties"`
-	Buttons []struct {
-		CustomID string `json:"customId"`
-		Label    string `json:"label"`
-		Emoji    string `json:"emoji"`
-	} `json:"buttons"`
+	Buttons provider.List[button] `json:"buttons"`
 }
 
-type link struct {
-	URL string `json:"url"`
+type button struct {
+	CustomID provider.Text `json:"customId"`
+	Label    provider.Text `json:"label"`
+	Emoji    provider.Text `json:"emoji"`
 }
 
 // kept is what stays on record of an answer: the buttons say what can be done to the
@@ -49,47 +47,46 @@ type kept struct {
 
 // answer is what the task's status means now.
 func (j job) answer(r provider.Reply, h handle) (provider.Answer, error) {
-	switch j.Status {
+	switch strings.ToUpper(string(j.Status)) {
 	case "NOT_START", "SUBMITTED", "IN_PROGRESS":
 		return provider.Answer{JobID: h.ID, PollAfter: pollAfter, Progress: j.percent()}, nil
 	case "SUCCESS":
 		return j.done(r, h)
 	case "FAILURE":
-		return provider.Answer{}, faults.Ended(r, "Midjourney did not draw", j.FailReason, reason(j.FailReason))
+		return provider.Answer{}, faults.Ended(r, "Midjourney did not draw", string(j.FailReason), reason(string(j.FailReason)))
 	case "CANCEL":
 		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the task was cancelled at the proxy", HTTPStatus: r.Status}
 	case "MODAL":
 		return provider.Answer{}, faults.Ended(r, "Midjourney waits for a person to fill in a form", "", "MODAL")
 	}
-	return provider.Answer{}, r.Bad(fmt.Sprintf("the proxy's answer has the unknown status %q", r.Scrub(j.Status)))
+	if j.percent() == 100 && len(j.ImageURL) > 0 {
+		return j.done(r, h) // whatever the proxy calls it
+	}
+	return provider.Answer{}, r.Bad(fmt.Sprintf("the proxy's answer has the unknown status %q", r.Scrub(string(j.Status))))
 }
 
 // done gives the grid, or its four pictures: as the proxy has cut them, or to be cut.
 func (j job) done(r provider.Reply, h handle) (provider.Answer, error) {
 	var outputs []provider.Output
-	if h.Split && len(j.ImageURLs) == tiles*tiles {
-		for i, l := range j.ImageURLs {
-			outputs = append(outputs, r.Link(i, l.URL))
+	switch {
+	case h.Split && len(j.ImageURLs) == tiles*tiles, len(j.ImageURL) == 0:
+		outputs = r.Outputs(j.ImageURLs)
+	default:
+		outputs = r.Outputs(j.ImageURL[:1])
+		if h.Split && outputs[0].Err == nil {
+			outputs[0].Tiles = tiles
 		}
-	} else {
-		o := r.Link(0, j.ImageURL)
-		if h.Split && o.Err == nil {
-			o.Tiles = tiles
-		}
-		outputs = append(outputs, o)
 	}
-	k := kept{ID: h.ID, Action: j.Action, Prompt: j.Properties.FinalPrompt}
+	k := kept{ID: h.ID, Action: string(j.Action), Prompt: string(j.Properties.FinalPrompt)}
 	for _, b := range j.Buttons {
 		if k.Buttons == nil {
 			k.Buttons = make(map[string]string)
 		}
-		k.Buttons[strings.TrimSpace(b.Emoji+" "+b.Label)] = b.CustomID
+		k.Buttons[strings.TrimSpace(string(b.Emoji+" "+b.Label))] = string(b.CustomID)
 	}
 	for i := range outputs {
-		outputs[i].RevisedPrompt = j.Properties.FinalPrompt
-		if seed, err := strconv.ParseInt(j.Seed, 10, 64); err == nil {
-			outputs[i].Seed = &seed
-		}
+		outputs[i].RevisedPrompt = string(j.Properties.FinalPrompt)
+		outputs[i].Seed = j.Seed.Whole()
 	}
 	a, err := r.Done(outputs, k)
 	if f := task.AsFailure(err); f != nil {
@@ -100,7 +97,7 @@ func (j job) done(r provider.Reply, h handle) (provider.Answer, error) {
 }
 
 func (j job) percent() int {
-	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(j.Progress), "%"))
+	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(string(j.Progress)), "%"))
 	if err != nil {
 		return 0
 	}

@@ -5,7 +5,6 @@
 package midjourney
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,7 +90,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	}
 	id := e.id()
 	switch {
-	case !r.OK(), e.Code != accepted && e.Code != exists && e.Code != queued:
+	case !r.OK(), !e.accepted(id):
 		return provider.Answer{}, refusal(r, e)
 	case id == "":
 		return provider.Answer{}, r.Bad("the proxy took the task and gave no id")
@@ -121,7 +120,7 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	if err := r.JSON(&j); err != nil {
 		return provider.Answer{}, err
 	}
-	if j.Code != nil && *j.Code == invalidCode && strings.Contains(j.Description, "task_no_found") {
+	if code, ok := j.Code.Int(); ok && code == invalidCode && strings.Contains(string(j.Description), "task_no_found") {
 		return provider.Answer{}, gone(r)
 	}
 	return j.answer(r, h)
@@ -157,13 +156,13 @@ func (a *Adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 	if err != nil {
 		return provider.Answer{}, err
 	}
-	var all []job
-	if !r.OK() || json.Unmarshal(r.Body, &all) != nil {
+	var all provider.List[job]
+	if !r.OK() || r.JSON(&all) != nil {
 		return provider.CannotRecover()
 	}
 	for _, j := range all {
-		if j.State == l.Key && j.ID != "" {
-			return provider.Answer{Handle: provider.WriteHandle(handle{version, j.ID, splits(l.Endpoint)}), JobID: j.ID, PollAfter: pollAfter}, nil
+		if id := string(j.ID); string(j.State) == l.Key && id != "" {
+			return provider.Answer{Handle: provider.WriteHandle(handle{version, id, splits(l.Endpoint)}), JobID: id, PollAfter: pollAfter}, nil
 		}
 	}
 	return provider.CannotRecover()
@@ -173,13 +172,13 @@ func (a *Adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 // that nobody else knows our key, which it must hold as its state.
 func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
 	var j job
-	if err := json.Unmarshal(c.Body, &j); err != nil || j.ID == "" || len(j.ID) > 255 {
+	if err := c.JSON(&j); err != nil || j.ID == "" || len(j.ID) > 255 {
 		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no task", Cause: err}
 	}
-	if j.State != c.Of.Key {
+	if string(j.State) != c.Of.Key {
 		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the callback is of another call"}
 	}
-	return provider.WriteHandle(handle{version, j.ID, splits(c.Of.Endpoint)}), j.ID, nil
+	return provider.WriteHandle(handle{version, string(j.ID), splits(c.Of.Endpoint)}), string(j.ID), nil
 }
 
 // version is that of the JSON of a handle.
@@ -204,15 +203,32 @@ func (h *handle) read(raw json.RawMessage) error {
 
 // envelope is the answer to a submit.
 type envelope struct {
-	Code        int             `json:"code"`
-	Description string          `json:"description"`
-	Result      json.RawMessage `json:"result"` // the task's id, as text or number
+	Code        provider.Number `json:"code"`
+	Description provider.Text   `json:"description"`
+	Result      provider.Text   `json:"result"` // the task's id, as text or number
 }
 
 func (e envelope) id() string {
-	id := string(bytes.Trim(bytes.TrimSpace(e.Result), `"`))
-	if id == "null" || strings.ContainsAny(id, "{}[]\\") || len(id) > 255 {
+	if len(e.Result) > 255 {
 		return ""
 	}
-	return id
+	return string(e.Result)
+}
+
+// code is 0 where there is none that can be read.
+func (e envelope) code() int64 {
+	code, _ := e.Code.Int()
+	return code
+}
+
+// accepted reports whether the proxy took the task: by its code, or without one by
+// the id that it gives.
+func (e envelope) accepted(id string) bool {
+	switch e.code() {
+	case accepted, exists, queued:
+		return true
+	case 0:
+		return id != ""
+	}
+	return false
 }

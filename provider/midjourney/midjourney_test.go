@@ -127,7 +127,7 @@ func TestAnswer(t *testing.T) {
 	})
 	t.Run("Four pictures that the proxy has cut are taken as they are", func(t *testing.T) {
 		four := j
-		four.ImageURLs = []link{{"u1"}, {"u2"}, {"u3"}, {"u4"}}
+		four.ImageURLs = provider.Images{{URL: "u1"}, {URL: "u2"}, {URL: "u3"}, {URL: "u4"}}
 		a, err := four.answer(provider.Reply{Status: 200}, handle{ID: "t", Split: true})
 		if err != nil || len(a.Outputs) != 4 || a.Outputs[3].URL != "u4" || a.Outputs[3].Tiles != 0 {
 			t.Errorf("%+v, %v", a.Outputs, err)
@@ -142,7 +142,7 @@ func TestAnswer(t *testing.T) {
 	})
 	t.Run("Progress that is no number is none", func(t *testing.T) {
 		for text, want := range map[string]int{"": 0, "Waiting to start": 0, "120%": 100, "-5%": 0, "7%": 7} {
-			if got := (job{Progress: text}).percent(); got != want {
+			if got := (job{Progress: provider.Text(text)}).percent(); got != want {
 				t.Errorf("%q: %d", text, got)
 			}
 		}

@@ -1,14 +1,19 @@
 // Package openai is the adapter to the OpenAI Images API, and to the services
-// that took over its form. It answers in the same call and always with the
-// pictures themselves. It chooses no model: their names come and go, so the
-// caller or the configuration says one.
+// that took over its form. It answers in the same call, as a rule with the pictures
+// themselves; gateways may answer with a job in their place, which is polled. It
+// chooses no model: their names come and go, so the caller or the configuration
+// says one.
 package openai
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -18,7 +23,8 @@ const (
 	defaultBaseURL = "https://api.openai.com/v1"
 
 	generations = "/images/generations"
-	edits       = "/images/edits" // its JSON form, which takes URLs and data URLs as they are
+	edits       = "/images/edits"
+	async       = "/async" // behind either, at gateways that answer with a job
 )
 
 // Config is one account.
@@ -27,142 +33,106 @@ type Config struct {
 	Key          provider.Secret
 	Organization string // header OpenAI-Organization, optional
 	Project      string // header OpenAI-Project, optional
+	Async        string // on: the /async paths of a gateway; default off
+	Edits        string // json or multipart: how calls with input pictures are sent; empty is json, until the service refuses that
 	Client       *provider.Client
 }
 
 // Adapter is one account at the service.
 type Adapter struct {
-	provider.Sync
 	api    *provider.API // a pointer, so that printing the adapter shows no key
 	header http.Header
+	async  bool
+	json   bool         // edits are sent as JSON whatever the service says
+	forms  *atomic.Bool // edits are sent as forms: configured, or learnt from a refusal
 }
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
 	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Client: c.Client}.Checked(defaultBaseURL)
+	a := &Adapter{api: api, header: http.Header{}, forms: new(atomic.Bool)}
+	switch strings.ToLower(c.Async) {
+	case "on", "true":
+		a.async = true
+	case "", "off", "false":
+	default:
+		err = errors.Join(err, fmt.Errorf("async: is %q; accepted are on and off", c.Async))
+	}
+	switch c.Edits {
+	case "json":
+		a.json = true
+	case "multipart":
+		a.forms.Store(true)
+	case "":
+	default:
+		err = errors.Join(err, fmt.Errorf("edits: is %q; accepted are json and multipart", c.Edits))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("openai: %w", err)
 	}
-	h := http.Header{}
 	if c.Organization != "" {
-		h.Set("OpenAI-Organization", c.Organization)
+		a.header.Set("OpenAI-Organization", c.Organization)
 	}
 	if c.Project != "" {
-		h.Set("OpenAI-Project", c.Project)
+		a.header.Set("OpenAI-Project", c.Project)
 	}
-	return &Adapter{api: api, header: h}, nil
+	return a, nil
 }
 
 // Capabilities are the same for every model: the service knows its models better.
 func (a *Adapter) Capabilities(string) provider.Capabilities {
-	return provider.Capabilities{MaxImages: maxImages, MaxInputs: maxInputs, Sizes: sizes, Quality: true, Mask: true}
+	c := provider.Capabilities{Async: a.async, MaxImages: maxImages, MaxInputs: maxInputs, Sizes: sizes, Quality: true, Mask: true}
+	if a.forms.Load() {
+		c.Inputs, c.Inline = provider.ByData, maxInput
+	}
+	return c
 }
 
+// Submit makes the call. A service that refuses JSON for edits has drawn nothing:
+// the failure lets the call be made again at once, and it is then a form.
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
 	reply, err := a.api.Post(ctx, c, a.header)
-	if err != nil {
+	switch {
+	case err != nil:
 		return provider.Answer{}, err
+	case a.wantsForm(c, reply):
+		a.forms.Store(true)
+		return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, HTTPStatus: reply.Status, RequestID: reply.RequestID,
+			RetryAfter: time.Millisecond, Code: "edits_as_form", Message: "the service takes calls with input pictures as forms and not as JSON; it drew nothing",
+			Next: "It is sent again as a form; edits: multipart in the account's configuration spares the first call"}
+	case !reply.OK() && a.async && reply.Status == http.StatusNotFound && !unknownModel(reply):
+		return provider.Answer{}, notEnabled(reply)
 	}
-	return read(reply)
+	return a.read(reply)
 }
 
-type answer struct {
-	Data  []picture           `json:"data"`
-	Error *provider.Complaint `json:"error"` // in a 200, of imitators only
-	kept
+// wantsForm reports whether the service has refused the call for being JSON.
+func (a *Adapter) wantsForm(c provider.Call, r provider.Reply) bool {
+	if a.json || c.ContentType != "" || !strings.HasPrefix(c.Endpoint, edits) {
+		return false
+	}
+	text := strings.ToLower(string(r.Body))
+	return r.Status == http.StatusUnsupportedMediaType ||
+		r.Status == http.StatusBadRequest && (strings.Contains(text, "multipart") || strings.Contains(text, "form-data"))
 }
 
-type picture struct {
-	Base64        string `json:"b64_json"`
-	URL           string `json:"url"` // of imitators only
-	RevisedPrompt string `json:"revised_prompt"`
+// notEnabled is the refusal of a gateway that has no jobs to give.
+func notEnabled(r provider.Reply) *task.Failure {
+	f := faults.Failure(r, r.Complaint().Text())
+	f.Kind, f.Executed, f.Message = task.Unsupported, task.No, "the service does not take calls that are polled"
+	f.Next = "Remove async: on from the account's configuration, or have the gateway enable asynchronous image tasks"
+	return f
 }
 
-// kept is what stays on record of an answer.
-type kept struct {
-	Created      int64           `json:"created,omitempty"`
-	Background   string          `json:"background,omitempty"`
-	OutputFormat string          `json:"output_format,omitempty"`
-	Size         string          `json:"size,omitempty"`
-	Quality      string          `json:"quality,omitempty"`
-	Usage        json.RawMessage `json:"usage,omitempty"`
+func unknownModel(r provider.Reply) bool { return r.Complaint().Code == "model_not_found" }
+
+// Cancel is not there: no gateway stops what it has begun.
+func (a *Adapter) Cancel(context.Context, json.RawMessage) error { return provider.CannotCancel() }
+
+// Recover finds nothing: neither the service nor a gateway lists its calls.
+func (a *Adapter) Recover(context.Context, provider.Lost) (provider.Answer, error) {
+	return provider.CannotRecover()
 }
 
-// read makes an Answer of what the service said. Fewer pictures than were asked
-// for are accepted: they are paid for.
-func read(r provider.Reply) (provider.Answer, error) {
-	if !r.OK() {
-		c := r.Complaint()
-		return provider.Answer{}, faults.Failure(r, c.Text(), c.Code, c.Type)
-	}
-	var a answer
-	if err := r.JSON(&a); err != nil {
-		return provider.Answer{}, err
-	}
-	if a.Error != nil && len(a.Data) == 0 {
-		return provider.Answer{}, faults.Failure(r, a.Error.Text(), a.Error.Code, a.Error.Type)
-	}
-	outputs := make([]provider.Output, 0, len(a.Data))
-	for i, p := range a.Data {
-		outputs = append(outputs, p.output(r, i, a.OutputFormat))
-	}
-	done, err := r.Done(outputs, a.kept)
-	done.Usage = a.usage()
-	return done, err
-}
-
-// usage is what the bill counts.
-func (k kept) usage() *provider.Usage {
-	var u struct {
-		Input  *int64 `json:"input_tokens"`
-		Output *int64 `json:"output_tokens"`
-	}
-	if json.Unmarshal(k.Usage, &u) != nil || u.Input == nil || u.Output == nil {
-		return nil
-	}
-	return &provider.Usage{InputTokens: *u.Input, OutputTokens: *u.Output}
-}
-
-func (p picture) output(r provider.Reply, position int, format string) provider.Output {
-	if p.Base64 == "" && p.URL != "" {
-		return provider.Output{Position: position, RevisedPrompt: p.RevisedPrompt, URL: p.URL}
-	}
-	contentType := ""
-	if format != "" {
-		contentType = "image/" + format
-	}
-	o := r.Picture(position, p.Base64, contentType)
-	o.RevisedPrompt = p.RevisedPrompt
-	return o
-}
-
-// faults is the service's table of errors. A block by moderation may concern
-// the prompt or a finished picture, which cannot be told apart, so that it
-// counts as carried out.
-var faults = provider.Faults{
-	{Code: "moderation_blocked", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "content_policy_violation", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-
-	{Code: "invalid_api_key", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
-	{Code: "model_not_found", Kind: task.Invalid, Executed: task.No, Next: "Name a model that the account may use"},
-
-	{Code: "insufficient_quota", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "credit_balance_exhausted", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "billing_hard_limit_reached", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "organization_spend_limit_exceeded", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "project_spend_limit_exceeded", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "organization_usage_limit_exceeded", Kind: task.Billing, Executed: task.No, Next: pay},
-
-	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.No},
-	{Code: "slow_down", Kind: task.RateLimited, Executed: task.No},
-	{Code: "server_is_overloaded", Kind: task.Unavailable, Executed: task.No},
-	{Code: "server_error", Kind: task.ProviderError, Executed: task.Maybe},
-
-	{Status: http.StatusRequestTimeout, Kind: task.Timeout, Executed: task.Maybe},
-	{Status: http.StatusConflict, Kind: task.ProviderError, Executed: task.Maybe},
-}
-
-const (
-	rephrase = "Change the prompt or the input pictures"
-	pay      = "Add credit or raise the limit in the provider's billing settings"
-)
+// PictureHeader is the key for what a gateway keeps below its own base URL.
+func (a *Adapter) PictureHeader(address string) http.Header { return a.api.PictureHeader(address) }

@@ -137,7 +137,7 @@ func TestNewNamesEveryMistake(t *testing.T) {
 
 func TestReadAnswers(t *testing.T) {
 	t.Run("The usage is kept and the pictures are not", func(t *testing.T) {
-		a, err := read(provider.Reply{Status: 200, Body: providertest.Example(t, "answer.json"), RequestID: "req_1"})
+		a, err := reading(provider.Reply{Status: 200, Body: providertest.Example(t, "answer.json"), RequestID: "req_1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestReadAnswers(t *testing.T) {
 		}
 	})
 	t.Run("One picture that is no base64 does not lose the others", func(t *testing.T) {
-		a, err := read(provider.Reply{Status: 200, Body: []byte(`{"data":[{"b64_json":"%%"},{"b64_json":"UklGRg=="},{}]}`)})
+		a, err := reading(provider.Reply{Status: 200, Body: []byte(`{"data":[{"b64_json":"%%"},{"b64_json":"UklGRg=="},{}]}`)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,33 +162,33 @@ func TestReadAnswers(t *testing.T) {
 	})
 	t.Run("An answer with nothing but bad pictures may have been paid for", func(t *testing.T) {
 		for _, body := range []string{`{"data":[]}`, `{"data":[{"b64_json":"%%"}]}`, `{"data":[{"b64_json":""}]}`} {
-			_, err := read(provider.Reply{Status: 200, Body: []byte(body)})
+			_, err := reading(provider.Reply{Status: 200, Body: []byte(body)})
 			if f := task.AsFailure(err); f == nil || f.Kind != task.BadAnswer || f.Executed != task.Maybe {
 				t.Errorf("%s: %v", body, err)
 			}
 		}
 	})
 	t.Run("A block by moderation says so", func(t *testing.T) {
-		_, err := read(provider.Reply{Status: 400, Body: providertest.Example(t, "moderated.json")})
+		_, err := reading(provider.Reply{Status: 400, Body: providertest.Example(t, "moderated.json")})
 		f := task.AsFailure(err)
 		if f == nil || f.Kind != task.Moderated || f.Executed != task.Yes || f.Code != "moderation_blocked" || !strings.Contains(f.Detail, "safety_violations=[violence]") {
 			t.Errorf("got %#v", f)
 		}
 	})
 	t.Run("A type decides where the code is unknown", func(t *testing.T) {
-		_, err := read(provider.Reply{Status: 429, Body: []byte(`{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"new_limit"}}`)})
+		_, err := reading(provider.Reply{Status: 429, Body: []byte(`{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"new_limit"}}`)})
 		if f := task.AsFailure(err); f == nil || f.Kind != task.Billing || f.Code != "new_limit" {
 			t.Errorf("got %#v", f)
 		}
 	})
 	t.Run("An error in a 200 is the service's own", func(t *testing.T) {
-		_, err := read(provider.Reply{Status: 200, Body: []byte(`{"error":{"message":"m","code":"slow_down"}}`)})
+		_, err := reading(provider.Reply{Status: 200, Body: []byte(`{"error":{"message":"m","code":"slow_down"}}`)})
 		if f := task.AsFailure(err); f == nil || f.Kind != task.RateLimited {
 			t.Errorf("got %#v", f)
 		}
 	})
 	t.Run("An imitator's URL is taken", func(t *testing.T) {
-		a, err := read(provider.Reply{Status: 200, Body: []byte(`{"data":[{"url":"https://h.test/1.png?a=%2F&b"}]}`)})
+		a, err := reading(provider.Reply{Status: 200, Body: []byte(`{"data":[{"url":"https://h.test/1.png?a=%2F&b"}]}`)})
 		if err != nil || a.Outputs[0].URL != "https://h.test/1.png?a=%2F&b" {
 			t.Errorf("%+v, %v", a, err)
 		}
@@ -204,7 +204,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(200, []byte("\xef\xbb\xbf{}"))
 	f.Add(503, []byte(`{"error":"overloaded"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		a, err := read(provider.Reply{Status: status, Body: body})
+		a, err := reading(provider.Reply{Status: status, Body: body})
 		if err != nil {
 			if fail, ok := err.(*task.Failure); !ok || fail.Kind == "" || fail.Message == "" {
 				t.Fatalf("%#v", err)
@@ -215,4 +215,13 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%+v", a)
 		}
 	})
+}
+
+// reading reads an answer as the adapter of api.openai.com does.
+func reading(r provider.Reply) (provider.Answer, error) {
+	a, err := New(Config{Key: "sk-test", Client: &provider.Client{}})
+	if err != nil {
+		return provider.Answer{}, err
+	}
+	return a.read(r)
 }

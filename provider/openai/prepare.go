@@ -79,7 +79,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	if err := b.coherent(); err != nil {
 		return provider.Call{}, err
 	}
-	return provider.NewCall(endpoint, r.Model, b)
+	return a.call(endpoint, b)
 }
 
 // shape sets size and quality. Sizes are bounded as the newest models bound

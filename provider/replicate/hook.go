@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -29,11 +28,10 @@ func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
 		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the callback is not signed with the account's secret, or not now"}
 	}
 	var p prediction
-	if err := json.Unmarshal(c.Body, &p); err != nil || !predictionID.MatchString(p.ID) {
+	if err := c.JSON(&p); err != nil || !predictionID.MatchString(string(p.ID)) {
 		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no prediction", Cause: err}
 	}
-	at := "/predictions/" + url.PathEscape(p.ID)
-	return provider.WriteHandle(handle{version, p.ID, at, at + "/cancel"}), p.ID, nil
+	return provider.WriteHandle(handleOf(string(p.ID))), string(p.ID), nil
 }
 
 func signed(c provider.Callback, now time.Time) bool {

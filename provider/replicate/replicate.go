@@ -5,10 +5,12 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -63,10 +65,12 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if err != nil {
 		return provider.Answer{}, err
 	}
-	if p.ID == "" || p.URLs.Get == "" {
+	if p.ID == "" {
 		return provider.Answer{}, r.Bad("the provider took the job and gave no id")
 	}
-	return provider.Answer{Handle: provider.WriteHandle(handle{version, p.ID, a.api.Below(p.URLs.Get), a.api.Below(p.URLs.Cancel)}), JobID: p.ID,
+	h := handleOf(string(p.ID))
+	h.Get, h.Cancel = cmp.Or(a.api.Below(string(p.URLs.Get)), h.Get), cmp.Or(a.api.Below(string(p.URLs.Cancel)), h.Cancel)
+	return provider.Answer{Handle: provider.WriteHandle(h), JobID: h.ID,
 		PollAfter: time.Second, RequestID: r.RequestID, HTTPStatus: r.Status}, nil
 }
 
@@ -150,13 +154,13 @@ type handle struct {
 
 // prediction is the service's word on a job.
 type prediction struct {
-	ID     string          `json:"id"`
-	Status string          `json:"status"`
+	ID     provider.Text   `json:"id"`
+	Status provider.Text   `json:"status"`
 	Output json.RawMessage `json:"output"` // an address, a list of them, or whatever the model says
 	Error  json.RawMessage `json:"error"`
 	URLs   struct {
-		Get    string `json:"get"`
-		Cancel string `json:"cancel"`
+		Get    provider.Text `json:"get"`
+		Cancel provider.Text `json:"cancel"`
 	} `json:"urls"`
 	DataRemoved bool `json:"data_removed"`
 	kept
@@ -164,10 +168,10 @@ type prediction struct {
 
 // kept is what stays on record of an answer: the bill counts predict_time.
 type kept struct {
-	Model   string `json:"model,omitempty"`
-	Version string `json:"version,omitempty"`
+	Model   provider.Text `json:"model,omitempty"`
+	Version provider.Text `json:"version,omitempty"`
 	Metrics struct {
-		PredictTime float64 `json:"predict_time,omitempty"`
+		PredictTime provider.Number `json:"predict_time,omitempty"`
 	} `json:"metrics"`
 }
 
@@ -178,9 +182,9 @@ func read(r provider.Reply) (prediction, error) {
 }
 
 func (p prediction) answer(r provider.Reply) (provider.Answer, error) {
-	switch p.Status {
+	switch strings.ToLower(string(p.Status)) {
 	case "starting", "processing":
-		return provider.Answer{JobID: p.ID, PollAfter: time.Second}, nil
+		return provider.Answer{JobID: string(p.ID), PollAfter: time.Second}, nil
 	case "succeeded":
 		return p.done(r)
 	case "canceled", "aborted":
@@ -189,28 +193,30 @@ func (p prediction) answer(r provider.Reply) (provider.Answer, error) {
 		text := plain(p.Error)
 		return provider.Answer{}, faults.Ended(r, "the model failed", text, codeIn(text))
 	}
-	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(p.Status)))
+	if len(picturesOf(p.Output, 0)) > 0 {
+		return p.done(r) // whatever the service calls it
+	}
+	return provider.Answer{}, r.Bad(fmt.Sprintf("the provider's answer has the unknown status %q", r.Scrub(string(p.Status))))
 }
 
 func (p prediction) done(r provider.Reply) (provider.Answer, error) {
 	if p.DataRemoved {
 		return provider.Answer{}, &task.Failure{Kind: task.Expired, Executed: task.Yes, Message: "the provider has deleted the pictures: it keeps them for an hour"}
 	}
-	var urls []string
-	var one string
-	if json.Unmarshal(p.Output, &one) == nil && one != "" {
-		urls = []string{one}
-	} else if json.Unmarshal(p.Output, &urls) != nil {
+	pictures := picturesOf(p.Output, 0)
+	if len(pictures) == 0 {
 		return provider.Answer{}, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: "the model's output is no picture", HTTPStatus: r.Status,
 			Next: "Choose a model that draws, or one whose output is an address or a list of addresses"}
 	}
-	outputs := make([]provider.Output, 0, len(urls))
-	for i, u := range urls {
-		outputs = append(outputs, r.Link(i, u))
-	}
-	ans, err := r.Done(outputs, p.kept)
-	ans.JobID = p.ID
+	ans, err := r.Done(r.Outputs(pictures), p.kept)
+	ans.JobID = string(p.ID)
 	return ans, err
+}
+
+// handleOf is the handle of a prediction from its id alone.
+func handleOf(id string) handle {
+	at := "/predictions/" + url.PathEscape(id)
+	return handle{version, id, at, at + "/cancel"}
 }
 
 func plain(raw json.RawMessage) string {

@@ -38,7 +38,7 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A prediction without an address to poll", Status: 201, Body: `{"id":"p1","status":"starting"}`, Kind: task.BadAnswer, Executed: task.Maybe},
+			{Claim: "A prediction without an id", Status: 201, Body: `{"status":"starting"}`, Kind: task.BadAnswer, Executed: task.Maybe},
 		},
 		Endings: []providertest.Ending{
 			ended("A model that failed", `"status":"failed","error":"CUDA out of memory"`, task.ProviderError, task.Yes, ""),

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/easelqueue/easel/provider"
 )
@@ -49,15 +50,16 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 
 // answer is what the service says.
 type answer struct {
-	Image        string `json:"image"`
-	FinishReason string `json:"finish_reason"`
-	Seed         *int64 `json:"seed"`
+	Image        provider.Images `json:"image"`
+	Images       provider.Images `json:"images"`
+	FinishReason provider.Text   `json:"finish_reason"`
+	Seed         provider.Number `json:"seed"`
 }
 
 // kept is what stays on record of an answer.
 type kept struct {
-	FinishReason string `json:"finish_reason"`
-	Seed         *int64 `json:"seed,omitempty"`
+	FinishReason provider.Text   `json:"finish_reason"`
+	Seed         provider.Number `json:"seed,omitempty"`
 }
 
 func read(r provider.Reply) (provider.Answer, error) {
@@ -68,12 +70,15 @@ func read(r provider.Reply) (provider.Answer, error) {
 	if err := r.JSON(&a); err != nil {
 		return provider.Answer{}, err
 	}
-	if a.FinishReason != "SUCCESS" && a.FinishReason != "" {
-		f := faults.Failure(r, "", a.FinishReason)
+	images := append(a.Image, a.Images...)
+	if reason := strings.ToUpper(string(a.FinishReason)); reason != "SUCCESS" && (reason == "CONTENT_FILTERED" || len(images) == 0 && reason != "") {
+		f := faults.Failure(r, "", reason)
 		f.Message = "the provider held the picture back"
 		return provider.Answer{}, f
 	}
-	out := r.Picture(0, a.Image, "")
-	out.Seed = a.Seed
-	return r.Done([]provider.Output{out}, kept{a.FinishReason, a.Seed})
+	outputs := r.Contents(images)
+	for i := range outputs {
+		outputs[i].Seed = a.Seed.Whole()
+	}
+	return r.Done(outputs, kept{a.FinishReason, a.Seed})
 }

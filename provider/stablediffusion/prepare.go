@@ -2,7 +2,6 @@ package stablediffusion
 
 import (
 	"encoding/json"
-	"strings"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -161,12 +160,4 @@ func wanted(call []byte) int {
 	var b body
 	json.Unmarshal(call, &b) // our own
 	return b.BatchSize
-}
-
-// bare takes the head off a data URL: some servers answer with one.
-func bare(content string) string {
-	if _, inner, ok := provider.SplitDataURL(content); ok {
-		return inner
-	}
-	return strings.TrimSpace(content)
 }

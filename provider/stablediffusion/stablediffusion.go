@@ -57,20 +57,31 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 
 // answer is what the server says. Its info is JSON within a text.
 type answer struct {
-	Images []string `json:"images"`
-	Info   string   `json:"info"`
+	Images provider.Images `json:"images"`
+	Info   json.RawMessage `json:"info"`
+}
+
+// info is what the text says, or the object that some servers write in its place.
+func (a answer) info() (k kept) {
+	text := []byte(a.Info)
+	var plain string
+	if json.Unmarshal(a.Info, &plain) == nil {
+		text = []byte(plain)
+	}
+	json.Unmarshal(text, &k) // without it the pictures are good all the same
+	return k
 }
 
 // kept is what stays on record of an answer.
 type kept struct {
-	AllSeeds    []int64 `json:"all_seeds,omitempty"`
-	First       int     `json:"index_of_first_image,omitempty"` // pictures before it are grids
-	Model       string  `json:"sd_model_name,omitempty"`
-	ModelHash   string  `json:"sd_model_hash,omitempty"`
-	VAE         string  `json:"sd_vae_name,omitempty"`
-	Sampler     string  `json:"sampler_name,omitempty"`
-	Version     string  `json:"version,omitempty"`
-	Interrupted bool    `json:"interrupted,omitempty"`
+	AllSeeds    provider.List[provider.Number] `json:"all_seeds,omitempty"`
+	First       int                            `json:"index_of_first_image,omitempty"` // pictures before it are grids
+	Model       provider.Text                  `json:"sd_model_name,omitempty"`
+	ModelHash   provider.Text                  `json:"sd_model_hash,omitempty"`
+	VAE         provider.Text                  `json:"sd_vae_name,omitempty"`
+	Sampler     provider.Text                  `json:"sampler_name,omitempty"`
+	Version     provider.Text                  `json:"version,omitempty"`
+	Interrupted bool                           `json:"interrupted,omitempty"`
 }
 
 // read makes an Answer of what the server said. One that was interrupted answers
@@ -83,23 +94,20 @@ func read(r provider.Reply, images int) (provider.Answer, error) {
 	if err := r.JSON(&a); err != nil {
 		return provider.Answer{}, err
 	}
-	var info kept
-	json.Unmarshal([]byte(a.Info), &info) // without it the pictures are good all the same
+	info := a.info()
 	pictures := a.Images
 	if info.First > 0 && info.First < len(pictures) {
 		pictures = pictures[info.First:]
 	}
 	info.Interrupted = len(pictures) < images
-	outputs := make([]provider.Output, 0, len(pictures))
-	for i, content := range pictures {
-		if images > 0 && i >= images {
-			break // what an extension appends is not what was asked for
-		}
-		o := r.Picture(i, bare(content), "")
+	if images > 0 && len(pictures) > images {
+		pictures = pictures[:images] // what an extension appends is not what was asked for
+	}
+	outputs := r.Contents(pictures)
+	for i := range outputs {
 		if i < len(info.AllSeeds) {
-			o.Seed = &info.AllSeeds[i]
+			outputs[i].Seed = info.AllSeeds[i].Whole()
 		}
-		outputs = append(outputs, o)
 	}
 	return r.Done(outputs, info)
 }

@@ -5,7 +5,9 @@ package volcengine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/easelqueue/easel/provider"
 )
@@ -50,30 +52,23 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 }
 
 type answer struct {
-	Data []picture `json:"data"`
+	Type string          `json:"type"` // of an event of a stream
+	Data provider.Images `json:"data"`
+	URL  provider.Images `json:"url"` // of such an event
 	kept
 }
 
 // picture has either a URL or an error.
 type picture struct {
-	URL   string              `json:"url"`
-	Size  string              `json:"size"`
 	Error *provider.Complaint `json:"error"`
 }
 
 // kept is what stays on record of an answer: the bill counts generated_images.
 type kept struct {
-	Model   string              `json:"model,omitempty"`
-	Created int64               `json:"created,omitempty"`
+	Model   provider.Text       `json:"model,omitempty"`
+	Created provider.Number     `json:"created,omitempty"`
 	Error   *provider.Complaint `json:"error,omitempty"`
-	Usage   *usage              `json:"usage,omitempty"`
-}
-
-type usage struct {
-	GeneratedImages int64 `json:"generated_images"`
-	OutputTokens    int64 `json:"output_tokens"`
-	TotalTokens     int64 `json:"total_tokens"`
-	InputImages     int64 `json:"input_images,omitempty"`
+	Usage   json.RawMessage     `json:"usage,omitempty"`
 }
 
 // read makes an Answer of what the service said, in the order that it asks for:
@@ -84,8 +79,8 @@ func read(r provider.Reply) (provider.Answer, error) {
 		c := r.Complaint()
 		return provider.Answer{}, faults.Failure(r, c.Text(), c.Code, c.Type)
 	}
-	var a answer
-	if err := r.JSON(&a); err != nil {
+	a, err := gather(r)
+	if err != nil {
 		return provider.Answer{}, err
 	}
 	if a.Error != nil && len(a.Data) == 0 {
@@ -93,16 +88,47 @@ func read(r provider.Reply) (provider.Answer, error) {
 	}
 	outputs := make([]provider.Output, 0, len(a.Data))
 	for i, p := range a.Data {
-		outputs = append(outputs, p.output(r, i))
+		outputs = append(outputs, output(r, i, p))
 	}
 	return r.Done(outputs, a.kept)
 }
 
-func (p picture) output(r provider.Reply, position int) provider.Output {
-	if p.URL == "" && p.Error != nil {
+// gather reads all documents of the answer as one: a stream names each picture in an
+// event of its own, and the usage in the last.
+func gather(r provider.Reply) (answer, error) {
+	documents := r.Documents()
+	if len(documents) < 2 {
+		var one answer
+		err := r.JSON(&one)
+		one.Data = append(one.Data, one.URL...)
+		return one, err
+	}
+	var all answer
+	for _, document := range documents {
+		var one answer
+		if err := r.Decode(document, &one); err != nil {
+			return all, err
+		}
+		if strings.HasSuffix(one.Type, "partial_image") {
+			continue // a preview on the way to the picture
+		}
+		all.Data = append(all.Data, append(one.Data, one.URL...)...)
+		failed := all.Error
+		all.kept = one.kept
+		if all.Error == nil {
+			all.Error = failed
+		}
+	}
+	return all, nil
+}
+
+func output(r provider.Reply, position int, im provider.Image) provider.Output {
+	var p picture
+	json.Unmarshal(im.Raw, &p) // its error, where it has one
+	if im.URL == "" && len(im.Content) == 0 && p.Error != nil {
 		f := faults.Failure(r, p.Error.Text(), p.Error.Code, p.Error.Type)
 		f.Message = fmt.Sprintf("the provider did not draw picture %d", position+1)
 		return provider.Output{Position: position, Err: f}
 	}
-	return r.Link(position, p.URL)
+	return r.Output(position, im)
 }
