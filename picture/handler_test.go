@@ -115,6 +115,21 @@ func TestHandler(t *testing.T) {
 			t.Errorf("got %v", w.Header())
 		}
 	})
+	t.Run("What browsers do not show, and what nobody knows, is downloaded", func(t *testing.T) {
+		for _, test := range []struct{ key, kind, disposition string }{
+			{"a/b.avif", "image/avif", ""}, {"a/b.webp", "image/webp", ""},
+			{"a/b.heic", "image/heic", "attachment"}, {"a/b.jxl", "image/jxl", "attachment"}, {"a/b.bin", "application/octet-stream", "attachment"},
+		} {
+			w := serve(Handler{Store: shelf{pictures: map[string][]byte{test.key: []byte("<script>alert(1)</script>")}}}, "GET", test.key, nil)
+			h := w.Header()
+			if w.Code != 200 || h.Get("Content-Type") != test.kind || h.Get("Content-Disposition") != test.disposition || h.Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%s: %d %v", test.key, w.Code, h)
+			}
+			if Shows(test.key) != (test.disposition == "") {
+				t.Errorf("%s: shown is %t", test.key, Shows(test.key))
+			}
+		}
+	})
 	t.Run("What is not a picture is not there", func(t *testing.T) {
 		for _, path := range []string{"/7/1-2.svg", "/7/1-3", "/7/9.png", "/", "", "/../x.png"} {
 			w := serve(h, "GET", path, nil)

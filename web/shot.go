@@ -15,17 +15,27 @@ type shot struct{ task.Result }
 // File is the picture's address on this site, or "" if it is not in our storage.
 func (p shot) File() string { return pictureURL(p.StorageKey) }
 
-// Small is the address of its thumbnail, or of the picture if it has none.
+// Small is the address of its thumbnail, or of the picture if it has none. It is ""
+// if browsers show neither.
 func (p shot) Small() string {
-	return cmp.Or(pictureURL(p.ThumbnailKey), p.File())
+	return cmp.Or(pictureURL(p.ThumbnailKey), p.shown())
 }
 
-// Large is the address of its preview, or of the picture if that is not larger.
+// Large is the address of its preview, or of the picture if that is not larger. It is
+// "" if browsers show neither.
 func (p shot) Large() string {
 	if !picture.HasPreview(p.Width, p.Height) {
-		return p.File()
+		return p.shown()
 	}
-	return cmp.Or(pictureURL(picture.PreviewKey(p.ThumbnailKey)), p.File())
+	return cmp.Or(pictureURL(picture.PreviewKey(p.ThumbnailKey)), p.shown())
+}
+
+// shown is File, if browsers show it.
+func (p shot) shown() string {
+	if !picture.Shows(p.StorageKey) {
+		return ""
+	}
+	return p.File()
 }
 
 // Bytes is how large the file is.

@@ -47,6 +47,14 @@ func TestStory(t *testing.T) {
 			"640 × 480", "1.5 kB", "<dd>1500</dd>", "<code>c0ffee</code>", "seed 99", "a fox, revised",
 			`<a href="https://cdn.example.com/x.png" rel="noopener noreferrer nofollow"`)
 	})
+	t.Run("A picture that browsers do not show is offered as a file", func(t *testing.T) {
+		b := newBench(t)
+		b.draw(b.add(task.Task{}), func(_ *task.Attempt, r *task.Result) { r.StorageKey, r.ContentType = "1/1-0.heic", "image/heic" })
+		b.has(b.get("/tasks/1"), "Browsers do not show this kind of file", `<a href="/pictures/1/1-0.heic" download>`)
+		b.hasNot(b.get("/tasks/1"), `<img src="/pictures/`)
+		b.has(b.get("/"), "A picture that browsers do not show")
+		b.hasNot(b.get("/"), `<img src="/pictures/`)
+	})
 	t.Run("A picture that came too late is shown apart", func(t *testing.T) {
 		b := newBench(t)
 		held, lost := b.begin(b.add(task.Task{}))
