@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/easelqueue/easel/hook"
+	"github.com/easelqueue/easel/internal/httpserver"
 	"github.com/easelqueue/easel/web"
 )
 
@@ -97,7 +98,7 @@ func (e *engine) up(ctx context.Context, listener net.Listener) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return e.work(ctx) })
-	group.Go(func() error { return e.serve(ctx, listener, site) })
+	group.Go(func() error { return (&httpserver.Server{Handler: site}).Run(ctx, listener) })
 	return group.Wait()
 }
 

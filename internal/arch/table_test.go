@@ -57,8 +57,9 @@ var table = map[string]rule{
 	"check":           {imports: []string{porcupine}},
 	"cmd/easel-check": {imports: []string{"check"}},
 
-	"internal/arch":     {},
-	"internal/evidence": {imports: []string{"check", "queue", redis}}, // writes the files that check reads
+	"internal/arch":       {},
+	"internal/httpserver": {imports: []string{xsync}},
+	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
 	// It plays the person at asynqmon, and so knows asynq too.
 	"internal/selftest": {imports: []string{"check", "enqueue", "internal/evidence", "internal/studio", "internal/throwaway", "queue", "store", "task",
 		asynq, miniredis, redis, toxiproxy, xsync, zerolog}},

@@ -1,0 +1,9 @@
+package httpserver
+
+import (
+	"testing"
+
+	"github.com/easelqueue/easel/internal/servertest"
+)
+
+func TestMain(m *testing.M) { servertest.NothingStays(m) }
