@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
@@ -25,7 +26,7 @@ type Reconciler struct {
 	Services provider.Services
 	Every    time.Duration // between two looks for dead workers and a lost Redis, default 1 s
 	Sweep    time.Duration // between two comparisons of all rows and deliveries, default 5 s
-	Lease    time.Duration // of a worker; after an outage of the database nobody is called dead for as long
+	Lease    time.Duration // of a worker, default 9 s: their heartbeats are looked at eighteen times in it
 	Grace    time.Duration // how long a due task may be missing from the queue, default 5 s
 	Log      zerolog.Logger
 
@@ -33,6 +34,7 @@ type Reconciler struct {
 }
 
 const (
+	watches     = 18 // of the heartbeats in a lease
 	orphanBatch = 500
 	sweepRows   = 5_000 // rows compared in one sweep
 	sweepPage   = 1_000
@@ -41,24 +43,52 @@ const (
 
 // Run reconciles until ctx ends. Errors of the database and of Redis are waited out.
 func (r *Reconciler) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	died := make(chan struct{}, 1)
+	group.Go(func() error { return r.watch(ctx, died) })
+	group.Go(func() error { return r.loop(ctx, died) })
+	return group.Wait()
+}
+
+// watch looks at the workers' heartbeats. It does nothing else: looking must not
+// wait for anything.
+func (r *Reconciler) watch(ctx context.Context, died chan<- struct{}) error {
+	look := time.NewTicker(cmp.Or(r.Lease, 9*time.Second) / watches)
+	defer look.Stop()
+	blind := false
+	for ctx.Err() == nil {
+		ids, err := r.Tasks.Observe(ctx)
+		if err != nil && !blind && ctx.Err() == nil {
+			r.Log.Warn().Err(err).Msg("cannot look at the workers' heartbeats; nobody is called dead")
+		}
+		blind = err != nil
+		if len(ids) > 0 {
+			r.Log.Warn().Strs("workers", ids).Msg("workers are dead: no heartbeat for a lease")
+			select {
+			case died <- struct{}{}:
+			default:
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-look.C:
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) loop(ctx context.Context, died <-chan struct{}) error {
 	look := time.NewTicker(cmp.Or(r.Every, time.Second))
 	defer look.Stop()
 	var swept time.Time
-	quietUntil := time.Now().Add(r.Lease) // this process may be the first after an outage
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
+		case <-died:
 		}
-		began := time.Now()
-		err := r.Look(ctx, began.After(quietUntil))
-		if err != nil || r.slow(began) {
-			// Workers could not beat either. Give them a lease's time to do so before
-			// their tasks are taken away.
-			quietUntil = time.Now().Add(r.Lease)
-		}
-		if err != nil {
+		if err := r.Look(ctx); err != nil {
 			if ctx.Err() == nil {
 				r.Log.Warn().Err(err).Msg("cannot reconcile")
 			}
@@ -74,15 +104,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 }
 
-// slow reports whether what began then took so long that workers may have
-// missed a heartbeat over the same cause.
-func (r *Reconciler) slow(began time.Time) bool {
-	return r.Lease > 0 && time.Since(began) > r.Lease/3
-}
-
-// Look notices a Redis that lost its data and, if the dead may be called dead
-// and the database answers at once, takes the tasks of dead workers back.
-func (r *Reconciler) Look(ctx context.Context, buryDead bool) error {
+// Look notices a Redis that lost its data, and takes the tasks of workers back
+// that have left or been seen dead.
+func (r *Reconciler) Look(ctx context.Context) error {
 	lost, err := r.Queue.Marker(ctx)
 	if err != nil {
 		return err
@@ -92,13 +116,10 @@ func (r *Reconciler) Look(ctx context.Context, buryDead bool) error {
 			return err
 		}
 	}
-	began := time.Now()
-	if _, err := r.Tasks.Workers(ctx); err != nil || !buryDead || r.slow(began) {
-		return err
-	}
 	for {
 		orphans, err := r.Tasks.Orphans(ctx, orphanBatch)
 		if err != nil {
+			r.Tasks.Forget() // workers could not beat either
 			return err
 		}
 		for i := range orphans {

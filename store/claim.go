@@ -13,12 +13,6 @@ import (
 // ours changes its status, but for deleting it by hand.
 const kept = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
 
-// leaseDead holds for a processing row whose worker is gone: the claim is older
-// than a lease, and the worker's heartbeat has stopped. All by the database's clock.
-// A row that no worker has ever held is the app's, which lets nobody else end it.
-const leaseDead = `(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (
-	SELECT 1 FROM easel_worker w WHERE w.id = image_generations.worker AND w.lease_until >= now()))`
-
 // Claim is a task that a worker holds, with the last call made for it.
 type Claim struct {
 	Task *task.Task
@@ -45,14 +39,15 @@ type Refusal struct {
 // working on it. Exactly one of claim and refusal is returned.
 func (s *Store) Claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*Claim, *Refusal, error) {
 	var t task.Task
+	dead, args := s.leaseDead()
+	args = append([]any{worker, lease.Milliseconds(), worker, ref.Task, ref.Delivery, worker}, args...)
 	err := s.db.GetContext(ctx, &t, s.db.Rebind(`
 		UPDATE image_generations SET status = 'processing', fence = fence + 1, worker = ?, lease_until = `+s.dialect.later+`,
 			crashes = crashes + CASE WHEN status = 'processing' AND worker <> ? THEN 1 ELSE 0 END,
 			started_at = coalesce(started_at, now()), published_at = coalesce(published_at, now()), updated_at = now()
 		WHERE id = ? AND delivery = ? AND deleted_at IS NULL AND fence >= 0
-			AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+leaseDead+`))
-		RETURNING `+taskColumns),
-		worker, lease.Milliseconds(), worker, ref.Task, ref.Delivery, worker)
+			AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+dead+`))
+		RETURNING `+taskColumns), args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		refusal, err := s.refusal(ctx, ref, lease)
 		return nil, refusal, err

@@ -35,9 +35,15 @@ type dialect struct {
 	// Postgres it also tells the trigger, for this transaction only, that the
 	// producer rings by itself.
 	notRung string
+	// unflushed is now(). On Postgres it also tells the server that this transaction
+	// need not be on a disk before it is answered: a heartbeat that a crash loses
+	// comes again, and one that waits for a busy disk or a standby comes too late.
+	unflushed string
 	// notifies says whether the database can wake a relay.
 	notifies bool
 
+	// isAnswer is an error that the database said, over a connection that works.
+	isAnswer func(error) bool
 	// isMissing is a table or a column that is not there.
 	isMissing func(error) bool
 	// isRefused is a value that the database does not take, however often.
@@ -58,7 +64,12 @@ func postgres() dialect {
 		lock:       " FOR UPDATE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		notRung:    "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
+		unflushed:  "CASE WHEN set_config('synchronous_commit', 'off', true) <> '' THEN now() END",
 		notifies:   true,
+		isAnswer: func(err error) bool {
+			state := sqlState(err)
+			return state != "" && !strings.HasPrefix(state, "57") // the server is going, or has cancelled the statement
+		},
 		isRefused: func(err error) bool {
 			state := sqlState(err)
 			return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23")
@@ -116,6 +127,8 @@ func sqliteDialect() (dialect, error) {
 		clock:       func(context.Context, *sqlx.DB) (time.Time, error) { return time.Now().UTC(), nil },
 		later:       "later(?)",
 		notRung:     "NULL",
+		unflushed:   "now()",
+		isAnswer:    func(err error) bool { return has(err, "SQL logic error") || has(err, "SQLITE_") },
 		isMissing:   func(err error) bool { return has(err, "no such table") || has(err, "no such column") },
 		isRefused:   func(err error) bool { return has(err, "constraint failed") },
 		isConflict:  func(err error) bool { return has(err, "SQLITE_BUSY") },

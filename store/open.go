@@ -181,9 +181,16 @@ func inOneRoundTrip(u *url.URL) string {
 	return with.String()
 }
 
+// How long a connection waits for SQLite's one writer: others than the heartbeat
+// have nothing better to do.
+const (
+	sqliteWait     = "busy_timeout(10000)"
+	sqliteBeatWait = "busy_timeout(1000)"
+)
+
 func sqliteDSN(path string) string {
 	q := url.Values{"_time_format": {"sqlite"}, "_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)"}}
+		"_pragma": {sqliteWait, "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)"}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 

@@ -35,6 +35,7 @@ type Store struct {
 	dialect dialect
 	address string // of the pool; empty if the caller has set it up
 	direct  string // past a connection pooler; address if none was named
+	watch   watch
 }
 
 // Tx is a transaction of the caller: *sql.Tx and *sqlx.Tx are one.

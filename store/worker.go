@@ -24,18 +24,24 @@ type Worker struct {
 // Beat says that the worker lives, and so extends the lease of every task it
 // holds, in one statement.
 func (s *Store) Beat(ctx context.Context, w Worker, lease time.Duration) error {
-	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
+	return s.beat(ctx, s.db, w, lease)
+}
+
+func (s *Store) beat(ctx context.Context, db sqlx.ExecerContext, w Worker, lease time.Duration) error {
+	_, err := db.ExecContext(ctx, s.db.Rebind(`
 		INSERT INTO easel_worker (id, host, pid, version, providers, started_at, seen_at, lease_until)
-		VALUES (?, ?, ?, ?, ?, now(), now(), `+s.dialect.later+`)
-		ON CONFLICT (id) DO UPDATE SET seen_at = now(), lease_until = excluded.lease_until`),
+		VALUES (?, ?, ?, ?, ?, now(), `+s.dialect.unflushed+`, `+s.dialect.later+`)
+		ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, lease_until = excluded.lease_until`),
 		w.ID, w.Host, w.PID, w.Version, w.Providers, lease.Milliseconds())
 	return err
 }
 
-// Leave says that the worker has stopped and holds nothing any more. Its row
-// stays until Bury; see Served.
-func (s *Store) Leave(ctx context.Context, id string) error {
-	_, err := s.db.ExecContext(ctx, s.db.Rebind("UPDATE easel_worker SET lease_until = "+s.dialect.later+" WHERE id = ?"), -1000, id)
+// Leave says that the worker has stopped and holds nothing any more: its lease
+// ends before it was last seen. Its row stays until Bury; see Served.
+func (s *Store) Leave(ctx context.Context, id string) error { return s.leave(ctx, s.db, id) }
+
+func (s *Store) leave(ctx context.Context, db sqlx.ExecerContext, id string) error {
+	_, err := db.ExecContext(ctx, s.db.Rebind("UPDATE easel_worker SET seen_at = now(), lease_until = "+s.dialect.later+" WHERE id = ?"), -1000, id)
 	return err
 }
 
@@ -77,15 +83,16 @@ func (s *Store) Stopped(ctx context.Context, worker string) ([]int64, error) {
 	return ids, err
 }
 
-// Orphans takes tasks away from workers that have died, up to limit at a time:
+// Orphans takes tasks away from workers that have died or left, up to limit at a time:
 // each becomes pending under a new delivery, with one more crash on its count.
 // It returns the deliveries that are not valid any more.
 func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
 	var orphans []task.Task
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		orphans = nil
+		dead, args := s.leaseDead()
 		err := tx.SelectContext(ctx, &orphans, tx.Rebind("SELECT "+ringColumns+` FROM image_generations
-			WHERE status = 'processing' AND `+leaseDead+` ORDER BY id LIMIT ?`+s.dialect.skipLocked), limit)
+			WHERE status = 'processing' AND `+dead+` ORDER BY id LIMIT ?`+s.dialect.skipLocked), append(args, limit)...)
 		if err != nil || len(orphans) == 0 {
 			return err
 		}
@@ -94,8 +101,7 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
 			refs[i] = orphans[i].Ref()
 		}
 		condition, args := pairs(refs)
-		// No fence in the condition: the rows are locked, and their holders dead by
-		// the database's clock. The fence grows, so that one who only slept writes nothing.
+		// No fence in the condition: the rows are locked, and their holders dead. The fence grows, so that one who only slept writes nothing.
 		_, err = tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET status = 'pending', delivery = delivery + 1, fence = fence + 1, crashes = crashes + 1,
 				published_at = NULL, run_at = now(), worker = NULL, lease_until = NULL, updated_at = now()
@@ -107,7 +113,9 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
 
 // Bury deletes workers that have been dead for long, and returns how many.
 func (s *Store) Bury(ctx context.Context, after time.Duration) (int64, error) {
-	r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM easel_worker WHERE lease_until < "+s.dialect.later), -after.Milliseconds())
+	silent, args := s.watch.silent() // the clock alone may have jumped over the living
+	r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM easel_worker AS w WHERE lease_until < "+s.dialect.later+" AND (lease_until < seen_at OR "+silent+")"),
+		append([]any{-after.Milliseconds()}, args...)...)
 	if err != nil {
 		return 0, err
 	}

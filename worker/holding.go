@@ -4,7 +4,7 @@ import "context"
 
 // lookForCancelled tells running steps that their task was cancelled.
 func (w *Worker) lookForCancelled(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, w.lease()/4) // the heartbeat waits behind it
+	ctx, cancel := context.WithTimeout(ctx, w.lease()/4)
 	defer cancel()
 	ids, err := w.Tasks.Stopped(ctx, w.Self.ID)
 	if err != nil {

@@ -162,13 +162,7 @@ func (s *step) callTime() time.Duration { return cmp.Or(s.svc.Timeout, defaultTi
 // leased reports whether the lease under which the task was claimed lives. If
 // it does not, because the process or the database stood still, somebody else
 // may hold the task and have found out that no call was made.
-func (s *step) leased() bool {
-	since := s.claimed
-	if beaten := s.lastBeat(); beaten.After(since) {
-		since = beaten
-	}
-	return time.Since(since) < s.lease() && !s.lapsedSince(s.claimed)
-}
+func (s *step) leased() bool { return s.pulse.keeps(s.claimed, s.lease()) }
 
 // errLeaseOver is why a call was not made although it was journalled.
 var errLeaseOver = errors.New("the lease was over before the call was made")

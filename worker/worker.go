@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,12 +46,10 @@ type Worker struct {
 	Lease    time.Duration // how long a silent worker keeps its tasks, default 9 s
 	Log      zerolog.Logger
 
-	gates    sync.Map // provider name → chan struct{}: who asks the limiter
-	mu       sync.Mutex
-	holding  map[int64]held // running steps by task
-	beaten   time.Time      // when the last heartbeat that worked was begun
-	lapsed   time.Time      // when the first heartbeat after the last lease that ran out was begun
-	doubtful time.Time      // until when a worker whose lease is over need not be dead
+	gates   sync.Map // provider name → chan struct{}: who asks the limiter
+	mu      sync.Mutex
+	holding map[int64]held // running steps by task
+	pulse   pulse
 }
 
 // bell is the part of the queue that a worker needs.
@@ -94,8 +91,8 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 		return &queue.Later{After: w.lease(), Reason: "this worker holds the task already"}
 	}
 	defer done()
-	if err := w.spared(ctx, ring.Ref); err != nil {
-		return err
+	if !w.alive() {
+		return &queue.Later{After: w.lease() / 10, Reason: "this worker's heartbeat does not reach the database"}
 	}
 	claimed := time.Now()
 	crash.At("K0")
@@ -154,74 +151,6 @@ func (w *Worker) misdirected(ctx context.Context, t *task.Task) error {
 		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
 	}
 	return nil
-}
-
-// Run keeps the worker's lease until ctx ends and tells running steps when their
-// task was cancelled. It must begin before the first Handle and end after the last.
-// When it returns, the lease is given up.
-func (w *Worker) Run(ctx context.Context) error {
-	beat := time.NewTicker(w.lease() / 3)
-	defer beat.Stop()
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
-	w.doubt() // this process may be the first after an outage
-	w.beat(ctx)
-	w.adoptSpool(ctx)
-	adopt := time.NewTicker(adoptEvery)
-	defer adopt.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			return w.Tasks.Leave(leave, w.Self.ID)
-		case <-beat.C:
-			w.beat(ctx)
-			w.letGo(ctx)
-		case <-look.C:
-			w.lookForCancelled(ctx)
-		case <-adopt.C:
-			w.adoptSpool(ctx)
-		}
-	}
-}
-
-func (w *Worker) beat(ctx context.Context) {
-	beating, cancel := context.WithTimeout(ctx, w.lease()/2) // a beat that hangs must not delay the next
-	defer cancel()
-	began := time.Now()
-	self := w.Self
-	self.Providers = "," + strings.Join(w.Services.Names(), ",") + ","
-	if err := w.Tasks.Beat(beating, self, w.lease()); err != nil {
-		w.doubt()
-		if ctx.Err() == nil {
-			w.Log.Warn().Err(err).Msg("heartbeat failed; running calls go on")
-		}
-		return
-	}
-	if time.Since(began) > w.lease()/3 {
-		w.doubt()
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.beaten.IsZero() && began.Sub(w.beaten) >= w.lease() {
-		w.lapsed = began
-	}
-	w.beaten = began
-}
-
-// lapsedSince reports whether the lease was over at some time after t, although
-// it may be kept again now: what was held then may have been taken away.
-func (w *Worker) lapsedSince(t time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.lapsed.After(t)
-}
-
-func (w *Worker) lastBeat() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.beaten
 }
 
 func (w *Worker) lease() time.Duration { return cmp.Or(w.Lease, defaultLease) }

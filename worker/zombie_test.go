@@ -2,13 +2,13 @@ package worker_test
 
 import (
 	"context"
-	"errors"
+	"database/sql"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/easelqueue/easel/provider"
-	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -21,6 +21,7 @@ func TestZombies(t *testing.T) {
 		{"A zombie whose call failed changes nothing", zombieFails},
 		{"A claim that was taken over before its call makes none", takenBeforeCall},
 		{"A call whose journal took longer than the lease is not made", slowJournal},
+		{"A call whose journal waited in line for five leases is made once, for the heartbeat does not stand in it", slowPool},
 		{"A living worker's long call is not taken away", longCall},
 	})
 }
@@ -150,15 +151,43 @@ func takenBeforeCall(r *rig) {
 // than the lease, and lets the step go on before anybody can take the task.
 func slowJournal(r *rig) {
 	t := r.asks()
+	var once sync.Once
 	r.svc.Accounts[0].Provider = &slow{painter: r.painter, prepare: func() {
-		tx, err := r.tasks.DB().BeginTx(context.WithoutCancel(r.Context()), nil)
-		r.check(err)
-		time.AfterFunc(2*r.lease, func() { tx.Rollback() })
+		once.Do(func() {
+			tx, err := r.tasks.DB().BeginTx(context.WithoutCancel(r.Context()), nil)
+			r.check(err)
+			time.AfterFunc(2*r.lease, func() { tx.Rollback() })
+		})
 	}}
-	verdict := r.worker(nil).Handle(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"})
-	var later *queue.Later
-	r.same(errors.As(verdict, &later), true)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID), r.get(t.ID).Status}, []any{int64(0), []task.State{task.AttemptRejected}, task.Pending})
+	r.start()
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID), done.Crashes}, []any{int64(1), []task.State{task.AttemptRejected, task.AttemptSucceeded}, 0})
+}
+
+// slowPool: every connection but the heartbeat's is taken for five leases.
+func slowPool(r *rig) {
+	t := r.asks()
+	var once sync.Once
+	r.svc.Accounts[0].Provider = &slow{painter: r.painter, prepare: func() {
+		once.Do(func() {
+			var taken []*sql.Conn
+			for range r.tasks.DB().Stats().MaxOpenConnections {
+				c, err := r.tasks.DB().Conn(context.WithoutCancel(r.Context()))
+				r.check(err)
+				taken = append(taken, c)
+			}
+			time.AfterFunc(5*r.lease, func() {
+				for _, c := range taken {
+					c.Close()
+				}
+			})
+		})
+	}}
+	r.start()
+	other := r.start()
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID), done.Crashes, done.Fence}, []any{int64(1), []task.State{task.AttemptSucceeded}, 0, int64(1)})
+	r.check(other.Ready())
 }
 
 func longCall(r *rig) {

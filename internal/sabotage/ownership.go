@@ -25,30 +25,48 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "a live lease is stolen", Rule: "A worker whose heart beats keeps its tasks", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"store/claim.go", "(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) < now() OR NOT EXISTS ("}},
+		Edits: []Edit{{"store/watch.go", "(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) < now() OR NOT EXISTS ("}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
 		Name: "a lease by the worker's clock", Rule: "Leases go by the database's clock", Violates: []string{"P6", "I3"},
 		Edits: []Edit{
-			{"store/worker.go", "now(), now(), `+s.dialect.later+`)", "now(), now(), ?)"},
+			{"store/worker.go", "`+s.dialect.unflushed+`, `+s.dialect.later+`)", "`+s.dialect.unflushed+`, ?)"},
 			{"store/worker.go", "w.Providers, lease.Milliseconds())", "w.Providers, time.Now().UTC().Add(lease))"},
 		},
 		Lives: Lives{First: 1, Seeds: 10},
 	},
 	{
 		Name: "a lease never ends", Rule: "The tasks of a dead worker go to another", Violates: []string{"I1"},
-		Edits: []Edit{{"store/claim.go", "(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) IS NULL AND NOT EXISTS ("}},
+		Edits: []Edit{{"store/watch.go", "(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) IS NULL AND NOT EXISTS ("}},
 		Lives: Lives{Placed: "^TestEachStep$/^worker_killed,_S$", Times: 1},
 	},
 	{
 		Name: "workers are called dead after an outage of the database", Rule: "After an outage nobody is called dead for one lease", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"enqueue/reconcile.go", "r.Look(ctx, began.After(quietUntil))", "r.Look(ctx, began.After(quietUntil) || true)"}},
+		Edits: []Edit{
+			{"store/watch.go", "before.beat == now.beat && gap <= now.lease/3", "before.beat == now.beat && gap > 0"},
+			{"store/watch.go", "	w.seen, w.ended = nil, time.Time{}\n", ""},
+		},
 		Lives: Lives{Placed: "^TestEachStep$/^database_away,_S$", Times: 4},
 	},
 	{
+		Name: "the heartbeat on the shared pool", Rule: "The heartbeat stands in no line",
+		Edits: []Edit{{"worker/heartbeat.go", "heart.Beat(beating, self, w.lease())", "w.Tasks.Beat(beating, self, w.lease())"}},
+		Lives: Lives{Test: Test{"worker", "^TestZombies$/^A_call_whose_journal_waited_in_line"}},
+	},
+	{
+		Name: "a lapse of the lease is forgotten with the next heartbeat", Rule: "What was held when a lease ran out may be another's",
+		Edits: []Edit{{"worker/heartbeat.go", "time.Since(since) < lease && !p.lapsed.After(t)", "time.Since(since) < lease"}},
+		Lives: Lives{Test: Test{"worker", "^TestPulse$"}},
+	},
+	{
+		Name: "the dead are told by the database's clock", Rule: "No clock that jumps makes a living worker dead",
+		Edits: []Edit{{"store/watch.go", "	return leaseDead + \" AND NOT \" + silent + \"))\", args", "	return leaseDead + \" AND (\" + silent + \" OR w.lease_until >= now())))\", args"}},
+		Lives: Lives{Test: Test{"store", "^TestSQLite$/^A_worker_whose_lease_is_over_by_a_clock_that_jumped"}},
+	},
+	{
 		Name: "no reconciler", Rule: "What rows and queue disagree about is mended", Violates: []string{"I1", "I7"},
-		Edits: []Edit{{"enqueue/reconcile.go", "		case <-look.C:\n", "		case <-look.C:\n			continue\n"}},
+		Edits: []Edit{{"enqueue/reconcile.go", "		case <-died:\n		}\n", "		case <-died:\n		}\n		if true {\n			continue\n		}\n"}},
 		Lives: Lives{First: 3, Seeds: 2},
 	},
 	{

@@ -14,6 +14,10 @@ func workers() []claim {
 		{"Orphans takes tasks from dead workers and from nobody else", orphans},
 		{"Orphans goes no further than its limit", orphansLimit},
 		{"Orphans of two callers at once are shared out", orphansRace},
+		{"A worker is dead once its heartbeat has been watched standing still for its lease, whatever the clock says", watchesDead},
+		{"A worker whose lease is over by a clock that jumped keeps its tasks", clockJumps},
+		{"A worker that beats in the last moment keeps its tasks", lastMoment},
+		{"Watching begins anew after a gap and when it is told to", watchesAnew},
 		{"A worker that left holds nothing", leaves},
 		{"A provider is served by workers that are alive or were until lately", serves},
 		{"Held names the tasks of a worker, so that it can give them back", holds},
@@ -147,4 +151,84 @@ func holds(b *bench) {
 	held, err = b.store.Held(b.Context(), "first")
 	b.check(err)
 	b.same(len(held), 0)
+}
+
+// watched is a short lease for workers that are watched dying.
+const watched = 400 * time.Millisecond
+
+// watch looks at the heartbeats until a worker dies, and returns its ids.
+func (b *bench) watch(limit time.Duration) []string {
+	b.Helper()
+	look, end := time.NewTicker(watched/40), time.After(limit)
+	defer look.Stop()
+	for {
+		died, err := b.store.Observe(b.Context())
+		b.check(err)
+		if len(died) > 0 {
+			return died
+		}
+		select {
+		case <-look.C:
+		case <-end:
+			return nil
+		}
+	}
+}
+
+func watchesDead(b *bench) {
+	b.beat("first", watched)
+	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
+	b.same(b.refused(t.Ref()).Busy, true)
+	began := time.Now()
+	b.same(b.watch(time.Minute), []string{"first"})
+	if took := time.Since(began); took < watched {
+		b.Errorf("it was called dead after %s", took)
+	}
+	b.same(b.take(t.Ref(), "second", lease).Task.Crashes, 1)
+	n, err := b.store.Bury(b.Context(), 0)
+	b.check(err)
+	b.same(n, int64(1))
+}
+
+// clockJumps: its row looks as after a step of the clock by a day.
+func clockJumps(b *bench) {
+	b.beat("first", lease)
+	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
+	b.exec("UPDATE easel_worker SET seen_at = '2001-01-01 00:00:00.000000+00:00', lease_until = '2001-01-01 00:01:00.000000+00:00'")
+	b.watch(watched / 4)
+	b.unchanged(t.ID, func() {
+		b.same(b.refused(t.Ref()).Busy, true)
+		found, err := b.store.Orphans(b.Context(), 10)
+		b.check(err)
+		buried, err := b.store.Bury(b.Context(), time.Hour)
+		b.check(err)
+		b.same([]any{len(found), buried}, []any{0, int64(0)})
+	})
+}
+
+func lastMoment(b *bench) {
+	b.beat("first", watched)
+	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
+	b.same(len(b.watch(time.Minute)), 1)
+	b.beat("first", watched)
+	b.unchanged(t.ID, func() {
+		b.same(b.refused(t.Ref()).Busy, true)
+		found, err := b.store.Orphans(b.Context(), 10)
+		b.check(err)
+		b.same(len(found), 0)
+	})
+}
+
+func watchesAnew(b *bench) {
+	b.beat("first", watched)
+	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
+	b.same(len(b.watch(time.Minute)), 1)
+	b.store.Forget()
+	b.same(b.refused(t.Ref()).Busy, true)
+	b.same(len(b.watch(time.Minute)), 1)
+	<-time.After(watched) // without a look
+	b.same(b.refused(t.Ref()).Busy, true)
+	died, err := b.store.Observe(b.Context())
+	b.check(err)
+	b.same([]any{len(died), b.refused(t.Ref()).Busy}, []any{0, true})
 }

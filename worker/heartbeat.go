@@ -1,0 +1,140 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/easelqueue/easel/store"
+)
+
+// pulse is what a worker knows of its own heartbeat. Its lock is held for a few
+// instructions at a time.
+type pulse struct {
+	mu     sync.Mutex
+	beaten time.Time // when the last heartbeat that worked was begun
+	lapsed time.Time // when the first heartbeat after the last lease that ran out was begun
+	err    error     // of the last heartbeat; nil if it worked
+}
+
+// Run keeps the worker's lease until ctx ends, tells running steps when their
+// task was cancelled, and adopts what others left in the spool. It must begin
+// before the first Handle and end after the last. When it returns, the lease is
+// given up. The heartbeat shares neither connection nor goroutine with anything.
+func (w *Worker) Run(ctx context.Context) error {
+	heart, err := w.Tasks.Heartbeat(w.lease() / 2)
+	if err != nil {
+		return fmt.Errorf("the heartbeat's connection: %w", err)
+	}
+	defer heart.Close()
+	var loops errgroup.Group
+	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.beat(ctx, heart) }) })
+	loops.Go(func() error { return every(ctx, time.Second, func() { w.lookForCancelled(ctx) }) })
+	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.letGo(ctx) }) })
+	loops.Go(func() error { return every(ctx, adoptEvery, func() { w.adoptSpool(ctx) }) })
+	err = loops.Wait()
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	return errors.Join(err, heart.Leave(leave, w.Self.ID))
+}
+
+// every does f now and then each d until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) error {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		f()
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// beat beats once. One that hangs must not delay the next for long; one that
+// is slow makes us doubt that others can beat, before their leases are over.
+func (w *Worker) beat(ctx context.Context, heart *store.Heartbeat) {
+	beating, cancel := context.WithTimeout(ctx, w.lease()/2)
+	defer cancel()
+	defer time.AfterFunc(w.lease()/4, w.Tasks.Forget).Stop()
+	began := time.Now()
+	self := w.Self
+	self.Providers = "," + strings.Join(w.Services.Names(), ",") + ","
+	err := heart.Beat(beating, self, w.lease())
+	if took := time.Since(began); err == nil && took > w.lease()/4 {
+		w.Log.Warn().Dur("took", took).Msg("heartbeat was slow")
+	}
+	if err != nil {
+		w.Tasks.Forget()
+		if ctx.Err() == nil {
+			w.Log.Warn().Err(err).Msg("heartbeat failed; running calls go on")
+		}
+	}
+	w.pulse.note(began, err, w.lease())
+}
+
+// note takes down how a heartbeat that was begun then has ended.
+func (p *pulse) note(began time.Time, err error, lease time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+	if err != nil {
+		return
+	}
+	if !p.beaten.IsZero() && began.Sub(p.beaten) >= lease {
+		p.lapsed = began
+	}
+	p.beaten = began
+}
+
+// keeps reports whether a lease that was kept at t, by a claim or a heartbeat, has
+// been kept ever since. What was held before a lapse may have been taken away,
+// although the worker beats again now.
+func (p *pulse) keeps(t time.Time, lease time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	since := t
+	if p.beaten.After(since) {
+		since = p.beaten
+	}
+	return time.Since(since) < lease && !p.lapsed.After(t)
+}
+
+// age is how old the last heartbeat that worked is; ok is false if there was none.
+func (p *pulse) age() (age time.Duration, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.beaten), !p.beaten.IsZero()
+}
+
+// alive reports whether others can see that this worker lives.
+func (w *Worker) alive() bool {
+	age, ok := w.pulse.age()
+	return ok && age < w.lease()
+}
+
+// Ready returns nil if the worker's heartbeat is in time, and else an error that
+// says how late it is and why.
+func (w *Worker) Ready() error {
+	age, ok := w.pulse.age()
+	w.pulse.mu.Lock()
+	err := w.pulse.err
+	w.pulse.mu.Unlock()
+	switch {
+	case !ok && err == nil:
+		return errors.New("the worker has not begun to work yet")
+	case !ok:
+		return fmt.Errorf("no heartbeat of the worker has reached the database yet: %w", err)
+	case age <= w.lease()*2/3:
+		return nil
+	case err == nil:
+		return fmt.Errorf("the worker's heartbeat is late: the last one is %s old, and its tasks are taken away after %s", age.Round(100*time.Millisecond), w.lease())
+	}
+	return fmt.Errorf("the worker's heartbeat is late: the last one is %s old, and its tasks are taken away after %s: %w", age.Round(100*time.Millisecond), w.lease(), err)
+}
