@@ -14,6 +14,9 @@ func judgeBudgets(b *books, f *finding) {
 		} else if spent, known := b.spendable(d); known && r.Attempt > spent {
 			f.against(d, "has spent %d attempts on %d failures that may cost one; a crash or a wait was counted", r.Attempt, spent)
 		}
+		if n, most := d.unbilled(), b.Limits.ServerErrors+1; n > most*d.wanted()*(1+d.retries()) {
+			f.against(d, "was called %d times after the service had failed it by its own fault; %d times in a row are allowed", n, most-1)
+		}
 		if r.Status != failed {
 			continue
 		}
@@ -24,6 +27,26 @@ func judgeBudgets(b *books, f *finding) {
 			f.against(d, "was parked as %s after %d waits; %d are allowed", r.ErrorKind, r.Waits, b.Limits.MaxWaits)
 		}
 	}
+}
+
+// unbilled counts the calls that the service failed by its own fault.
+func (d *dossier) unbilled() (n int) {
+	for _, a := range d.attempts {
+		if a.State == failed && a.Unbilled {
+			n++
+		}
+	}
+	return n
+}
+
+// retries counts the times that a person has brought the task back, or may have.
+func (d *dossier) retries() (n int) {
+	for _, t := range d.told {
+		if t.Event == "retry" || t.Event == "retry_lost" {
+			n++
+		}
+	}
+	return n
 }
 
 // waited reports whether a failure of that kind makes a task wait and costs no attempt.

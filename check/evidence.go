@@ -114,6 +114,7 @@ type Attempt struct {
 	Handle     string `json:"handle"`
 	ErrorKind  string `json:"error_kind"`
 	ErrorMsg   string `json:"error_msg"`
+	Unbilled   bool   `json:"unbilled"` // failed by the service's own fault, which it does not bill
 	CostMicros *int64 `json:"cost_micros"`
 	Worker     string `json:"worker"`
 	Fence      int64  `json:"fence"`

@@ -152,8 +152,15 @@ func (b *bill) before(a *Attempt, e *Entry) bool {
 	return !a.SentAt.After(e.At.Add(b.Limits.Clock))
 }
 
+func saidFree(a *Attempt) string {
+	if a.Unbilled {
+		return "unbilled"
+	}
+	return a.State
+}
+
 // judgeSettled compares the charges with the calls that the journal admits: all
-// but the rejected ones. What a person called not charged is on the person.
+// but the rejected and the unbilled ones. What a person called not charged is on the person.
 func (b *bill) judgeSettled(f *finding) {
 	var word time.Time // the last time that a person said not charged
 	for _, t := range b.told {
@@ -161,7 +168,9 @@ func (b *bill) judgeSettled(f *finding) {
 			word = t.At.Add(b.Limits.Clock)
 		}
 	}
-	denied := func(a *Attempt) bool { return a.State == rejected && !a.SentAt.Before(word) }
+	denied := func(a *Attempt) bool {
+		return a.State == rejected && !a.SentAt.Before(word) || a.State == failed && a.Unbilled
+	}
 	admitted := 0
 	for _, a := range b.attempts {
 		if !denied(a) {
@@ -174,7 +183,7 @@ func (b *bill) judgeSettled(f *finding) {
 	}
 	for _, e := range b.charges {
 		if a := b.byKey[e.Key]; a != nil && denied(a) {
-			f.against(b.first, "attempt %d is rejected, and %s charged it at %s", a.Number, e.Provider, stamp(e.At))
+			f.against(b.first, "attempt %d is %s, and %s charged it at %s", a.Number, saidFree(a), e.Provider, stamp(e.At))
 		}
 	}
 }

@@ -13,11 +13,14 @@ type Limits struct {
 	// Search bounds the search for an order that explains the history, default 1 min.
 	Search time.Duration
 
-	MaxCrashes  int // workers that die over a task before it may be parked, default 3
-	MaxWaits    int // waits for rate limits or storage before it may be parked, default 100
-	ErrorMsg    int // bytes of an error_msg, default 4,096
-	APIResponse int // bytes of an api_response, default 65,536
-	Stories     int // tasks whose story is told, default 50; all violations are listed anyway
+	MaxCrashes int // workers that die over a task before it may be parked, default 3
+	MaxWaits   int // waits for rate limits or storage before it may be parked, default 100
+	// ServerErrors is how many calls may follow those that the service failed by its own
+	// fault and did not bill, default 2.
+	ServerErrors int
+	ErrorMsg     int // bytes of an error_msg, default 4,096
+	APIResponse  int // bytes of an api_response, default 65,536
+	Stories      int // tasks whose story is told, default 50; all violations are listed anyway
 
 	MustBite bool // a run in which nothing was refused, resumed or unknown proves nothing
 }
@@ -28,6 +31,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Search, time.Minute)
 	set(&l.MaxCrashes, 3)
 	set(&l.MaxWaits, 100)
+	set(&l.ServerErrors, 2)
 	set(&l.ErrorMsg, 4<<10)
 	set(&l.APIResponse, 64<<10)
 	set(&l.Stories, 50)

@@ -16,8 +16,9 @@ import (
 type API struct {
 	BaseURL string
 	Key     Secret
-	Open    bool // the service may be used without a key
-	Auth    Auth // nil is Bearer
+	Open    bool   // the service may be used without a key
+	Auth    Auth   // nil is Bearer
+	Faults  Faults // the service's table of errors
 	Client  *Client
 }
 
@@ -44,7 +45,7 @@ func (a *API) Post(ctx context.Context, c Call, header http.Header) (Reply, erro
 	if c.Key != "" {
 		h.Set("X-Client-Request-Id", c.Key)
 	}
-	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + c.Endpoint, Header: h, Body: c.Body, Base: a.BaseURL, Secrets: secretsOf(a.Key)})
+	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + c.Endpoint, Header: h, Body: c.Body, Base: a.BaseURL, Secrets: secretsOf(a.Key), Faults: a.Faults})
 }
 
 // Ask makes a request that buys nothing: a poll, a cancel, a look-up. Where is a
@@ -62,7 +63,7 @@ func (a *API) Ask(ctx context.Context, method, where string, body []byte) (Reply
 	if len(body) > 0 {
 		contentType = "application/json"
 	}
-	return a.Client.Do(ctx, HTTPRequest{Method: method, URL: where, Header: a.header(nil, contentType), Body: body, Free: true, Base: a.BaseURL, Secrets: secretsOf(a.Key)})
+	return a.Client.Do(ctx, HTTPRequest{Method: method, URL: where, Header: a.header(nil, contentType), Body: body, Free: true, Base: a.BaseURL, Secrets: secretsOf(a.Key), Faults: a.Faults})
 }
 
 // Below returns an address that lies below BaseURL as its path there, which Ask
@@ -89,7 +90,7 @@ func (a *API) PictureHeader(address string) http.Header {
 func (a *API) Upload(ctx context.Context, path string, f Form) (Reply, error) {
 	body, contentType := f.Encode()
 	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + path, Header: a.header(nil, contentType), Body: body, Free: true,
-		Secrets: secretsOf(a.Key)})
+		Secrets: secretsOf(a.Key), Faults: a.Faults})
 }
 
 func (a *API) header(given http.Header, contentType string) http.Header {

@@ -67,6 +67,7 @@ type HTTPRequest struct {
 	Body    []byte
 	Secrets []string // removed from every text that comes back
 	Base    string   // against which relative addresses in the answer are resolved
+	Faults  Faults   // the service's table of errors, for what it tells within a 2xx; may be nil
 
 	// Free says that the request buys nothing, as a poll does. Its failures
 	// are never Maybe, and it need not be a POST with a body.
@@ -138,7 +139,7 @@ func (c *Client) caller() *http.Client {
 // read takes the answer in. Of a 2xx it needs all; of any other status what has
 // come is enough, for the status says what happened.
 func (c *Client) read(resp *http.Response, r HTTPRequest) (Reply, error) {
-	reply := Reply{Status: resp.StatusCode, Header: resp.Header, base: r.Base, secrets: r.Secrets, free: r.Free, notes: new([]string),
+	reply := Reply{Status: resp.StatusCode, Header: resp.Header, base: r.Base, secrets: r.Secrets, free: r.Free, notes: new([]string), faults: r.Faults,
 		RequestID:  cut(redact(resp.Header.Get("X-Request-Id"), r.Secrets), task.MaxText),
 		RetryAfter: retryAfter(resp.Header, c.now())}
 	if !reply.OK() {

@@ -1,7 +1,9 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
+	"net/http"
 	"strings"
 
 	"github.com/easelqueue/easel/task"
@@ -15,6 +17,13 @@ type Fault struct {
 	Kind     task.Kind
 	Executed task.Executed
 	Next     string // what the reader can do, one sentence without a full stop
+
+	// Unbilled marks a failure of the service's own that drew nothing and that it does not
+	// bill, or says to send again; beside it stands where the service says so. Its Kind
+	// is ProviderError and its Executed Yes. What a gateway has answered is none of it.
+	Unbilled bool
+	// Model marks a refusal of the one model: the account is fine for all others.
+	Model bool
 }
 
 // Faults is a service's table of errors. Codes count before statuses, and an
@@ -25,7 +34,11 @@ type Faults []Fault
 // error, most particular first; text is its own explanation, and the beginning
 // of the body where it gave none.
 func (fs Faults) Failure(r Reply, text string, codes ...string) *task.Failure {
-	f := r.failure(fs.find(r.Status, codes), answered(r.Status))
+	row := r.judged(fs.of(r, text, codes))
+	if !r.free && (row.Executed == task.No || row.Code == "" && r.Status == http.StatusServiceUnavailable) && ofModel(r.Status, text) {
+		row = Fault{Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Open the model for the account at the provider, or name one that it may use"}
+	}
+	f := r.failure(row, answered(r.Status))
 	f.Detail = Scrub(text, r.secrets...)
 	if f.Detail == "" {
 		f.Detail = r.excerpt()
@@ -37,6 +50,46 @@ func (fs Faults) Failure(r Reply, text string, codes ...string) *task.Failure {
 		}
 	}
 	return f
+}
+
+// of is the row for the answer. What a service tells within a 2xx has no status of its own.
+func (fs Faults) of(r Reply, text string, codes []string) Fault {
+	said, inside, ok := r.refusal()
+	if !ok {
+		return fs.find(r.Status, codes)
+	}
+	for _, code := range append(codes, said...) {
+		if row, named := fs.named(code); named {
+			return row
+		}
+	}
+	return spoken(strings.Join(append(said, inside, text), " "))
+}
+
+// judged is the row as it counts for this answer. A web page, an empty body and some
+// statuses come from a gateway, which does not know what the service behind it did.
+// A page that says 403 was written before the service was asked.
+func (r Reply) judged(row Fault) Fault {
+	switch {
+	case r.Status == http.StatusForbidden && r.page():
+		return Fault{Kind: task.Unavailable, Executed: task.No, Next: "Look who answers with this page: a proxy or firewall stands before the provider"}
+	case r.Status >= 500 && (r.page() || row.Code == "" && len(bytes.TrimSpace(r.Body)) == 0):
+		return faultOf(r.Status)
+	case row.Unbilled && r.free: // of the asking, not of what was asked about
+		row.Unbilled, row.Executed = false, task.No
+	case row.Unbilled && byGateway(r.Status):
+		row.Unbilled, row.Executed = false, task.Maybe
+	}
+	return row
+}
+
+// page reports whether the body is a web page, which no service of ours answers with.
+func (r Reply) page() bool { return bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("<")) }
+
+// byGateway reports whether the status is one that gateways answer with in the place of
+// the service: 520 to 526 are Cloudflare's.
+func byGateway(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusGatewayTimeout || status >= 520 && status <= 526
 }
 
 func (fs Faults) find(status int, codes []string) Fault {
@@ -74,8 +127,10 @@ func (f Fault) names(code string) bool {
 // service, or a gateway before it, may have failed after the picture was drawn.
 func faultOf(status int) Fault {
 	switch status {
-	case 401, 403:
+	case 401:
 		return Fault{Kind: task.Auth, Executed: task.No, Next: "Check the account's key and what it may do"}
+	case 403: // which need not be about the key: what else the account asks for goes on
+		return Fault{Kind: task.Auth, Executed: task.No, Model: true, Next: "Check what the account's key may do, and whether it may use this model"}
 	case 402:
 		return Fault{Kind: task.Billing, Executed: task.No, Next: "Top up the account at the provider"}
 	case 408:
@@ -99,6 +154,15 @@ type Complaint struct {
 	Type    string `json:"type"`
 	Message string `json:"message"`
 	Param   string `json:"param"`
+}
+
+// UnmarshalJSON takes a code of any type, and what is no object as no complaint at all.
+func (c *Complaint) UnmarshalJSON(raw []byte) error {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) == nil {
+		*c = Complaint{plainText(members["code"]), plainText(members["type"]), plainText(members["message"]), plainText(members["param"])}
+	}
+	return nil
 }
 
 // Text is what a person reads of it.

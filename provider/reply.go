@@ -31,6 +31,7 @@ type Reply struct {
 	secrets []string
 	free    bool
 	notes   *[]string
+	faults  Faults // of the service, for what is told within a 2xx
 }
 
 // OK reports whether the status is a 2xx.
@@ -39,6 +40,7 @@ func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
 // JSON reads the body into v: of several documents the last. What in an object has
 // another type than v expects is left out and noted. A body that is no JSON, or no
 // object where v expects one, is a BadAnswer: what was bought cannot be read.
+// One that is nothing but an error of the service's is that.
 func (r Reply) JSON(v any) error {
 	documents := r.Documents()
 	if len(documents) == 0 {
@@ -62,6 +64,9 @@ func (r Reply) Decode(document json.RawMessage, v any) error {
 
 // illegible is the failure of a body that nothing can be read from.
 func (r Reply) illegible(cause error) *task.Failure {
+	if f := r.refused(); f != nil {
+		return f
+	}
 	var f *task.Failure
 	body := bytes.TrimSpace(r.Body)
 	switch {
@@ -123,7 +128,9 @@ func (r Reply) Done(outputs []Output, raw any) (Answer, error) {
 	}
 	if first == nil {
 		first = r.Bad("the provider's answer holds no picture")
-		first.Detail = r.excerpt()
+		if first.Kind == task.BadAnswer {
+			first.Detail = r.excerpt()
+		}
 	}
 	if notes := r.noted(); len(notes) > 0 && first.Kind == task.BadAnswer {
 		first.Detail = strings.Join(append(notes, first.Detail), "; ")
@@ -142,7 +149,7 @@ func (fs Faults) Ended(r Reply, message, text string, codes ...string) *task.Fai
 			break
 		}
 	}
-	row.Executed = task.Yes
+	row.Executed, row.Model = task.Yes, false
 	f := r.failure(row, message)
 	f.Detail = Scrub(text, r.secrets...)
 	for _, code := range codes {
@@ -161,14 +168,17 @@ func (r Reply) Gone(message string) *task.Failure {
 }
 
 // Bad is an answer, or a picture of it, that cannot be used though it may have
-// been paid for.
+// been paid for. An answer that is nothing but an error of the service's is that.
 func (r Reply) Bad(message string) *task.Failure {
+	if f := r.refused(); f != nil {
+		return f
+	}
 	return r.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, message)
 }
 
 func (r Reply) failure(row Fault, message string) *task.Failure {
 	f := &task.Failure{Kind: row.Kind, Executed: row.Executed, Message: message, Next: row.Next,
-		HTTPStatus: r.Status, RequestID: r.RequestID, RetryAfter: r.RetryAfter}
+		Unbilled: row.Unbilled, OfModel: row.Model, HTTPStatus: r.Status, RequestID: r.RequestID, RetryAfter: r.RetryAfter}
 	if r.free && f.Executed == task.Maybe {
 		f.Executed = task.No
 	}

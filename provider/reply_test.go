@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -138,4 +139,127 @@ func TestSecretPrintsAsStars(t *testing.T) {
 			t.Errorf("%q is accepted", bad.Reveal())
 		}
 	}
+}
+
+func TestWhoAnswers(t *testing.T) {
+	table := provider.Faults{
+		{Code: "server_error", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+		{Status: 503, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+	}
+	const page = "<html><body>nginx</body></html>"
+	for _, c := range []struct {
+		claim    string
+		status   int
+		body     string
+		code     string
+		kind     task.Kind
+		executed task.Executed
+		unbilled bool
+	}{
+		{"The service's own words that it failed are believed", 500, `{"error":{}}`, "server_error", task.ProviderError, task.Yes, true},
+		{"A status that the table names is believed", 503, `{"detail":"try again"}`, "", task.ProviderError, task.Yes, true},
+		{"The same words behind a 502 are a gateway's", 502, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
+		{"The same words behind a 504 are a gateway's", 504, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
+		{"The same words behind a 520 are a gateway's", 520, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
+		{"The same words behind a 526 are a gateway's", 526, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
+		{"A web page is a gateway's, whatever its status", 503, " \n" + page, "", task.ProviderError, task.Maybe, false},
+		{"A web page is a gateway's, at 500 too", 500, page, "", task.ProviderError, task.Maybe, false},
+		{"An empty body is a gateway's", 503, " ", "", task.ProviderError, task.Maybe, false},
+		{"A 403 page was written before the service was asked", 403, page, "", task.Unavailable, task.No, false},
+		{"A 200 that is a page leaves everything open", 200, page, "", task.BadAnswer, task.Maybe, false},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			f := table.Failure(provider.Reply{Status: c.status, Body: []byte(c.body)}, "", c.code)
+			if f.Kind != c.kind || f.Executed != c.executed || f.Unbilled != c.unbilled {
+				t.Errorf("%s, executed %s, unbilled %t", f.Kind, f.Executed, f.Unbilled)
+			}
+		})
+	}
+}
+
+func TestModelRefused(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		text   string
+		model  bool
+	}{
+		{403, "Your organization must be verified to use the model `gpt-image-1`. Please go to: https://platform.openai.com/settings", true},
+		{403, "Project `proj_1` does not have access to model `gpt-image-1`", true},
+		{404, "The model `dall-e-9` does not exist or you do not have access to it.", true},
+		{400, "model: unknown model brush-9", true},
+		{404, "models/gemini-9-image is not found for API version v1beta, or is not supported for generateContent.", true},
+		{503, "当前分组 default 下对于模型 gpt-image-1 无可用渠道", true},
+		{400, "The model `gpt-image-1` does not support parameter n above 10", false},
+		{400, "Invalid size for this model", false},
+		{429, "The model `x` does not exist", false},
+		{500, "unknown model", false},
+	} {
+		t.Run(c.text, func(t *testing.T) {
+			f := provider.Faults{}.Failure(provider.Reply{Status: c.status, Body: []byte(`{"detail":"x"}`)}, c.text)
+			if got := f.OfModel && f.Kind == task.Unsupported && f.Executed == task.No; got != c.model {
+				t.Errorf("%s, executed %s, of the model %t", f.Kind, f.Executed, f.OfModel)
+			}
+			if c.model && !f.MayFallBack() {
+				t.Error("no other provider is asked")
+			}
+		})
+	}
+}
+
+func TestErrorsWithin200(t *testing.T) {
+	table := provider.Faults{{Code: "1102", Kind: task.RateLimited, Executed: task.No}}
+	for _, c := range []struct {
+		claim, body string
+		kind        task.Kind
+		executed    task.Executed
+		code        string
+	}{
+		{"A text", `{"error": "insufficient balance"}`, task.Billing, task.No, ""},
+		{"An object", `{"error":{"message":"bad luck","code":"upstream_error"},"data":null}`, task.ProviderError, task.No, "upstream_error"},
+		{"An object whose code is a number", `{"error":{"message":"invalid token","code":1004},"data":[]}`, task.Auth, task.No, "1004"},
+		{"A code that is a number", `{"code": 1234, "message": "bad luck"}`, task.ProviderError, task.No, "1234"},
+		{"A code that the table names", `{"code": 1102, "message": "bad luck", "data": {}}`, task.RateLimited, task.No, "1102"},
+		{"A code that is a text", `{"code":"quota_used","msg":"用户额度不足","request_id":"r-1"}`, task.Billing, task.No, "quota_used"},
+		{"No success", `{"success": false, "message": "敏感词"}`, task.Moderated, task.No, ""},
+		{"A list of errors", `{"errors":["too many requests"]}`, task.RateLimited, task.No, ""},
+		{"Not an error beside something that may be a picture", `{"error":{"message":"m"},"data":[{"b64_json":"%%"}]}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an error beside a job", `{"error":{"message":"m"},"id":"job-1"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not a success with words", `{"code": 0, "message": "success"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an error that is null", `{"error": null}`, task.BadAnswer, task.Maybe, ""},
+		{"Not long text", `{"code": 7, "message": "m", "image": "` + strings.Repeat("A", 2000) + `"}`, task.BadAnswer, task.Maybe, ""},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			r := answeredBy(t, table, c.body)
+			var into struct{ Data []struct{ URL int } }
+			failures := map[string]*task.Failure{"Bad": r.Bad("no picture")}
+			if err := r.JSON(&struct {
+				Error *int
+				Code  *[]int
+				Data  []struct{ B64 int }
+			}{}); err != nil {
+				failures["JSON"] = task.AsFailure(err)
+			}
+			if json.Unmarshal(r.Body, &into) == nil {
+				_, err := r.Done(nil, nil)
+				failures["Done"] = task.AsFailure(err)
+			}
+			for by, f := range failures {
+				if f.Kind != c.kind || f.Executed != c.executed || f.Code != c.code {
+					t.Errorf("%s: %s, executed %s, code %q: %v", by, f.Kind, f.Executed, f.Code, f)
+				}
+			}
+		})
+	}
+}
+
+// answeredBy is the reply of a service with that table that answers 200 with body.
+func answeredBy(t *testing.T, table provider.Faults, body string) provider.Reply {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
+	t.Cleanup(s.Close)
+	r, err := (&provider.Client{HTTP: s.Client()}).Do(t.Context(), provider.HTTPRequest{Method: "POST", URL: s.URL, Body: []byte("{}"), Faults: table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

@@ -52,7 +52,7 @@ func (s *Store) Accept(ctx context.Context, t *task.Task, a *task.Attempt, jobID
 func (s *Store) Answer(ctx context.Context, t *task.Task, a *task.Attempt, jobID string) error {
 	return s.journal(ctx, t, a, jobID, `UPDATE generation_attempt SET state = ?, answer = ?, provider_request_id = coalesce(?, provider_request_id),
 			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, error_kind = NULL, error_code = NULL, error_msg = NULL,
-			answered_at = now(), finished_at = NULL
+			unbilled = false, answered_at = now(), finished_at = NULL
 		WHERE id = ? AND state NOT IN ('answered', 'succeeded')`,
 		a.State, null(a.Answer), null(a.ProviderRequestID), a.HTTPStatus, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID)
 }
@@ -171,8 +171,10 @@ func (s *Store) EndFrom(ctx context.Context, a *task.Attempt, from task.State) (
 func (s *Store) end(ctx context.Context, db sqlx.ExtContext, a *task.Attempt, late bool) error {
 	_, err := db.ExecContext(ctx, s.db.Rebind(`
 		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), error_kind = ?, error_code = ?, error_msg = ?,
-			provider_request_id = coalesce(?, provider_request_id), finished_at = now()
+			provider_request_id = coalesce(?, provider_request_id), finished_at = now(),
+			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE cost_micros END
 		WHERE id = ? AND (state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' OR state = 'answered' AND ? = 'failed'))`),
-		a.State, a.HTTPStatus, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), null(a.ProviderRequestID), a.ID, late, a.State)
+		a.State, a.HTTPStatus, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), null(a.ProviderRequestID),
+		a.Unbilled, a.Unbilled, a.ID, late, a.State)
 	return err
 }

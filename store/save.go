@@ -71,8 +71,21 @@ func (s *Store) Settled(ctx context.Context, t *task.Task, refused bool) (int, e
 	err := s.db.GetContext(ctx, &n, s.db.Rebind(`
 		SELECT coalesce(sum(coalesce(images, ?)), 0) FROM generation_attempt a
 		WHERE task_id = ? AND (state = 'succeeded' AND EXISTS (SELECT 1 FROM generation_result WHERE attempt_id = a.id AND storage_key IS NOT NULL)
-			OR ? AND state = 'failed' AND finished_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), finished_at))`),
+			OR ? AND state = 'failed' AND NOT unbilled AND finished_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), finished_at))`),
 		max(t.ImageCount, 1), t.ID, refused)
+	return n, err
+}
+
+// ServerErrors returns how many calls at the task's provider have failed by the service's
+// own fault, unbilled, since a call was last kept and since the last retry by hand.
+func (s *Store) ServerErrors(ctx context.Context, t *task.Task) (int, error) {
+	var n int
+	err := s.db.GetContext(ctx, &n, s.db.Rebind(`
+		SELECT count(*) FROM generation_attempt a
+		WHERE task_id = ? AND provider = ? AND state = 'failed' AND unbilled
+			AND number > coalesce((SELECT max(k.number) FROM generation_attempt k WHERE k.task_id = a.task_id AND k.state = 'succeeded'), 0)
+			AND finished_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), finished_at)`),
+		t.ID, t.Provider)
 	return n, err
 }
 

@@ -56,6 +56,14 @@ type Failure struct {
 	Detail   string   // the provider's own text
 	Next     string   // what the reader can do now, one sentence
 
+	// Unbilled says of a call with Executed Yes that the service itself named a failure
+	// of its own, drew nothing and bills nothing: the only call that the machine may
+	// make again although it was carried out. Nothing else is to set it.
+	Unbilled bool
+
+	// OfModel says that the provider refuses this one model, and not the account.
+	OfModel bool
+
 	HTTPStatus int           // of the provider's answer; 0 if there was none
 	RequestID  string        // the provider's id of the request
 	RetryAfter time.Duration // how long the provider asks us to wait; 0 if it did not say

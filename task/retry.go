@@ -24,7 +24,17 @@ type Retry struct {
 	MaxCrashes int           // workers that may die over a task before it is parked, default 3
 	MaxAfter   time.Duration // longest Retry-After that is believed, default 1 h
 	OnUnknown  OnUnknown     // default Hold
+
+	// ServerErrors is how many calls may follow those that failed by the service's own
+	// fault and were not billed, before the task is parked; default 2.
+	ServerErrors int
+	// HoldServerErrors parks the task at the first of them.
+	HoldServerErrors bool
 }
+
+// DefaultServerErrors is how often a call is made again that failed by the service's
+// own fault: as often as OpenAI's own client does it.
+const DefaultServerErrors = 2
 
 const authPause = 30 * time.Second // a refused key is looked at by a person, not hammered
 
@@ -36,6 +46,7 @@ func (r Retry) WithDefaults() Retry {
 	r.MaxCrashes = cmp.Or(r.MaxCrashes, 3)
 	r.MaxAfter = cmp.Or(r.MaxAfter, time.Hour)
 	r.OnUnknown = cmp.Or(r.OnUnknown, Hold)
+	r.ServerErrors = cmp.Or(r.ServerErrors, DefaultServerErrors)
 	return r
 }
 
@@ -50,40 +61,25 @@ type Verdict struct {
 }
 
 // Fail decides what f does to t: the one place where trying again is allowed.
-// Only a call that certainly did not happen is repeated, unless r says that an
-// unknown outcome costs nothing. rnd returns a number in [0,1) and spreads the
-// retries (full jitter).
+// A call is made again that certainly did not happen, or that the service failed by
+// its own fault and does not bill; any other only if r says that an unknown outcome
+// costs nothing. rnd returns a number in [0,1) and spreads the retries (full jitter).
 func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Verdict {
 	r = r.WithDefaults()
 	v := Verdict{Status: Failed, Attempt: t.Attempt, Waits: t.Waits, Failure: f}
-
-	if f.Executed == Maybe && r.OnUnknown != Resend {
-		v.Attempt++
+	var again bool
+	switch {
+	case f.Executed == Maybe && r.OnUnknown != Resend:
 		v.Failure = unknown(f)
-		return v
-	}
-	if f.Executed == Yes && r.OnUnknown != Resend {
+		v.Attempt++
+	case f.Executed == Yes && f.Unbilled:
+		again = t.failByService(&v, r, rnd)
+	case f.Executed == Yes && r.OnUnknown != Resend:
 		v.Attempt++ // it was run and paid for, whatever the provider calls it
-		return v
+	default:
+		again = t.failByKind(&v, r, rnd)
 	}
-	switch f.Kind {
-	case RateLimited, Storage:
-		v.Waits++
-		if v.Waits > r.MaxWaits {
-			return v
-		}
-		v.Delay = r.backoff(v.Waits, rnd)
-	case Unavailable, ProviderError, BadAnswer, Timeout, Expired, Auth, Internal, OutcomeUnknown:
-		v.Attempt++
-		if v.Attempt >= t.Tries() {
-			return v
-		}
-		v.Delay = r.backoff(v.Attempt, rnd)
-		if f.Kind == Auth {
-			v.Delay += authPause
-		}
-	default: // the same call would fail the same way
-		v.Attempt++
+	if !again {
 		return v
 	}
 	if f.RetryAfter > 0 {
@@ -91,13 +87,58 @@ func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Verd
 	}
 	if t.DeadlineAt != nil && now.Add(v.Delay).After(*t.DeadlineAt) {
 		v.Delay = 0
-		v.Failure = &Failure{Kind: Deadline, Executed: f.Executed, Code: f.Code, Detail: f.Detail, HTTPStatus: f.HTTPStatus,
-			RequestID: f.RequestID, Message: "the task's deadline leaves no time for another try after: " + f.Message,
-			Next: "Retry it with a later deadline_at", Cause: f}
+		v.Failure = tooLate(f)
 		return v
 	}
 	v.Status = Pending
 	return v
+}
+
+// failByService reports whether a call may follow one that the service failed by its
+// own fault and does not bill. These calls have a budget of their own, so that they
+// spend no try as long as it lasts.
+func (t *Task) failByService(v *Verdict, r Retry, rnd func() float64) bool {
+	f := *v.Failure
+	f.Kind = ProviderError
+	v.Failure = &f
+	if r.HoldServerErrors || t.ServerErrors >= r.ServerErrors {
+		v.Attempt++
+		f.Next = cmp.Or(f.Next, "Nothing was billed: retry it when the provider is well again")
+		return false
+	}
+	v.Delay = r.backoff(t.ServerErrors+1, rnd)
+	return true
+}
+
+// failByKind reports whether the call may be made again as its kind goes, and counts it.
+func (t *Task) failByKind(v *Verdict, r Retry, rnd func() float64) bool {
+	switch v.Failure.Kind {
+	case RateLimited, Storage:
+		v.Waits++
+		if v.Waits > r.MaxWaits {
+			return false
+		}
+		v.Delay = r.backoff(v.Waits, rnd)
+	case Unavailable, ProviderError, BadAnswer, Timeout, Expired, Auth, Internal, OutcomeUnknown:
+		v.Attempt++
+		if v.Attempt >= t.Tries() {
+			return false
+		}
+		v.Delay = r.backoff(v.Attempt, rnd)
+		if v.Failure.Kind == Auth {
+			v.Delay += authPause
+		}
+	default: // the same call would fail the same way
+		v.Attempt++
+		return false
+	}
+	return true
+}
+
+func tooLate(f *Failure) *Failure {
+	return &Failure{Kind: Deadline, Executed: f.Executed, Unbilled: f.Unbilled, Code: f.Code, Detail: f.Detail, HTTPStatus: f.HTTPStatus,
+		RequestID: f.RequestID, Message: "the task's deadline leaves no time for another try after: " + f.Message,
+		Next: "Retry it with a later deadline_at", Cause: f}
 }
 
 // backoff returns a random delay of up to Base doubled n-1 times, capped.

@@ -126,6 +126,9 @@ type Task struct {
 
 	// Parameters are the rows of generation_parameter; nil when not loaded.
 	Parameters map[string]string `json:"parameters,omitempty"`
+	// ServerErrors is how many calls the service has failed by its own fault, unbilled,
+	// one after the other; the worker counts them from the journal before Fail.
+	ServerErrors int `json:"-"`
 	// PhotoURL is the address of the photo that InputImageID names; loaded with a claim.
 	PhotoURL string `json:"-"`
 }
@@ -217,6 +220,7 @@ type Attempt struct {
 	ErrorKind         Kind       `json:"error_kind,omitempty"`
 	ErrorCode         string     `json:"error_code,omitempty"`
 	ErrorMsg          string     `json:"error_msg,omitempty"`
+	Unbilled          bool       `json:"unbilled,omitempty"`    // failed by the service's own fault, which it does not bill
 	CostMicros        *int64     `json:"cost_micros,omitempty"` // null is unknown, 0 is free
 	Currency          string     `json:"currency,omitempty"`
 	PriceVersion      string     `json:"price_version,omitempty"`

@@ -64,10 +64,11 @@ func (s *step) keepPart(ctx context.Context, results []task.Result) error {
 }
 
 // drawsOn reports whether f refuses the pictures of one of several calls: then the
-// others are drawn all the same.
+// others are drawn all the same. What the service failed by its own fault is no refusal:
+// it is drawn again.
 func (s *step) drawsOn(f *task.Failure) bool {
 	refused := f.Kind == task.Moderated || f.Kind == task.BadAnswer || f.Kind == task.ProviderError
-	return s.last != nil && s.last.Images > 0 && s.severalCalls() && refused && f.Executed == task.Yes
+	return s.last != nil && s.last.Images > 0 && s.severalCalls() && refused && f.Executed == task.Yes && !f.Unbilled
 }
 
 // partRefused ends a call that brought nothing and goes on with the rest.
@@ -146,7 +147,7 @@ func (s *step) missing(ctx context.Context) (string, error) {
 		switch {
 		case a.ID == s.last.ID && (s.last.State == task.AttemptAnswered || s.last.State == task.AttemptSucceeded):
 			a = *s.last
-		case a.State == task.AttemptFailed && a.Images > 0 && s.refusedNow(a):
+		case a.State == task.AttemptFailed && !a.Unbilled && a.Images > 0 && s.refusedNow(a):
 			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, a.ErrorMsg)
 		case a.State != task.AttemptSucceeded:
 			continue

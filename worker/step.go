@@ -236,6 +236,7 @@ func (s *step) failed(ctx context.Context, f *task.Failure) error {
 	default:
 		a.State = task.AttemptRejected
 	}
+	a.Unbilled = f.Executed == task.Yes && f.Unbilled
 	a.ErrorKind, a.ErrorCode, a.ErrorMsg = f.Kind, f.Code, f.Error()
 	a.ProviderRequestID = cmp.Or(f.RequestID, a.ProviderRequestID)
 	if f.HTTPStatus != 0 {
@@ -247,6 +248,9 @@ func (s *step) failed(ctx context.Context, f *task.Failure) error {
 // fail writes what task.Fail decides and returns the same for the queue. a is
 // the attempt that ended, or nil.
 func (s *step) fail(ctx context.Context, f *task.Failure, a *task.Attempt) error {
+	if err := s.countServerErrors(ctx, f); err != nil {
+		return s.unsaved(ctx, err)
+	}
 	v := s.t.Fail(f, s.svc.Retry, time.Now(), random)
 	if to, rest, ok := s.fallback(ctx, v); ok {
 		return s.fallBack(ctx, to, rest, v.Failure, a)
@@ -264,6 +268,19 @@ func (s *step) fail(ctx context.Context, f *task.Failure, a *task.Attempt) error
 		return &queue.Parked{Reason: v.Failure.Error()}
 	}
 	return &queue.Later{After: v.Delay, Reason: v.Failure.Error()}
+}
+
+// countServerErrors counts the calls before this one that the service has failed by its
+// own fault. The journal is asked until it answers: without the number the call would
+// be repeated too often or not at all.
+func (s *step) countServerErrors(ctx context.Context, f *task.Failure) error {
+	if f.Executed != task.Yes || !f.Unbilled {
+		return nil
+	}
+	return s.persist(ctx, func(ctx context.Context) (err error) {
+		s.t.ServerErrors, err = s.Tasks.ServerErrors(ctx, s.t)
+		return err
+	})
 }
 
 // handBack returns the task unworked, without a spent attempt.

@@ -178,7 +178,7 @@ func toxic(kind, attributes string, streams ...string) func(*run, context.Contex
 
 // storm dooms some of the next calls.
 func storm(r *run, ctx context.Context, _ string, _ time.Duration) error {
-	all := []string{studio.Busy, studio.TooMany, studio.Fails, studio.Broken, studio.Cut, studio.Hang, studio.Page, ""}
+	all := []string{studio.Busy, studio.TooMany, studio.Own, studio.Gateway, studio.Fails, studio.Broken, studio.Cut, studio.Hang, studio.Page, ""}
 	var fates []string
 	for i := range 16 {
 		fates = append(fates, all[(i*7+int(time.Now().UnixNano()%13))%len(all)])

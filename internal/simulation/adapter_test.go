@@ -63,6 +63,12 @@ func (a *adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	case busy:
 		s.refuse(a.class, a.name, c.Key, body.Prompt)
 		return provider.Answer{}, a.carry(ctx, c.Body, false, says(http.StatusServiceUnavailable, "busy"))
+	case ownFault:
+		s.refuse(a.class, a.name, c.Key, body.Prompt)
+		return provider.Answer{}, a.carry(ctx, c.Body, false, says(http.StatusInternalServerError, "own fault"))
+	case badGateway:
+		s.refuse(a.class, a.name, c.Key, body.Prompt)
+		return provider.Answer{}, a.carry(ctx, c.Body, false, shows(http.StatusBadGateway))
 	}
 	job := s.order(a.class, a.name, c.Key, body.Prompt, fate)
 	switch fate {

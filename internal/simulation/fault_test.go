@@ -80,6 +80,8 @@ const (
 	tooMany     = "429"               //
 	busy        = "503 not executed"  //
 	paid500     = "500 after billing" //
+	ownFault    = "500 unbilled"      // and the service says so
+	badGateway  = "502 page"          // of a gateway; nothing was begun, and nobody may know
 	cutAnswer   = "answer cut"        // billed, and the answer is lost
 	hangs       = "call hangs"        // billed, and there never is an answer
 	lateAnswer  = "late answer"       // the slowest that is still in time
@@ -90,7 +92,7 @@ const (
 )
 
 // ambiguous are the faults after which nobody may know whether a call was made.
-var ambiguous = map[string]bool{kill: true, pause: true, paid500: true, cutAnswer: true, hangs: true}
+var ambiguous = map[string]bool{kill: true, pause: true, paid500: true, badGateway: true, cutAnswer: true, hangs: true}
 
 // arm waits until each fault's time has come and makes it happen, or lets it
 // wait for its moment.

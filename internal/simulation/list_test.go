@@ -66,7 +66,7 @@ func TestProviderFaults(t *testing.T) {
 		for _, policy := range []string{"-hold", "-retry"} {
 			t.Run(class+policy, func(t *testing.T) {
 				t.Parallel()
-				for i, kind := range []string{refusedCall, tooMany, busy, paid500, cutAnswer, hangs, lateAnswer, jobFails} {
+				for i, kind := range []string{refusedCall, tooMany, busy, paid500, ownFault, badGateway, cutAnswer, hangs, lateAnswer, jobFails} {
 					if (i+j)%*thin != 0 {
 						continue
 					}

@@ -49,6 +49,8 @@ var kinds = []struct {
 	{2, func(d dice) fault { return d.world(busy) }},
 	{2, func(d dice) fault { return d.world(paid500) }},
 	{2, func(d dice) fault { return d.world(cutAnswer) }},
+	{4, func(d dice) fault { return d.world(ownFault) }},
+	{1, func(d dice) fault { return d.world(badGateway) }},
 	{1, func(d dice) fault { return d.world(hangs) }},
 	{1, func(d dice) fault { return d.world(lateAnswer) }},
 	{2, func(d dice) fault { return d.world(jobFails) }},

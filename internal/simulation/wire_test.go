@@ -19,7 +19,10 @@ const (
 )
 
 // faults is the studio's table of errors.
-var faults = provider.Faults{{Code: "busy", Kind: task.Unavailable, Executed: task.No}}
+var faults = provider.Faults{
+	{Code: "busy", Kind: task.Unavailable, Executed: task.No},
+	{Code: "own fault", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+}
 
 // carry makes one request to the studio through the client that all adapters
 // share. What comes back of it says do; the error is a *task.Failure.
@@ -32,6 +35,9 @@ func (a *adapter) carry(ctx context.Context, body []byte, free bool, do roundTri
 		return err
 	}
 	var said struct{ Code, Text string }
+	if strings.HasPrefix(string(reply.Body), "<") {
+		return faults.Failure(reply, "")
+	}
 	if err := reply.JSON(&said); err != nil {
 		return err
 	}
@@ -71,6 +77,15 @@ func says(status int, code string) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		text := `{"code": "` + code + `", "text": "cannot serve ` + taken(r).URL.Query().Get("key") + ` now"}`
 		return &http.Response{StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{"Retry-After": {"7"}},
+			ContentLength: -1, Body: io.NopCloser(strings.NewReader(text))}, nil
+	}
+}
+
+// shows answers with a web page.
+func shows(status int) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		text := "<html>" + taken(r).URL.Query().Get("key") + " finds no way</html>"
+		return &http.Response{StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{},
 			ContentLength: -1, Body: io.NopCloser(strings.NewReader(text))}, nil
 	}
 }

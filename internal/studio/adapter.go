@@ -29,7 +29,7 @@ type Adapter struct {
 
 // New checks c and returns its adapter.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Client: c.Client}.Checked("")
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client}.Checked("")
 	if err != nil {
 		return nil, fmt.Errorf("studio: %w", err)
 	}
@@ -64,6 +64,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 var faults = provider.Faults{
 	{Code: "busy", Kind: task.Unavailable, Executed: task.No},
 	{Code: "shut", Kind: task.Unavailable, Executed: task.No},
+	{Code: "own_fault", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 	{Code: "no_book", Kind: task.ProviderError, Executed: task.Maybe},
 	{Code: "no_such_job", Kind: task.Expired, Executed: task.Yes},
 	{Code: "no_such_key", Kind: task.Expired, Executed: task.No},

@@ -38,8 +38,11 @@ func (asOpenAI) refuse(w http.ResponseWriter, status int, code, message string) 
 		code = "server_is_overloaded"
 	case "too_many":
 		code = "rate_limit_exceeded"
-	case "internal", "no_book":
+	case "own_fault":
 		code = "server_error"
+	case "internal", "no_book": // of a picture that was drawn the service itself says nothing
+		badGateway(w)
+		return
 	}
 	refuse(w, status, code, message)
 }

@@ -172,8 +172,12 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, v voice, o order) 
 	e := entry{Provider: r.PathValue("name"), Class: r.PathValue("class"), Key: o.key, Tag: tagOf(o.prompt)}
 	fate := s.fate()
 	if status, code := refusal(fate); status != 0 {
-		e.Event, e.Detail, e.Cut = "refused", fate, !v.sure(status)
+		e.Event, e.Detail, e.Cut = "refused", fate, Ambiguous(fate) || !v.sure(status)
 		s.enter(w, e)
+		if code == gatewayPage {
+			badGateway(w)
+			return
+		}
 		w.Header().Set("Retry-After", "2")
 		v.refuse(w, status, code, "nothing was drawn")
 		return
@@ -241,6 +245,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v voice, j *job,
 	default:
 		v.take(s, w, r, s.now(j))
 	}
+}
+
+// badGateway is what a gateway before the studio answers.
+func badGateway(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(http.StatusBadGateway)
+	_, _ = io.WriteString(w, "<html><body>Bad gateway</body></html>")
 }
 
 // pause waits, and reports whether it was not given up.

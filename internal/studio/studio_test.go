@@ -170,7 +170,9 @@ func TestFates(t *testing.T) {
 	for fate, want := range map[string]struct {
 		executed task.Executed
 		bills    int
-	}{Busy: {task.No, 0}, TooMany: {task.No, 0}, Broken: {task.Maybe, 1}, Cut: {task.Maybe, 1}, Hang: {task.Maybe, 1}, Page: {task.Maybe, 1}} {
+		unbilled bool
+	}{Busy: {task.No, 0, false}, TooMany: {task.No, 0, false}, Own: {task.Yes, 0, true}, Gateway: {task.Maybe, 0, false}, Broken: {task.Maybe, 1, false},
+		Cut: {task.Maybe, 1, false}, Hang: {task.Maybe, 1, false}, Page: {task.Maybe, 1, false}} {
 		t.Run("A call says what it can of its fate, and the book says what was billed: "+fate, func(t *testing.T) {
 			r := newRig(t, Options{})
 			if status := r.control(`{"fates":["` + fate + `"]}`); status != http.StatusNoContent {
@@ -179,7 +181,7 @@ func TestFates(t *testing.T) {
 			_, err := r.submit(r.adapter("S"), "key-1")
 			f := task.AsFailure(err)
 			lines, bills := r.booked()
-			if f == nil || f.Executed != want.executed || bills != want.bills || lines[0].Cut != (want.bills == 1) {
+			if f == nil || f.Executed != want.executed || f.Unbilled != want.unbilled || bills != want.bills || lines[0].Cut != (want.executed == task.Maybe) {
 				t.Errorf("%v, executed %q; %d bills in %+v", err, f.Executed, bills, lines)
 			}
 			if _, err := r.submit(r.adapter("S"), "key-2"); err != nil {

@@ -111,6 +111,18 @@ func TestRealServices(t *testing.T) {
 				t.Errorf("%v, and the book says %+v", err, lines)
 			}
 		})
+		t.Run(name+": a failure of its own is not billed, and said where the service says so", func(t *testing.T) {
+			r := newRig(t, Options{})
+			r.control(`{"fates":["own","gateway","broken"]}`)
+			for i, bills := range []int{0, 0, 1} {
+				_, _, err := s.order(t, r, "")
+				lines, booked := r.booked()
+				f := task.AsFailure(err)
+				if f == nil || f.Unbilled != (i == 0 && name == "OpenAI") || !f.Unbilled && f.Executed != task.Maybe || booked != bills || lines[i].Cut == f.Unbilled {
+					t.Errorf("call %d: %v, and the book says %+v", i+1, err, lines)
+				}
+			}
+		})
 		t.Run(name+": what cannot be drawn is not billed, and final", func(t *testing.T) {
 			r := newRig(t, Options{})
 			r.control(`{"fates":["fails"]}`)

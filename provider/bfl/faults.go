@@ -25,7 +25,11 @@ var faults = provider.Faults{
 	{Code: "validation_error", Kind: task.Invalid, Executed: task.No, Next: "Correct the request as the provider says"},
 
 	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: pay},
-	{Status: http.StatusNotFound, Kind: task.Invalid, Executed: task.No, Next: "Name a model of the provider, such as flux-2-pro"},
+	{Status: http.StatusForbidden, Kind: task.Auth, Executed: task.No, Next: "Check the account's key and what it may do"}, // of a bad key too
+	// "Temporarily unavailable, typically due to maintenance or high load. Try again in a
+	// few moments": docs.bfl.ai/api_integration/errors. Of a 500 it says nothing.
+	{Status: http.StatusServiceUnavailable, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model of the provider, such as flux-2-pro"},
 }
 
 const pay = "Add credits to the account at Black Forest Labs"

@@ -40,7 +40,7 @@ type Adapter struct {
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Open: true, Client: c.Client, Auth: Auth}.Checked(defaultBaseURL)
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Open: true, Faults: faults, Client: c.Client, Auth: Auth}.Checked(defaultBaseURL)
 	text := c.Workflow
 	if len(text) == 0 {
 		text = plain

@@ -35,7 +35,7 @@ type Adapter struct {
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Client: c.Client}.Checked(defaultBaseURL)
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client}.Checked(defaultBaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("dashscope: %w", err)
 	}

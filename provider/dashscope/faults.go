@@ -26,12 +26,14 @@ var faults = provider.Faults{
 	{Code: "InvalidApiKey", Kind: task.Auth, Executed: task.No, Next: operator},
 	{Code: "AccessDenied.Unpurchased", Kind: task.Billing, Executed: task.No, Next: "Open the service for the account in the console"},
 	{Code: "AccessDenied*", Kind: task.Auth, Executed: task.No, Next: operator},
-	{Code: "Model.AccessDenied", Kind: task.Invalid, Executed: task.No, Next: "Name a model that the account may use"},
-	{Code: "ModelNotFound", Kind: task.Invalid, Executed: task.No, Next: "Name a model that the provider has"},
+	{Code: "Model.AccessDenied", Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model that the account may use"},
+	{Code: "ModelNotFound", Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model that the provider has"},
 	{Code: "Throttling*", Kind: task.RateLimited, Executed: task.No},
 	{Code: "ModelUnavailable", Kind: task.Unavailable, Executed: task.No},
-	{Code: "InternalError*", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "SystemError", Kind: task.ProviderError, Executed: task.Maybe},
+	// "A failed call or an error in processing costs nothing": help.aliyun.com, Model
+	// Studio, the price notes of the image models; pictures are billed as they succeed.
+	{Code: "InternalError*", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+	{Code: "SystemError", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 
 	{Status: http.StatusNotFound, Kind: task.Invalid, Executed: task.No, Next: correct},
 }

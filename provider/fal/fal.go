@@ -39,7 +39,7 @@ var Auth = provider.HeaderAuth("Authorization", "Key ")
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Client: c.Client, Auth: Auth}.Checked(defaultBaseURL)
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client, Auth: Auth}.Checked(defaultBaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("fal: %w", err)
 	}

@@ -36,11 +36,14 @@ var faults = provider.Faults{
 	{Code: "runner_disconnected", Kind: task.ProviderError, Executed: task.Maybe},
 	{Code: "runner_connection_error", Kind: task.ProviderError, Executed: task.Maybe},
 	{Code: "runner_incomplete_response", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "runner_server_error", Kind: task.ProviderError, Executed: task.Maybe},
+	// "Server errors (HTTP 500+) are never charged": fal.ai/docs/model-apis/faq. The others
+	// above the queue has run again ten times before it gave up.
+	{Code: "runner_server_error", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 
 	{Status: http.StatusForbidden, Kind: task.Billing, Executed: task.No, Next: "Check the key, and top up the account: one without balance is locked"},
 	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: "Top up the account at fal"},
-	{Status: http.StatusNotFound, Kind: task.Invalid, Executed: task.No, Next: "Name a model of the provider, such as fal-ai/flux/dev"},
+	{Status: http.StatusInternalServerError, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true}, // as above
+	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model of the provider, such as fal-ai/flux/dev"},
 	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.No, Next: correct},
 }
 

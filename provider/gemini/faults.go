@@ -18,12 +18,15 @@ const (
 var faults = provider.Faults{
 	{Code: "INVALID_ARGUMENT", Kind: task.Invalid, Executed: task.No, Next: correct},
 	{Code: "FAILED_PRECONDITION", Kind: task.Invalid, Executed: task.No, Next: "See the provider's text: the account's place or billing may not allow this model"},
+	{Code: "API_KEY_INVALID", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
 	{Code: "UNAUTHENTICATED", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
 	{Code: "PERMISSION_DENIED", Kind: task.Auth, Executed: task.No, Next: "Check what the account's key may do"},
 	{Code: "NOT_FOUND", Kind: task.Invalid, Executed: task.No, Next: "Name a model that the provider still has"},
 	{Code: "daily_quota", Kind: task.Billing, Executed: task.No, Next: "Wait for the next day or raise the quota"},
 	{Code: "RESOURCE_EXHAUSTED", Kind: task.RateLimited, Executed: task.No},
-	{Code: "INTERNAL", Kind: task.ProviderError, Executed: task.Maybe},
+	// "If your request fails with a 400 or 500 error, you won't be charged for the tokens
+	// used": ai.google.dev/gemini-api/docs/billing.
+	{Code: "INTERNAL", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 	{Code: "UNAVAILABLE", Kind: task.Unavailable, Executed: task.No},
 	{Code: "DEADLINE_EXCEEDED", Kind: task.Timeout, Executed: task.Maybe},
 }
@@ -61,6 +64,7 @@ type problem struct {
 
 // detail is one of several kinds of particulars.
 type detail struct {
+	Reason     string `json:"reason"`     // "API_KEY_INVALID"
 	RetryDelay string `json:"retryDelay"` // "27s"
 	Violations []struct {
 		QuotaID string `json:"quotaId"`
@@ -72,6 +76,9 @@ func refusal(r provider.Reply) *task.Failure {
 	json.Unmarshal(r.Body, &p) // what is no JSON is shown as it is
 	code := p.Error.Status
 	for _, d := range p.Error.Details {
+		if d.Reason == "API_KEY_INVALID" { // which comes as an INVALID_ARGUMENT
+			code = d.Reason
+		}
 		if after, err := time.ParseDuration(d.RetryDelay); err == nil && after > 0 && r.RetryAfter == 0 {
 			r.RetryAfter = min(after, time.Hour)
 		}

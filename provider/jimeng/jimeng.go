@@ -78,7 +78,7 @@ func (a *Adapter) Capabilities(string) provider.Capabilities {
 func (a *account) send(ctx context.Context, query string, body []byte, free bool) (provider.Reply, error) {
 	h := http.Header{}
 	a.keys.sign(h, a.host, query, body, a.client.Time())
-	return a.client.Do(ctx, provider.HTTPRequest{Method: http.MethodPost, URL: a.base + "/?" + query, Header: h, Body: body, Free: free, Base: a.base, Secrets: a.secrets})
+	return a.client.Do(ctx, provider.HTTPRequest{Method: http.MethodPost, URL: a.base + "/?" + query, Header: h, Body: body, Free: free, Base: a.base, Secrets: a.secrets, Faults: faults})
 }
 
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {

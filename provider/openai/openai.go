@@ -49,7 +49,7 @@ type Adapter struct {
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Client: c.Client}.Checked(defaultBaseURL)
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client}.Checked(defaultBaseURL)
 	a := &Adapter{api: api, header: http.Header{}, forms: new(atomic.Bool)}
 	switch strings.ToLower(c.Async) {
 	case "on", "true":

@@ -11,12 +11,14 @@ import (
 )
 
 // faults is the service's table of errors. It has few codes: HTTP says most of
-// it, and what a failed model writes is free text.
+// it, and what a failed model writes is free text. No failure is unbilled: time that a
+// model has run is billed however it ended, and the service's own client repeats a POST
+// after a 429 only.
 var faults = provider.Faults{
 	{Code: "nsfw", Kind: task.Moderated, Executed: task.Yes, Next: "Change the prompt or the input pictures"},
 	{Code: "E005", Kind: task.Moderated, Executed: task.Yes, Next: "Change the prompt or the input pictures"},
 	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: "Add credit to the account at Replicate"},
-	{Status: http.StatusNotFound, Kind: task.Invalid, Executed: task.No, Next: "Name a model as owner/name or owner/name:version"},
+	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model as owner/name or owner/name:version"},
 	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.No, Next: "Correct the input as the model's page says"},
 }
 

@@ -25,12 +25,16 @@ type fault struct {
 	Times int       `json:"times,omitempty"`
 }
 
+// serverError asks for a provider_error that the service admits and does not bill.
+const serverError task.Kind = "server_error"
+
 // faults are the failures that can be asked for, and whether the service would
 // have carried out the call.
 var faults = map[task.Kind]struct {
 	executed task.Executed
 	message  string
 }{
+	serverError:         {task.Yes, "the service failed by its own fault and bills nothing"},
 	task.RateLimited:    {task.No, "the service is asked too often"},
 	task.Unavailable:    {task.No, "the service is too busy to begin"},
 	task.Auth:           {task.No, "the service refuses the key"},
@@ -153,6 +157,9 @@ func (j job) failure(number int) *task.Failure {
 func (j job) fault(kind task.Kind) *task.Failure {
 	f := &task.Failure{Kind: kind, Executed: faults[kind].executed, Message: faults[kind].message, Code: string(kind),
 		Detail: "asked for by the task's parameters"}
+	if kind == serverError {
+		f.Kind, f.Unbilled = task.ProviderError, true
+	}
 	if kind == task.RateLimited || kind == task.Unavailable {
 		f.RetryAfter = j.RetryAfter
 	}

@@ -13,8 +13,8 @@ const (
 )
 
 // faults is the service's table of errors. Its codes go on with a dot and
-// particulars. What is wrong with one model is Invalid and not Auth: the account
-// is fine for all others.
+// particulars. What is wrong with one model is Unsupported and not Auth: the
+// account is fine for all others.
 var faults = provider.Faults{
 	{Code: "InvalidParameter.UnsupportedParameter", Kind: task.Unsupported, Executed: task.No, Next: "Leave the parameter out or choose another model"},
 	{Code: "MissingParameter*", Kind: task.Invalid, Executed: task.No},
@@ -30,9 +30,9 @@ var faults = provider.Faults{
 	{Code: "OutputImageRiskDetection*", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
 	{Code: "SensitiveContentDetected*", Kind: task.Moderated, Executed: task.Yes, Next: rephrase}, // of which side is not said
 
-	{Code: "InvalidEndpoint.ClosedEndpoint", Kind: task.Invalid, Executed: task.No, Next: open},
-	{Code: "InvalidEndpointOrModel*", Kind: task.Invalid, Executed: task.No, Next: open},
-	{Code: "ModelNotOpen", Kind: task.Invalid, Executed: task.No, Next: open},
+	{Code: "InvalidEndpoint.ClosedEndpoint", Kind: task.Unsupported, Executed: task.No, Model: true, Next: open},
+	{Code: "InvalidEndpointOrModel*", Kind: task.Unsupported, Executed: task.No, Model: true, Next: open},
+	{Code: "ModelNotOpen", Kind: task.Unsupported, Executed: task.No, Model: true, Next: open},
 
 	{Code: "AuthenticationError", Kind: task.Auth, Executed: task.No, Next: operator},
 	{Code: "InvalidAccountStatus", Kind: task.Auth, Executed: task.No, Next: operator},
@@ -55,5 +55,7 @@ var faults = provider.Faults{
 	{Code: "InflightBatchsizeExceeded", Kind: task.RateLimited, Executed: task.No},
 	{Code: "ServerOverloaded", Kind: task.Unavailable, Executed: task.No},
 
-	{Code: "InternalServiceError", Kind: task.ProviderError, Executed: task.Maybe},
+	// Only the pictures of generated_images are billed, and the service's own client sends
+	// a call that was answered so again, twice: volcengine-go-sdk, arkruntime/utils/retry.go.
+	{Code: "InternalServiceError", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 }
