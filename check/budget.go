@@ -32,7 +32,7 @@ func judgeBudgets(b *books, f *finding) {
 // unbilled counts the calls that the service failed by its own fault.
 func (d *dossier) unbilled() (n int) {
 	for _, a := range d.attempts {
-		if a.State == failed && a.Unbilled {
+		if a.State == failed && bool(a.Unbilled) {
 			n++
 		}
 	}

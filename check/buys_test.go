@@ -112,6 +112,10 @@ var money = []spoiled{
 			}
 		}
 	}},
+	{"A charge for a call that is said to be unbilled is found", "I2 I3 I11", "the journal admits 0 calls", func(e *Evidence) {
+		a := e.try("k1")
+		a.State, a.Unbilled = failed, true
+	}},
 	{"A charge without an attempt is found by its key", "I3", "no attempt has that key", func(e *Evidence) { e.submit("t-000003").Key = "stranger" }},
 	{"A charge without an attempt is found by the count", "I3", "only 0 attempts", func(e *Evidence) {
 		l := *e.submit("t-000001")

@@ -114,13 +114,28 @@ type Attempt struct {
 	Handle     string `json:"handle"`
 	ErrorKind  string `json:"error_kind"`
 	ErrorMsg   string `json:"error_msg"`
-	Unbilled   bool   `json:"unbilled"` // failed by the service's own fault, which it does not bill
+	Unbilled   Truth  `json:"unbilled"` // failed by the service's own fault, which it does not bill
 	CostMicros *int64 `json:"cost_micros"`
 	Worker     string `json:"worker"`
 	Fence      int64  `json:"fence"`
 	SentAt     When   `json:"sent_at"`
 	AnsweredAt When   `json:"answered_at"`
 	FinishedAt When   `json:"finished_at"`
+}
+
+// Truth is a boolean column, which SQLite keeps as a number.
+type Truth bool
+
+func (t *Truth) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case "true", "1":
+		*t = true
+	case "false", "0", "null":
+		*t = false
+	default:
+		return fmt.Errorf("%.20q is neither true nor false", text)
+	}
+	return nil
 }
 
 // Result is one row of generation_result.

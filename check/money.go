@@ -153,7 +153,7 @@ func (b *bill) before(a *Attempt, e *Entry) bool {
 }
 
 func saidFree(a *Attempt) string {
-	if a.Unbilled {
+	if bool(a.Unbilled) {
 		return "unbilled"
 	}
 	return a.State
@@ -169,7 +169,7 @@ func (b *bill) judgeSettled(f *finding) {
 		}
 	}
 	denied := func(a *Attempt) bool {
-		return a.State == rejected && !a.SentAt.Before(word) || a.State == failed && a.Unbilled
+		return a.State == rejected && !a.SentAt.Before(word) || a.State == failed && bool(a.Unbilled)
 	}
 	admitted := 0
 	for _, a := range b.attempts {

@@ -1,6 +1,9 @@
 package check
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 var fences = []spoiled{
 	{"A zombie's write that was accepted is found", "I4", "a write with an older fence was accepted", func(e *Evidence) {
@@ -59,6 +62,14 @@ var budgets = []spoiled{
 		e.taskRow(9).Attempt = 3
 	}},
 	{"A crash that spent an attempt is found", "I6", "spent 1 attempts on 0 failures", func(e *Evidence) { e.taskRow(2).Attempt = 1 }},
+	{"A fourth call after three that the service failed by its own fault is found", "I6", "2 times in a row are allowed", func(e *Evidence) {
+		a := *e.try("k2")
+		for i := range 4 {
+			a.ID, a.Number, a.Key, a.CostMicros, a.AnsweredAt = int64(200+i), -4+i, fmt.Sprint("own", i), nil, When{}
+			a.State, a.ErrorKind, a.ErrorMsg, a.Unbilled = failed, "provider_error", "the service broke", true
+			e.Tables.Attempts = append(e.Tables.Attempts, a)
+		}
+	}},
 	{"A task parked for two crashes is found", "I6", "was parked for 2 crashes", func(e *Evidence) { e.taskRow(12).Crashes = 2 }},
 	{"A task parked for a throttle is found", "I6", "was parked as rate_limited after 2 waits", func(e *Evidence) { e.taskRow(9).ErrorKind = "rate_limited" }},
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
 )
 
 func (a *app) providersCommand() *cobra.Command {
@@ -46,7 +47,38 @@ type listedProvider struct {
 	Adapter  string          `json:"adapter"`
 	Model    string          `json:"model"` // that of tasks which name none
 	Can      abilities       `json:"can"`
+	Rules    moneyRules      `json:"rules"`
 	Accounts []listedAccount `json:"accounts"`
+}
+
+// moneyRules is what happens to calls of which a picture did not come.
+type moneyRules struct {
+	OnUnknown     string `json:"on_unknown"`      // hold or retry
+	OnServerError string `json:"on_server_error"` // hold or retry
+	ServerErrors  int    `json:"server_errors"`   // further calls; 0 with hold
+}
+
+func rulesOf(r task.Retry) moneyRules {
+	r = r.WithDefaults()
+	if r.HoldServerErrors {
+		return moneyRules{string(r.OnUnknown), "hold", 0}
+	}
+	return moneyRules{string(r.OnUnknown), "retry", r.ServerErrors}
+}
+
+// unknown and serverError say the rules in words.
+func (m moneyRules) unknown() string {
+	if m.OnUnknown == "retry" {
+		return "the call is made again (on_unknown: retry)"
+	}
+	return "looked up where the provider can, else held for a person (on_unknown: hold)"
+}
+
+func (m moneyRules) serverError() string {
+	if m.OnServerError == "hold" {
+		return "held for a person (on_server_error: hold)"
+	}
+	return fmt.Sprintf("called again, at most %s (server_errors: %d)", counted(m.ServerErrors, "time"), m.ServerErrors)
 }
 
 type listedAccount struct {
@@ -138,7 +170,7 @@ func (a *app) providers(name, model string) error {
 }
 
 func listed(p providerConfig, s *provider.Service, model string) listedProvider {
-	l := listedProvider{Name: p.Name, Adapter: p.Adapter, Model: model, Can: abilitiesOf(s.Accounts[0].Provider.Capabilities(model))}
+	l := listedProvider{Name: p.Name, Adapter: p.Adapter, Model: model, Can: abilitiesOf(s.Accounts[0].Provider.Capabilities(model)), Rules: rulesOf(s.Retry)}
 	for _, a := range p.Accounts {
 		if a.usable() {
 			l.Accounts = append(l.Accounts, listedAccount{a.Name, a.BaseURL, a.PerMinute, a.InFlight, a.Hooks})
@@ -203,6 +235,8 @@ func (o *output) provider(w io.Writer, p listedProvider) {
 	row("further fields", cmp.Or(strings.Join(p.Can.Fields, ", "), "none"))
 	row("mask", map[bool]string{false: "no", true: "yes, as the parameter mask"}[p.Can.Mask])
 	row("calls are", strings.Join(p.Can.calls(), ", "))
+	row("unknown outcome", p.Rules.unknown())
+	row("unbilled failure", p.Rules.serverError())
 	for _, a := range p.Accounts {
 		row("account "+oneLine(a.Name, 20), a.words())
 	}

@@ -35,6 +35,10 @@ func TestProvidersCommand(t *testing.T) {
 		d.easel("providers", "volcengine").wants(t, 0, "1K, 2K, 4K", "watermark", "answered at once", "https://ark.cn-beijing.volces.com/api/v3")
 		d.easel("providers", "volcengine", "--model", "doubao-seededit-3-0-i2i").wants(t, 0, "seed, cfg_scale, watermark", "1 in one call")
 	})
+	t.Run("It says what happens to calls that bring no picture", func(t *testing.T) {
+		d.easel("providers", "volcengine").wants(t, 0, "at most 2 times (server_errors: 2)", "(on_unknown: hold)")
+		d.easel("providers", "sketch").wants(t, 0, "(on_unknown: retry)")
+	})
 	t.Run("No key is shown", func(t *testing.T) {
 		for _, args := range [][]string{{"providers"}, {"providers", "--json"}, {"providers", "volcengine"}} {
 			if got := d.easel(args...); strings.Contains(got.out+got.errors, "the-ark-key") {

@@ -125,6 +125,8 @@ providers:
     timeout: 90s
     deadline: 10m
     on_unknown: retry
+    server_errors: 4
+    on_server_error: hold
     max_waits: 3
     base_delay: 1s
     max_delay: 1m
@@ -150,7 +152,7 @@ func TestYAML(t *testing.T) {
 	}
 	t.Run("Every field arrives", func(t *testing.T) {
 		want := providerConfig{Name: "openai", Adapter: "openai", Model: "gpt-image-2.6-flare", Concurrency: 7, Timeout: 90 * time.Second,
-			Deadline: 10 * time.Minute, OnUnknown: task.Resend, MaxWaits: 3, BaseDelay: time.Second, MaxDelay: time.Minute,
+			Deadline: 10 * time.Minute, OnUnknown: task.Resend, ServerErrors: 4, HoldServerErrors: true, MaxWaits: 3, BaseDelay: time.Second, MaxDelay: time.Minute,
 			Accounts: []accountConfig{
 				{Name: "main", KeyVariable: "OPENAI_API_KEY", Key: canary, BaseURL: "https://proxy.test/v1", Organization: "org", PerMinute: 50, InFlight: 20},
 				{Name: "spare", KeyVariable: "SPARE_KEY", BaseURL: "https://api.openai.com/v1"},
@@ -277,6 +279,8 @@ func TestYAMLMistakes(t *testing.T) {
 		"A new provider must have an adapter": {"providers:\n  canvas: {}", `providers.canvas.adapter is "canvas"; accepted are`},
 		"A name holds no colon":               {"providers:\n  'a:b': {adapter: sketch}", "easel.yaml:2: providers.a:b is not a name; accepted are 1 to 48"},
 		"Accounts have names of their own":    {in("accounts:", "- name: a", "- name: a"), `accounts[1].name is "a", as that of another account`},
+		"server_errors has bounds":            {in("server_errors: 0"), "server_errors is 0; accepted are 1 (for none say on_server_error: hold) to 20"},
+		"on_server_error is one of two":       {in("on_server_error: ask"), `on_server_error is "ask"; accepted are retry, hold`},
 		"on_unknown is one of two":            {in("on_unknown: maybe"), `on_unknown is "maybe"; accepted are hold, retry`},
 		"A list is a list":                    {in("accounts: 3"), "accounts is not a list"},
 		"A mapping is a mapping":              {in("accounts:", "- 3"), "accounts[0] is not a mapping"},

@@ -22,11 +22,15 @@ type providerConfig struct {
 	Timeout     time.Duration
 	Deadline    time.Duration
 	OnUnknown   task.OnUnknown // empty leaves it to the adapter
-	MaxWaits    int
-	BaseDelay   time.Duration
-	MaxDelay    time.Duration
-	Accounts    []accountConfig
-	Prices      provider.Prices
+	// ServerErrors is how many calls may follow those that the service failed by its own
+	// fault and did not bill; HoldServerErrors parks at the first.
+	ServerErrors     int
+	HoldServerErrors bool
+	MaxWaits         int
+	BaseDelay        time.Duration
+	MaxDelay         time.Duration
+	Accounts         []accountConfig
+	Prices           provider.Prices
 }
 
 // accountConfig is one key at a service and what its owner grants.
@@ -56,6 +60,8 @@ const (
 	maxConcurrency = 10_000
 	maxGrant       = 100_000
 	maxOption      = 4096
+
+	maxServerErrors = 20
 )
 
 // named matches names of providers and accounts. They become parts of queue
@@ -90,6 +96,8 @@ func (r *yamlReader) provider(m *mapping) providerConfig {
 	p.Timeout = m.duration("timeout", p.Timeout, time.Second, time.Hour)
 	p.Deadline = m.duration("deadline", p.Deadline, time.Second, 7*24*time.Hour)
 	p.OnUnknown = task.OnUnknown(m.choice("on_unknown", "", []string{string(task.Hold), string(task.Resend)}))
+	p.ServerErrors = m.integer("server_errors", p.ServerErrors, 1, maxServerErrors, " (for none say on_server_error: hold)")
+	p.HoldServerErrors = m.choice("on_server_error", "retry", []string{"retry", "hold"}) == "hold"
 	p.MaxWaits = m.integer("max_waits", p.MaxWaits, 1, maxGrant, "")
 	p.BaseDelay = m.duration("base_delay", p.BaseDelay, 10*time.Millisecond, time.Hour)
 	p.MaxDelay = m.duration("max_delay", p.MaxDelay, 10*time.Millisecond, 24*time.Hour)

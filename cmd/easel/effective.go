@@ -10,6 +10,7 @@ import (
 
 	"github.com/easelqueue/easel/guard"
 	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
 )
 
 // effective is the configuration as it works, by the names of its variables,
@@ -69,6 +70,14 @@ func fetchAllowed(g *guard.Guard) string {
 	return cmp.Or(strings.Join(all, ","), "(public addresses)")
 }
 
+// serverErrorRule is what happens to a call that the service failed by its own fault.
+func serverErrorRule(r task.Retry) string {
+	if r.HoldServerErrors {
+		return "on_server_error hold"
+	}
+	return fmt.Sprintf("server_errors %d", r.WithDefaults().ServerErrors)
+}
+
 // MarshalZerologObject logs the effective configuration.
 func (c *config) MarshalZerologObject(e *zerolog.Event) {
 	effective := c.effective()
@@ -77,7 +86,7 @@ func (c *config) MarshalZerologObject(e *zerolog.Event) {
 	}
 	for _, name := range c.Services.Names() {
 		s := c.Services[name]
-		e.Str("provider."+name, fmt.Sprintf("%d accounts, model %q, concurrency %d, timeout %s, deadline %s, on_unknown %s",
-			len(s.Accounts), s.DefaultModel, s.Concurrency, plainDuration(s.Timeout), plainDuration(s.Deadline), cmp.Or(s.Retry.OnUnknown, "hold")))
+		e.Str("provider."+name, fmt.Sprintf("%d accounts, model %q, concurrency %d, timeout %s, deadline %s, on_unknown %s, %s",
+			len(s.Accounts), s.DefaultModel, s.Concurrency, plainDuration(s.Timeout), plainDuration(s.Deadline), cmp.Or(s.Retry.OnUnknown, "hold"), serverErrorRule(s.Retry)))
 	}
 }

@@ -123,7 +123,7 @@ func adapterNames() []string {
 // defaultProvider returns what a provider is before easel.yaml says anything.
 func defaultProvider(name string) providerConfig {
 	return providerConfig{Name: name, Adapter: name, Model: adapters[name].defaultModel, Concurrency: 100, Timeout: 5 * time.Minute,
-		Deadline: 30 * time.Minute, MaxWaits: 100, BaseDelay: 2 * time.Second, MaxDelay: 5 * time.Minute}
+		Deadline: 30 * time.Minute, ServerErrors: task.DefaultServerErrors, MaxWaits: 100, BaseDelay: 2 * time.Second, MaxDelay: 5 * time.Minute}
 }
 
 // defaultAccount returns the account that the environment alone makes.
@@ -175,7 +175,8 @@ func services(providers []providerConfig, client *provider.Client) (provider.Ser
 func service(p providerConfig, client *provider.Client) (*provider.Service, error) {
 	s := &provider.Service{
 		Name: p.Name, DefaultModel: p.Model, Concurrency: p.Concurrency, Timeout: p.Timeout, Deadline: p.Deadline, Prices: p.Prices,
-		Retry: task.Retry{Base: p.BaseDelay, Cap: p.MaxDelay, MaxWaits: p.MaxWaits, OnUnknown: p.OnUnknown},
+		Retry: task.Retry{Base: p.BaseDelay, Cap: p.MaxDelay, MaxWaits: p.MaxWaits, OnUnknown: p.OnUnknown,
+			ServerErrors: p.ServerErrors, HoldServerErrors: p.HoldServerErrors},
 		Setup: "Set " + strings.Join(p.missingKeys(), " or ") + " in the environment of easel, and check with `easel doctor`",
 	}
 	for _, a := range p.Accounts {
