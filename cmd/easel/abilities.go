@@ -87,11 +87,13 @@ type listedAccount struct {
 	PerMinute int    `json:"per_minute"` // calls; 0 is no limit
 	InFlight  int    `json:"in_flight"`  // jobs; 0 is no limit
 	Callbacks bool   `json:"callbacks"`
+	Disabled  string `json:"disabled,omitempty"` // why it cannot be used
 }
 
 type otherProvider struct {
 	Name     string `json:"name"`
-	Variable string `json:"variable"` // its key; empty if easel.yaml must name it
+	Variable string `json:"variable"`           // its key; empty if easel.yaml must name it
+	Disabled string `json:"disabled,omitempty"` // why its accounts cannot be used
 }
 
 // abilities is provider.Capabilities by the names of a task's fields.
@@ -149,14 +151,14 @@ func (a *app) providers(name, model string) error {
 		s := cfg.Services[p.Name]
 		switch {
 		case len(s.Accounts) == 0:
-			list.Others = append(list.Others, otherProvider{p.Name, strings.Join(p.missingKeys(), " or ")})
+			list.Others = append(list.Others, otherProvider{p.Name, strings.Join(p.missingKeys(), " or "), p.disabled()})
 		case name == "" || name == p.Name:
 			list.Providers = append(list.Providers, listed(p, s, cmp.Or(model, p.Model)))
 		}
 	}
 	for _, known := range adapterNames() {
 		if !configured[known] {
-			list.Others = append(list.Others, otherProvider{known, adapters[known].keyVariable})
+			list.Others = append(list.Others, otherProvider{known, adapters[known].keyVariable, ""})
 		}
 	}
 	slices.SortFunc(list.Others, func(x, y otherProvider) int { return cmp.Compare(x.Name, y.Name) })
@@ -172,16 +174,29 @@ func (a *app) providers(name, model string) error {
 func listed(p providerConfig, s *provider.Service, model string) listedProvider {
 	l := listedProvider{Name: p.Name, Adapter: p.Adapter, Model: model, Can: abilitiesOf(s.Accounts[0].Provider.Capabilities(model)), Rules: rulesOf(s.Retry)}
 	for _, a := range p.Accounts {
-		if a.usable() {
-			l.Accounts = append(l.Accounts, listedAccount{a.Name, a.BaseURL, a.PerMinute, a.InFlight, a.Hooks})
+		if a.usable() || a.Disabled != "" {
+			l.Accounts = append(l.Accounts, listedAccount{a.Name, a.BaseURL, a.PerMinute, a.InFlight, a.Hooks, a.Disabled})
 		}
 	}
 	return l
 }
 
+// disabled says why the provider's accounts cannot be used, if something does.
+func (p providerConfig) disabled() string {
+	for _, a := range p.Accounts {
+		if a.Disabled != "" {
+			return a.Disabled
+		}
+	}
+	return ""
+}
+
 // unlisted says why the provider cannot be shown.
 func unlisted(name string, cfg config, others []otherProvider) error {
 	for _, o := range others {
+		if o.Name == name && o.Disabled != "" {
+			return fmt.Errorf("provider %s cannot be used: %s", name, o.needs())
+		}
 		if o.Name == name {
 			return fmt.Errorf("provider %s is not configured: %s", name, o.needs())
 		}
@@ -194,6 +209,9 @@ func unlisted(name string, cfg config, others []otherProvider) error {
 
 // needs says what would configure the provider.
 func (o otherProvider) needs() string {
+	if o.Disabled != "" {
+		return "its account is disabled: " + oneLine(o.Disabled, 400)
+	}
 	if o.Variable == "" || adapters[o.Name].open {
 		return "name it in easel.yaml"
 	}
@@ -244,6 +262,9 @@ func (o *output) provider(w io.Writer, p listedProvider) {
 }
 
 func (a listedAccount) words() string {
+	if a.Disabled != "" {
+		return "disabled: " + oneLine(a.Disabled, 400)
+	}
 	words := []string{cmp.Or(a.BaseURL, "inside easel")}
 	if a.PerMinute > 0 {
 		words = append(words, fmt.Sprintf("%d calls a minute", a.PerMinute))

@@ -47,10 +47,14 @@ type accountConfig struct {
 	Hooks        bool            // the service may call back at our public URL
 	HookSecret   provider.Secret // what it signs its callbacks with
 	Open         bool            // the service may be used without a key
+	Disabled     string          // why it cannot be used though it is configured; empty if it can
 }
 
-// usable reports whether the account can be called: it has a key, or needs none.
-func (a accountConfig) usable() bool { return a.Key != "" || a.KeyVariable == "" || a.Open }
+// usable reports whether the account can be called: it has a key, or needs none, and
+// nothing disables it.
+func (a accountConfig) usable() bool {
+	return a.Disabled == "" && (a.Key != "" || a.KeyVariable == "" || a.Open)
+}
 
 const (
 	maxConfigFile  = 1 << 20

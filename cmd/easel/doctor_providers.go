@@ -38,6 +38,9 @@ func checkProviders(ctx context.Context, cfg config) []finding {
 func checkAccount(ctx context.Context, c *provider.Client, p providerConfig, a accountConfig) finding {
 	f := finding{Check: "provider " + p.Name + "/" + a.Name, Result: warn}
 	switch {
+	case a.Disabled != "":
+		f.Result, f.Detail, f.Do = bad, "is disabled: "+a.Disabled, "Mend the file that the account names; its other accounts and all other providers work"
+		return f
 	case !a.usable():
 		f.Detail, f.Do = "has no key, so its tasks are refused", "Set "+a.KeyVariable+" to use it"
 		return f

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"maps"
 	"net"
 	"net/http"
@@ -49,9 +49,10 @@ var adapters = map[string]adapter{
 	"sketch": {builtIn: true, build: func(accountConfig, *provider.Client) (provider.Provider, error) {
 		return &sketch.Provider{}, nil
 	}},
-	"openai": {builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true, ask: "/models",
+	"openai": {builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true, options: []string{"async", "edits"}, ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
-			return openai.New(openai.Config{BaseURL: a.BaseURL, Key: a.Key, Organization: a.Organization, Project: a.Project, Client: c})
+			return openai.New(openai.Config{BaseURL: a.BaseURL, Key: a.Key, Organization: a.Organization, Project: a.Project,
+				Async: a.Options["async"], Edits: a.Options["edits"], Client: c})
 		}},
 	"volcengine": {builtIn: true, defaultModel: volcengine.DefaultModel, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
@@ -94,8 +95,11 @@ var adapters = map[string]adapter{
 			var workflow []byte
 			if path := a.Options["workflow"]; path != "" {
 				var err error
-				if workflow, err = readBounded(path, maxConfigFile); err != nil {
-					return nil, fmt.Errorf("workflow: %w", err)
+				if workflow, err = readBounded(path, maxConfigFile); err == nil {
+					err = comfyui.CheckWorkflow(workflow)
+				}
+				if err != nil {
+					return nil, &badFile{path, err}
 				}
 			}
 			return comfyui.New(comfyui.Config{BaseURL: a.BaseURL, Key: a.Key, Workflow: workflow, Client: c})
@@ -109,6 +113,15 @@ var adapters = map[string]adapter{
 			return studio.New(studio.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
 }
+
+// badFile is a file of an account that cannot be used. It disables the account, and
+// not the worker: the others can work.
+type badFile struct {
+	path string
+	err  error
+}
+
+func (b *badFile) Error() string { return b.path + ": " + b.err.Error() }
 
 // rehearsal is the service of tests and of the selftest, which nobody wants
 // pictures of.
@@ -179,11 +192,17 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 			ServerErrors: p.ServerErrors, HoldServerErrors: p.HoldServerErrors},
 		Setup: "Set " + strings.Join(p.missingKeys(), " or ") + " in the environment of easel, and check with `easel doctor`",
 	}
-	for _, a := range p.Accounts {
+	for i, a := range p.Accounts {
 		if !a.usable() {
 			continue
 		}
 		built, err := adapters[p.Adapter].build(a, client)
+		var bad *badFile
+		if errors.As(err, &bad) {
+			p.Accounts[i].Disabled = bad.Error()
+			s.Setup = "Account " + a.Name + " is disabled: " + bad.Error()
+			continue
+		}
 		if err != nil {
 			return nil, &mistake{Name: "providers." + p.Name + " account " + a.Name, Problem: "cannot be used: " + err.Error()}
 		}
@@ -230,7 +249,7 @@ func ownHosts(providers []providerConfig) (hosts []string) {
 func (p providerConfig) missingKeys() []string {
 	var names []string
 	for _, a := range p.Accounts {
-		if !a.usable() {
+		if !a.usable() && a.Disabled == "" {
 			names = append(names, a.KeyVariable)
 		}
 	}

@@ -52,6 +52,12 @@ func New(c Config) (*Adapter, error) {
 	return &Adapter{api: api, flow: flow}, nil
 }
 
+// CheckWorkflow refuses a workflow that no account can use.
+func CheckWorkflow(text []byte) error {
+	_, err := readWorkflow(text)
+	return err
+}
+
 // Auth is how a proxy before the server takes keys.
 var Auth = provider.HeaderAuth("Authorization", "Bearer ")
 

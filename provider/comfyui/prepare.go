@@ -84,7 +84,11 @@ func (a *Adapter) numbers(values map[string]any, r provider.Request) error {
 	}
 	values["negative_prompt"] = r.NegativePrompt
 	values["image_count"] = r.Images
-	values["seed"] = anySeed
+	if seed := a.flow.seed(r.Before); seed != nil {
+		values["seed"] = seed
+	} else {
+		values["seed"] = anySeed
+	}
 	for _, f := range []struct {
 		place string
 		given bool

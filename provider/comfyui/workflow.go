@@ -1,10 +1,12 @@
 package comfyui
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -44,9 +46,11 @@ func readWorkflow(text []byte) (*workflow, error) {
 	if len(text) > maxWorkflow {
 		return nil, fmt.Errorf("workflow: has %d bytes; accepted are %d", len(text), maxWorkflow)
 	}
-	if err := json.Unmarshal(text, &w.nodes); err != nil {
-		return nil, fmt.Errorf("workflow: not JSON of the API format: %w", err)
+	nodes, err := decoded(text)
+	if err != nil {
+		return nil, err
 	}
+	w.nodes = nodes
 	if len(w.nodes) == 0 || len(w.nodes) > maxNodes {
 		return nil, fmt.Errorf("workflow: has %d nodes; accepted are 1 to %d", len(w.nodes), maxNodes)
 	}
@@ -54,7 +58,7 @@ func readWorkflow(text []byte) (*workflow, error) {
 	for id, node := range w.nodes {
 		n, ok := node.(map[string]any)
 		if _, named := n["class_type"].(string); !ok || !named {
-			errs = append(errs, fmt.Errorf("workflow: node %.40q has no class_type: export it with \"Save (API Format)\"", id))
+			errs = append(errs, fmt.Errorf("workflow: node %.40q has no class_type: %s", id, export))
 		}
 	}
 	w.collect(w.nodes)
@@ -62,6 +66,30 @@ func readWorkflow(text []byte) (*workflow, error) {
 		errs = append(errs, errors.New("workflow: there is no {{prompt}} in it"))
 	}
 	return w, errors.Join(errs...)
+}
+
+// export says how a workflow becomes one of API format.
+const export = `export it from ComfyUI with "Export (API)" in the menu Workflow, or with "Save (API Format)" in older versions, which show it once dev mode is on`
+
+// decoded returns the nodes of a workflow, also where they are wrapped as the server
+// takes them: {"prompt": …}. Numbers stay as they are written: a seed may have 64 bits.
+func decoded(text []byte) (map[string]any, error) {
+	var all map[string]any
+	read := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
+	read.UseNumber()
+	if err := read.Decode(&all); err != nil {
+		return nil, fmt.Errorf("workflow: not JSON of the API format: %w", err)
+	}
+	if _, err := read.Token(); err != io.EOF {
+		return nil, errors.New("workflow: not JSON of the API format: something follows its end")
+	}
+	if inner, ok := all["prompt"].(map[string]any); ok && inner["class_type"] == nil {
+		all = inner
+	}
+	if _, listed := all["nodes"].([]any); listed {
+		return nil, errors.New("workflow: is in the format in which ComfyUI's pages save it, and not in that which its server takes: " + export)
+	}
+	return all, nil
 }
 
 // collect finds the places in v and below.
@@ -87,6 +115,19 @@ func (w *workflow) collect(v any) {
 }
 
 func (w *workflow) has(place string) bool { _, ok := w.defaults[place]; return ok }
+
+// seed is the one that the workflow itself names, {{seed=7}}, and for further calls of
+// one task those behind it, so that they draw other pictures; nil if it names none.
+func (w *workflow) seed(before int) any {
+	given := w.defaults["seed"]
+	if given == nil || strings.TrimSpace(*given) == "" {
+		return nil
+	}
+	if n, err := strconv.ParseUint(*given, 10, 64); err == nil {
+		return n + uint64(before)
+	}
+	return number(*given)
+}
 
 // inputs is how many input pictures the workflow has places for: input_1 and so on.
 func (w *workflow) inputs() int {
@@ -178,8 +219,12 @@ func written(text string, value func(string) (any, bool)) any {
 	})
 }
 
-// number reads a number or a truth value, and leaves all other text as it is.
+// number reads a number or a truth value, and leaves all other text as it is. A number
+// of JSON stays as it is written: a seed may have 64 bits, and 1e-5 may be meant so.
 func number(text string) any {
+	if first := strings.TrimPrefix(text, "-"); first != "" && first[0] >= '0' && first[0] <= '9' && json.Valid([]byte(text)) {
+		return json.Number(text)
+	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n
 	}
