@@ -36,11 +36,21 @@ type Migration struct {
 // Several processes may call it at once on Postgres: one works, the others wait.
 // Workers may go on meanwhile. A table that somebody else holds is not waited for
 // longer than two seconds at a time, since all who come later would wait as well;
-// after a minute of that the error says so, and what was done before stays.
+// after a minute of that the error says so, and what was done before stays. A schema
+// that the connection names is made; tables that are not easel's are left as they are,
+// and a *Foreign says so.
 func Up(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
 	dir, err := folder(d)
 	if err != nil {
 		return nil, err
+	}
+	if d == Postgres {
+		if err := ensureSchema(ctx, db); err != nil {
+			return nil, fmt.Errorf("migrate up: %w", err)
+		}
+	}
+	if err := Strange(ctx, db, d); err != nil {
+		return nil, fmt.Errorf("migrate up: %w", err)
 	}
 	return up(ctx, db, d, dir, lockTries)
 }

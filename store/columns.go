@@ -9,11 +9,11 @@ import (
 // The columns of each table as they are read: empty text stands for NULL.
 var (
 	taskColumns = columns(
-		"id", "provider", "*model", "prompt", "*negative_prompt", "*size", "*quality", "*style", "steps", "cfg_scale",
+		"id", "*provider", "*model", "*prompt", "*negative_prompt", "*size", "*quality", "*style", "steps", "cfg_scale",
 		"seed", "watermark", "#image_count", "*input_image_url", "input_image_id", "*reference_images",
 		"*fallbacks", "fit_inputs", "user_id", "drama_id", "storyboard_id", "*subject_type", "*subject_id", "*metadata",
 		"priority", "run_at", "deadline_at", "max_attempts", "*idempotency_key", "*request_hash", "*webhook_url",
-		"status", "attempt", "waits", "crashes", "delivery", "fence", "lease_until", "*worker", "published_at",
+		"*status", "attempt", "waits", "crashes", "delivery", "fence", "lease_until", "*worker", "published_at",
 		"cancel_requested_at", "retried_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code",
 		"started_at", "completed_at", "created_at", "updated_at", "deleted_at",
 		"*image_url", "*minio_url", "*local_path", "width", "height", "*api_response", "cost_micros", "*currency")
@@ -27,7 +27,7 @@ var (
 		"unbilled", "cost_micros", "*currency", "*price_version", "*worker", "fence", "sent_at", "answered_at", "finished_at")
 
 	resultColumns = columns(
-		"id", "task_id", "#attempt_id", "position", "generated_image_id", "generated_image_url", "*source_url", "*model",
+		"id", "task_id", "#attempt_id", "position", "generated_image_id", "*generated_image_url", "*source_url", "*model",
 		"*content_type", "#file_size", "#width", "#height", "*sha256", "*storage_key", "*thumbnail_key", "seed",
 		"*revised_prompt", "created_at")
 )

@@ -15,7 +15,7 @@ import (
 const ringRows = 500
 
 // ringColumns are what it takes to ring for a task.
-const ringColumns = "id, delivery, provider, priority, run_at, updated_at, status"
+const ringColumns = "id, delivery, coalesce(provider, '') AS provider, priority, run_at, updated_at, status"
 
 // Ring hands up to limit committed tasks that nobody has rung for to publish and
 // notes for which of them it worked. Several processes may call it: each row

@@ -59,12 +59,15 @@ func (s *Store) DB() *sql.DB { return s.db.DB }
 func (s *Store) Dialect() migrations.Dialect { return s.dialect.name }
 
 // Ready returns ErrNotMigrated if a table is missing, or a column that a former
-// release did not have.
+// release did not have, and a *migrations.Foreign if the tables are an app's own.
 func (s *Store) Ready(ctx context.Context) error {
 	for _, part := range []string{taskColumns + " FROM image_generations", attemptColumns + " FROM generation_attempt", resultColumns + " FROM generation_result",
 		"1 FROM generation_parameter", "1 FROM generation_input", "1 FROM favorite", "1 FROM easel_worker"} {
 		rows, err := s.db.QueryContext(ctx, "SELECT "+part+" LIMIT 0")
 		if err != nil {
+			if foreign := migrations.Strange(ctx, s.db.DB, s.dialect.name); foreign != nil {
+				return foreign
+			}
 			if s.dialect.isMissing(err) {
 				return ErrNotMigrated
 			}

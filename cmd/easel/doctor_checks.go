@@ -135,6 +135,10 @@ func checkTables(ctx context.Context, s *store.Store) finding {
 	f := finding{Check: "tables", Result: bad, Do: "Run `easel migrate up`"}
 	if err := s.Ready(ctx); err != nil {
 		f.Detail = err.Error()
+		var foreign *migrations.Foreign
+		if errors.As(err, &foreign) {
+			f.Detail, f.Do = foreign.What(), foreign.Ways()
+		}
 		return f
 	}
 	changes, err := migrations.Status(ctx, s.DB(), s.Dialect())

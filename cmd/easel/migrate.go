@@ -14,7 +14,7 @@ import (
 
 func (a *app) migrateCommand() *cobra.Command {
 	c := group(&cobra.Command{Use: "migrate COMMAND", Short: "Create and change easel's tables",
-		Example: "  easel migrate up\n  easel migrate status\n  easel migrate down --yes"})
+		Example: "  easel migrate up\n  easel migrate status\n  easel migrate adopt\n  easel migrate down --yes"})
 	var yes bool
 	down := a.migration("down", "Take the newest change back, with the content of what it made", func(ctx context.Context, db *sql.DB, d migrations.Dialect) ([]migrations.Migration, error) {
 		if err := a.confirm(ctx, yes, "Take the newest change back? What its tables hold is lost."); err != nil {
@@ -24,6 +24,7 @@ func (a *app) migrateCommand() *cobra.Command {
 	})
 	down.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.AddCommand(
+		a.adoptCommand(),
 		a.migration("up", "Bring the tables to the newest version", migrations.Up), down,
 		a.migration("status", "List the changes and whether the database has them", migrations.Status))
 	return c
