@@ -33,6 +33,7 @@ type galleryPage struct {
 type card struct {
 	*task.Task
 	Now      time.Time
+	Why      *why   // what it waits for; nil if for nothing, or if that is not known
 	Cover    string // address of a small picture
 	Pictures int
 }
@@ -47,7 +48,7 @@ func (c card) Reason() string { return shorten(c.ErrorMsg, cardReason) }
 func (c card) Age() string { return span(max(c.Now.Sub(c.CreatedAt), 0)) }
 
 // Standing says why the task is where it is.
-func (c card) Standing() string { return standing(c.Task, c.Now) }
+func (c card) Standing() string { return standingOf(c.Task, c.Why, c.Now) }
 
 // KindTitle names the kind of failure.
 func (c card) KindTitle() string { return adviceFor(c.ErrorKind).Title }
@@ -82,7 +83,7 @@ func (s *Site) gallery(r *http.Request) (answer, error) {
 		older.Before = list[perPage-1].ID
 		g.Older = older.at("/")
 	}
-	if g.Cards, err = s.cards(ctx, list); err != nil {
+	if g.Cards, err = s.cards(ctx, list, s.reasons(r, list)); err != nil {
 		return nil, err
 	}
 	unfinished := pick{Status: task.Pending}.count(tally) + pick{Status: task.Processing}.count(tally)
@@ -106,12 +107,12 @@ func refresh(p pick, unfinished int, list []task.Task) int {
 	return 0
 }
 
-func (s *Site) cards(ctx context.Context, list []task.Task) ([]card, error) {
+func (s *Site) cards(ctx context.Context, list []task.Task, reasons map[int64]*why) ([]card, error) {
 	now := time.Now()
 	cards := make([]card, len(list))
 	for i := range list {
 		clipTask(&list[i])
-		cards[i] = card{Task: &list[i], Now: now}
+		cards[i] = card{Task: &list[i], Now: now, Why: reasons[list[i].ID]}
 		if list[i].Status != task.Completed {
 			continue
 		}

@@ -64,11 +64,11 @@ type view struct {
 	Refresh int    // seconds after which it may have changed by itself; 0 is never
 	Data    any
 
-	HasQueues, ReadOnly bool
+	HasQueues, HasOperations, ReadOnly bool
 }
 
 func (v view) write(s *Site, w http.ResponseWriter, status int) error {
-	v.HasQueues, v.ReadOnly = s.Queues != nil, s.ReadOnly
+	v.HasQueues, v.HasOperations, v.ReadOnly = s.Queues != nil, s.Waits != nil, s.ReadOnly
 	var buf bytes.Buffer
 	if err := pages[v.name].Execute(&buf, v); err != nil {
 		http.Error(w, "This page cannot be shown.", http.StatusInternalServerError)
@@ -145,11 +145,11 @@ func assetPath(name string) (string, error) {
 
 // pages are the templates by name, each inside the layout. A mistake in one
 // stops the program at its start.
-var pages = parsePages("gallery", "story", "failed", "confirm", "refusal")
+var pages = parsePages("gallery", "story", "failed", "confirm", "refusal", "operations")
 
 func parsePages(names ...string) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"ago": ago, "asset": assetPath, "clock": clock, "link": link, "stamp": stamp,
+		"ago": ago, "asset": assetPath, "clock": clock, "link": link, "stamp": stamp, "lasted": lasted,
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	all := make(map[string]*template.Template)
 	for _, name := range names {

@@ -23,6 +23,7 @@ type storyPage struct {
 	*task.Task
 	Now      time.Time
 	Standing string
+	Why      *why // what it waits for; nil if for nothing, or if that is not known
 	Advice   advice
 	Answer   []shot
 	Late     []shot
@@ -137,17 +138,17 @@ func (s *Site) story(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := view{name: "story", Title: "Task " + strconv.FormatInt(id, 10), Here: "task", Data: tell(t, attempts, results, time.Now())}
+	v := view{name: "story", Title: "Task " + strconv.FormatInt(id, 10), Here: "task", Data: tell(t, attempts, results, s.reasons(r, []task.Task{*t})[id], time.Now())}
 	if !t.Status.Final() {
 		v.Refresh = refreshStory
 	}
 	return v, nil
 }
 
-func tell(t *task.Task, attempts []task.Attempt, results []task.Result, now time.Time) storyPage {
+func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why, now time.Time) storyPage {
 	clipTask(t)
 	p := storyPage{
-		Task: t, Now: now, Standing: standing(t, now), Advice: adviceFor(t.ErrorKind),
+		Task: t, Now: now, Standing: standingOf(t, why, now), Why: why, Advice: adviceFor(t.ErrorKind),
 		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.Kept(),
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.Kept(),

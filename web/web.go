@@ -37,6 +37,7 @@ type Site struct {
 	Desk     desk
 	Pictures picture.Store // served under /pictures/
 	Lend     time.Duration // if not zero, /pictures/ leads to the store itself, a picture.Lender, by addresses that live so long
+	Waits    waits         // why tasks wait; nil leaves it to what the rows say
 	Queues   http.Handler  // asynqmon with the root path /queues; nil leaves it out
 	Hooks    http.Handler  // what providers call back, below /hooks/; nil leaves it out
 	Log      zerolog.Logger
@@ -58,6 +59,8 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("GET /{$}", s.page(s.gallery))
 	mux.Handle("GET /tasks/{id}", s.page(s.story))
 	mux.Handle("GET /failed", s.page(s.failed))
+	mux.Handle("GET /operations", s.page(s.operations))
+	mux.Handle("GET /operations.json", s.page(s.operationsJSON))
 	mux.Handle("POST /tasks/{id}/retry", s.change(s.retry))
 	mux.Handle("POST /tasks/{id}/cancel", s.change(s.cancel))
 	mux.Handle("POST /failed/retry", s.change(s.retryKind))

@@ -23,6 +23,9 @@ func ago(now, t time.Time) string {
 	return span(d) + " ago"
 }
 
+// lasted is how long it is from then to at.
+func lasted(at, then time.Time) string { return span(max(at.Sub(then), 0)) }
+
 func span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -126,6 +129,17 @@ func input(address string) string {
 		return shorten(head, 60) + " (" + size(int64(len(address))) + ")"
 	}
 	return shorten(address, 2000)
+}
+
+// standingOf is standing where it is known what the task waits for.
+func standingOf(t *task.Task, why *why, now time.Time) string {
+	switch {
+	case why == nil || t.Status.Final():
+		return standing(t, now)
+	case t.Status == task.Processing && t.Progress > 0:
+		return strconv.Itoa(t.Progress) + "%, " + why.Text()
+	}
+	return why.Text()
 }
 
 // standing says in a few words why the task is where it is.

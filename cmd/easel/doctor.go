@@ -81,6 +81,7 @@ func examine(ctx context.Context, cfg config) []finding {
 	all = append(all, checkFolder("data folder", cfg.Data), checkPictures(ctx, cfg), checkSpool(cfg.Data))
 	all = append(all, checkDatabase(ctx, cfg)...)
 	all = append(all, checkRedis(ctx, cfg)...)
+	all = append(all, checkWaits(ctx, cfg)...)
 	return append(all, checkProviders(ctx, cfg)...)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/waiting"
 )
 
 // filterFlags are the flags by which commands pick tasks.
@@ -114,10 +115,16 @@ func (a *app) listCommand() *cobra.Command {
 	return c
 }
 
+// listedTask is a task with what it waits for, if it does.
+type listedTask struct {
+	task.Task
+	WaitsFor *waiting.Reason `json:"waits_for,omitempty"`
+}
+
 // page is the answer of list.
 type page struct {
-	Tasks      []task.Task `json:"tasks"`
-	NextBefore int64       `json:"next_before,omitempty"` // --before of the next page; missing on the last one
+	Tasks      []listedTask `json:"tasks"`
+	NextBefore int64        `json:"next_before,omitempty"` // --before of the next page; missing on the last one
 }
 
 func (a *app) list(c *cobra.Command, f *filterFlags) error {
@@ -128,11 +135,13 @@ func (a *app) list(c *cobra.Command, f *filterFlags) error {
 	if err != nil {
 		return err
 	}
-	_, s, err := a.open(c.Context())
+	cfg, s, err := a.open(c.Context())
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	waits := newWatcher(a.out, cfg, s)
+	defer waits.close()
 	now, err := s.Now(c.Context())
 	if err != nil {
 		return err
@@ -142,13 +151,13 @@ func (a *app) list(c *cobra.Command, f *filterFlags) error {
 	if err != nil {
 		return err
 	}
-	p := page{Tasks: make([]task.Task, 0, len(tasks))}
+	p, why := page{Tasks: make([]listedTask, 0, len(tasks))}, waits.reasons(c.Context(), tasks)
 	for i, t := range tasks {
 		if i == f.limit {
 			p.NextBefore = tasks[i-1].ID
 			break
 		}
-		p.Tasks = append(p.Tasks, brief(t))
+		p.Tasks = append(p.Tasks, listedTask{brief(t), why[t.ID]})
 	}
 	return a.out.answer(p, func(w io.Writer) { a.out.tasks(w, p, now) })
 }
@@ -161,7 +170,7 @@ func (o *output) tasks(w io.Writer, p page, now time.Time) {
 	t := o.table("id", "status", "provider", "age", "prompt", "outcome")
 	for _, row := range p.Tasks {
 		t.AppendRow(table.Row{row.ID, o.status(row.Status), oneLine(row.Provider, 20), age(now.Sub(row.CreatedAt)),
-			oneLine(row.Prompt, 40), oneLine(outcome(&row, now), 100)})
+			oneLine(row.Prompt, 40), oneLine(outcome(&row.Task, row.WaitsFor, now), 100)})
 	}
 	fmt.Fprintln(w, t.Render())
 	if p.NextBefore > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/waiting"
 )
 
 // This file says how values look to people.
@@ -98,8 +99,8 @@ func brief(t task.Task) task.Task {
 	return t
 }
 
-// outcome says in a few words what came of the task or what it waits for.
-func outcome(t *task.Task, now time.Time) string {
+// outcome says in a few words what came of the task or what it waits for; why may be nil.
+func outcome(t *task.Task, why *waiting.Reason, now time.Time) string {
 	switch {
 	case t.Kept() && !t.Status.Final():
 		return "kept by the app itself"
@@ -110,9 +111,19 @@ func outcome(t *task.Task, now time.Time) string {
 	case t.Status == task.Pending && t.RunAt.After(now):
 		return "due in " + age(t.RunAt.Sub(now)) + because(t)
 	case t.Status == task.Processing && t.Progress > 0:
-		return strconv.Itoa(t.Progress) + "%"
+		return strings.TrimSuffix(strconv.Itoa(t.Progress)+"%, "+sentenceOf(why), ", ")
+	case !t.Status.Final():
+		return sentenceOf(why)
 	}
 	return ""
+}
+
+// sentenceOf is empty where it is not known what a task waits for.
+func sentenceOf(why *waiting.Reason) string {
+	if why == nil {
+		return ""
+	}
+	return why.Sentence(waiting.English)
 }
 
 func because(t *task.Task) string {

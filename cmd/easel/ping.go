@@ -52,11 +52,14 @@ func (a *app) ping(ctx context.Context) error {
 	return a.out.answer(answer, func(w io.Writer) { fmt.Fprintf(w, "%s answers in %s\n", answer.URL, took(time.Since(began))) })
 }
 
-// pingURL is where a listener can be reached from its own machine.
-func pingURL(listen string) string {
+// pingURL is where a listener says that it is there.
+func pingURL(listen string) string { return pageURL(listen, "/healthz") }
+
+// pageURL is where a listener's page can be reached from its own machine.
+func pageURL(listen, path string) string {
 	host, port, _ := net.SplitHostPort(listen) // checked with the configuration
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/healthz"
+	return "http://" + net.JoinHostPort(host, port) + path
 }

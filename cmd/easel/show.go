@@ -19,6 +19,7 @@ import (
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/waiting"
 )
 
 func (a *app) showCommand() *cobra.Command {
@@ -32,9 +33,10 @@ func (a *app) showCommand() *cobra.Command {
 
 // story is the answer of show.
 type story struct {
-	Task     *task.Task     `json:"task"`
-	Attempts []task.Attempt `json:"attempts"`
-	Results  []task.Result  `json:"results"`
+	Task     *task.Task      `json:"task"`
+	WaitsFor *waiting.Reason `json:"waits_for,omitempty"`
+	Attempts []task.Attempt  `json:"attempts"`
+	Results  []task.Result   `json:"results"`
 }
 
 func (a *app) show(ctx context.Context, arg string) error {
@@ -51,6 +53,9 @@ func (a *app) show(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
+	waits := newWatcher(a.out, cfg, s)
+	defer waits.close()
+	told.WaitsFor = waits.reasons(ctx, []task.Task{*told.Task})[id]
 	now, err := s.Now(ctx)
 	if err != nil {
 		return err
@@ -85,7 +90,7 @@ func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secr
 	for i := range results {
 		results[i].HideSignature()
 	}
-	return &story{t, attempts, results}, err
+	return &story{Task: t, Attempts: attempts, Results: results}, err
 }
 
 // get is store.Get with the id in its error.
@@ -100,10 +105,13 @@ func get(ctx context.Context, s *store.Store, id int64) (*task.Task, error) {
 func (o *output) story(w io.Writer, told *story, now time.Time) {
 	t := told.Task
 	fmt.Fprintf(w, "%s  %s", paint(o.color, bold, "Task "+strconv.FormatInt(t.ID, 10)), o.status(t.Status))
-	if standing := standing(t, now); standing != "" {
+	if standing := standing(t, told.WaitsFor, now); standing != "" {
 		fmt.Fprintf(w, "  %s", standing)
 	}
 	fmt.Fprintln(w)
+	if told.WaitsFor != nil {
+		fmt.Fprintln(w, acts(told.WaitsFor, now))
+	}
 	if t.ErrorMsg != "" {
 		fmt.Fprintf(w, "\n%s\n%s\n", o.heading(errorHeading(t)), indented(t.ErrorMsg))
 	}
@@ -140,25 +148,31 @@ func (o *output) heading(s string) string { return paint(o.color, bold, s) }
 
 func indented(s string) string { return "  " + strings.ReplaceAll(clean(s), "\n", "\n  ") }
 
-// standing says why the task is where it is.
-func standing(t *task.Task, now time.Time) string {
+// standing says why the task is where it is; why may be nil.
+func standing(t *task.Task, why *waiting.Reason, now time.Time) string {
 	switch {
-	case t.Kept():
-		return "kept by the app itself"
 	case t.Status == task.Pending && t.RunAt.After(now):
 		return "waits until " + moment(t.RunAt, now)
-	case t.Status == task.Pending && t.PublishedAt == nil:
-		return "waits to be brought to the queue"
-	case t.Status == task.Pending:
-		return "waits for a worker"
-	case t.Status == task.Processing && t.CancelRequestedAt != nil:
-		return "is being cancelled by worker " + clean(t.Worker)
-	case t.Status == task.Processing:
-		return strconv.Itoa(t.Progress) + "%, at worker " + clean(t.Worker)
+	case t.Status == task.Processing && t.Progress > 0:
+		return strings.TrimSuffix(strconv.Itoa(t.Progress)+"%, "+clean(sentenceOf(why)), ", ")
+	case !t.Status.Final():
+		return clean(sentenceOf(why))
 	case t.StartedAt != nil && t.CompletedAt != nil:
 		return "after " + took(t.CompletedAt.Sub(*t.StartedAt))
 	}
 	return ""
+}
+
+// acts says who has to act, how, and how long the task has waited.
+func acts(why *waiting.Reason, now time.Time) string {
+	text := "Who has to act: " + why.Actor(waiting.English)
+	if remedy := why.Remedy(waiting.English); remedy != "" {
+		text += ". " + remedy
+	}
+	if waits := why.For(now); waits > 0 {
+		text += " (for " + age(waits) + " now)"
+	}
+	return text
 }
 
 func hint(t *task.Task, attempts []task.Attempt) string {

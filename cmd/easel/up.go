@@ -17,6 +17,7 @@ import (
 
 	"github.com/easelqueue/easel/hook"
 	"github.com/easelqueue/easel/internal/httpserver"
+	"github.com/easelqueue/easel/waiting"
 	"github.com/easelqueue/easel/web"
 )
 
@@ -109,7 +110,8 @@ func (e *engine) site(at net.Addr) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := &web.Site{Tasks: e.tasks, Desk: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Hooks: e.hooks(), Log: e.log, ReadOnly: !writable, Hosts: hosts}
+	looker := &waiting.Looker{Tasks: e.tasks, Queues: e.queue, Limits: e.limiter, Services: e.cfg.Services}
+	site := &web.Site{Tasks: e.tasks, Waits: looker, Desk: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Hooks: e.hooks(), Log: e.log, ReadOnly: !writable, Hosts: hosts}
 	return site.Handler(), nil
 }
 

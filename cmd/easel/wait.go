@@ -116,7 +116,7 @@ func waitMessage(ids []int64, tasks []task.Task, ended int) string {
 		return fmt.Sprintf("%d of %d ended", ended, len(ids))
 	}
 	message := string(tasks[0].Status)
-	if more := outcome(&tasks[0], time.Now()); more != "" && !tasks[0].Status.Final() {
+	if more := outcome(&tasks[0], nil, time.Now()); more != "" && !tasks[0].Status.Final() {
 		message += ", " + oneLine(more, 80)
 	}
 	return message

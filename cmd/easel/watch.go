@@ -12,6 +12,7 @@ import (
 
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/waiting"
 )
 
 // lookEvery is how often a command that waits looks at the database.
@@ -37,9 +38,38 @@ func (a *app) watchCommand() *cobra.Command {
 
 // change is one line of watch.
 type change struct {
-	At   time.Time   `json:"at"`
-	From task.Status `json:"from,omitempty"` // missing when the task is seen for the first time
-	Task task.Task   `json:"task"`
+	At       time.Time       `json:"at"`
+	From     task.Status     `json:"from,omitempty"` // missing when the task is seen for the first time
+	Task     task.Task       `json:"task"`
+	WaitsFor *waiting.Reason `json:"waits_for,omitempty"`
+}
+
+// whyEvery is how often a watch looks why tasks wait.
+const whyEvery = 2 * time.Second
+
+// observer knows why the watched tasks wait, and what its reader has been told of it.
+type observer struct {
+	waits  *watcher
+	looked time.Time
+	why    map[int64]*waiting.Reason
+	told   map[int64]waiting.Kind
+}
+
+func newObserver(out *output, cfg config, s *store.Store) *observer {
+	return &observer{waits: newWatcher(out, cfg, s), told: map[int64]waiting.Kind{}}
+}
+
+func (o *observer) look(ctx context.Context, tasks ...task.Task) {
+	if time.Since(o.looked) >= whyEvery {
+		o.looked, o.why = time.Now(), o.waits.reasons(ctx, tasks)
+	}
+}
+
+// news reports whether somebody has to act on what the task waits for, and has not
+// been told.
+func (o *observer) news(id int64) bool {
+	r := o.why[id]
+	return r != nil && r.Who != waiting.Nobody && o.told[id] != r.Kind
 }
 
 func (a *app) watchOne(ctx context.Context, arg string) error {
@@ -47,18 +77,21 @@ func (a *app) watchOne(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	_, s, err := a.open(ctx)
+	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	eye := newObserver(a.out, cfg, s)
+	defer eye.waits.close()
 	var before task.Task
 	for {
 		t, err := get(ctx, s, id)
 		if err != nil {
 			return err
 		}
-		if err := a.report(before, before.ID != 0, *t); err != nil {
+		eye.look(ctx, *t)
+		if err := a.report(eye, before, before.ID != 0, *t); err != nil {
 			return err
 		}
 		if t.Status.Final() {
@@ -80,16 +113,19 @@ func ending(t *task.Task) error {
 }
 
 func (a *app) watchAll(ctx context.Context) error {
-	_, s, err := a.open(ctx)
+	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	eye := newObserver(a.out, cfg, s)
+	defer eye.waits.close()
 	var seen map[int64]task.Task
 	for {
 		now, err := latest(ctx, s, seen)
 		if err == nil {
-			err = a.reportAll(seen, now)
+			eye.look(ctx, slices.Collect(maps.Values(now))...)
+			err = a.reportAll(eye, seen, now)
 		}
 		if err == nil {
 			seen, err = now, pause(ctx, lookEvery)
@@ -105,13 +141,13 @@ func (a *app) watchAll(ctx context.Context) error {
 
 // reportAll prints what is different now. At the first look, when nothing has
 // been seen, tasks that have ended are no news.
-func (a *app) reportAll(seen, now map[int64]task.Task) error {
+func (a *app) reportAll(eye *observer, seen, now map[int64]task.Task) error {
 	for _, id := range slices.Sorted(maps.Keys(now)) {
 		if seen == nil && now[id].Status.Final() {
 			continue
 		}
 		before, known := seen[id]
-		if err := a.report(before, known, now[id]); err != nil {
+		if err := a.report(eye, before, known, now[id]); err != nil {
 			return err
 		}
 	}
@@ -147,21 +183,26 @@ func latest(ctx context.Context, s *store.Store, before map[int64]task.Task) (ma
 	return all, nil
 }
 
-// report prints t if it looks different from when it was last seen.
-func (a *app) report(before task.Task, known bool, t task.Task) error {
-	if known && before.Status == t.Status && before.Progress == t.Progress && before.Attempt == t.Attempt && before.Waits == t.Waits {
+// report prints t if it looks different from when it was last seen, or waits for
+// somebody who has to act.
+func (a *app) report(eye *observer, before task.Task, known bool, t task.Task) error {
+	if known && !eye.news(t.ID) && before.Status == t.Status && before.Progress == t.Progress && before.Attempt == t.Attempt && before.Waits == t.Waits {
 		return nil
 	}
 	now := time.Now()
-	return a.out.line(change{now.UTC(), before.Status, brief(t)}, a.out.changed(before.Status, t, now))
+	why := eye.why[t.ID]
+	if why != nil {
+		eye.told[t.ID] = why.Kind
+	}
+	return a.out.line(change{now.UTC(), before.Status, brief(t), why}, a.out.changed(before.Status, t, why, now))
 }
 
-func (o *output) changed(from task.Status, t task.Task, now time.Time) string {
+func (o *output) changed(from task.Status, t task.Task, why *waiting.Reason, now time.Time) string {
 	status := o.status(t.Status)
 	if from != "" && from != t.Status {
 		status = o.status(from) + " → " + status
 	}
-	parts := []string{now.Format(time.TimeOnly), fmt.Sprint(t.ID), status, oneLine(t.Provider, 20), oneLine(t.Prompt, 40), oneLine(outcome(&t, now), 200)}
+	parts := []string{now.Format(time.TimeOnly), fmt.Sprint(t.ID), status, oneLine(t.Provider, 20), oneLine(t.Prompt, 40), oneLine(outcome(&t, why, now), 200)}
 	return strings.TrimRight(strings.Join(parts, "  "), " ")
 }
 

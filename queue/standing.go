@@ -1,0 +1,50 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Standing is how one of asynq's queues stands.
+type Standing struct {
+	PausedSince time.Time // zero if it is not paused
+	Waiting     int       // deliveries that a worker may take now
+	Active      int       // those that workers hold
+}
+
+// Standings returns the queues of the providers by name, in one round trip.
+func (q *Queue) Standings(ctx context.Context, providers []string) (map[string]Standing, error) {
+	type asked struct {
+		paused          *redis.StringCmd
+		waiting, active *redis.IntCmd
+	}
+	commands := make(map[string]asked)
+	_, err := q.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, provider := range providers {
+			for name := range queueNames(provider) {
+				commands[name] = asked{p.Get(ctx, key(name, "paused")), p.LLen(ctx, key(name, string(Pending))), p.LLen(ctx, key(name, string(Active)))}
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("queue: redis does not answer: %w", err)
+	}
+	all := make(map[string]Standing)
+	for name, c := range commands {
+		if err := errors.Join(c.waiting.Err(), c.active.Err()); err != nil {
+			return nil, fmt.Errorf("queue: redis does not tell how queues stand: %w", err)
+		}
+		s := Standing{Waiting: int(c.waiting.Val()), Active: int(c.active.Val())}
+		if since, err := strconv.ParseInt(c.paused.Val(), 10, 64); err == nil {
+			s.PausedSince = time.Unix(since, 0).UTC() // asynq notes when it was paused
+		}
+		all[name] = s
+	}
+	return all, nil
+}

@@ -1,0 +1,154 @@
+package waiting
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/easelqueue/easel/limit"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+var noon = time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
+
+// due is a task that somebody should begin, and well a world in which somebody would.
+func due() task.Task {
+	rung := noon.Add(-time.Minute)
+	return task.Task{ID: 1, Provider: "openai", Status: task.Pending, RunAt: noon.Add(-2 * time.Minute), CreatedAt: noon.Add(-time.Hour), PublishedAt: &rung}
+}
+
+func well() *World {
+	return &World{At: noon, Workers: []Worker{{ID: "w-1", Providers: []string{"openai"}}}, Queues: map[string]Queue{"openai": {Waiting: 7}},
+		Accounts: map[string][]Account{"openai": {{Name: "openai/main", Places: 4}}}}
+}
+
+func TestWhyATaskWaits(t *testing.T) {
+	soon := noon.Add(time.Minute)
+	for _, c := range []struct {
+		claim  string
+		change func(t *task.Task, w *World)
+		call   *Call
+		kind   Kind
+		who    Who
+		text   string
+	}{
+		{"Others are before it", func(*task.Task, *World) {}, nil, Turn, Nobody, "7 in its queue"},
+		{"It was scheduled", func(t *task.Task, _ *World) { t.RunAt = soon }, nil, Scheduled, Nobody, "until 12:01:00 UTC"},
+		{"It is tried again", func(t *task.Task, _ *World) { t.RunAt, t.ErrorKind, t.ErrorMsg = soon, task.Unavailable, "it was busy" }, nil, Retry, Nobody, "it was busy"},
+		{"A key that is refused is the operator's", func(t *task.Task, _ *World) { t.RunAt, t.ErrorKind, t.ErrorMsg = soon, task.Auth, "bad key" }, nil, Retry, Operator, "bad key"},
+		{"Storage is full", func(t *task.Task, _ *World) { t.RunAt, t.ErrorKind, t.ErrorMsg = soon, task.Storage, "no space left" }, nil, Storage, Operator, "no space left"},
+		{"Redis is away", func(_ *task.Task, w *World) { w.Redis = "connection refused" }, nil, RedisAway, Operator, "connection refused"},
+		{"No worker runs", func(_ *task.Task, w *World) { w.Workers = nil }, nil, NoWorker, Operator, "none is running"},
+		{"None that runs serves it", func(t *task.Task, _ *World) { t.Provider = "opnai" }, nil, Unserved, Operator, "serves opnai"},
+		{"Nobody has brought it to the queue", func(t *task.Task, _ *World) { t.PublishedAt = nil }, nil, Unpublished, Nobody, "brought to the queue"},
+		{"Its queue is paused", func(_ *task.Task, w *World) { w.Queues["openai"] = Queue{Paused: noon.Add(-time.Hour)} }, nil, Paused, Operator, "since 2026-01-10 11:00 UTC"},
+		{"Another queue of its provider is paused", func(_ *task.Task, w *World) { w.Queues["openai:high"] = Queue{Paused: noon} }, nil, Turn, Nobody, ""},
+		{"Its own one of three is paused", func(t *task.Task, w *World) { t.Priority, w.Queues["openai:high"] = task.High, Queue{Paused: noon} }, nil, Paused, Operator, "openai:high"},
+		{"Its account is closed", func(_ *task.Task, w *World) {
+			w.Accounts["openai"][0].Until, w.Accounts["openai"][0].Why = soon, "401: Incorrect API key"
+		}, nil, Closed, Operator, "until 12:01:00 UTC: 401: Incorrect API key"},
+		{"What was bought needs no account", func(_ *task.Task, w *World) { w.Accounts["openai"][0].Until = soon }, &Call{State: task.AttemptAccepted}, Turn, Nobody, ""},
+		{"One account of two is enough", func(_ *task.Task, w *World) {
+			w.Accounts["openai"][0].Until = soon
+			w.Accounts["openai"] = append(w.Accounts["openai"], Account{Name: "openai/b"})
+		}, nil, Turn, Nobody, ""},
+		{"All places are taken", func(_ *task.Task, w *World) { w.Accounts["openai"][0].InFlight = 4 }, nil, Full, Nobody, "4 calls are under way"},
+		{"Not everything can be seen", func(_ *task.Task, w *World) { w.Blind = true }, nil, Unknown, Nobody, "cannot be seen"},
+		{"A worker has it", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, nil, Preparing, Nobody, "w-1"},
+		{"The provider is called", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, &Call{State: task.AttemptSending, SentAt: noon}, Calling, Nobody, "the answer of openai"},
+		{"The provider draws", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, &Call{State: task.AttemptAccepted}, Drawing, Nobody, "drawn by openai"},
+		{"Its pictures are stored", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, &Call{State: task.AttemptAnswered}, Keeping, Nobody, "stored"},
+		{"It is being cancelled", func(t *task.Task, _ *World) {
+			t.Status, t.Worker, t.CancelRequestedAt = task.Processing, "w-1", &noon
+		}, nil, Cancelling, Nobody, "cancelled"},
+		{"Its worker is gone", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-2" }, nil, LostWorker, Nobody, "w-2"},
+		{"The app keeps it", func(t *task.Task, _ *World) { t.Status = task.Processing }, nil, App, Developer, "the app itself"},
+		{"Nobody knows what was billed", func(t *task.Task, _ *World) { t.Status, t.ErrorKind = task.Failed, task.OutcomeUnknown }, nil, Decision, Operator, "a person"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			one, w := due(), well()
+			c.change(&one, w)
+			r := w.Why(&one, c.call)
+			if r == nil {
+				t.Fatal("it waits for nothing")
+			}
+			if r.Kind != c.kind || r.Who != c.who || !strings.Contains(r.Sentence(English), c.text) {
+				t.Errorf("got %s, %s: %s", r.Kind, r.Who, r.Sentence(English))
+			}
+			if (r.Remedy(English) == "") != (r.Who == Nobody) {
+				t.Errorf("%s acts, and what to do is %q", r.Who, r.Remedy(English))
+			}
+			if strings.Contains(r.Sentence(Chinese)+r.Sentence(English), "%!") || r.Sentence(Chinese) == r.Sentence(English) || r.Actor(Chinese) == "" {
+				t.Errorf("in Chinese: %s", r.Sentence(Chinese))
+			}
+		})
+	}
+	t.Run("What has ended waits for nothing", func(t *testing.T) {
+		one := due()
+		one.Status = task.Completed
+		if r := well().Why(&one, nil); r != nil {
+			t.Errorf("got %+v", r)
+		}
+	})
+	t.Run("Programs read the sentence too, and a world survives its JSON", func(t *testing.T) {
+		text, err := json.Marshal(Reason{Kind: NoWorker, Who: Operator})
+		if err != nil || !strings.Contains(string(text), `"text":"waits for a worker: none is running"`) {
+			t.Errorf("%s, %v", text, err)
+		}
+		var again World
+		text, _ = json.Marshal(well())
+		if err := json.Unmarshal(text, &again); err != nil || !cmp.Equal(&again, well()) {
+			t.Errorf("%v: %s", err, cmp.Diff(well(), &again))
+		}
+	})
+}
+
+// asked counts what a Looker asks.
+type asked struct{ rows, redis int }
+
+func (a *asked) Now(context.Context) (time.Time, error) { a.rows++; return noon, nil }
+func (a *asked) Workers(context.Context) ([]store.Worker, error) {
+	a.rows++
+	return []store.Worker{{ID: "w-1", Providers: ",openai,"}}, nil
+}
+func (a *asked) LastCalls(context.Context, []int64) (map[int64]store.LastCall, error) {
+	a.rows++
+	return nil, nil
+}
+func (a *asked) Backlog(context.Context) ([]store.Backlog, error) {
+	return nil, errors.New("not for lists")
+}
+func (a *asked) Standings(context.Context, []string) (map[string]queue.Standing, error) {
+	a.redis++
+	return nil, nil
+}
+func (a *asked) Status(context.Context, string) (limit.Status, error) {
+	a.redis++
+	return limit.Status{ClosedUntil: noon.Add(time.Hour), Reason: "401"}, nil
+}
+
+func TestAListCostsNoMoreThanOne(t *testing.T) {
+	a := &asked{}
+	l := &Looker{Tasks: a, Queues: a, Limits: a, Services: provider.Services{"openai": {Name: "openai", Accounts: []provider.Account{{Name: "main"}}}}}
+	var tasks []task.Task
+	for id := range 100 {
+		one := due()
+		one.ID = int64(id + 1)
+		tasks = append(tasks, one)
+	}
+	why, err := l.Reasons(t.Context(), tasks)
+	if err != nil || len(why) != 100 || why[100].Kind != Closed {
+		t.Fatalf("%v, %d reasons", err, len(why))
+	}
+	if *a != (asked{rows: 3, redis: 2}) {
+		t.Errorf("a hundred tasks ask %+v", *a)
+	}
+}

@@ -1,0 +1,182 @@
+package waiting
+
+import (
+	"slices"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// World is what tasks may wait for, as it was at a moment. It holds no secret.
+type World struct {
+	At       time.Time            `json:"at"`              // by the database's clock
+	Redis    string               `json:"redis,omitempty"` // why it cannot be asked; empty if it answers
+	Blind    bool                 `json:"blind,omitempty"` // queue and accounts cannot be seen from here
+	Workers  []Worker             `json:"workers"`
+	Queues   map[string]Queue     `json:"queues"`   // those of the providers that were asked for, by name
+	Accounts map[string][]Account `json:"accounts"` // likewise, by provider
+	Oldest   []Backlog            `json:"oldest,omitempty"`
+}
+
+// Worker is a process whose heartbeat is alive.
+type Worker struct {
+	ID        string    `json:"id"`
+	Host      string    `json:"host"`
+	PID       int       `json:"pid"`
+	Providers []string  `json:"providers"`
+	StartedAt time.Time `json:"started_at"`
+	SeenAt    time.Time `json:"seen_at"`
+}
+
+// Queue is one of asynq's.
+type Queue struct {
+	Paused  time.Time `json:"paused_since,omitzero"`
+	Waiting int       `json:"waiting"`
+	Active  int       `json:"active"`
+}
+
+// Account is what a provider grants, and how it stands.
+type Account struct {
+	Name     string    `json:"name"` // provider/account
+	Until    time.Time `json:"closed_until,omitzero"`
+	Why      string    `json:"why,omitempty"` // the service's own words
+	InFlight int       `json:"in_flight,omitempty"`
+	Places   int       `json:"places,omitempty"` // calls at a time; 0 is no limit
+}
+
+// Backlog is the due tasks of a provider.
+type Backlog struct {
+	Provider string    `json:"provider"`
+	Tasks    int       `json:"tasks"`
+	Since    time.Time `json:"since"` // when the oldest became due
+}
+
+// Call is the last call of a task.
+type Call struct {
+	State  task.State
+	SentAt time.Time
+}
+
+// Why says what t waits for; nil if it waits for nothing. last is its last call, and
+// nil if it has none or that is not known.
+func (w *World) Why(t *task.Task, last *Call) *Reason {
+	switch {
+	case t.Kept() && !t.Status.Final():
+		return &Reason{Kind: App, Who: Developer, Since: t.UpdatedAt}
+	case t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown:
+		return &Reason{Kind: Decision, Who: Operator, Since: t.UpdatedAt}
+	case t.Status == task.Processing:
+		return w.held(t, last)
+	case t.Status == task.Pending && t.RunAt.After(w.At):
+		return later(t)
+	case t.Status == task.Pending:
+		return w.queued(t, last)
+	}
+	return nil
+}
+
+// later is for a task whose time has not come.
+func later(t *task.Task) *Reason {
+	r := &Reason{Kind: Scheduled, Who: Nobody, Since: t.UpdatedAt, Until: t.RunAt, Said: t.ErrorMsg}
+	switch t.ErrorKind {
+	case "":
+		if t.ErrorMsg != "" {
+			r.Kind = Retry
+		}
+	case task.Storage:
+		r.Kind, r.Who = Storage, Operator
+	case task.Auth, task.Billing:
+		r.Kind, r.Who = Retry, Operator
+	default:
+		r.Kind = Retry
+	}
+	return r
+}
+
+// held is for a task that a worker has.
+func (w *World) held(t *task.Task, last *Call) *Reason {
+	r := &Reason{Kind: Preparing, Who: Nobody, Name: t.Worker, Since: t.UpdatedAt}
+	alive := func(worker Worker) bool { return worker.ID == t.Worker }
+	switch {
+	case !slices.ContainsFunc(w.Workers, alive) && (t.LeaseUntil == nil || t.LeaseUntil.Before(w.At)):
+		r.Kind = LostWorker
+		if len(w.Workers) == 0 {
+			r.Kind, r.Who = NoWorker, Operator
+		}
+	case t.CancelRequestedAt != nil:
+		r.Kind, r.Since = Cancelling, *t.CancelRequestedAt
+	case last == nil:
+	case last.State == task.AttemptSending:
+		r.Kind, r.Name, r.Since = Calling, t.Provider, last.SentAt
+	case last.State == task.AttemptAccepted:
+		r.Kind, r.Name, r.Since = Drawing, t.Provider, last.SentAt
+	case last.State == task.AttemptAnswered:
+		r.Kind = Keeping
+	}
+	return r
+}
+
+// queued is for a task that is due.
+func (w *World) queued(t *task.Task, last *Call) *Reason {
+	r := &Reason{Kind: Turn, Who: Nobody, Name: t.Provider, Since: t.RunAt}
+	if r.Since.Before(t.CreatedAt) {
+		r.Since = t.CreatedAt
+	}
+	serves := func(worker Worker) bool { return slices.Contains(worker.Providers, t.Provider) }
+	name := QueueName(t)
+	queue := w.Queues[name]
+	switch {
+	case w.Redis != "":
+		r.Kind, r.Who, r.Said, r.Name = RedisAway, Operator, w.Redis, ""
+	case len(w.Workers) == 0:
+		r.Kind, r.Who, r.Name = NoWorker, Operator, ""
+	case !slices.ContainsFunc(w.Workers, serves):
+		r.Kind, r.Who = Unserved, Operator
+	case t.PublishedAt == nil:
+		r.Kind, r.Name = Unpublished, ""
+	case !queue.Paused.IsZero():
+		r.Kind, r.Who, r.Name, r.Said = Paused, Operator, name, "since "+queue.Paused.UTC().Format("2006-01-02 15:04 UTC")
+	case w.Blind:
+		r.Kind, r.Name = Unknown, ""
+	case last != nil && (last.State == task.AttemptAccepted || last.State == task.AttemptAnswered):
+		r.Count = queue.Waiting // it goes on with what was bought, which needs no room
+	default:
+		return w.room(r, t.Provider, queue)
+	}
+	return r
+}
+
+// room says whether an account of the provider would take a call now.
+func (w *World) room(r *Reason, provider string, queue Queue) *Reason {
+	var closed, full *Account
+	for i, a := range w.Accounts[provider] {
+		switch {
+		case a.Until.After(w.At):
+			if closed == nil || a.Until.Before(closed.Until) {
+				closed = &w.Accounts[provider][i]
+			}
+		case a.Places > 0 && a.InFlight >= a.Places:
+			full = &w.Accounts[provider][i]
+		default:
+			r.Count = queue.Waiting
+			return r
+		}
+	}
+	switch {
+	case full != nil:
+		r.Kind, r.Name, r.Count = Full, full.Name, full.InFlight
+	case closed != nil:
+		r.Kind, r.Who, r.Name, r.Until, r.Said = Closed, Operator, closed.Name, closed.Until, closed.Why
+	default:
+		r.Count = queue.Waiting
+	}
+	return r
+}
+
+// QueueName is the queue in which the task waits.
+func QueueName(t *task.Task) string {
+	if t.Priority == task.Normal {
+		return t.Provider
+	}
+	return t.Provider + ":" + t.Priority.String()
+}

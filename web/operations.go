@@ -1,0 +1,157 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/waiting"
+)
+
+const refreshOperations = 5
+
+// waits knows why tasks wait.
+type waits interface {
+	Reasons(ctx context.Context, tasks []task.Task) (map[int64]*waiting.Reason, error)
+	Operations(ctx context.Context) (*waiting.World, error)
+}
+
+// language is the reader's, of those that reasons are told in.
+func language(r *http.Request) waiting.Language {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		switch tag, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(part)), "-"); tag {
+		case "zh":
+			return waiting.Chinese
+		case "en":
+			return waiting.English
+		}
+	}
+	return waiting.English
+}
+
+// why is the reason as the page tells it.
+type why struct {
+	*waiting.Reason
+	language waiting.Language
+}
+
+// Text is what the task waits for.
+func (w why) Text() string { return shorten(w.Sentence(w.language), maxValue) }
+
+// Whom is who has to act.
+func (w why) Whom() string { return w.Actor(w.language) }
+
+// Do is what they can do.
+func (w why) Do() string { return w.Remedy(w.language) }
+
+// Urgent says that it does not go on by itself.
+func (w why) Urgent() bool { return w.Who != waiting.Nobody }
+
+// reasons returns why the tasks wait; nobody is told where that cannot be seen.
+func (s *Site) reasons(r *http.Request, tasks []task.Task) map[int64]*why {
+	all := make(map[int64]*why)
+	if s.Waits == nil {
+		return all
+	}
+	found, err := s.Waits.Reasons(r.Context(), tasks)
+	if err != nil {
+		s.logged(r, err)
+		return all
+	}
+	for id, reason := range found {
+		all[id] = &why{reason, language(r)}
+	}
+	return all
+}
+
+// operationsPage is what those who run easel look at first.
+type operationsPage struct {
+	*waiting.World
+	Words    map[string]string
+	Queues   []namedQueue
+	Accounts []account
+}
+
+type namedQueue struct {
+	Name string
+	waiting.Queue
+}
+
+// Held says that somebody paused it.
+func (q namedQueue) Held() bool { return !q.Paused.IsZero() }
+
+type account struct {
+	waiting.Account
+	at time.Time
+}
+
+// Closed says that it takes no calls now.
+func (a account) Closed() bool { return a.Until.After(a.at) }
+
+func (s *Site) operations(r *http.Request) (answer, error) {
+	if s.Waits == nil {
+		return nil, errNoPage
+	}
+	w, err := s.Waits.Operations(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	p := operationsPage{World: w, Words: operationWords[language(r)]}
+	for name, q := range w.Queues {
+		if !q.Paused.IsZero() || q.Waiting > 0 || q.Active > 0 {
+			p.Queues = append(p.Queues, namedQueue{name, q})
+		}
+	}
+	slices.SortFunc(p.Queues, func(a, b namedQueue) int { return strings.Compare(a.Name, b.Name) })
+	for _, list := range w.Accounts {
+		for _, a := range list {
+			p.Accounts = append(p.Accounts, account{a, w.At})
+		}
+	}
+	slices.SortFunc(p.Accounts, func(a, b account) int { return strings.Compare(a.Name, b.Name) })
+	return view{name: "operations", Title: p.Words["operations"], Here: "operations", Refresh: refreshOperations, Data: p}, nil
+}
+
+// operationsJSON is the same for programs, and for easel's own commands.
+func (s *Site) operationsJSON(r *http.Request) (answer, error) {
+	if s.Waits == nil {
+		return nil, errNoPage
+	}
+	w, err := s.Waits.Operations(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(w)
+	return document(text), err
+}
+
+// document is JSON that is another one each time.
+type document []byte
+
+func (d document) write(_ *Site, w http.ResponseWriter, status int) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(d)
+	return nil
+}
+
+var operationWords = map[waiting.Language]map[string]string{
+	waiting.English: {
+		"operations": "Operations", "workers": "Workers", "none": "No worker is running: start `easel up` or `easel worker`. Until then tasks wait.",
+		"serves": "serves", "since": "since", "oldest": "Due and waiting", "nothing": "Nothing that is due waits.", "oldest_one": "the oldest for",
+		"queues": "Queues", "paused": "paused", "resume": "Resume it in asynqmon, at /queues.", "waiting": "waiting", "active": "at workers",
+		"idle": "Nothing is paused, and nothing is in a queue.", "accounts": "Accounts", "closed_until": "takes no calls until", "open": "takes calls",
+		"in_flight": "under way", "away": "Redis does not answer", "safe": "Nothing is lost: the rows bring it all back. Start Redis or mend the way to it.",
+	},
+	waiting.Chinese: {
+		"operations": "运行状况", "workers": "工作进程", "none": "没有工作进程在运行:请启动 `easel up` 或 `easel worker`,在此之前任务会等待。",
+		"serves": "处理", "since": "开始于", "oldest": "到期等待的任务", "nothing": "没有到期的任务在等待。", "oldest_one": "最早的已等",
+		"queues": "队列", "paused": "已暂停", "resume": "请在 asynqmon(/queues)里恢复。", "waiting": "等待", "active": "在工作进程上",
+		"idle": "没有被暂停的队列,队列里也没有任务。", "accounts": "账号", "closed_until": "暂停调用,直到", "open": "可以调用",
+		"in_flight": "进行中", "away": "Redis 没有应答", "safe": "不会丢失任何东西:数据库里的行会把一切带回来。请启动 Redis 或修复连接。",
+	},
+}
