@@ -50,8 +50,8 @@ var table = map[string]rule{
 	"worker/spool": {},
 	// It only looks, at everything that a task may wait for.
 	"waiting": {imports: []string{"task", "store", "queue", "provider", "limit"}, tests: []string{"enqueue", "migrations", redis}},
-	"hook":         {imports: []string{"task", "store", "provider", uuid, zerolog}, tests: []string{"queue", "provider/providertest"}},
-	"web":          {imports: []string{"task", "store", "picture", "waiting", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
+	"hook":    {imports: []string{"task", "store", "provider", uuid, zerolog}, tests: []string{"queue", "provider/providertest"}},
+	"web":     {imports: []string{"task", "store", "picture", "waiting", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
 
 	"cmd/easel": {anything: true},
 
