@@ -172,18 +172,16 @@ func (r *Reconciler) Compare(ctx context.Context) error {
 // rows rings again for waiting rows whose delivery is missing.
 func (r *Reconciler) rows(ctx context.Context) error {
 	for range sweepRows / sweepPage {
-		waiting, err := r.Tasks.Waiting(ctx, r.cursor, cmp.Or(r.Grace, 5*time.Second), sweepPage)
+		waiting, next, err := r.Tasks.Waiting(ctx, r.cursor, cmp.Or(r.Grace, 5*time.Second), sweepPage)
 		if err != nil {
 			return err
 		}
 		if err := r.missing(ctx, waiting); err != nil {
 			return err
 		}
-		if len(waiting) < sweepPage {
-			r.cursor = 0
+		if r.cursor = next; next == 0 {
 			return nil
 		}
-		r.cursor = waiting[len(waiting)-1].ID
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +36,9 @@ const (
 	maxBackoff = 5 * time.Second
 
 	publishLimit = 3 * time.Second
+
+	lookAtTop = time.Second // how long urgent tasks may wait while many others are rung for
+	spread    = 4           // over how many batches relays part that meet
 )
 
 // Run relays until ctx ends. Errors of the database and of Redis are waited out.
@@ -89,27 +94,52 @@ func (r *Relay) loop(ctx context.Context, wake <-chan struct{}) error {
 	}
 }
 
-// Drain rings for all tasks that wait for it now and returns how many it found.
+// Drain rings for all tasks that wait for it now and returns how many it found. It
+// goes through them once, so that rows that are locked do not keep it, and begins at
+// the top now and then, where what is urgent has come in meanwhile.
 func (r *Relay) Drain(ctx context.Context) (int, error) {
 	total, batch := 0, cmp.Or(r.Batch, 500)
+	look, top := store.Look{Limit: batch}, time.Now()
 	for {
-		var lost []task.Task
-		n, err := r.Tasks.Ring(ctx, batch, func(due []task.Task) ([]task.Ref, error) {
-			var rings []queue.Ring
-			rings, lost = r.sort(due)
-			// The rows are locked meanwhile, so a Redis that hangs must not hold them.
-			ctx, cancel := context.WithTimeout(ctx, publishLimit)
-			defer cancel()
-			return publish(ctx, r.Queue, rings)
-		})
-		total += n
-		if err == nil {
-			err = r.refuse(ctx, lost)
-		}
-		if err != nil || n < batch {
+		rang, err := r.batch(ctx, look)
+		found := len(rang.Found)
+		total += found
+		if err != nil || found < batch && look.Skip == 0 {
 			return total, err
 		}
+		if look.Skip == 0 {
+			look.After = &rang.Found[found-1]
+		}
+		// Whose rows somebody else notes meets other relays: they part.
+		look.Skip = 0
+		if rang.Noted < found {
+			look.Skip = batch * rand.N(spread)
+		}
+		if time.Since(top) > lookAtTop {
+			top = time.Now()
+			if _, err := r.batch(ctx, store.Look{Limit: batch}); err != nil {
+				return total, err
+			}
+		}
 	}
+}
+
+// batch rings for the tasks of one look.
+func (r *Relay) batch(ctx context.Context, look store.Look) (store.Rang, error) {
+	var lost []task.Task
+	rang, err := r.Tasks.Ring(ctx, look, func(due []task.Task) ([]task.Ref, error) {
+		var rings []queue.Ring
+		rings, lost = r.sort(due)
+		ctx, cancel := context.WithTimeout(ctx, publishLimit) // a Redis that hangs is asked again
+		defer cancel()
+		return publish(ctx, r.Queue, rings)
+	})
+	if err != nil {
+		return rang, err
+	}
+	refused, err := r.refuse(ctx, lost)
+	rang.Noted += refused
+	return rang, err
 }
 
 // sort parts the tasks that a worker will hear from those that nobody would.
@@ -126,30 +156,51 @@ func (r *Relay) sort(due []task.Task) (rings []queue.Ring, lost []task.Task) {
 }
 
 // refuse parks tasks that came by SQL for a provider that nobody serves: rung
-// for they would wait for ever. One that another worker serves is rung for.
-func (r *Relay) refuse(ctx context.Context, lost []task.Task) error {
+// for they would wait for ever. One that another worker serves is rung for. It
+// returns how many rows it changed.
+func (r *Relay) refuse(ctx context.Context, lost []task.Task) (int, error) {
+	byProvider := make(map[string][]queue.Ring)
 	for i := range lost {
 		ring := ringFor(&lost[i])
-		served, err := r.Tasks.Served(ctx, ring.Provider)
-		if err != nil {
-			return err
-		}
-		if served && ring.Validate() == nil {
-			rung, err := publish(ctx, r.Queue, []queue.Ring{ring})
-			if err := errors.Join(err, r.Tasks.Rung(ctx, rung)); err != nil {
-				return err
-			}
-			continue
-		}
-		_, err = r.Tasks.Park(ctx, lost[i].Ref(), &task.Failure{Kind: task.Invalid,
-			Message: fmt.Sprintf("provider %.80q is not configured; configured are: %s", lost[i].Provider, strings.Join(r.Services.Names(), ", ")),
-			Next:    "Configure it or change the row's provider, then retry the task"})
-		if err != nil {
-			return err
-		}
-		r.Log.Warn().Int64("task", lost[i].ID).Str("provider", lost[i].Provider).Msg("refused: provider is not configured")
+		byProvider[ring.Provider] = append(byProvider[ring.Provider], ring)
 	}
-	return nil
+	total := 0
+	for name, rings := range byProvider {
+		n, err := r.refuseProvider(ctx, name, rings)
+		if total += n; err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (r *Relay) refuseProvider(ctx context.Context, name string, rings []queue.Ring) (int, error) {
+	served, err := r.Tasks.Served(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	if served {
+		known := slices.DeleteFunc(slices.Clone(rings), func(ring queue.Ring) bool { return ring.Validate() != nil })
+		rung, err := publish(ctx, r.Queue, known)
+		if err := errors.Join(err, r.Tasks.Rung(ctx, rung)); err != nil {
+			return 0, err
+		}
+		if len(known) == len(rings) {
+			return len(rung), nil
+		}
+		rings = slices.DeleteFunc(rings, func(ring queue.Ring) bool { return ring.Validate() == nil })
+	}
+	refs := make([]task.Ref, len(rings))
+	for i := range rings {
+		refs[i] = rings[i].Ref
+	}
+	n, err := r.Tasks.ParkAll(ctx, refs, &task.Failure{Kind: task.Invalid,
+		Message: fmt.Sprintf("provider %.80q is not configured; configured are: %s", name, strings.Join(r.Services.Names(), ", ")),
+		Next:    "Configure it or change the row's provider, then retry the task"})
+	if n > 0 {
+		r.Log.Warn().Int64("tasks", n).Int64("task", refs[0].Task).Str("provider", name).Msg("refused: provider is not configured")
+	}
+	return int(n), err
 }
 
 // publish rings and returns the deliveries for which it worked.

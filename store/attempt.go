@@ -64,6 +64,9 @@ func (s *Store) journal(ctx context.Context, t *task.Task, a *task.Attempt, jobI
 	}
 	return s.in(ctx, func(tx *sqlx.Tx) error {
 		// The task before the attempt, as everywhere: two orders would be a deadlock.
+		if err := s.lock(ctx, tx, t.ID); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, tx.Rebind(
 			"UPDATE image_generations SET task_id = ?, updated_at = now() WHERE id = ? AND fence = ? AND status = 'processing'"),
 			jobID, t.ID, t.Fence)
@@ -99,12 +102,17 @@ func (s *Store) AttemptByKey(ctx context.Context, key string) (*task.Attempt, er
 // Found corrects why a task failed, once the provider has turned out to have the
 // job whose outcome was unknown. The task stays failed: a person retries it.
 func (s *Store) Found(ctx context.Context, id int64, reason string) error {
-	// Only the reason changes, and only that one: status and reason are the guard.
-	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET error_msg = ?, updated_at = now()
-		WHERE id = ? AND status = 'failed' AND error_kind = ?
-			AND EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state = 'accepted')`), reason, id, task.OutcomeUnknown, id)
-	return err
+	return s.in(ctx, func(tx *sqlx.Tx) error {
+		if err := s.lock(ctx, tx, id); err != nil {
+			return err
+		}
+		// Only the reason changes, and only that one: status and reason are the guard.
+		_, err := tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE image_generations SET error_msg = ?, updated_at = now()
+			WHERE id = ? AND status = 'failed' AND error_kind = ?
+				AND EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state = 'accepted')`), reason, id, task.OutcomeUnknown, id)
+		return err
+	})
 }
 
 // NeverSent ends the attempt of that key, if it was journalled at all, as rejected:
@@ -123,12 +131,6 @@ func (s *Store) NeverSent(ctx context.Context, t *task.Task, key string) error {
 		}
 		return s.undoubt(ctx, tx, t.ID)
 	})
-}
-
-// lock takes the task's row before one of its attempts, as everywhere.
-func (s *Store) lock(ctx context.Context, tx *sqlx.Tx, id int64) error {
-	var found []int64
-	return tx.SelectContext(ctx, &found, tx.Rebind("SELECT id FROM image_generations WHERE id = ?"+s.dialect.lock), id)
 }
 
 // undoubt corrects why a task failed, once it has turned out that no call of it

@@ -28,7 +28,10 @@ type Refusal struct {
 	Status task.Status
 	// Busy: another worker holds the task, for at least Wait.
 	Busy bool
-	Wait time.Duration
+	// Locked: nobody holds the task, but a transaction of somebody's has its row locked.
+	// It may be claimed after Wait, or later.
+	Locked bool
+	Wait   time.Duration
 	// Task is the row as it was found; nil if it does not exist.
 	Task *task.Task
 }
@@ -36,8 +39,25 @@ type Refusal struct {
 // Claim takes the task for worker, if the delivery is the valid one and nobody
 // else holds it: the status becomes processing and the fence grows. A row that
 // carries worker's own name is free to it: the caller knows that it is not
-// working on it. Exactly one of claim and refusal is returned.
+// working on it. Exactly one of claim and refusal is returned. A row that is locked
+// is tried again for a moment, in which whoever notes its delivery has done so.
 func (s *Store) Claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*Claim, *Refusal, error) {
+	for pause := firstPause; ; pause *= 2 {
+		c, refusal, err := s.claim(ctx, ref, worker, lease)
+		if err != nil || refusal == nil || !refusal.Locked || pause > lockedPause || sleep(ctx, pause) != nil {
+			return c, refusal, err
+		}
+	}
+}
+
+// The pauses between looks at a locked row add up to twice lockedPause; then its
+// delivery comes again after lockedWait.
+const (
+	lockedPause = 40 * time.Millisecond
+	lockedWait  = time.Second
+)
+
+func (s *Store) claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*Claim, *Refusal, error) {
 	var t task.Task
 	dead, args := s.leaseDead()
 	args = append([]any{worker, lease.Milliseconds(), worker, ref.Task, ref.Delivery, worker}, args...)
@@ -45,8 +65,8 @@ func (s *Store) Claim(ctx context.Context, ref task.Ref, worker string, lease ti
 		UPDATE image_generations SET status = 'processing', fence = fence + 1, worker = ?, lease_until = `+s.dialect.later+`,
 			crashes = crashes + CASE WHEN status = 'processing' AND worker <> ? THEN 1 ELSE 0 END,
 			started_at = coalesce(started_at, now()), published_at = coalesce(published_at, now()), updated_at = now()
-		WHERE id = ? AND delivery = ? AND deleted_at IS NULL AND fence >= 0
-			AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+dead+`))
+		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND delivery = ? AND deleted_at IS NULL AND fence >= 0
+			AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+dead+`))`+s.dialect.skipLocked+`)
 		RETURNING `+taskColumns), args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		refusal, err := s.refusal(ctx, ref, lease)
@@ -75,7 +95,10 @@ func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) 
 	if err != nil {
 		return nil, err
 	}
-	// A pending row was given back between the two statements.
+	// A pending row is locked, or was given back between the two statements.
+	if t.Status == task.Pending && t.Delivery == ref.Delivery && t.DeletedAt == nil && !t.Kept() {
+		return &Refusal{Locked: true, Wait: lockedWait, Status: t.Status, Task: t}, nil
+	}
 	if t.Delivery == ref.Delivery && !t.Status.Final() && t.DeletedAt == nil && !t.Kept() {
 		return &Refusal{Busy: true, Wait: lease, Status: t.Status, Task: t}, nil
 	}
@@ -121,20 +144,26 @@ func (s *Store) loadPhoto(ctx context.Context, t *task.Task) error {
 // Release gives a claimed task back, to be taken again after the delay. It
 // spends no attempt. ErrFenced if the task is not ours any more.
 func (s *Store) Release(ctx context.Context, t *task.Task, after time.Duration, reason string) error {
-	return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
-			error_msg = ?, updated_at = now()
-		WHERE id = ? AND fence = ? AND status = 'processing'`),
-		after.Milliseconds(), null(reason), t.ID, t.Fence))
+	return s.patiently(ctx, func() error {
+		return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
+			UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
+				error_msg = ?, updated_at = now()
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
+			after.Milliseconds(), null(reason), t.ID, t.Fence))
+	})
 }
 
-// Progress notes how far the provider is, in percent. It never goes back.
-// ErrFenced if the task is not ours any more.
+// Progress notes how far the provider is, in percent. It never goes back, and it
+// does not wait for a row that is locked. ErrFenced if the task is not ours any more.
 func (s *Store) Progress(ctx context.Context, t *task.Task, percent int) error {
-	return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
+	err := s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
 		UPDATE image_generations SET progress = CASE WHEN progress < ? THEN ? ELSE progress END, updated_at = now()
-		WHERE id = ? AND fence = ? AND status = 'processing'`),
+		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 		percent, percent, t.ID, t.Fence))
+	if err != nil && s.dialect.isLocked(err) {
+		return nil
+	}
+	return err
 }
 
 // fenced turns an update that met no row into ErrFenced.

@@ -28,9 +28,18 @@ type dialect struct {
 	// later is the database's clock plus a parameter in milliseconds. Differs by
 	// necessity: SQLite has no interval type.
 	later string
-	// lock and skipLocked close a SELECT that must keep others from the rows.
-	// SQLite has one writer, and every transaction is one from its start.
+	// lock and skipLocked close a SELECT that must keep others from the rows; one
+	// that somebody else has fails the first (see isLocked) and is left out by the
+	// second. SQLite has one writer, and every transaction is one from its start.
 	lock, skipLocked string
+	// among is the condition that a row is one of the deliveries in a parameter (see
+	// list), holds, and is locked by nobody else. Differs by necessity: SQLite has no
+	// LATERAL, and JSON functions of its own. On both the rows are looked up one by one
+	// by their primary key, for a plan that goes by statistics reads the whole of a table
+	// that has filled since they were made.
+	among func(holds string) string
+	// picked is the condition that a row is one that a SELECT of ids returns.
+	picked func(ids string) string
 	// notRung is the NULL of published_at in the library's own inserts. On
 	// Postgres it also tells the trigger, for this transaction only, that the
 	// producer rings by itself.
@@ -48,6 +57,8 @@ type dialect struct {
 	isMissing func(error) bool
 	// isRefused is a value that the database does not take, however often.
 	isRefused func(error) bool
+	// isLocked is a row that another transaction has locked.
+	isLocked func(error) bool
 	// isConflict is an error after which the same transaction may go through.
 	isConflict func(error) bool
 }
@@ -60,12 +71,19 @@ func postgres() dialect {
 			err = db.GetContext(ctx, &now, "SELECT clock_timestamp()")
 			return now.UTC(), err
 		},
-		later:      "(now() + ? * interval '1 millisecond')",
-		lock:       " FOR UPDATE",
-		skipLocked: " FOR UPDATE SKIP LOCKED",
-		notRung:    "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
-		unflushed:  "CASE WHEN set_config('synchronous_commit', 'off', true) <> '' THEN now() END",
-		notifies:   true,
+		later: "(now() + ? * interval '1 millisecond')",
+		// Not FOR UPDATE: an app that inserts results of a task has its key locked.
+		lock:       " FOR NO KEY UPDATE NOWAIT",
+		skipLocked: " FOR NO KEY UPDATE SKIP LOCKED",
+		among: func(holds string) string {
+			return `id = ANY (ARRAY(SELECT one.id FROM json_to_recordset(CAST(? AS json)) AS wanted (id bigint, delivery integer)
+				CROSS JOIN LATERAL (SELECT id FROM image_generations WHERE id = wanted.id AND delivery = wanted.delivery AND ` + holds +
+				` FOR NO KEY UPDATE SKIP LOCKED) one))`
+		},
+		picked:    func(ids string) string { return "id = ANY (ARRAY(" + ids + "))" },
+		notRung:   "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
+		notifies:  true,
+		unflushed: "CASE WHEN set_config('synchronous_commit', 'off', true) <> '' THEN now() END",
 		isAnswer: func(err error) bool {
 			state := sqlState(err)
 			return state != "" && !strings.HasPrefix(state, "57") // the server is going, or has cancelled the statement
@@ -77,6 +95,7 @@ func postgres() dialect {
 		isMissing: func(err error) bool {
 			return code(err, "42P01", "42703")
 		},
+		isLocked:   func(err error) bool { return code(err, "55P03") },
 		isConflict: func(err error) bool { return code(err, "40001", "40P01") },
 	}
 }
@@ -126,11 +145,17 @@ func sqliteDialect() (dialect, error) {
 		connections: 1,
 		clock:       func(context.Context, *sqlx.DB) (time.Time, error) { return time.Now().UTC(), nil },
 		later:       "later(?)",
-		notRung:     "NULL",
-		unflushed:   "now()",
-		isAnswer:    func(err error) bool { return has(err, "SQL logic error") || has(err, "SQLITE_") },
-		isMissing:   func(err error) bool { return has(err, "no such table") || has(err, "no such column") },
-		isRefused:   func(err error) bool { return has(err, "constraint failed") },
-		isConflict:  func(err error) bool { return has(err, "SQLITE_BUSY") },
+		among: func(holds string) string {
+			return `id IN (SELECT g.id FROM json_each(?) AS wanted CROSS JOIN image_generations AS g
+				WHERE g.id = json_extract(wanted.value, '$.id') AND delivery = json_extract(wanted.value, '$.delivery') AND ` + holds + `)`
+		},
+		picked:     func(ids string) string { return "id IN (" + ids + ")" },
+		notRung:    "NULL",
+		isMissing:  func(err error) bool { return has(err, "no such table") || has(err, "no such column") },
+		isRefused:  func(err error) bool { return has(err, "constraint failed") },
+		isLocked:   func(error) bool { return false },
+		isConflict: func(err error) bool { return has(err, "SQLITE_BUSY") },
+		unflushed:  "now()",
+		isAnswer:   func(err error) bool { return has(err, "SQL logic error") || has(err, "SQLITE_") },
 	}, nil
 }

@@ -86,12 +86,18 @@ func (s *Store) Retire(ctx context.Context, before time.Time, limit int) (int, e
 // Delete removes a task with its parameters, calls and results. Its files are the
 // caller's to delete. Only a task whose status is final can go: a NotAllowed says so.
 func (s *Store) Delete(ctx context.Context, id int64) error {
-	// No fence: nobody works on a final task, and the status is the guard.
-	r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM image_generations WHERE id = ? AND status IN ('completed', 'failed', 'cancelled')"), id)
-	if err != nil {
+	var n int64
+	err := s.patiently(ctx, func() error {
+		// No fence: nobody works on a final task, and the status is the guard.
+		r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM image_generations WHERE id = (SELECT id FROM image_generations "+
+			"WHERE id = ? AND status IN ('completed', 'failed', 'cancelled')"+s.dialect.lock+")"), id)
+		if err != nil {
+			return err
+		}
+		n, err = r.RowsAffected()
 		return err
-	}
-	if n, err := r.RowsAffected(); err != nil || n > 0 {
+	})
+	if err != nil || n > 0 {
 		return err
 	}
 	t, err := s.Get(ctx, id)

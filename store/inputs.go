@@ -26,13 +26,18 @@ func (s *Store) Inputs(ctx context.Context, id int64) (map[int]task.Input, error
 // KeepInput notes a copy that lies in storage. Whoever copies last counts: the
 // key and what lies under it follow from the task and the position.
 func (s *Store) KeepInput(ctx context.Context, id int64, in task.Input) error {
-	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
-		INSERT INTO generation_input (task_id, position, source_hash, storage_key, content_type, file_size, sha256, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, now())
-		ON CONFLICT (task_id, position) DO UPDATE SET source_hash = excluded.source_hash, storage_key = excluded.storage_key,
-			content_type = excluded.content_type, file_size = excluded.file_size, sha256 = excluded.sha256, created_at = now()`),
-		id, in.Position, in.SourceHash, in.StorageKey, in.ContentType, in.FileSize, in.SHA256)
-	return err
+	return s.in(ctx, func(tx *sqlx.Tx) error {
+		if err := s.lock(ctx, tx, id); err != nil { // an input waits for the key of its task
+			return err
+		}
+		_, err := tx.ExecContext(ctx, tx.Rebind(`
+			INSERT INTO generation_input (task_id, position, source_hash, storage_key, content_type, file_size, sha256, created_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, now())
+			ON CONFLICT (task_id, position) DO UPDATE SET source_hash = excluded.source_hash, storage_key = excluded.storage_key,
+				content_type = excluded.content_type, file_size = excluded.file_size, sha256 = excluded.sha256, created_at = now()`),
+			id, in.Position, in.SourceHash, in.StorageKey, in.ContentType, in.FileSize, in.SHA256)
+		return err
+	})
 }
 
 // FallBack gives a claimed task to another provider, after a call that certainly
@@ -45,7 +50,7 @@ func (s *Store) FallBack(ctx context.Context, t *task.Task, to task.Fallback, re
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET provider = ?, model = ?, fallbacks = ?, status = 'pending', run_at = now(), published_at = NULL,
 				attempt = 0, waits = 0, crashes = 0, worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL, updated_at = now()
-			WHERE id = ? AND fence = ? AND status = 'processing'`), to.Provider, null(to.Model), null(rest), null(reason), t.ID, t.Fence))
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`), to.Provider, null(to.Model), null(rest), null(reason), t.ID, t.Fence))
 		fenced = err == ErrFenced
 		if err != nil && !fenced || a == nil {
 			return err

@@ -45,7 +45,8 @@ func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task
 				published_at = NULL, run_at = now(), retried_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
 				error_msg = NULL, error_kind = NULL, error_code = NULL, completed_at = NULL, updated_at = now(),
 				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END
-			WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled') AND deleted_at IS NULL AND NOT `+kept+`
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled')
+				AND deleted_at IS NULL AND NOT `+kept+s.dialect.lock+`)
 			RETURNING `+taskColumns), ref.Task, ref.Delivery, ref.Delivery)
 		if err != nil || !notCharged {
 			return err
@@ -67,11 +68,14 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 	var t task.Task
 	// No fence: cancelling takes it. The worker's name stays, so that it can see
 	// that it is meant.
-	err := s.db.GetContext(ctx, &t, s.db.Rebind(`
-		UPDATE image_generations SET status = 'cancelled', fence = fence + 1, cancel_requested_at = now(), completed_at = now(),
-			lease_until = NULL, updated_at = now()
-		WHERE id = ? AND status IN ('pending', 'processing') AND deleted_at IS NULL AND NOT `+kept+`
-		RETURNING `+taskColumns), id)
+	err := s.patiently(ctx, func() error {
+		return s.db.GetContext(ctx, &t, s.db.Rebind(`
+			UPDATE image_generations SET status = 'cancelled', fence = fence + 1, cancel_requested_at = now(), completed_at = now(),
+				lease_until = NULL, updated_at = now()
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND status IN ('pending', 'processing')
+				AND deleted_at IS NULL AND NOT `+kept+s.dialect.lock+`)
+			RETURNING `+taskColumns), id)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, s.notAllowed(ctx, task.Ref{Task: id, Delivery: -1}, "cancelled")
 	}
@@ -79,17 +83,18 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 }
 
 // Park moves a waiting task to the dead-letter queue because a person archived
-// its delivery. It reports whether it did: a task that moved on is left alone.
+// its delivery. It reports whether it did: a task that moved on is left alone, and
+// so is one whose row is locked.
 func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (bool, error) {
-	r, err := s.db.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET status = 'failed', fence = fence + 1, error_msg = ?, error_kind = ?, completed_at = now(),
-			updated_at = now()
-		WHERE id = ? AND delivery = ? AND status = 'pending'`), f.Error(), f.Kind, ref.Task, ref.Delivery)
-	if err != nil {
-		return false, err
-	}
-	n, err := r.RowsAffected()
+	n, err := s.ParkAll(ctx, []task.Ref{ref}, f)
 	return n > 0, err
+}
+
+// ParkAll is Park for many deliveries with one reason, and returns how many it moved.
+func (s *Store) ParkAll(ctx context.Context, refs []task.Ref, f *task.Failure) (int64, error) {
+	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
+	return s.amongst(ctx, s.db, refs, "status = 'pending'", `status = 'failed', fence = fence + 1, error_msg = ?, error_kind = ?,
+		completed_at = now(), updated_at = now()`, null(f.Error()), f.Kind)
 }
 
 func (s *Store) notAllowed(ctx context.Context, ref task.Ref, action string) error {

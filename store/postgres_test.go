@@ -171,42 +171,6 @@ func TestListen(t *testing.T) {
 	})
 }
 
-func TestRingShares(t *testing.T) {
-	s := postgres(t)
-	var tasks []*task.Task
-	for i := range 40 {
-		tasks = append(tasks, &task.Task{Provider: "painter", Prompt: fmt.Sprint(i)})
-	}
-	_, err := s.Insert(t.Context(), tasks)
-	must(t, err)
-
-	var seen [2][]int64
-	var both, done sync.WaitGroup
-	both.Add(2)
-	for i := range seen {
-		done.Go(func() {
-			_, err := s.Ring(t.Context(), 20, func(due []task.Task) (rung []task.Ref, err error) {
-				both.Done()
-				both.Wait() // each holds its rows while the other looks
-				for _, d := range due {
-					seen[i] = append(seen[i], d.ID)
-					rung = append(rung, d.Ref())
-				}
-				return rung, nil
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	done.Wait()
-	all := slices.Concat(seen[0], seen[1])
-	slices.Sort(all)
-	if len(seen[0]) != 20 || len(slices.Compact(all)) != 40 {
-		t.Errorf("two relays rang for %v and %v", seen[0], seen[1])
-	}
-}
-
 func TestStoreSurvivesDeadlock(t *testing.T) {
 	s := postgres(t)
 	batch := func(keys ...string) (tasks []*task.Task) {

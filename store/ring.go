@@ -2,8 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -17,112 +18,162 @@ const ringRows = 500
 // ringColumns are what it takes to ring for a task.
 const ringColumns = "id, delivery, coalesce(provider, '') AS provider, priority, run_at, updated_at, status"
 
-// Ring hands up to limit committed tasks that nobody has rung for to publish and
-// notes for which of them it worked. Several processes may call it: each row
-// goes to one of them at a time. It returns how many rows it found.
-func (s *Store) Ring(ctx context.Context, limit int, publish func([]task.Task) (rung []task.Ref, err error)) (int, error) {
-	var due []task.Task
-	var failure error
-	err := s.in(ctx, func(tx *sqlx.Tx) error {
-		due = nil
-		err := tx.SelectContext(ctx, &due, tx.Rebind("SELECT "+ringColumns+` FROM image_generations
-			WHERE published_at IS NULL AND status = 'pending' AND deleted_at IS NULL AND fence >= 0
-			ORDER BY priority DESC, id LIMIT ?`+s.dialect.skipLocked), limit)
-		if err != nil || len(due) == 0 {
-			return err
-		}
-		rung, err := publish(due)
-		failure = err
-		return s.markRung(ctx, tx, rung)
-	})
-	if err != nil {
-		return len(due), err
-	}
-	return len(due), failure
+// Look says which of the tasks that nobody has rung for to hand out: up to Limit of
+// them, the most urgent and the oldest first.
+type Look struct {
+	After *task.Task // those that come after this one; nil is from the first
+	Skip  int        // how many of these to leave to others
+	Limit int
 }
 
-// Rung notes that the doorbell has rung for these deliveries.
-func (s *Store) Rung(ctx context.Context, refs []task.Ref) error {
-	for batch := range slices.Chunk(refs, ringRows) {
-		if err := s.markRung(ctx, s.db, batch); err != nil {
-			return err
-		}
+// Rang is what a Ring did.
+type Rang struct {
+	Found []task.Task // what was handed out, in order
+	Noted int         // for how many of them it noted that they are rung for; others may have done so for the rest
+}
+
+// Ring hands out committed tasks that nobody has rung for to publish and notes for
+// which of them it worked. No row is locked and no connection taken meanwhile: a
+// delivery may be claimed as soon as it arrives. Several processes may call it, and
+// ring for the same task: the queue takes a delivery once. What is not noted, since
+// the process ended or the row is locked, is rung for again. The error may be publish's.
+func (s *Store) Ring(ctx context.Context, l Look, publish func([]task.Task) (rung []task.Ref, err error)) (Rang, error) {
+	due, err := s.unrung(ctx, s.db, l)
+	if err != nil || len(due) == 0 {
+		return Rang{}, err
 	}
-	return nil
+	rung, failure := publish(due)
+	noted, err := s.markRung(ctx, s.db, rung)
+	return Rang{Found: due, Noted: int(noted)}, errors.Join(failure, err)
+}
+
+// unrung reads by the index of such tasks alone: one part for what is as urgent as
+// the task before, and one for what is less so.
+func (s *Store) unrung(ctx context.Context, db sqlx.QueryerContext, l Look) ([]task.Task, error) {
+	const query = "SELECT " + ringColumns + " FROM image_generations WHERE published_at IS NULL AND status = 'pending' AND deleted_at IS NULL AND fence >= 0"
+	const order = " ORDER BY priority DESC, id LIMIT ?"
+	var due []task.Task
+	if l.After == nil {
+		return due, sqlx.SelectContext(ctx, db, &due, s.db.Rebind(query+order+" OFFSET ?"), l.Limit, l.Skip)
+	}
+	err := sqlx.SelectContext(ctx, db, &due, s.db.Rebind(`
+		SELECT * FROM (`+query+" AND priority = ? AND id > ?"+order+`) AS next
+		UNION ALL SELECT * FROM (`+query+" AND priority < ?"+order+") AS rest LIMIT ? OFFSET ?"),
+		l.After.Priority, l.After.ID, l.Limit+l.Skip, l.After.Priority, l.Limit+l.Skip, l.Limit, l.Skip)
+	return due, err
+}
+
+// Rung notes that the doorbell has rung for these deliveries, as far as their rows
+// are not locked.
+func (s *Store) Rung(ctx context.Context, refs []task.Ref) error {
+	_, err := s.markRung(ctx, s.db, refs)
+	return err
 }
 
 // markRung needs no fence: that a bell has rung concerns its delivery alone,
 // which is in the condition, and no step of the task.
-func (s *Store) markRung(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref) error {
-	if len(refs) == 0 {
-		return nil
-	}
-	condition, args := pairs(refs)
-	_, err := db.ExecContext(ctx, s.db.Rebind(
-		"UPDATE image_generations SET published_at = now() WHERE published_at IS NULL AND status = 'pending' AND "+condition), args...)
-	return err
+func (s *Store) markRung(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref) (int64, error) {
+	return s.amongst(ctx, db, refs, "published_at IS NULL AND status = 'pending'", "published_at = now()")
 }
 
-// pairs is the condition that a row is one of the deliveries.
-func pairs(refs []task.Ref) (string, []any) {
-	args := make([]any, 0, 2*len(refs))
-	for _, r := range refs {
-		args = append(args, r.Task, r.Delivery)
+// amongst sets columns of those of the deliveries whose rows hold the condition and
+// are not locked, and returns how many they were. args belong to set.
+func (s *Store) amongst(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref, holds, set string, args ...any) (int64, error) {
+	total := int64(0)
+	for batch := range slices.Chunk(refs, ringRows) {
+		// The fence is the caller's to mind.
+		r, err := db.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+set+" WHERE "+s.dialect.among(holds)), append(slices.Clone(args), list(batch))...)
+		if err != nil {
+			return total, err
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return total, err
+		}
+		total += n
 	}
-	// Postgres has to be told the type: it cannot infer it from a list of rows.
-	row := "(CAST(? AS bigint), CAST(? AS integer))"
-	return "(id, delivery) IN (VALUES " + strings.Repeat(row+", ", len(refs)-1) + row + ")", args
+	return total, nil
 }
 
-// Waiting returns up to limit tasks with ids above after that have been rung for
-// and are due for longer than grace: their deliveries should be in the queue.
-func (s *Store) Waiting(ctx context.Context, after int64, grace time.Duration, limit int) ([]task.Task, error) {
-	var tasks []task.Task
-	err := s.db.SelectContext(ctx, &tasks, s.db.Rebind("SELECT "+ringColumns+` FROM image_generations
+// list is deliveries as a parameter; see dialect.among.
+func list(refs []task.Ref) string {
+	text := []byte("[")
+	for i, r := range refs {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = fmt.Appendf(text, `{"id":%d,"delivery":%d}`, r.Task, r.Delivery)
+	}
+	return string(append(text, ']'))
+}
+
+// Waiting returns those of the next looks tasks with ids above after that wait and
+// have been rung for, that are due for longer than grace: their deliveries should be
+// in the queue. next is where to go on, or 0 at the end.
+func (s *Store) Waiting(ctx context.Context, after int64, grace time.Duration, looks int) (due []task.Task, next int64, err error) {
+	var rows []struct {
+		task.Task
+		Due bool `json:"due"`
+	}
+	err = s.db.SelectContext(ctx, &rows, s.db.Rebind("SELECT "+ringColumns+", published_at < "+s.dialect.later+
+		" AND run_at < "+s.dialect.later+` AS due FROM image_generations
 		WHERE status = 'pending' AND published_at IS NOT NULL AND deleted_at IS NULL AND fence >= 0 AND id > ?
-			AND published_at < `+s.dialect.later+` AND run_at < `+s.dialect.later+`
-		ORDER BY id LIMIT ?`), after, -grace.Milliseconds(), -grace.Milliseconds(), limit)
-	return tasks, err
+		ORDER BY id LIMIT ?`), -grace.Milliseconds(), -grace.Milliseconds(), after, looks)
+	for i := range rows {
+		if rows[i].Due {
+			due = append(due, rows[i].Task)
+		}
+	}
+	if len(rows) == looks {
+		next = rows[looks-1].ID
+	}
+	return due, next, err
 }
 
 // Unring forgets that the doorbell rang for these waiting deliveries, so that a
-// relay rings again.
+// relay rings again. A row that is locked stays as it is.
 func (s *Store) Unring(ctx context.Context, refs []task.Ref) error {
-	for batch := range slices.Chunk(refs, ringRows) {
-		condition, args := pairs(batch)
-		_, err := s.db.ExecContext(ctx, s.db.Rebind( // no fence, for the reason given at markRung
-			"UPDATE image_generations SET published_at = NULL WHERE published_at IS NOT NULL AND status = 'pending' AND "+condition), args...)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := s.unring(ctx, refs)
+	return err
+}
+
+func (s *Store) unring(ctx context.Context, refs []task.Ref) (int64, error) {
+	// no fence, for the reason given at markRung
+	return s.amongst(ctx, s.db, refs, "published_at IS NOT NULL AND status = 'pending'", "published_at = NULL")
 }
 
 // Redeliver gives these waiting tasks a new delivery, because the one they have
 // is in the hands of a worker that has gone silent before it claimed them. If it
-// only slept, its claim comes too late.
+// only slept, its claim comes too late. A row that is locked stays as it is.
 func (s *Store) Redeliver(ctx context.Context, refs []task.Ref) error {
-	if len(refs) == 0 {
-		return nil
-	}
-	condition, args := pairs(refs)
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
-	_, err := s.db.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET delivery = delivery + 1, fence = fence + 1, published_at = NULL, updated_at = now()
-		WHERE status = 'pending' AND `+condition), args...)
+	_, err := s.amongst(ctx, s.db, refs, "status = 'pending'", "delivery = delivery + 1, fence = fence + 1, published_at = NULL, updated_at = now()")
 	return err
 }
 
-// UnringAll forgets every ring of a waiting task: the queue has lost its memory.
-// It returns how many rows that were.
+// UnringAll forgets every ring of a waiting task, some at a time: the queue has lost
+// its memory. It returns how many rows that were.
 func (s *Store) UnringAll(ctx context.Context) (int64, error) {
-	r, err := s.db.ExecContext(ctx, // no fence, for the reason given at markRung
-		"UPDATE image_generations SET published_at = NULL WHERE status = 'pending' AND published_at IS NOT NULL AND fence >= 0")
-	if err != nil {
-		return 0, err
+	const rows = 2_000
+	total := int64(0)
+	for after := int64(0); ; {
+		var waiting []task.Task
+		err := s.db.SelectContext(ctx, &waiting, s.db.Rebind(`SELECT id, delivery FROM image_generations
+			WHERE status = 'pending' AND published_at IS NOT NULL AND fence >= 0 AND id > ? ORDER BY id LIMIT ?`), after, rows)
+		if err != nil || len(waiting) == 0 {
+			return total, err
+		}
+		refs := make([]task.Ref, len(waiting))
+		for i := range waiting {
+			refs[i] = waiting[i].Ref()
+		}
+		n, err := s.unring(ctx, refs)
+		total += n
+		if err != nil {
+			return total, err
+		}
+		after = waiting[len(waiting)-1].ID
 	}
-	return r.RowsAffected()
 }
 
 // Rings returns the rows of these tasks as far as ringing goes; one that does

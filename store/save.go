@@ -37,7 +37,7 @@ func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outco
 				image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = coalesce(?, api_response),
 				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency),
 				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)
-			WHERE id = ? AND fence = ? AND status = 'processing'`),
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 			null(o.Warning), first.GeneratedImageURL, null(first.ObjectURL), null(first.LocalPath), first.Width, first.Height,
 			null(o.APIResponse), t.ID, t.ID, t.ID, t.Fence))
 		if err != nil || a == nil {
@@ -55,7 +55,7 @@ func (s *Store) KeepPart(ctx context.Context, t *task.Task, a *task.Attempt, res
 			UPDATE image_generations SET updated_at = now(), progress = CASE WHEN progress < ? THEN ? ELSE progress END,
 				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros),
 				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency)
-			WHERE id = ? AND fence = ? AND status = 'processing'`), progress, progress, t.ID, t.ID, t.ID, t.Fence))
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`), progress, progress, t.ID, t.ID, t.ID, t.Fence))
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,12 @@ func (s *Store) ServerErrors(ctx context.Context, t *task.Task) (int, error) {
 // KeepLate stores pictures that came after the task was taken away: they were
 // paid for. The task itself is not touched.
 func (s *Store) KeepLate(ctx context.Context, a *task.Attempt, results []task.Result) error {
-	return s.in(ctx, func(tx *sqlx.Tx) error { return s.keep(ctx, tx, a, results) })
+	return s.in(ctx, func(tx *sqlx.Tx) error {
+		if err := s.lock(ctx, tx, a.TaskID); err != nil { // a result waits for the key of its task
+			return err
+		}
+		return s.keep(ctx, tx, a, results)
+	})
 }
 
 func (s *Store) keep(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, results []task.Result) error {
@@ -127,7 +132,7 @@ func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.
 				completed_at = CASE WHEN ? THEN now() END,
 				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros),
 				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency)
-			WHERE id = ? AND fence = ? AND status = 'processing'`),
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 			v.Status, v.Delay.Milliseconds(), v.Attempt, v.Waits, null(v.Failure.Error()), v.Failure.Kind, null(v.Failure.Code),
 			v.Status.Final(), t.ID, t.ID, t.ID, t.Fence))
 		fenced = err == ErrFenced

@@ -8,8 +8,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -85,38 +83,4 @@ func (s *Store) Refuses(err error) bool { return err != nil && s.dialect.isRefus
 // Now is the database's clock: the only one that leases and due times go by.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return s.dialect.clock(ctx, s.db)
-}
-
-// in runs f in one transaction, again if the database asks for that. Two that
-// are in each other's way do not come back at the same moment.
-func (s *Store) in(ctx context.Context, f func(tx *sqlx.Tx) error) error {
-	const tries = 6
-	for n := 1; ; n++ {
-		err := s.once(ctx, f)
-		if err != nil && s.dialect.isMissing(err) {
-			return fmt.Errorf("%w (%w)", ErrNotMigrated, err)
-		}
-		if n == tries || !s.dialect.isConflict(err) {
-			return err
-		}
-		timer := time.NewTimer(rand.N(time.Duration(n) * 20 * time.Millisecond))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		}
-	}
-}
-
-func (s *Store) once(ctx context.Context, f func(tx *sqlx.Tx) error) error {
-	tx, err := s.db.BeginTxx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // after a commit this does nothing
-	if err := f(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -78,21 +80,22 @@ func (s *Store) Held(ctx context.Context, worker string) ([]task.Task, error) {
 func (s *Store) Stopped(ctx context.Context, worker string) ([]int64, error) {
 	var ids []int64
 	// No fence: cancelling has taken it, and the row is final.
-	err := s.db.SelectContext(ctx, &ids, s.db.Rebind(
-		"UPDATE image_generations SET worker = NULL WHERE status = 'cancelled' AND worker = ? RETURNING id"), worker)
+	err := s.db.SelectContext(ctx, &ids, s.db.Rebind("UPDATE image_generations SET worker = NULL WHERE "+s.dialect.picked(
+		"SELECT id FROM image_generations WHERE status = 'cancelled' AND worker = ?"+s.dialect.skipLocked)+" RETURNING id"), worker)
 	return ids, err
 }
 
 // Orphans takes tasks away from workers that have died or left, up to limit at a time:
 // each becomes pending under a new delivery, with one more crash on its count.
-// It returns the deliveries that are not valid any more.
+// It returns the deliveries that are not valid any more. The order by worker is that
+// of the index of held tasks: by id the whole table might be read for it.
 func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
 	var orphans []task.Task
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		orphans = nil
 		dead, args := s.leaseDead()
 		err := tx.SelectContext(ctx, &orphans, tx.Rebind("SELECT "+ringColumns+` FROM image_generations
-			WHERE status = 'processing' AND `+dead+` ORDER BY id LIMIT ?`+s.dialect.skipLocked), append(args, limit)...)
+			WHERE status = 'processing' AND `+dead+` ORDER BY worker LIMIT ?`+s.dialect.skipLocked), append(args, limit)...)
 		if err != nil || len(orphans) == 0 {
 			return err
 		}
@@ -100,14 +103,13 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
 		for i := range orphans {
 			refs[i] = orphans[i].Ref()
 		}
-		condition, args := pairs(refs)
-		// No fence in the condition: the rows are locked, and their holders dead. The fence grows, so that one who only slept writes nothing.
-		_, err = tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE image_generations SET status = 'pending', delivery = delivery + 1, fence = fence + 1, crashes = crashes + 1,
-				published_at = NULL, run_at = now(), worker = NULL, lease_until = NULL, updated_at = now()
-			WHERE status = 'processing' AND `+condition), args...)
+		// No fence in the condition: the rows are locked, and their holders dead.
+		// The fence grows, so that one who only slept writes nothing.
+		_, err = s.amongst(ctx, tx, refs, "status = 'processing'", `status = 'pending', delivery = delivery + 1, fence = fence + 1,
+			crashes = crashes + 1, published_at = NULL, run_at = now(), worker = NULL, lease_until = NULL, updated_at = now()`)
 		return err
 	})
+	slices.SortFunc(orphans, func(a, b task.Task) int { return cmp.Compare(a.ID, b.ID) })
 	return orphans, err
 }
 

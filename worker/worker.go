@@ -113,8 +113,11 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 
 // refused says what a delivery means whose row cannot be claimed.
 func (w *Worker) refused(ctx context.Context, ring queue.Ring, r *store.Refusal) error {
-	if r.Busy {
+	switch {
+	case r.Busy:
 		return &queue.Later{After: r.Wait, Reason: "another worker holds the task"}
+	case r.Locked:
+		return &queue.Later{After: r.Wait, Reason: "a transaction in the database has the task's row locked"}
 	}
 	if r.Task == nil || r.Status != task.Failed || r.Task.Delivery != ring.Delivery {
 		return nil

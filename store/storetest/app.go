@@ -42,7 +42,7 @@ func (b *bench) untouched(id int64) {
 		b.same(len(b.ring(10)), 0)
 		_, err = b.store.UnringAll(b.Context())
 		b.check(err)
-		waiting, err := b.store.Waiting(b.Context(), 0, -time.Hour, 10)
+		waiting, _, err := b.store.Waiting(b.Context(), 0, -time.Hour, 10)
 		b.check(err)
 		b.same(len(waiting), 0)
 		_, cancelled := b.store.Cancel(b.Context(), id)

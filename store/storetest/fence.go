@@ -82,7 +82,13 @@ func beginRace(b *bench) {
 			var c *store.Claim
 			var both sync.WaitGroup
 			both.Go(func() { begun = b.store.Begin(b.Context(), old.Task, a) })
-			both.Go(func() { c, _, err = b.store.Claim(b.Context(), tasks[i].Ref(), "second", lease) })
+			both.Go(func() {
+				for busy := true; busy && c == nil; { // while the begin has the row
+					var refusal *store.Refusal
+					c, refusal, err = b.store.Claim(b.Context(), tasks[i].Ref(), "second", lease)
+					busy = refusal != nil && refusal.Busy
+				}
+			})
 			both.Wait()
 			switch {
 			case err != nil || c == nil:

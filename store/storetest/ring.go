@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -17,6 +18,9 @@ func ringing() []claim {
 		{"What publish did not ring stays unrung, and its error comes back", ringsPartly},
 		{"A delivery that changed before it was noted stays unrung", ringsDelivery},
 		{"Ring goes no further than its limit", ringsLimit},
+		{"Ring goes on after a task, and leaves some to others", ringsOn},
+		{"Waiting looks at no more rows than it is told, due or not", waitsBounded},
+		{"ParkAll parks waiting deliveries and leaves all others alone", parksAll},
 		{"Rung and Unring take more deliveries than fit one statement", rung},
 		{"Unring makes waiting deliveries ring again and no others", unrings},
 		{"UnringAll makes every waiting task ring again", unringsAll},
@@ -31,12 +35,12 @@ func ringing() []claim {
 func (b *bench) ring(limit int) []task.Ref {
 	b.Helper()
 	var all []task.Ref
-	n, err := b.store.Ring(b.Context(), limit, func(due []task.Task) ([]task.Ref, error) {
+	rang, err := b.store.Ring(b.Context(), store.Look{Limit: limit}, func(due []task.Task) ([]task.Ref, error) {
 		all = refs(due)
 		return all, nil
 	})
 	b.check(err)
-	b.same(n, len(all))
+	b.same([]int{len(rang.Found), rang.Noted}, []int{len(all), len(all)})
 	return all
 }
 
@@ -50,14 +54,14 @@ func refs(tasks []task.Task) []task.Ref {
 
 func rings(b *bench) {
 	t := b.insert(task.Task{Priority: task.High})
-	n, err := b.store.Ring(b.Context(), 10, func(due []task.Task) ([]task.Ref, error) {
+	rang, err := b.store.Ring(b.Context(), store.Look{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		b.same(len(due), 1)
 		b.same(due[0].RunAt.Equal(t.RunAt), true)
 		b.same([]any{due[0].Ref(), due[0].Provider, due[0].Priority, due[0].Status}, []any{t.Ref(), "painter", task.High, task.Pending})
 		return refs(due), nil
 	})
 	b.check(err)
-	b.same(n, 1)
+	b.same([]int{len(rang.Found), rang.Noted}, []int{1, 1})
 	b.near(*b.get(t.ID).PublishedAt, 0)
 	b.same(b.ring(10), []task.Ref(nil))
 }
@@ -84,10 +88,10 @@ func ringsPending(b *bench) {
 func ringsPartly(b *bench) {
 	tasks := b.insertMany(3)
 	down := errors.New("redis is down")
-	n, err := b.store.Ring(b.Context(), 10, func(due []task.Task) ([]task.Ref, error) {
+	rang, err := b.store.Ring(b.Context(), store.Look{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		return refs(due)[1:2], down
 	})
-	b.same([]any{n, errors.Is(err, down)}, []any{3, true})
+	b.same([]any{len(rang.Found), rang.Noted, errors.Is(err, down)}, []any{3, 1, true})
 	b.same(b.ring(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
 }
 
@@ -157,7 +161,7 @@ func waits(b *bench) {
 		time.Minute:    nil,
 		-2 * time.Hour: {due.Ref(), future.Ref()},
 	} {
-		got, err := b.store.Waiting(b.Context(), 0, grace, 10)
+		got, _, err := b.store.Waiting(b.Context(), 0, grace, 10)
 		b.check(err)
 		b.same(refs(got), want)
 	}
@@ -169,14 +173,13 @@ func waitsPaged(b *bench) {
 	b.ring(10)
 	var all []int64
 	for after := int64(0); ; {
-		page, err := b.store.Waiting(b.Context(), after, -time.Second, 2)
+		page, next, err := b.store.Waiting(b.Context(), after, -time.Second, 2)
 		b.check(err)
-		if len(page) == 0 {
-			break
-		}
-		after = page[len(page)-1].ID
 		for _, t := range page {
 			all = append(all, t.ID)
+		}
+		if after = next; next == 0 {
+			break
 		}
 	}
 	b.same([]any{len(all), slices.IsSorted(all)}, []any{5, true})
@@ -192,4 +195,54 @@ func knows(b *bench) {
 	got, err = b.store.Rings(b.Context(), nil)
 	b.check(err)
 	b.same(len(got), 0)
+}
+
+func ringsOn(b *bench) {
+	var all []*task.Task
+	for _, p := range []task.Priority{task.High, task.High, task.Normal, task.Normal, task.Low, -7} {
+		all = append(all, b.insert(task.Task{Priority: p}))
+	}
+	look := func(l store.Look) (ids []int64) {
+		_, err := b.store.Ring(b.Context(), l, func(due []task.Task) ([]task.Ref, error) {
+			for i := range due {
+				ids = append(ids, due[i].ID)
+			}
+			return nil, nil
+		})
+		b.check(err)
+		return ids
+	}
+	for i := range all {
+		var rest []int64
+		for _, t := range all[i+1:] {
+			rest = append(rest, t.ID)
+		}
+		b.same(look(store.Look{After: all[i], Limit: 10}), rest)
+		b.same(look(store.Look{After: all[i], Limit: 2}), append([]int64(nil), rest[:min(2, len(rest))]...))
+		b.same(look(store.Look{After: all[i], Limit: 1, Skip: 1}), append([]int64(nil), rest[min(1, len(rest)):min(2, len(rest))]...))
+	}
+	b.same(look(store.Look{Limit: 2, Skip: 3}), []int64{all[3].ID, all[4].ID})
+}
+
+func waitsBounded(b *bench) {
+	tasks := b.insertMany(5)
+	b.ring(10)
+	b.exec("UPDATE image_generations SET run_at = '2999-01-01 00:00:00+00:00' WHERE id <> %d", tasks[3].ID)
+	got, next, err := b.store.Waiting(b.Context(), 0, -time.Second, 3)
+	b.check(err)
+	b.same([]any{len(got), next}, []any{0, tasks[2].ID})
+	got, next, err = b.store.Waiting(b.Context(), next, -time.Second, 3)
+	b.check(err)
+	b.same([]any{len(got), next}, []any{1, int64(0)})
+}
+
+func parksAll(b *bench) {
+	waiting, other, held := b.insert(task.Task{}), b.insert(task.Task{}), b.held()
+	n, err := b.store.ParkAll(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()},
+		&task.Failure{Kind: task.Invalid, Message: "nobody serves it"})
+	b.check(err)
+	b.same(n, int64(1))
+	got := b.get(waiting.ID)
+	b.same([]any{got.Status, got.ErrorKind, got.Fence, got.CompletedAt != nil}, []any{task.Failed, task.Invalid, waiting.Fence + 1, true})
+	b.same([]task.Status{b.get(other.ID).Status, b.get(held.ID).Status}, []task.Status{task.Pending, task.Processing})
 }

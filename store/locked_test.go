@@ -1,0 +1,242 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// boats stores n tasks.
+func boats(t testing.TB, s *store.Store, n int) []*task.Task {
+	t.Helper()
+	tasks := make([]*task.Task, n)
+	for i := range tasks {
+		tasks[i] = &task.Task{Provider: "painter", Prompt: fmt.Sprint("boat ", i)}
+	}
+	_, err := s.Insert(t.Context(), tasks)
+	must(t, err)
+	return tasks
+}
+
+func claimed(t testing.TB, s *store.Store, tk *task.Task) *task.Task {
+	t.Helper()
+	c, refusal, err := s.Claim(t.Context(), tk.Ref(), "first", time.Minute)
+	must(t, err)
+	if refusal != nil {
+		t.Fatalf("refused: %+v", refusal)
+	}
+	return c.Task
+}
+
+func refsOf(tasks []task.Task) (all []task.Ref) {
+	for i := range tasks {
+		all = append(all, tasks[i].Ref())
+	}
+	return all
+}
+
+// soon fails the test if f does not end within a time that no statement takes
+// which waits for nobody.
+func soon(t testing.TB, what string, f func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := f(ctx); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+}
+
+func TestRingHoldsNothing(t *testing.T) {
+	s := postgres(t)
+	boats(t, s, 40)
+	s.DB().SetMaxOpenConns(1)
+	t.Run("A delivery can be claimed before it is noted", func(t *testing.T) {
+		rang, err := s.Ring(t.Context(), store.Look{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+			soon(t, "the claim", func(ctx context.Context) error {
+				c, refusal, err := s.Claim(ctx, due[0].Ref(), "first", time.Minute)
+				if err == nil && c == nil {
+					t.Errorf("refused: %+v", refusal)
+				}
+				return err
+			})
+			return refsOf(due), nil
+		})
+		must(t, err)
+		if len(rang.Found) != 10 || rang.Noted != 9 {
+			t.Errorf("found %d and noted %d", len(rang.Found), rang.Noted)
+		}
+	})
+	t.Run("Two that ring for the same note each delivery once", func(t *testing.T) {
+		var inner store.Rang
+		outer, err := s.Ring(t.Context(), store.Look{Limit: 100}, func(due []task.Task) (_ []task.Ref, err error) {
+			inner, err = s.Ring(t.Context(), store.Look{Limit: 20}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
+			return refsOf(due), err
+		})
+		must(t, err)
+		if len(outer.Found) != 30 || inner.Noted != 20 || outer.Noted != 10 {
+			t.Errorf("found %d, noted %d and %d", len(outer.Found), inner.Noted, outer.Noted)
+		}
+	})
+}
+
+// lockedRows is a database in which an app's open transaction holds the rows of
+// some tasks: of processing ones, and of waiting ones that are rung for.
+type lockedRows struct {
+	*store.Store
+	held, waiting []*task.Task
+	app           *sql.Tx
+}
+
+func lockRows(t *testing.T) *lockedRows {
+	l := &lockedRows{Store: postgres(t)}
+	for _, tk := range boats(t, l.Store, 20) {
+		l.held = append(l.held, claimed(t, l.Store, tk))
+	}
+	l.waiting = boats(t, l.Store, 20)
+	var refs []task.Ref
+	for _, tk := range l.waiting {
+		refs = append(refs, tk.Ref())
+	}
+	must(t, l.Rung(t.Context(), refs))
+	app, err := l.DB().Begin()
+	must(t, err)
+	t.Cleanup(func() { _ = app.Rollback() })
+	_, err = app.Exec("UPDATE image_generations SET metadata = 'mine'")
+	must(t, err)
+	l.app = app
+	l.DB().SetMaxOpenConns(4) // one of them is the app's
+	return l
+}
+
+func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
+	l := lockRows(t)
+	var saving sync.WaitGroup
+	writes := map[string]func(tk *task.Task) error{
+		"Release": func(tk *task.Task) error { return l.Release(t.Context(), tk, 0, "") },
+		"Fail": func(tk *task.Task) error {
+			return l.Fail(t.Context(), tk, task.Verdict{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Message: "away"}}, nil)
+		},
+		"Begin": func(tk *task.Task) error {
+			return l.Begin(t.Context(), tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
+		},
+		"FallBack": func(tk *task.Task) error {
+			return l.FallBack(t.Context(), tk, task.Fallback{Provider: "rival"}, "", "away", nil)
+		},
+		"Cancel": func(tk *task.Task) error { _, err := l.Cancel(t.Context(), tk.ID); return err },
+	}
+	i := 0
+	for range 4 {
+		for name, write := range writes {
+			tk := l.held[i]
+			i++
+			saving.Go(func() {
+				if err := write(tk); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+	}
+	t.Run("A claim of a locked row comes back at once and says why", func(t *testing.T) {
+		for _, tk := range l.waiting {
+			soon(t, "the claim", func(ctx context.Context) error {
+				c, refusal, err := l.Claim(ctx, tk.Ref(), "second", time.Minute)
+				if err == nil && (c != nil || !refusal.Locked) {
+					t.Errorf("claimed %v, refused %+v", c, refusal)
+				}
+				return err
+			})
+		}
+	})
+	t.Run("What is about many leaves locked rows out and takes the others", func(t *testing.T) {
+		free := boats(t, l.Store, 3)
+		refs := []task.Ref{free[0].Ref(), free[1].Ref(), free[2].Ref()}
+		for _, tk := range l.waiting {
+			refs = append(refs, tk.Ref())
+		}
+		soon(t, "Rung", func(ctx context.Context) error { return l.Rung(ctx, refs) })
+		soon(t, "Unring", func(ctx context.Context) error { return l.Unring(ctx, refs) })
+		soon(t, "UnringAll", func(ctx context.Context) error { _, err := l.UnringAll(ctx); return err })
+		soon(t, "Redeliver", func(ctx context.Context) error { return l.Redeliver(ctx, refs) })
+		soon(t, "Stopped", func(ctx context.Context) error { _, err := l.Stopped(ctx, "first"); return err })
+		soon(t, "Orphans", func(ctx context.Context) error { _, err := l.Orphans(ctx, 100); return err })
+		soon(t, "ParkAll", func(ctx context.Context) error {
+			_, err := l.ParkAll(ctx, refs, &task.Failure{Kind: task.Invalid, Message: "no"})
+			return err
+		})
+		got, err := l.Get(t.Context(), free[0].ID)
+		must(t, err)
+		if got.Delivery != 1 {
+			t.Errorf("a free task has delivery %d", got.Delivery)
+		}
+	})
+	t.Run("Other tasks go on although twenty writes wait", func(t *testing.T) {
+		for _, tk := range boats(t, l.Store, 20) {
+			soon(t, "a whole step", func(ctx context.Context) error {
+				return l.Release(ctx, claimed(t, l.Store, tk), 0, "")
+			})
+		}
+	})
+	t.Run("A write that waits ends with its context and says why", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := l.Release(ctx, l.held[0], 0, ""); err == nil || !strings.Contains(err.Error(), "another transaction holds the row locked") {
+			t.Error(err)
+		}
+	})
+	must(t, l.app.Commit())
+	saving.Wait()
+}
+
+func TestDeadlockIsRepeated(t *testing.T) {
+	s := postgres(t)
+	_, err := s.DB().Exec("DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET deadlock_timeout = ''3s'''; END $$")
+	must(t, err)
+	s.DB().SetMaxIdleConns(0) // whose connections are new from here on
+	app, err := s.DB().Begin()
+	must(t, err)
+	defer app.Rollback()
+	raw := func(key string) error {
+		_, err := app.Exec("INSERT INTO image_generations (provider, prompt, idempotency_key) VALUES ('painter', 'theirs', $1)", key)
+		return err
+	}
+	_, err = app.Exec("SET LOCAL deadlock_timeout = '60s'") // so that the library's statement is the one to be ended
+	must(t, err)
+	must(t, raw("b"))
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Insert(t.Context(), []*task.Task{
+			{Provider: "painter", Prompt: "ours", IdempotencyKey: "a"}, {Provider: "painter", Prompt: "ours", IdempotencyKey: "b"}})
+		done <- err
+	}()
+	for waiting := 0; waiting == 0; { // for the app's b
+		must(t, s.DB().QueryRow("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&waiting))
+	}
+	must(t, raw("a")) // waits for ours, until the server has ended that
+	must(t, app.Rollback())
+	must(t, <-done)
+}
+
+func TestRefusesWhatBreaksAConstraint(t *testing.T) {
+	for name, open := range map[string]func(testing.TB) *store.Store{"SQLite": sqlite, "Postgres": postgres} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			tk := claimed(t, s, boats(t, s, 1)[0])
+			key := &task.Attempt{Key: "one key", Provider: "painter"}
+			must(t, s.Begin(t.Context(), tk, key))
+			err := s.Begin(t.Context(), tk, &task.Attempt{Key: "one key", Provider: "painter"})
+			if err == nil || !s.Refuses(err) {
+				t.Errorf("%v is not said to be refused", err)
+			}
+			if s.Refuses(context.DeadlineExceeded) {
+				t.Error("a database that is away refuses nothing")
+			}
+		})
+	}
+}
