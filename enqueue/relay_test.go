@@ -113,7 +113,7 @@ func TestRelayOnServers(t *testing.T) {
 		r.runs(sleepy.Run)
 		r.until("it listens", func() bool {
 			var n int
-			r.check(r.tasks.DB().QueryRow("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()").Scan(&n))
+			r.check(r.tasks.DB().QueryRow("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND state = 'idle' AND datname = current_database()").Scan(&n))
 			return n == 1
 		})
 		began := time.Now()

@@ -53,8 +53,8 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "the cost of earlier calls is forgotten", Rule: "A task costs what all of its calls cost", Violates: []string{"I11"},
-		Edits: []Edit{{"store/save.go", "				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = ? AND fence = ? AND status = 'processing'`),\n			null(o.Warning)",
-			"				cost_micros = coalesce((SELECT max(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = ? AND fence = ? AND status = 'processing'`),\n			null(o.Warning)"}},
+		Edits: []Edit{{"store/save.go", "				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)",
+			"				cost_micros = coalesce((SELECT max(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)"}},
 		Lives: Lives{First: 1, Seeds: 10},
 	},
 }

@@ -4,8 +4,8 @@ package sabotage
 var ofOwnership = []Mutant{
 	{
 		Name: "no fence on save", Rule: "Every write carries the fence of its claim", Violates: []string{"I4"},
-		Edits: []Edit{{"store/save.go", "			WHERE id = ? AND fence = ? AND status = 'processing'`),\n			null(o.Warning)",
-			"			WHERE id = ? AND fence >= ? AND status = 'processing'`),\n			null(o.Warning)"}},
+		Edits: []Edit{{"store/save.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)",
+			"			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)"}},
 		Lives: Lives{First: 26, Seeds: 10},
 	},
 	{

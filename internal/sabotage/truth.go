@@ -1,7 +1,9 @@
 package sabotage
 
+import "slices"
+
 // Mutants are all of them.
-var Mutants = append(append(append([]Mutant{}, ofMoney...), ofOwnership...), ofTruth...)
+var Mutants = slices.Concat(ofMoney, ofOwnership, ofTruth, ofStatements)
 
 // ofTruth are mutants whose rows do not say what is.
 var ofTruth = []Mutant{
