@@ -55,13 +55,13 @@ func (s *Store) selectIn(ctx context.Context, into any, query string, args ...an
 	if err != nil {
 		return err
 	}
-	return s.db.SelectContext(ctx, into, s.db.Rebind(query), args...)
+	return s.byIndex(ctx, func(tx sqlx.ExtContext) error { return sqlx.SelectContext(ctx, tx, into, s.db.Rebind(query), args...) })
 }
 
 // Aged picks results whose tasks ended before a time and whom nobody has marked as a
 // favourite.
 const aged = ` FROM generation_result r WHERE storage_key IS NOT NULL
-	AND EXISTS (SELECT 1 FROM image_generations t WHERE t.id = r.task_id AND t.status IN ('completed', 'failed', 'cancelled') AND t.completed_at < ?)
+	AND (SELECT t.completed_at FROM image_generations t WHERE t.id = r.task_id AND t.status IN ('completed', 'failed', 'cancelled')) < ?
 	AND NOT EXISTS (SELECT 1 FROM favorite f WHERE f.result_id = r.id)`
 
 // CountAged returns how many pictures Retire would let go, and their bytes.
@@ -74,12 +74,15 @@ func (s *Store) CountAged(ctx context.Context, before time.Time) (pictures int, 
 // are nobody's favourite: their rows stay and say no more where they are. Their files
 // are left for gc, so that no row ever names a file that is gone.
 func (s *Store) Retire(ctx context.Context, before time.Time, limit int) (int, error) {
-	r, err := s.db.ExecContext(ctx, s.db.Rebind(`UPDATE generation_result SET storage_key = NULL, thumbnail_key = NULL
-		WHERE id IN (SELECT r.id`+aged+` ORDER BY r.id LIMIT ?)`), utc(&before), limit)
-	if err != nil {
-		return 0, err
-	}
-	n, err := r.RowsAffected()
+	var n int64
+	err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+		r, err := tx.ExecContext(ctx, s.db.Rebind("UPDATE generation_result SET storage_key = NULL, thumbnail_key = NULL WHERE "+
+			s.dialect.picked("SELECT r.id"+aged+" ORDER BY r.id LIMIT ?")), utc(&before), limit)
+		if err == nil {
+			n, err = r.RowsAffected()
+		}
+		return err
+	})
 	return int(n), err
 }
 

@@ -59,6 +59,27 @@ func (s *Store) in(ctx context.Context, f func(tx *sqlx.Tx) error) error {
 	}
 }
 
+// byIndex is in for statements about many rows of a large table; see dialect.byIndex.
+func (s *Store) byIndex(ctx context.Context, f func(tx sqlx.ExtContext) error) error {
+	if s.dialect.byIndex == "" {
+		return f(s.db)
+	}
+	return s.in(ctx, func(tx *sqlx.Tx) error {
+		if err := s.followIndexes(ctx, tx); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
+func (s *Store) followIndexes(ctx context.Context, tx *sqlx.Tx) error {
+	if s.dialect.byIndex == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, s.dialect.byIndex)
+	return err
+}
+
 func (s *Store) once(ctx context.Context, f func(tx *sqlx.Tx) error) error {
 	tx, err := s.db.BeginTxx(ctx, nil)
 	if err != nil {

@@ -74,9 +74,11 @@ func (s *Store) List(ctx context.Context, f Filter) ([]task.Task, error) {
 		return nil, err
 	}
 	tasks := []task.Task{}
-	err = s.db.SelectContext(ctx, &tasks, s.db.Rebind(
-		"SELECT "+listColumns+" FROM image_generations WHERE "+where+" ORDER BY id DESC LIMIT ?"),
-		append(args, min(limit, MaxPage))...)
+	err = s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+		tasks = tasks[:0]
+		return sqlx.SelectContext(ctx, tx, &tasks, s.db.Rebind("SELECT "+listColumns+" FROM image_generations WHERE "+where+" ORDER BY id DESC LIMIT ?"),
+			append(args, min(limit, MaxPage))...)
+	})
 	return tasks, err
 }
 

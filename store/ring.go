@@ -38,7 +38,7 @@ type Rang struct {
 // ring for the same task: the queue takes a delivery once. What is not noted, since
 // the process ended or the row is locked, is rung for again. The error may be publish's.
 func (s *Store) Ring(ctx context.Context, l Look, publish func([]task.Task) (rung []task.Ref, err error)) (Rang, error) {
-	due, err := s.unrung(ctx, s.db, l)
+	due, err := s.unrung(ctx, l)
 	if err != nil || len(due) == 0 {
 		return Rang{}, err
 	}
@@ -49,17 +49,19 @@ func (s *Store) Ring(ctx context.Context, l Look, publish func([]task.Task) (run
 
 // unrung reads by the index of such tasks alone: one part for what is as urgent as
 // the task before, and one for what is less so.
-func (s *Store) unrung(ctx context.Context, db sqlx.QueryerContext, l Look) ([]task.Task, error) {
+func (s *Store) unrung(ctx context.Context, l Look) (due []task.Task, err error) {
 	const query = "SELECT " + ringColumns + " FROM image_generations WHERE published_at IS NULL AND status = 'pending' AND deleted_at IS NULL AND fence >= 0"
 	const order = " ORDER BY priority DESC, id LIMIT ?"
-	var due []task.Task
-	if l.After == nil {
-		return due, sqlx.SelectContext(ctx, db, &due, s.db.Rebind(query+order+" OFFSET ?"), l.Limit, l.Skip)
-	}
-	err := sqlx.SelectContext(ctx, db, &due, s.db.Rebind(`
-		SELECT * FROM (`+query+" AND priority = ? AND id > ?"+order+`) AS next
-		UNION ALL SELECT * FROM (`+query+" AND priority < ?"+order+") AS rest LIMIT ? OFFSET ?"),
-		l.After.Priority, l.After.ID, l.Limit+l.Skip, l.After.Priority, l.Limit+l.Skip, l.Limit, l.Skip)
+	err = s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+		due = nil
+		if l.After == nil {
+			return sqlx.SelectContext(ctx, tx, &due, s.db.Rebind(query+order+" OFFSET ?"), l.Limit, l.Skip)
+		}
+		return sqlx.SelectContext(ctx, tx, &due, s.db.Rebind(`
+			SELECT * FROM (`+query+" AND priority = ? AND id > ?"+order+`) AS next
+			UNION ALL SELECT * FROM (`+query+" AND priority < ?"+order+") AS rest LIMIT ? OFFSET ?"),
+			l.After.Priority, l.After.ID, l.Limit+l.Skip, l.After.Priority, l.Limit+l.Skip, l.Limit, l.Skip)
+	})
 	return due, err
 }
 
@@ -115,10 +117,13 @@ func (s *Store) Waiting(ctx context.Context, after int64, grace time.Duration, l
 		task.Task
 		Due bool `json:"due"`
 	}
-	err = s.db.SelectContext(ctx, &rows, s.db.Rebind("SELECT "+ringColumns+", published_at < "+s.dialect.later+
-		" AND run_at < "+s.dialect.later+` AS due FROM image_generations
-		WHERE status = 'pending' AND published_at IS NOT NULL AND deleted_at IS NULL AND fence >= 0 AND id > ?
-		ORDER BY id LIMIT ?`), -grace.Milliseconds(), -grace.Milliseconds(), after, looks)
+	err = s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+		rows = nil
+		return sqlx.SelectContext(ctx, tx, &rows, s.db.Rebind("SELECT "+ringColumns+", published_at < "+s.dialect.later+
+			" AND run_at < "+s.dialect.later+` AS due FROM image_generations
+			WHERE status = 'pending' AND published_at IS NOT NULL AND deleted_at IS NULL AND fence >= 0 AND id > ?
+			ORDER BY id LIMIT ?`), -grace.Milliseconds(), -grace.Milliseconds(), after, looks)
+	})
 	for i := range rows {
 		if rows[i].Due {
 			due = append(due, rows[i].Task)
@@ -158,8 +163,11 @@ func (s *Store) UnringAll(ctx context.Context) (int64, error) {
 	total := int64(0)
 	for after := int64(0); ; {
 		var waiting []task.Task
-		err := s.db.SelectContext(ctx, &waiting, s.db.Rebind(`SELECT id, delivery FROM image_generations
-			WHERE status = 'pending' AND published_at IS NOT NULL AND fence >= 0 AND id > ? ORDER BY id LIMIT ?`), after, rows)
+		err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+			waiting = nil
+			return sqlx.SelectContext(ctx, tx, &waiting, s.db.Rebind(`SELECT id, delivery FROM image_generations
+				WHERE status = 'pending' AND published_at IS NOT NULL AND fence >= 0 AND id > ? ORDER BY id LIMIT ?`), after, rows)
+		})
 		if err != nil || len(waiting) == 0 {
 			return total, err
 		}
@@ -183,12 +191,8 @@ func (s *Store) Rings(ctx context.Context, ids []int64) (map[int64]task.Task, er
 	if len(ids) == 0 {
 		return found, nil
 	}
-	query, args, err := sqlx.In("SELECT "+ringColumns+" FROM image_generations WHERE deleted_at IS NULL AND id IN (?)", ids)
-	if err != nil {
-		return nil, err
-	}
 	var tasks []task.Task
-	if err := s.db.SelectContext(ctx, &tasks, s.db.Rebind(query), args...); err != nil {
+	if err := s.selectIn(ctx, &tasks, "SELECT "+ringColumns+" FROM image_generations WHERE deleted_at IS NULL AND id IN (?)", ids); err != nil {
 		return nil, err
 	}
 	for _, t := range tasks {

@@ -70,8 +70,12 @@ func (s *Store) Workers(ctx context.Context) ([]Worker, error) {
 // else away.
 func (s *Store) Held(ctx context.Context, worker string) ([]task.Task, error) {
 	held := []task.Task{}
-	err := s.db.SelectContext(ctx, &held, s.db.Rebind("SELECT "+ringColumns+
-		", fence FROM image_generations WHERE status = 'processing' AND worker = ? ORDER BY id"), worker)
+	err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+		held = held[:0]
+		return sqlx.SelectContext(ctx, tx, &held, s.db.Rebind("SELECT "+ringColumns+
+			", fence FROM image_generations WHERE status = 'processing' AND worker = ? ORDER BY worker"), worker)
+	})
+	slices.SortFunc(held, func(a, b task.Task) int { return cmp.Compare(a.ID, b.ID) })
 	return held, err
 }
 
@@ -80,8 +84,12 @@ func (s *Store) Held(ctx context.Context, worker string) ([]task.Task, error) {
 func (s *Store) Stopped(ctx context.Context, worker string) ([]int64, error) {
 	var ids []int64
 	// No fence: cancelling has taken it, and the row is final.
-	err := s.db.SelectContext(ctx, &ids, s.db.Rebind("UPDATE image_generations SET worker = NULL WHERE "+s.dialect.picked(
-		"SELECT id FROM image_generations WHERE status = 'cancelled' AND worker = ?"+s.dialect.skipLocked)+" RETURNING id"), worker)
+	err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+		ids = nil
+		// A range, so that there is an order to follow the index of such rows by.
+		return sqlx.SelectContext(ctx, tx, &ids, s.db.Rebind("UPDATE image_generations SET worker = NULL WHERE "+s.dialect.picked(
+			"SELECT id FROM image_generations WHERE status = 'cancelled' AND worker BETWEEN ? AND ? ORDER BY worker"+s.dialect.skipLocked)+" RETURNING id"), worker, worker)
+	})
 	return ids, err
 }
 
@@ -93,6 +101,9 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
 	var orphans []task.Task
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		orphans = nil
+		if err := s.followIndexes(ctx, tx); err != nil {
+			return err
+		}
 		dead, args := s.leaseDead()
 		err := tx.SelectContext(ctx, &orphans, tx.Rebind("SELECT "+ringColumns+` FROM image_generations
 			WHERE status = 'processing' AND `+dead+` ORDER BY worker LIMIT ?`+s.dialect.skipLocked), append(args, limit)...)

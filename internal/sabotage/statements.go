@@ -5,7 +5,7 @@ package sabotage
 var ofStatements = []Mutant{
 	{
 		Name: "the relay publishes inside its transaction", Rule: "A relay holds nothing while it publishes",
-		Edits: []Edit{{"store/ring.go", `	due, err := s.unrung(ctx, s.db, l)
+		Edits: []Edit{{"store/ring.go", `	due, err := s.unrung(ctx, l)
 	if err != nil || len(due) == 0 {
 		return Rang{}, err
 	}
@@ -15,7 +15,7 @@ var ofStatements = []Mutant{
 `, `	var rang Rang
 	var failure error
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
-		due, err := s.unrung(ctx, tx, l)
+		due, err := s.unrung(ctx, l)
 		if err != nil || len(due) == 0 {
 			return err
 		}

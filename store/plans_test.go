@@ -1,0 +1,309 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/migrations"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// plan is a node of what auto_explain says of a statement that has run.
+type plan struct {
+	Node    string  `json:"Node Type"`
+	Rows    float64 `json:"Actual Rows"`
+	Loops   float64 `json:"Actual Loops"`
+	Filter  float64 `json:"Rows Removed by Filter"`
+	Join    float64 `json:"Rows Removed by Join Filter"`
+	Recheck float64 `json:"Rows Removed by Index Recheck"`
+	Plans   []plan
+}
+
+// visited is how many rows all nodes together have seen.
+func (p plan) visited() float64 {
+	sum := (p.Rows + p.Filter + p.Join + p.Recheck) * p.Loops
+	for _, below := range p.Plans {
+		sum += below.visited()
+	}
+	return sum
+}
+
+type statement struct {
+	Text string `json:"Query Text"`
+	Plan plan
+}
+
+// explained is a store whose server tells how each statement went.
+type explained struct {
+	*store.Store
+	mu  sync.Mutex
+	ran []statement
+}
+
+func explain(t *testing.T, address string) *explained {
+	t.Helper()
+	e := &explained{}
+	connector, err := pq.NewConnector(address + "&binary_parameters=yes&session_preload_libraries=auto_explain&auto_explain.log_min_duration=0" +
+		"&auto_explain.log_analyze=on&auto_explain.log_timing=off&auto_explain.log_format=json&auto_explain.log_level=notice")
+	must(t, err)
+	db := sql.OpenDB(pq.ConnectorWithNoticeHandler(connector, func(notice *pq.Error) {
+		_, text, found := strings.Cut(notice.Message, "plan:\n")
+		if !found {
+			return
+		}
+		var s statement
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Errorf("%v: %s", err, text)
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.ran = append(e.ran, s)
+	}))
+	e.Store, err = store.OpenDB(db, migrations.Postgres)
+	must(t, err)
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+// during returns the statements that the call ran.
+func (e *explained) during(call func()) []statement {
+	e.mu.Lock()
+	e.ran = nil
+	e.mu.Unlock()
+	call()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ran
+}
+
+// crowd is a table that has filled since its statistics were made: then it held
+// the few rows that quiet inserts.
+func crowd(t *testing.T, quiet string) *explained {
+	t.Helper()
+	address := servertest.Postgres(t)
+	db := migrated(t, address).DB()
+	for _, q := range []string{
+		"ALTER TABLE image_generations SET (autovacuum_enabled = off)",
+		"ALTER TABLE generation_attempt SET (autovacuum_enabled = off)",
+		"ALTER TABLE generation_result SET (autovacuum_enabled = off)",
+		quiet, "ANALYZE",
+		"SET session_replication_role = replica", // no triggers: only the filling is quicker
+		// Rows 10,001 on: not rung for. 60,001 on: rung for. Then final ones, and held ones.
+		`INSERT INTO image_generations (id, provider, prompt) SELECT n, 'painter', 'a boat' FROM generate_series(10001, 60000) n`,
+		`INSERT INTO image_generations (id, provider, prompt, published_at, run_at) SELECT n, 'painter', 'a boat', now() - interval '1 hour', now() - interval '1 hour'
+			FROM generate_series(60001, 90000) n`,
+		`INSERT INTO image_generations (id, provider, prompt, status, fence, completed_at, user_id) SELECT n, 'painter', 'a boat',
+			(ARRAY['completed', 'failed', 'cancelled'])[n % 3 + 1], 1, now() - interval '1 hour', n % 100 FROM generate_series(100001, 120000) n`,
+		`INSERT INTO image_generations (id, provider, prompt, status, fence, worker, lease_until) SELECT n, 'painter', 'a boat', 'processing', 1,
+			CASE WHEN n % 10 = 0 THEN 'dead' ELSE 'alive' END, now() - interval '1 hour' FROM generate_series(200001, 202000) n`,
+		`INSERT INTO image_generations (id, provider, prompt, status, fence, worker) SELECT n, 'painter', 'a boat', 'cancelled', 1, 'alive' FROM generate_series(210001, 210010) n`,
+		`INSERT INTO generation_attempt (id, task_id, delivery, number, attempt_key, provider, state, fence) SELECT n, n, 0, 1, 'key ' || n, 'painter', 'succeeded', 1
+			FROM generate_series(100001, 120000) n`,
+		`INSERT INTO generation_result (task_id, attempt_id, position, generated_image_url, storage_key) SELECT n, n, 0, 'http://x', 'key ' || n FROM generate_series(100001, 120000) n`,
+		"SELECT setval(pg_get_serial_sequence('image_generations', 'id'), 300000), setval(pg_get_serial_sequence('generation_attempt', 'id'), 300000)",
+		"INSERT INTO easel_worker (id, host, pid, version, providers, lease_until) VALUES ('alive', 'h', 1, 'v', ',painter,', now() + interval '1 hour')",
+		"SET session_replication_role = DEFAULT",
+	} {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+	return explain(t, address)
+}
+
+func series(from, n int) (refs []task.Ref, ids []int64) {
+	for i := range n {
+		refs, ids = append(refs, task.Ref{Task: int64(from + i)}), append(ids, int64(from+i))
+	}
+	return refs, ids
+}
+
+// call is one use of a method, and how many rows that asks for.
+type call struct {
+	asked int
+	use   func(ctx context.Context, s *store.Store) error
+}
+
+// unbounded are the methods of the store that need no bound, or that no table is behind.
+var unbounded = strings.Fields(`Close DB Dialect Ready Refuses Now Migrate Listen Dedicated Sessions Pooler DirectPooler HasDirect
+	Count Tally CountAged`)
+
+// calls are all others.
+func calls() map[string]call {
+	unrung, _ := series(10_001, 500)
+	rung, _ := series(60_001, 500)
+	wrong, _ := series(20_001, 500)
+	_, final := series(100_001, 500)
+	held := &task.Task{ID: 200_001, Fence: 1, ImageCount: 1, Provider: "painter", Worker: "alive"}
+	begun := &task.Attempt{Key: "new", Provider: "painter"}
+	result := task.Result{GeneratedImageURL: "http://x", StorageKey: "x"}
+	failure := &task.Failure{Kind: task.Invalid, Message: "no"}
+	user := int64(7)
+	all := map[string]call{
+		"Insert": {500, func(ctx context.Context, s *store.Store) error {
+			tasks := make([]*task.Task, 500)
+			for i := range tasks {
+				tasks[i] = &task.Task{Provider: "painter", Prompt: "a boat", IdempotencyKey: map[bool]string{true: fmt.Sprint(i)}[i < 5], Parameters: map[string]string{"a": "1"}}
+			}
+			_, err := s.Insert(ctx, tasks)
+			return err
+		}},
+		"InsertLoud": {1, func(ctx context.Context, s *store.Store) error {
+			_, err := s.InsertLoud(ctx, []*task.Task{{Provider: "painter", Prompt: "a boat"}})
+			return err
+		}},
+		"InsertTx": {1, func(ctx context.Context, s *store.Store) error {
+			tx, err := s.DB().BeginTx(ctx, nil)
+			if err != nil {
+				return err
+			}
+			defer tx.Rollback()
+			_, err = s.InsertTx(ctx, tx, []*task.Task{{Provider: "painter", Prompt: "a boat"}})
+			return err
+		}},
+		"Ring": {500, func(ctx context.Context, s *store.Store) error {
+			_, err := s.Ring(ctx, store.Look{Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
+			return err
+		}},
+		"Ring, later": {1000, func(ctx context.Context, s *store.Store) error {
+			_, err := s.Ring(ctx, store.Look{After: &task.Task{ID: 40_000}, Skip: 500, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
+			return err
+		}},
+		"Rung":      {500, func(ctx context.Context, s *store.Store) error { return s.Rung(ctx, unrung) }},
+		"Unring":    {500, func(ctx context.Context, s *store.Store) error { return s.Unring(ctx, rung) }},
+		"Redeliver": {500, func(ctx context.Context, s *store.Store) error { return s.Redeliver(ctx, rung) }},
+		"ParkAll":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.ParkAll(ctx, wrong, failure); return err }},
+		"Park": {1, func(ctx context.Context, s *store.Store) error {
+			_, err := s.Park(ctx, task.Ref{Task: 30_000}, failure)
+			return err
+		}},
+		"UnringAll": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.UnringAll(ctx); return err }},
+		"Waiting": {1000, func(ctx context.Context, s *store.Store) error {
+			_, _, err := s.Waiting(ctx, 70_000, time.Second, 1000)
+			return err
+		}},
+		"Rings":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.Rings(ctx, final); return err }},
+		"Files":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.Files(ctx, final); return err }},
+		"Orphans": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.Orphans(ctx, 500); return err }}, // all that are held
+		"Held":    {1800, func(ctx context.Context, s *store.Store) error { _, err := s.Held(ctx, "alive"); return err }},
+		"Stopped": {10, func(ctx context.Context, s *store.Store) error { _, err := s.Stopped(ctx, "alive"); return err }},
+		"Served":  {1, func(ctx context.Context, s *store.Store) error { _, err := s.Served(ctx, "painter"); return err }},
+		"Workers": {1, func(ctx context.Context, s *store.Store) error { _, err := s.Workers(ctx); return err }},
+		"Bury":    {1, func(ctx context.Context, s *store.Store) error { _, err := s.Bury(ctx, time.Hour); return err }},
+		"Beat": {1, func(ctx context.Context, s *store.Store) error {
+			return s.Beat(ctx, store.Worker{ID: "other"}, time.Minute)
+		}},
+		"Leave": {1, func(ctx context.Context, s *store.Store) error { return s.Leave(ctx, "other") }},
+		"Claim": {1, func(ctx context.Context, s *store.Store) error {
+			_, _, err := s.Claim(ctx, task.Ref{Task: 80_000}, "alive", time.Minute)
+			return err
+		}},
+		"Begin":    {1, func(ctx context.Context, s *store.Store) error { return s.Begin(ctx, held, begun) }},
+		"Progress": {1, func(ctx context.Context, s *store.Store) error { return s.Progress(ctx, held, 7) }},
+		"Get":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.Get(ctx, 80_000); return err }},
+		"Retry": {1, func(ctx context.Context, s *store.Store) error {
+			_, err := s.Retry(ctx, task.Ref{Task: 100_003, Delivery: -1}, false)
+			return err
+		}},
+		"Cancel":  {1, func(ctx context.Context, s *store.Store) error { _, err := s.Cancel(ctx, 80_001); return err }},
+		"Delete":  {1, func(ctx context.Context, s *store.Store) error { return s.Delete(ctx, 100_005) }},
+		"Retire":  {500, func(ctx context.Context, s *store.Store) error { _, err := s.Retire(ctx, time.Now(), 500); return err }},
+		"List":    {100, func(ctx context.Context, s *store.Store) error { _, err := s.List(ctx, store.Filter{}); return err }},
+		"Settled": {1, func(ctx context.Context, s *store.Store) error { _, err := s.Settled(ctx, held, true); return err }},
+		"KeepInput": {1, func(ctx context.Context, s *store.Store) error {
+			return s.KeepInput(ctx, held.ID, task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"})
+		}},
+		"Release": {1, func(ctx context.Context, s *store.Store) error {
+			return s.Release(ctx, &task.Task{ID: 200_002, Fence: 1}, 0, "")
+		}},
+		"Fail": {1, func(ctx context.Context, s *store.Store) error {
+			return s.Fail(ctx, &task.Task{ID: 200_003, Fence: 1}, task.Verdict{Status: task.Failed, Failure: failure}, nil)
+		}},
+		"FallBack": {1, func(ctx context.Context, s *store.Store) error {
+			return s.FallBack(ctx, &task.Task{ID: 200_004, Fence: 1}, task.Fallback{Provider: "rival"}, "", "", nil)
+		}},
+		"KeepPart": {1, func(ctx context.Context, s *store.Store) error {
+			return s.KeepPart(ctx, &task.Task{ID: 200_005, Fence: 1}, &task.Attempt{ID: 100_010, TaskID: 100_010}, nil, 5)
+		}},
+		"Save": {1, func(ctx context.Context, s *store.Store) error {
+			return s.Save(ctx, &task.Task{ID: 200_006, Fence: 1}, nil, store.Outcome{First: &result})
+		}},
+	}
+	single := map[string]func(ctx context.Context, s *store.Store) error{
+		"LastState": func(ctx context.Context, s *store.Store) error { _, err := s.LastState(ctx, 100_004); return err },
+		"Attempts":  func(ctx context.Context, s *store.Store) error { _, err := s.Attempts(ctx, 100_004); return err },
+		"Results":   func(ctx context.Context, s *store.Store) error { _, err := s.Results(ctx, 100_004); return err },
+		"Inputs":    func(ctx context.Context, s *store.Store) error { _, err := s.Inputs(ctx, 100_004); return err },
+		"AttemptID": func(ctx context.Context, s *store.Store) error { _, err := s.AttemptID(ctx, "key 100004"); return err },
+		"AttemptByKey": func(ctx context.Context, s *store.Store) error {
+			_, err := s.AttemptByKey(ctx, "key 100004")
+			return err
+		},
+		"Accept":    func(ctx context.Context, s *store.Store) error { return s.Accept(ctx, held, begun, "job") },
+		"Answer":    func(ctx context.Context, s *store.Store) error { return s.Answer(ctx, held, begun, "job") },
+		"End":       func(ctx context.Context, s *store.Store) error { return s.End(ctx, begun) },
+		"EndFrom":   func(ctx context.Context, s *store.Store) error { _, err := s.EndFrom(ctx, begun, "x"); return err },
+		"NeverSent": func(ctx context.Context, s *store.Store) error { return s.NeverSent(ctx, held, "key 100004") },
+		"Found":     func(ctx context.Context, s *store.Store) error { return s.Found(ctx, 100_004, "x") },
+		"KeepLate": func(ctx context.Context, s *store.Store) error {
+			return s.KeepLate(ctx, &task.Attempt{ID: 100_004, TaskID: 100_004}, []task.Result{{Position: 3, GeneratedImageURL: "http://x"}})
+		},
+		"List, of a user": func(ctx context.Context, s *store.Store) error {
+			_, err := s.List(ctx, store.Filter{UserID: &user, Limit: 1, IDs: []int64{100_008}})
+			return err
+		},
+	}
+	for name, use := range single {
+		all[name] = call{1, use}
+	}
+	return all
+}
+
+func TestRowsVisitedAreBoundedWhateverTheStatistics(t *testing.T) {
+	covered := make(map[string]bool)
+	for name := range calls() {
+		covered[strings.SplitN(name, ",", 2)[0]] = true
+	}
+	for _, name := range unbounded {
+		covered[name] = true
+	}
+	for method := range reflect.TypeFor[*store.Store]().Methods() {
+		if !covered[method.Name] {
+			t.Errorf("%s is neither called here nor unbounded", method.Name)
+		}
+	}
+	for name, quiet := range map[string]string{
+		"Of an empty table":   "SELECT 1",
+		"Of few waiting rows": "INSERT INTO image_generations (provider, prompt) SELECT 'painter', 'a boat' FROM generate_series(1, 1000)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := crowd(t, quiet)
+			for name, c := range calls() {
+				ran := e.during(func() {
+					if err := c.use(t.Context(), e.Store); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+				if len(ran) == 0 {
+					t.Errorf("%s: no statement was seen", name)
+				}
+				for _, s := range ran {
+					if bound := float64(12*c.asked + 1000); s.Plan.visited() > bound {
+						t.Errorf("%s asks for %d rows and visits %.0f:\n%s\n%+v", name, c.asked, s.Plan.visited(), s.Text[:min(len(s.Text), 500)], s.Plan)
+					}
+				}
+			}
+		})
+	}
+}
