@@ -40,7 +40,7 @@ var ofStatements = []Mutant{
 	},
 	{
 		Name: "a claim stands in line for a locked row", Rule: "A claim comes back at once",
-		Edits: []Edit{{"store/claim.go", "leaseDead+`))`+s.dialect.skipLocked+`)", "leaseDead+`)))"}},
+		Edits: []Edit{{"store/claim.go", "+dead+`))`+s.dialect.skipLocked+`)", "+dead+`)))"}},
 		Lives: Lives{Test: Test{"store", "^TestAnAppsLockDelaysItsOwnRowsOnly$"}},
 	},
 	{
