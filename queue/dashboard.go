@@ -12,11 +12,13 @@ import (
 // Dashboard returns asynqmon for the path root, such as "/queues", and all
 // below it. It refuses requests that change something and come from another
 // site's page; who may come at all is the caller's to decide, for asynqmon
-// knows no users. It uses q's client and has nothing to close.
+// knows no users. It uses q's client and has nothing to close. It comes before
+// the client's first use: what Redis refuses to tell about itself is nothing to it then.
 func (q *Queue) Dashboard(root string, readOnly bool) (http.Handler, error) {
 	if !strings.HasPrefix(root, "/") {
 		return nil, fmt.Errorf("queue: path of the dashboard is %q; it must begin with /", root)
 	}
+	q.Redis.AddHook(forgiving{})
 	pages := asynqmon.New(asynqmon.Options{
 		RootPath:         root,
 		RedisConnOpt:     shared{q.Redis},

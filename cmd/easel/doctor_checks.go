@@ -198,5 +198,5 @@ func checkRedis(ctx context.Context, cfg config) []finding {
 		what, do, _ := strings.Cut(problem, "; ")
 		all = append(all, finding{Check: "redis", Result: result, Detail: what, Do: do})
 	}
-	return all
+	return append(all, checkRights(ctx, &queue.Queue{Redis: client})...)
 }

@@ -122,6 +122,10 @@ func (s *Store) explain(key string, err error) error {
 		return fmt.Errorf("%q: %w", key, picture.ErrNotFound)
 	case "NoSuchBucket":
 		advice = "it does not exist; create it, or name another"
+	case "SecondLevelDomainForbidden", "PathStyleDomainForbidden", "VirtualHostDomainRequired", "InvalidPathAccess": // OSS, COS, OBS, TOS
+		advice = "it wants the bucket in the host's name and not in the path; the keys may be right: set EASEL_S3_STYLE=host"
+	case "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed":
+		advice = "the bucket is at another endpoint or in another region; name its own in EASEL_S3_ENDPOINT and EASEL_S3_REGION"
 	case "AccessDenied", "AllAccessDisabled":
 		advice = "the keys may not do this there"
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "XAdminUserNotFound":
