@@ -15,6 +15,19 @@ func isAddress(content []byte) bool {
 	return strings.HasPrefix(head, "http://") || strings.HasPrefix(head, "https://")
 }
 
+// NamesPicture reports whether a text is where a picture lies, or one in base64, and
+// not something else that a service may say in its place, such as a caption.
+func NamesPicture(text string) bool {
+	text = strings.TrimSpace(text)
+	head := strings.ToLower(text[:min(len(text), 16)])
+	for _, begins := range []string{"https://", "http://", "data:image/", "data:application", "//"} {
+		if strings.HasPrefix(head, begins[:min(len(begins), 16)]) {
+			return true
+		}
+	}
+	return isBare64(text) || strings.HasPrefix(text, "/") && !strings.ContainsAny(text, " \t\n")
+}
+
 // resolve returns a relative address as one below base, which has no slash at its
 // end; one with a scheme as it is written. Nothing in it is rewritten: it may be signed.
 func resolve(base, address string) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 // played is a service that easel speaks to, and one task for it.
 type played struct {
 	service providertest.Service
+	adapter string // default the name of the provider
 	path    string // of the base URL
 	key     string // default sk-test
 	account string // more of the account in easel.yaml
@@ -28,10 +30,12 @@ type played struct {
 
 // plays is every service but sketch, which plays itself.
 var plays = map[string]played{
-	"openai":     {service: providertest.Service{Submits: map[string]providertest.Endpoint{"/": providertest.OpenAI}}, path: "/v1", args: []string{"--model", "gpt-image-2", "--count", "2"}, images: 2, sync: true},
-	"volcengine": {service: providertest.Service{Submits: map[string]providertest.Endpoint{"/": providertest.Ark}}, path: "/api/v3", args: []string{"--count", "2"}, images: 2, sync: true},
-	"gemini":     {service: providertest.Gemini(), path: "/v1beta", args: []string{"--model", "gemini-2.5-flash-image", "--size", "16:9"}, sync: true},
-	"stability":  {service: providertest.Stability(), args: []string{"--size", "3:2", "--seed", "7"}, sync: true},
+	"openai":      {service: providertest.Service{Submits: map[string]providertest.Endpoint{"/": providertest.OpenAI}}, path: "/v1", args: []string{"--model", "gpt-image-2", "--count", "2"}, images: 2, sync: true},
+	"openai_jobs": {service: providertest.OpenAIJobs(false), adapter: "openai", path: "/v1", account: ", async: on", args: []string{"--model", "gpt-image-2", "--count", "2"}, images: 2},
+	"openai_list": {service: providertest.OpenAIJobs(true), adapter: "openai", path: "/v1", args: []string{"--model", "gpt-image-2", "--count", "2"}, images: 2},
+	"volcengine":  {service: providertest.Service{Submits: map[string]providertest.Endpoint{"/": providertest.Ark}}, path: "/api/v3", args: []string{"--count", "2"}, images: 2, sync: true},
+	"gemini":      {service: providertest.Gemini(), path: "/v1beta", args: []string{"--model", "gemini-2.5-flash-image", "--size", "16:9"}, sync: true},
+	"stability":   {service: providertest.Stability(), args: []string{"--size", "3:2", "--seed", "7"}, sync: true},
 	"stable_diffusion": {service: providertest.StableDiffusion(), key: "ann:pa55", args: []string{"--count", "2", "--steps", "20", "--negative", "text"},
 		images: 2, sync: true},
 	"replicate":  {service: providertest.Replicate(), path: "/v1", args: []string{"--model", "acme/brush", "--count", "2"}, images: 2},
@@ -56,7 +60,8 @@ func playAll(t *testing.T, more string) (servers map[string]*providertest.Server
 		servers[name] = s
 		variable := "FAKE_" + strings.ToUpper(name)
 		env = append(env, variable+"="+or(p.key, "sk-test"))
-		fmt.Fprintf(&b, "  %s:\n    concurrency: 5\n%s    accounts:\n      - {name: main, key: \"${%s}\", base_url: %q%s}\n", name, more, variable, s.URL+p.path, p.account)
+		fmt.Fprintf(&b, "  %s:\n    adapter: %s\n    concurrency: 5\n%s    accounts:\n      - {name: main, key: \"${%s}\", base_url: %q%s}\n",
+			name, or(p.adapter, name), more, variable, s.URL+p.path, p.account)
 	}
 	return servers, b.String(), env
 }
@@ -79,50 +84,81 @@ func TestEveryProvider(t *testing.T) {
 	for name, p := range plays {
 		t.Run("A task for "+name+" ends with the pictures that the service sent", func(t *testing.T) {
 			t.Parallel()
-			prompt := "一只红色的风筝 " + name
-			var shown struct {
-				Task struct{ ID int64 }
-			}
-			out := s.easel(0, append([]string{"enqueue", prompt, "--provider", name, "--wait", "--json"}, p.args...)...)
-			if err := json.Unmarshal([]byte(out), &shown); err != nil || shown.Task.ID == 0 {
-				t.Fatalf("%v: %s", err, out)
-			}
-			results, err := s.tasks.Results(t.Context(), shown.Task.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var want []string
-			for i := range max(p.images, 1) {
-				seed := fmt.Sprint(prompt, i)
-				if name == "bfl" {
-					seed = prompt + "0" // each of its calls draws one picture
-				}
-				sum := sha256.Sum256(providertest.Picture(seed))
-				want = append(want, hex.EncodeToString(sum[:]))
-			}
-			var got []string
-			for _, r := range results {
-				content, err := os.ReadFile(s.picture(r.StorageKey))
-				if err != nil {
-					t.Fatal(err)
-				}
-				sum := sha256.Sum256(content)
-				if hex.EncodeToString(sum[:]) != r.SHA256 {
-					t.Errorf("the row says %s of a file whose sum is %x", r.SHA256, sum)
-				}
-				got = append(got, r.SHA256)
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("stored %v, sent %v", got, want)
-			}
-			calls := 1
-			if name == "bfl" {
-				calls = 2
-			}
-			if submits, _ := servers[name].Count(""); submits != calls {
-				t.Errorf("the service received %d submits, want %d", submits, calls)
-			}
+			s.draws(t, name, p, servers[name])
 		})
+	}
+}
+
+// TestOddAnswers has each service answer in a shape that it does not document.
+func TestOddAnswers(t *testing.T) {
+	t.Parallel()
+	servers, yaml, env := playAll(t, "")
+	shapes := providertest.Shapes()
+	at := 0
+	chosen := make(map[string]providertest.Shape)
+	for _, name := range slices.Sorted(maps.Keys(plays)) {
+		shape := shapes[at*7%len(shapes)]
+		chosen[name] = shape
+		servers[name].Always(shape.Behaviour(servers[name]))
+		servers[name].Asks(new(shape.Behaviour(servers[name])))
+		at++
+	}
+	s := newSite(t, yaml, env...)
+	s.start("worker")
+	for name, p := range plays {
+		t.Run(name+" answers with "+chosen[name].Claim, func(t *testing.T) {
+			t.Parallel()
+			s.draws(t, name, p, servers[name])
+		})
+	}
+}
+
+// draws gives the service a task and compares what is stored with what it sent, and
+// its submits with what they must be.
+func (s *testSite) draws(t *testing.T, name string, p played, server *providertest.Server) {
+	t.Helper()
+	prompt := "一只红色的风筝 " + name
+	var shown struct {
+		Task struct{ ID int64 }
+	}
+	out := s.easel(0, append([]string{"enqueue", prompt, "--provider", name, "--wait", "--json"}, p.args...)...)
+	if err := json.Unmarshal([]byte(out), &shown); err != nil || shown.Task.ID == 0 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	results, err := s.tasks.Results(t.Context(), shown.Task.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i := range max(p.images, 1) {
+		seed := fmt.Sprint(prompt, i)
+		if name == "bfl" {
+			seed = prompt + "0" // each of its calls draws one picture
+		}
+		sum := sha256.Sum256(providertest.Picture(seed))
+		want = append(want, hex.EncodeToString(sum[:]))
+	}
+	var got []string
+	for _, r := range results {
+		content, err := os.ReadFile(s.picture(r.StorageKey))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(content)
+		if hex.EncodeToString(sum[:]) != r.SHA256 {
+			t.Errorf("the row says %s of a file whose sum is %x", r.SHA256, sum)
+		}
+		got = append(got, r.SHA256)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("stored %v, sent %v", got, want)
+	}
+	calls := 1
+	if name == "bfl" {
+		calls = 2
+	}
+	if submits, _ := server.Count(""); submits != calls {
+		t.Errorf("the service received %d submits, want %d", submits, calls)
 	}
 }
 

@@ -57,4 +57,25 @@ var ofMoney = []Mutant{
 			"				cost_micros = coalesce((SELECT max(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)"}},
 		Lives: Lives{First: 1, Seeds: 10},
 	},
+	{
+		Name: "an answer is lost for one field of another type", Rule: "Of an answer only what names the picture is needed",
+		Edits: []Edit{{"provider/reply.go", "	if kindOf(document) != '{' {", "	if true {"}},
+		Lives: Lives{Test: Test{"provider", "^TestWhatCannotBeReadIsNotedAndNotFatal$"}},
+	},
+	{
+		Name: "a null in the place of a picture is one that is missing", Rule: "Null entries are left out, and the others kept",
+		Edits: []Edit{{"provider/images.go", "		if text := plainText(raw); strings.TrimSpace(text) != \"\" {", "		if text := plainText(raw); true {"}, {"provider/images.go", "	case '\"':\n", "	case '\"', 'n':\n"}},
+		Lives: Lives{Test: Test{"provider/openai", "^TestConformance$/^An_answer_that_is_not_as_documented"}},
+	},
+	{
+		Name: "the job of a gateway is not taken", Rule: "An answer that names a job in place of a picture was paid for, and is polled",
+		Edits: []Edit{{"provider/openai/answer.go", "		if jobs := said.jobs(); len(jobs) > 0 {", "		if jobs := said.jobs(); false {"}},
+		Lives: Lives{Test: Test{"provider/openai", "^TestAnAnswerThatNamesAJobIsPolledUnasked$"}},
+	},
+	{
+		Name: "a gateway's job that is not known never ran", Rule: "That a job is not known any more does not prove that it was not drawn",
+		Edits: []Edit{{"provider/openai/job.go", "		return provider.Answer{}, r.Gone(\"the provider does not know the job any more\")",
+			"		gone := r.Gone(\"the provider does not know the job any more\")\n		gone.Executed = task.No\n		return provider.Answer{}, gone"}},
+		Lives: Lives{Test: Test{"provider/openai", "^TestPollsOfAJob$/^A_job_that_is_not_known"}},
+	},
 }

@@ -44,6 +44,17 @@ func TestConformance(t *testing.T) {
 			return New(Config{BaseURL: base + "/v1beta", Key: key, Client: c})
 		},
 		Service: providertest.Gemini(),
+		Shapes: []providertest.Shape{
+			{Claim: "names in snake case", Change: func(_ *providertest.Server, answer []byte) []byte {
+				return []byte(strings.NewReplacer("inlineData", "inline_data", "mimeType", "mime_type", "finishReason", "finish_reason").Replace(string(answer)))
+			}},
+			{Claim: "a list of documents", Change: func(_ *providertest.Server, answer []byte) []byte {
+				return []byte("[" + string(answer) + `,{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":2}}]`)
+			}},
+			{Claim: "a stream of events", Change: func(_ *providertest.Server, answer []byte) []byte {
+				return []byte("data: " + string(answer) + "\n\n" + `data: {"candidates":[{"content":{"parts":[{"text":"done"}]},"finishReason":"STOP"}]}` + "\n\n")
+			}},
+		},
 		Request: provider.Request{Model: "gemini-2.5-flash-image", Prompt: "a red kite", Images: 1},
 		Faults:  faults,
 		ErrorBody: func(code, message string) []byte {

@@ -27,6 +27,26 @@ func TestConformance(t *testing.T) {
 			return New(Config{BaseURL: base + "/v1/", Key: key, Client: c})
 		},
 		Service: providertest.Service{Submits: map[string]providertest.Endpoint{"/": providertest.OpenAI}},
+		Shapes: []providertest.Shape{
+			{Claim: "an event for each picture, with previews", Change: func(_ *providertest.Server, answer []byte) []byte { return events(answer) }},
+			entries("an object named url", func(content string) any {
+				return map[string]any{"url": map[string]any{"url": "data:image/png;base64," + content}}
+			}),
+			entries("an object named image_url", func(content string) any {
+				return map[string]any{"image_url": map[string]any{"url": "data:image/png;base64," + content}}
+			}),
+			entries("a list named url", func(content string) any { return map[string]any{"url": []any{content}} }),
+			entries("texts in the place of objects", func(content string) any { return "data:image/png;base64," + content }),
+			entries("an empty address beside the content", func(content string) any { return map[string]any{"url": "", "b64_json": content} }),
+			providertest.Changed("pictures without the object around them", func(_ *providertest.Server, v any) any { return v.(map[string]any)["data"] }),
+			providertest.Changed("pictures named images", func(_ *providertest.Server, v any) any {
+				return map[string]any{"images": v.(map[string]any)["data"]}
+			}),
+			providertest.Changed("an error that is none", func(_ *providertest.Server, v any) any {
+				v.(map[string]any)["error"] = map[string]any{}
+				return v
+			}),
+		},
 		Request: provider.Request{Model: "gpt-image-2", Prompt: "a red kite", Images: 2, Inputs: []string{"https://cdn.example.test/in.png"}},
 		Faults:  faults,
 		ErrorBody: func(code, message string) []byte {
@@ -224,4 +244,33 @@ func reading(r provider.Reply) (provider.Answer, error) {
 		return provider.Answer{}, err
 	}
 	return a.read(r)
+}
+
+// entries is a shape of what names each picture.
+func entries(claim string, change func(content string) any) providertest.Shape {
+	return providertest.Changed(claim, func(_ *providertest.Server, v any) any {
+		data := v.(map[string]any)["data"].([]any)
+		for i := range data {
+			data[i] = change(data[i].(map[string]any)["b64_json"].(string))
+		}
+		return v
+	})
+}
+
+// events is the answer as a stream that nobody asked for.
+func events(answer []byte) []byte {
+	var said struct {
+		Data []struct {
+			Base64 string `json:"b64_json"`
+		}
+	}
+	if json.Unmarshal(answer, &said) != nil {
+		return answer
+	}
+	var b strings.Builder
+	for _, p := range said.Data {
+		b.WriteString("event: image_generation.partial_image\n" + `data: {"type":"image_generation.partial_image","b64_json":"iVBORw0KGgo="}` + "\n\n")
+		b.WriteString("event: image_generation.completed\n" + `data: {"type":"image_generation.completed","b64_json":"` + p.Base64 + `","usage":{"input_tokens":1.5,"output_tokens":2}}` + "\n\n")
+	}
+	return []byte(b.String() + "data: [DONE]\n\n")
 }

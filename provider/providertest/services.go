@@ -11,6 +11,7 @@ import (
 	"image/draw"
 	"image/png"
 	"net/http"
+	"strings"
 )
 
 const (
@@ -78,6 +79,16 @@ func colour(sum []byte) []byte {
 		panic(err) // into memory: cannot fail
 	}
 	return b.Bytes()
+}
+
+// sumOf reads the address of a picture on s; those of previews are none.
+func (s *Server) sumOf(address string) ([]byte, bool) {
+	name, ok := strings.CutPrefix(address, s.URL+pictures)
+	if !ok || len(name) < 16 || address == s.PictureURL("preview") {
+		return nil, false
+	}
+	sum, err := hex.DecodeString(name[:16])
+	return sum, err == nil
 }
 
 func (s *Server) picture(w http.ResponseWriter, r *http.Request) {

@@ -35,6 +35,9 @@ type Suite struct {
 	UnknownParameter string
 	// Refusals are answers to a submit that look like a success and are none.
 	Refusals []Ending
+	// Shapes are the service's own ways of answering otherwise than documented, beside
+	// those that Shapes names for all.
+	Shapes []Shape
 	// Endings are answers to a poll that say how a job has ended badly.
 	Endings []Ending
 }
@@ -80,6 +83,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("A call that could not be sent may be made again", s.unsent)
 	t.Run("A reused connection that dies does not send the call twice", s.reused)
 	t.Run("An answer that looks like a success and is none becomes its failure", s.refusals)
+	t.Run("An answer that is not as documented loses no picture and buys none twice", s.misshapes)
 	t.Run("The key comes out nowhere", s.secret)
 	t.Run("A job is followed to its pictures by whoever has its handle", s.follows)
 	t.Run("A poll that goes wrong ends no job", s.pollsAgain)

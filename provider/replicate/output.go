@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/easelqueue/easel/provider"
 )
@@ -33,20 +32,9 @@ func picturesOf(output json.RawMessage, depth int) (found provider.Images) {
 			found = append(found, picturesOf(member, depth+1)...)
 		}
 	default:
-		if text := plain(output); isPicture(text) {
+		if text := plain(output); provider.NamesPicture(text) {
 			found = append(found, provider.Image{URL: text})
 		}
 	}
 	return found
-}
-
-// isPicture tells an address from what else a model says, such as a caption.
-func isPicture(text string) bool {
-	text = strings.ToLower(strings.TrimSpace(text[:min(len(text), 16)]))
-	for _, begins := range []string{"https://", "http://", "data:image/", "data:appl", "//"} {
-		if strings.HasPrefix(text, begins) {
-			return true
-		}
-	}
-	return strings.HasPrefix(text, "/") && !strings.ContainsAny(text, " \t\n")
 }

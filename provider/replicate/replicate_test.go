@@ -37,6 +37,15 @@ func TestConformance(t *testing.T) {
 			b, _ := json.Marshal(map[string]string{"detail": message, "code": code})
 			return b
 		},
+		Shapes: []providertest.Shape{
+			outputs("a dictionary of outputs", func(list []any) any { return map[string]any{"a": list[0], "b": list[1], "caption": "two kites"} }),
+			outputs("a list within a dictionary", func(list []any) any { return map[string]any{"images": list, "nsfw": []any{false, false}} }),
+			outputs("a list of dictionaries", func(list []any) any {
+				return []any{map[string]any{"image": list[0], "score": 0.5}, map[string]any{"image": list[1], "note": "b"}}
+			}),
+			outputs("a list within a list", func(list []any) any { return []any{list} }),
+			outputs("an output in no known state", func(list []any) any { return list }),
+		},
 		Refusals: []providertest.Ending{
 			{Claim: "A prediction without an id", Status: 201, Body: `{"status":"starting"}`, Kind: task.BadAnswer, Executed: task.Maybe},
 		},
@@ -159,5 +168,20 @@ func FuzzRead(f *testing.F) {
 		if a.Done && (len(a.Outputs) == 0 || a.Raw != nil && !json.Valid(a.Raw)) {
 			t.Fatalf("%+v", a)
 		}
+	})
+}
+
+// outputs is a shape of a finished prediction's output, in another state's name where
+// the claim says so.
+func outputs(claim string, change func(list []any) any) providertest.Shape {
+	return providertest.Changed(claim, func(_ *providertest.Server, v any) any {
+		p, _ := v.(map[string]any)
+		if list, ok := p["output"].([]any); ok {
+			p["output"] = change(list)
+			if claim == "an output in no known state" {
+				p["status"] = "finalized"
+			}
+		}
+		return v
 	})
 }
