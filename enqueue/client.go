@@ -100,6 +100,18 @@ func (c *Client) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*tas
 	return t, nil
 }
 
+// BuyAgain is Retry for a person who gives up what was paid for and cannot be
+// collected: a new call is made. See store.BuyAgain.
+func (c *Client) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error) {
+	t, err := c.Tasks.BuyAgain(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	c.dropOld(ctx, t)
+	c.Ring(ctx, t)
+	return t, nil
+}
+
 // RetryAll retries every task that f picks and that a retry can move, and
 // returns how many that were. It goes on until f is exhausted, a page at a time.
 func (c *Client) RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error) {

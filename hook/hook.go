@@ -31,7 +31,7 @@ type tasks interface {
 	AttemptByKey(ctx context.Context, key string) (*task.Attempt, error)
 	Get(ctx context.Context, id int64) (*task.Task, error)
 	Accept(ctx context.Context, t *task.Task, a *task.Attempt, jobID string) error
-	Found(ctx context.Context, id int64, reason string) error
+	Learn(ctx context.Context, id int64) error
 }
 
 // bell tells the worker that waits for a task that there is news.
@@ -151,5 +151,5 @@ func (h *Handler) adopt(ctx context.Context, a *task.Attempt, handle json.RawMes
 		return nil
 	}
 	h.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Msg("a lost call was found again: the provider called back")
-	return h.Tasks.Found(ctx, a.TaskID, "the provider has called back: it did run this call. `easel retry` fetches what it drew and buys nothing")
+	return h.Tasks.Learn(ctx, a.TaskID)
 }

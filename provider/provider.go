@@ -56,6 +56,9 @@ type Capabilities struct {
 	Inline    int64     // bytes of a picture that a data URL may carry, 0 is no limit; larger ones go through Uploader
 	Sizes     string    // what size may be, for people: "1K, 2K, 4K, or width x height"
 
+	// AddressLife is how long the addresses of finished pictures work; 0 is unknown.
+	AddressLife time.Duration
+
 	NegativePrompt, Seed, Steps, CFGScale, Quality, Style, Watermark, Mask bool
 
 	Cancel  bool // the service can stop a running job
@@ -177,12 +180,13 @@ type Private interface {
 	PictureHeader(address string) http.Header
 }
 
-// Output is one picture, or why it is missing. Exactly one of URL, Bytes, Key and Err is set.
+// Output is one picture, or why it is missing. Exactly one of URL, Bytes, Key and Err is set
+// by adapters; the worker sets Key beside the URL that its bytes came from.
 type Output struct {
 	Position      int           `json:"position"` // from 0, as the service numbered them
 	URL           string        `json:"url,omitempty"`
 	Bytes         []byte        `json:"bytes,omitempty"`
-	Key           string        `json:"key,omitempty"` // where the worker has already put Bytes
+	Key           string        `json:"key,omitempty"` // where the worker has already put its bytes
 	ContentType   string        `json:"content_type,omitempty"`
 	Seed          *int64        `json:"seed,omitempty"`
 	RevisedPrompt string        `json:"revised_prompt,omitempty"`

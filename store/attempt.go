@@ -67,14 +67,17 @@ func (s *Store) journal(ctx context.Context, t *task.Task, a *task.Attempt, jobI
 		if err := s.lock(ctx, tx, t.ID); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, tx.Rebind(
+		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(
 			"UPDATE image_generations SET task_id = ?, updated_at = now() WHERE id = ? AND fence = ? AND status = 'processing'"),
-			jobID, t.ID, t.Fence)
-		if err != nil {
+			jobID, t.ID, t.Fence))
+		late := err == ErrFenced
+		if err != nil && !late {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, tx.Rebind(query), args...)
-		return err
+		if _, err := tx.ExecContext(ctx, tx.Rebind(query), args...); err != nil || !late {
+			return err
+		}
+		return s.reconsider(ctx, tx, a.TaskID)
 	})
 }
 
@@ -99,22 +102,6 @@ func (s *Store) AttemptByKey(ctx context.Context, key string) (*task.Attempt, er
 	return &a, err
 }
 
-// Found corrects why a task failed, once the provider has turned out to have the
-// job whose outcome was unknown. The task stays failed: a person retries it.
-func (s *Store) Found(ctx context.Context, id int64, reason string) error {
-	return s.in(ctx, func(tx *sqlx.Tx) error {
-		if err := s.lock(ctx, tx, id); err != nil {
-			return err
-		}
-		// Only the reason changes, and only that one: status and reason are the guard.
-		_, err := tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE image_generations SET error_msg = ?, updated_at = now()
-			WHERE id = ? AND status = 'failed' AND error_kind = ?
-				AND EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state = 'accepted')`), reason, id, task.OutcomeUnknown, id)
-		return err
-	})
-}
-
 // NeverSent ends the attempt of that key, if it was journalled at all, as rejected:
 // its worker knows that the call was not made. Somebody else may have called it
 // unknown meanwhile.
@@ -129,21 +116,8 @@ func (s *Store) NeverSent(ctx context.Context, t *task.Task, key string) error {
 		if err != nil {
 			return err
 		}
-		return s.undoubt(ctx, tx, t.ID)
+		return s.reconsider(ctx, tx, t.ID)
 	})
-}
-
-// undoubt corrects why a task failed, once it has turned out that no call of it
-// can have been made. The task stays failed: a person retries it, and now knows
-// that nothing was paid.
-func (s *Store) undoubt(ctx context.Context, tx *sqlx.Tx, id int64) error {
-	// Only the reason changes, and only a wrong one: status and reason are the guard.
-	_, err := tx.ExecContext(ctx, tx.Rebind(`
-		UPDATE image_generations SET error_kind = ?, error_code = NULL, error_msg = ?, updated_at = now()
-		WHERE id = ? AND status = 'failed' AND error_kind = ?
-			AND NOT EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state <> 'rejected')`),
-		task.Unavailable, "its worker stood still and lost the task before the call was made: nothing was bought. Retry it", id, task.OutcomeUnknown, id)
-	return err
 }
 
 // End notes how an attempt ended that gave no picture, from its State and
@@ -168,15 +142,16 @@ func (s *Store) EndFrom(ctx context.Context, a *task.Attempt, from task.State) (
 }
 
 // end is End for who holds the task, and late for who has lost it: the new
-// holder may have learnt more. An answer was bought for certain, so it may come
-// to nothing, but it is neither unknown nor unsent.
+// holder may have learnt more. What the provider has taken is not unknown any more. An
+// answer was bought for certain, so it may come to nothing or wait for a person to
+// have it collected, but it is neither unknown nor unsent.
 func (s *Store) end(ctx context.Context, db sqlx.ExtContext, a *task.Attempt, late bool) error {
 	_, err := db.ExecContext(ctx, s.db.Rebind(`
 		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), error_kind = ?, error_code = ?, error_msg = ?,
 			provider_request_id = coalesce(?, provider_request_id), finished_at = now(),
 			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE cost_micros END
-		WHERE id = ? AND (state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' OR state = 'answered' AND ? = 'failed'))`),
+		WHERE id = ? AND (state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))`),
 		a.State, a.HTTPStatus, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), null(a.ProviderRequestID),
-		a.Unbilled, a.Unbilled, a.ID, late, a.State)
+		a.Unbilled, a.Unbilled, a.ID, late, a.State, a.State)
 	return err
 }

@@ -147,7 +147,7 @@ func (s *Store) Release(ctx context.Context, t *task.Task, after time.Duration, 
 	return s.patiently(ctx, func() error {
 		return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
 			UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
-				error_msg = ?, updated_at = now()
+				error_msg = ?, updated_at = now(), `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 			after.Milliseconds(), null(reason), t.ID, t.Fence))
 	})

@@ -23,7 +23,7 @@ var (
 
 	attemptColumns = columns(
 		"id", "task_id", "delivery", "number", "attempt_key", "provider", "*account", "*endpoint", "*request_hash", "#images", "state",
-		"*handle", "*answer", "*provider_request_id", "http_status", "*error_kind", "*error_code", "*error_msg",
+		"*handle", "*answer", "*kept", "*provider_request_id", "http_status", "*error_kind", "*error_code", "*error_msg",
 		"unbilled", "cost_micros", "*currency", "*price_version", "*worker", "fence", "sent_at", "answered_at", "finished_at")
 
 	resultColumns = columns(

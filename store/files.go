@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/easelqueue/easel/task"
 )
 
 // Files is what a task's rows say of what lies in storage.
@@ -47,7 +49,21 @@ func (s *Store) Files(ctx context.Context, ids []int64) (map[int64]Files, error)
 		f.Keys = append(f.Keys, k.Key)
 		found[k.Task] = f
 	}
-	return found, nil
+	return found, s.addKept(ctx, found, ids)
+}
+
+// addKept adds the keys of bytes that lie in storage as they came.
+func (s *Store) addKept(ctx context.Context, found map[int64]Files, ids []int64) error {
+	var attempts []task.Attempt
+	err := s.selectIn(ctx, &attempts, "SELECT task_id, kept FROM generation_attempt WHERE kept IS NOT NULL AND task_id IN (?)", ids)
+	for i := range attempts {
+		f := found[attempts[i].TaskID]
+		for _, k := range attempts[i].KeptBytes() {
+			f.Keys = append(f.Keys, k.StorageKey)
+		}
+		found[attempts[i].TaskID] = f
+	}
+	return err
 }
 
 func (s *Store) selectIn(ctx context.Context, into any, query string, args ...any) error {

@@ -36,6 +36,47 @@ func (e *NotAllowed) Error() string {
 // whose outcome is unknown, was not billed, so that it may be made again. The
 // row comes back as it is now, and not rung.
 func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
+	return s.retry(ctx, ref, func(tx *sqlx.Tx) error {
+		if !notCharged {
+			return nil
+		}
+		_, err := tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_msg = 'a person found that this call was not charged'
+			WHERE task_id = ? AND state = 'unknown'`), ref.Task)
+		return err
+	})
+}
+
+// NothingPaid says that a task has no call that was paid for and not collected, so
+// that there is nothing to buy again.
+type NothingPaid struct{ Task int64 }
+
+func (e *NothingPaid) Error() string {
+	return fmt.Sprintf("task %d has no call that was paid for and not collected; `easel retry %d` is enough", e.Task, e.Task)
+}
+
+// BuyAgain is Retry by a person who gives up what was paid for and cannot be collected:
+// calls that the provider has taken end as failed, with all that is known of them, so that
+// a new one is made. A NothingPaid if there are none; nothing is changed then.
+func (s *Store) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error) {
+	return s.retry(ctx, ref, func(tx *sqlx.Tx) error {
+		// They ended when they were last heard of: what ends after the retry counts as refused by it.
+		r, err := tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE generation_attempt SET state = 'failed', finished_at = coalesce(answered_at, sent_at), error_kind = coalesce(error_kind, 'expired'),
+				error_msg = 'it was paid for and not collected, and a person decided to buy again' || coalesce(': ' || error_msg, '')
+			WHERE task_id = ? AND state IN ('accepted', 'answered')`), ref.Task)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		return &NothingPaid{ref.Task}
+	})
+}
+
+// retry brings the task back and lets with write about its calls in the same transaction.
+func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) error) (*task.Task, error) {
 	var t task.Task
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		// No fence: a person's word takes it. The final status is the guard, and
@@ -48,18 +89,18 @@ func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled')
 				AND deleted_at IS NULL AND NOT `+kept+s.dialect.lock+`)
 			RETURNING `+taskColumns), ref.Task, ref.Delivery, ref.Delivery)
-		if err != nil || !notCharged {
+		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_msg = 'a person found that this call was not charged'
-			WHERE task_id = ? AND state = 'unknown'`), ref.Task)
-		return err
+		return with(tx)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, s.notAllowed(ctx, ref, "retried")
 	}
-	return &t, err
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
 }
 
 // Cancel ends a task that is not final. A worker that holds it learns it from
@@ -71,7 +112,7 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 	err := s.patiently(ctx, func() error {
 		return s.db.GetContext(ctx, &t, s.db.Rebind(`
 			UPDATE image_generations SET status = 'cancelled', fence = fence + 1, cancel_requested_at = now(), completed_at = now(),
-				lease_until = NULL, updated_at = now()
+				lease_until = NULL, updated_at = now(), `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND status IN ('pending', 'processing')
 				AND deleted_at IS NULL AND NOT `+kept+s.dialect.lock+`)
 			RETURNING `+taskColumns), id)

@@ -18,28 +18,43 @@ type Outcome struct {
 	First *task.Result
 }
 
+// costs makes a task cost what all of its calls have cost. Sums of two currencies
+// mean nothing: then the calls alone say it.
+const costs = `cost_micros = CASE WHEN (SELECT count(DISTINCT currency) FROM generation_attempt a WHERE a.task_id = image_generations.id) > 1 THEN NULL
+		ELSE coalesce((SELECT sum(a.cost_micros) FROM generation_attempt a WHERE a.task_id = image_generations.id), cost_micros) END,
+	currency = coalesce((SELECT max(a.currency) FROM generation_attempt a WHERE a.task_id = image_generations.id), currency)`
+
+// completes are the columns of a completed task; see completing.
+const completes = `status = 'completed', progress = 100, completed_at = now(), updated_at = now(),
+	worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL,
+	image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = coalesce(?, api_response), ` + costs
+
+// completing returns the arguments of completes.
+func (o *Outcome) completing() []any {
+	first := o.first()
+	return []any{null(o.Warning), first.GeneratedImageURL, null(first.ObjectURL), null(first.LocalPath), first.Width, first.Height, null(o.APIResponse)}
+}
+
+// first is the picture that the task shows; nil if there is none.
+func (o *Outcome) first() *task.Result {
+	if o.First == nil && len(o.Results) > 0 {
+		return &o.Results[0]
+	}
+	return o.First
+}
+
 // Save completes the task: results, attempt, cost and status in one transaction.
 // Without an attempt it completes it with pictures that are kept already, of which
 // o.First is one. ErrFenced if the task is not ours any more; nothing is written then, and
 // KeepLate is the way to keep what was bought.
 func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outcome) error {
-	first := o.First
-	if first == nil && len(o.Results) > 0 {
-		first = &o.Results[0]
-	}
-	if first == nil || a != nil && len(o.Results) == 0 {
+	if o.first() == nil || a != nil && len(o.Results) == 0 {
 		return errors.New("a task is not completed without a picture")
 	}
 	return s.in(ctx, func(tx *sqlx.Tx) error {
-		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE image_generations SET status = 'completed', progress = 100, completed_at = now(), updated_at = now(),
-				worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL,
-				image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = coalesce(?, api_response),
-				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency),
-				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)
+		err := s.fenced(tx.ExecContext(ctx, tx.Rebind("UPDATE image_generations SET "+completes+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-			null(o.Warning), first.GeneratedImageURL, null(first.ObjectURL), null(first.LocalPath), first.Width, first.Height,
-			null(o.APIResponse), t.ID, t.ID, t.ID, t.Fence))
+			append(o.completing(), t.ID, t.Fence)...))
 		if err != nil || a == nil {
 			return err
 		}
@@ -52,10 +67,8 @@ func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outco
 func (s *Store) KeepPart(ctx context.Context, t *task.Task, a *task.Attempt, results []task.Result, progress int) error {
 	return s.in(ctx, func(tx *sqlx.Tx) error {
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE image_generations SET updated_at = now(), progress = CASE WHEN progress < ? THEN ? ELSE progress END,
-				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros),
-				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency)
-			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`), progress, progress, t.ID, t.ID, t.ID, t.Fence))
+			UPDATE image_generations SET updated_at = now(), progress = CASE WHEN progress < ? THEN ? ELSE progress END, `+costs+`
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`), progress, progress, t.ID, t.Fence))
 		if err != nil {
 			return err
 		}
@@ -64,14 +77,14 @@ func (s *Store) KeepPart(ctx context.Context, t *task.Task, a *task.Attempt, res
 }
 
 // Settled returns how many of the task's pictures need no further call: those that
-// its calls have brought and, if refused, those that were refused to its calls since
-// the last retry by hand.
+// its calls have brought and, if refused, those that were refused to its calls, or
+// could not be collected, since the last retry by hand.
 func (s *Store) Settled(ctx context.Context, t *task.Task, refused bool) (int, error) {
 	var n int
 	err := s.db.GetContext(ctx, &n, s.db.Rebind(`
 		SELECT coalesce(sum(coalesce(images, ?)), 0) FROM generation_attempt a
 		WHERE task_id = ? AND (state = 'succeeded' AND EXISTS (SELECT 1 FROM generation_result WHERE attempt_id = a.id AND storage_key IS NOT NULL)
-			OR ? AND state = 'failed' AND NOT unbilled AND finished_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), finished_at))`),
+			OR ? AND (state = 'failed' AND NOT unbilled OR state = 'answered') AND finished_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), finished_at))`),
 		max(t.ImageCount, 1), t.ID, refused)
 	return n, err
 }
@@ -87,17 +100,6 @@ func (s *Store) ServerErrors(ctx context.Context, t *task.Task) (int, error) {
 			AND finished_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), finished_at)`),
 		t.ID, t.Provider)
 	return n, err
-}
-
-// KeepLate stores pictures that came after the task was taken away: they were
-// paid for. The task itself is not touched.
-func (s *Store) KeepLate(ctx context.Context, a *task.Attempt, results []task.Result) error {
-	return s.in(ctx, func(tx *sqlx.Tx) error {
-		if err := s.lock(ctx, tx, a.TaskID); err != nil { // a result waits for the key of its task
-			return err
-		}
-		return s.keep(ctx, tx, a, results)
-	})
 }
 
 func (s *Store) keep(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, results []task.Result) error {
@@ -129,26 +131,24 @@ func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET status = ?, run_at = `+s.dialect.later+`, attempt = ?, waits = ?,
 				error_msg = ?, error_kind = ?, error_code = ?, worker = NULL, lease_until = NULL, updated_at = now(),
-				completed_at = CASE WHEN ? THEN now() END,
-				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros),
-				currency = coalesce((SELECT max(currency) FROM generation_attempt WHERE task_id = ?), currency)
+				completed_at = CASE WHEN ? THEN now() END, `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 			v.Status, v.Delay.Milliseconds(), v.Attempt, v.Waits, null(v.Failure.Error()), v.Failure.Kind, null(v.Failure.Code),
-			v.Status.Final(), t.ID, t.ID, t.ID, t.Fence))
+			v.Status.Final(), t.ID, t.Fence))
 		fenced = err == ErrFenced
-		if err != nil && !fenced || a == nil {
+		if err != nil && !fenced {
 			return err
 		}
-		if !fenced || a.State != task.AttemptRejected {
-			return s.end(ctx, tx, a, fenced)
+		if fenced {
+			err = s.lock(ctx, tx, t.ID)
 		}
-		if err := s.lock(ctx, tx, t.ID); err != nil {
+		if err == nil && a != nil {
+			err = s.end(ctx, tx, a, fenced)
+		}
+		if err != nil || !fenced && v.Failure.Kind != task.OutcomeUnknown {
 			return err
 		}
-		if err := s.end(ctx, tx, a, fenced); err != nil {
-			return err
-		}
-		return s.undoubt(ctx, tx, t.ID)
+		return s.reconsider(ctx, tx, t.ID) // somebody may have learnt more meanwhile
 	})
 	if err == nil && fenced {
 		return ErrFenced

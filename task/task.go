@@ -215,6 +215,7 @@ type Attempt struct {
 	State             State      `json:"state"`
 	Handle            string     `json:"handle,omitempty"` // JSON, opaque, what a poll needs
 	Answer            string     `json:"answer,omitempty"` // JSON, what keeping the pictures needs
+	Kept              string     `json:"kept,omitempty"`   // JSON array of Kept: bytes of the answer that are no picture for us
 	ProviderRequestID string     `json:"provider_request_id,omitempty"`
 	HTTPStatus        *int       `json:"http_status,omitempty"`
 	ErrorKind         Kind       `json:"error_kind,omitempty"`
@@ -229,16 +230,6 @@ type Attempt struct {
 	SentAt            time.Time  `json:"sent_at"`
 	AnsweredAt        *time.Time `json:"answered_at,omitempty"`
 	FinishedAt        *time.Time `json:"finished_at,omitempty"`
-}
-
-// Found reports whether the last of a task's calls, in their order, waits to be
-// fetched: the provider has it, and a retry does not make it again.
-func Found(attempts []Attempt) bool {
-	if len(attempts) == 0 {
-		return false
-	}
-	state := attempts[len(attempts)-1].State
-	return state == AttemptAccepted || state == AttemptAnswered
 }
 
 // Result is one picture in our own storage, one row of generation_result.

@@ -161,6 +161,13 @@ func (b *bench) draw(t *task.Task, change func(*task.Attempt, *task.Result)) {
 	b.check(b.store.Save(b.Context(), held, a, store.Outcome{Results: []task.Result{r}}))
 }
 
+// late keeps a picture that came after its task was taken away.
+func (b *bench) late(a *task.Attempt, r task.Result) {
+	b.Helper()
+	_, err := b.store.KeepLate(b.Context(), a, store.Outcome{Results: []task.Result{r}})
+	b.check(err)
+}
+
 func (b *bench) status(id int64) task.Status {
 	b.Helper()
 	t, err := b.store.Get(b.Context(), id)

@@ -87,7 +87,7 @@ func TestGallery(t *testing.T) {
 		held, a := b.begin(b.add(task.Task{}))
 		_, err := b.store.Cancel(t.Context(), held.ID)
 		b.check(err)
-		b.check(b.store.KeepLate(t.Context(), a, []task.Result{{AttemptID: a.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"}}))
+		b.late(a, task.Result{AttemptID: a.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"})
 		b.hasNot(b.get("/"), "late.png")
 	})
 	t.Run("Filters show what they say", func(t *testing.T) {

@@ -60,7 +60,7 @@ func TestStory(t *testing.T) {
 		held, lost := b.begin(b.add(task.Task{}))
 		b.check(b.store.Release(t.Context(), held, 0, ""))
 		b.draw(held, nil)
-		b.check(b.store.KeepLate(t.Context(), lost, []task.Result{{AttemptID: lost.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"}}))
+		b.late(lost, task.Result{AttemptID: lost.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"})
 		answer, late, ok := strings.Cut(b.get("/tasks/1"), "Came too late")
 		if !ok {
 			t.Fatal("nothing is said to be late")
@@ -74,7 +74,7 @@ func TestStory(t *testing.T) {
 		held, a := b.begin(b.add(task.Task{}))
 		_, err := b.store.Cancel(t.Context(), held.ID)
 		b.check(err)
-		b.check(b.store.KeepLate(t.Context(), a, []task.Result{{AttemptID: a.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"}}))
+		b.late(a, task.Result{AttemptID: a.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"})
 		answer, late, _ := strings.Cut(b.get("/tasks/1"), "Came too late")
 		b.hasNot(answer, "late.png")
 		b.has(late, "late.png")

@@ -31,8 +31,8 @@ func TestDeadWorkers(t *testing.T) {
 		{"A task over which three workers died is parked", poison},
 		{"If the third died within its call, that call is of unknown outcome", poisonInCall},
 		{"A claim whose answer was lost is given back by its own worker", lostClaim},
-		{"A job through an account that is gone is held as in doubt after its time", accountGone},
-		{"A job at a provider that the row no longer names is held as in doubt", providerChanged},
+		{"A job through an account that is gone is not collected after its time, and not bought again", accountGone},
+		{"A job at a provider that the row no longer names is bought again by a person's word alone", providerChanged},
 	})
 }
 
@@ -255,8 +255,8 @@ func accountGone(r *rig) {
 	r.until("it is said what is missing", func() bool {
 		return r.get(t.ID).ErrorMsg == `this worker does not have the account "main" of painter`
 	})
-	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptUnknown}})
+	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Auth)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptAccepted}})
 }
 
 func providerChanged(r *rig) {
@@ -264,8 +264,12 @@ func providerChanged(r *rig) {
 	r.exec("UPDATE generation_attempt SET provider = 'sculptor'")
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.painter.polls.Load(), r.painter.submits.Load()}, []any{task.OutcomeUnknown, int64(0), int64(0)})
-	_, err := r.client.Retry(r.Context(), failed.Ref(), true)
+	r.same([]any{failed.ErrorKind, r.painter.polls.Load(), r.painter.submits.Load()}, []any{task.Auth, int64(0), int64(0)})
+	again, err := r.client.Retry(r.Context(), failed.Ref(), true) // which speaks of calls of unknown outcome
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.Delivery, r.painter.submits.Load()}, []any{again.Delivery, int64(0)})
+	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))

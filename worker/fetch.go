@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -15,8 +16,8 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// renew asks the provider once more where an expired picture is, and reports
-// whether it is somewhere else now.
+// renew asks the provider once more where a picture is that cannot be fetched, and
+// reports whether it is somewhere else now.
 func (s *step) renew(ctx context.Context, out *provider.Output) bool {
 	if s.last.Handle == "" || out.URL == "" || s.account.Provider == nil {
 		return false
@@ -42,6 +43,9 @@ func (s *step) open(ctx context.Context, out *provider.Output) (io.ReadSeekClose
 	}
 	if out.Key != "" {
 		file, err := s.Pictures.Open(ctx, out.Key)
+		if errors.Is(err, picture.ErrNotFound) && out.URL != "" {
+			return s.download(ctx, out.URL)
+		}
 		if errors.Is(err, picture.ErrNotFound) {
 			return nil, &task.Failure{Kind: task.Expired, Executed: task.Yes, Message: "the picture " + out.Key + " is not in our storage any more", Cause: err}
 		}
@@ -54,6 +58,13 @@ func (s *step) open(ctx context.Context, out *provider.Output) (io.ReadSeekClose
 }
 
 func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, error) {
+	if _, content, ok := provider.SplitDataURL(url); ok {
+		content, err := base64.StdEncoding.DecodeString(content)
+		if err != nil {
+			return nil, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: "the address of the picture is a data URL that cannot be read", Detail: err.Error()}
+		}
+		return nopCloser{bytes.NewReader(content)}, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.svc.Timeout, defaultTimeout))
 	defer cancel()
 	var header http.Header
@@ -78,14 +89,13 @@ func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, err
 	return temp, nil
 }
 
-// downloadFailure sorts what a download ran into: gone for good, or to be tried again.
+// downloadFailure is why a picture that was drawn and billed has not come.
 func downloadFailure(err error) *task.Failure {
 	f := *task.AsFailure(err)
-	if f.Kind == task.Expired || f.Kind == task.BadAnswer {
-		f.Executed = task.Yes // the picture was drawn and billed
-		return &f
+	f.Executed = task.Yes
+	if f.Kind == task.Storage {
+		f.Kind = task.Unavailable // of another's storage; ours is not meant
 	}
-	f.Kind, f.Executed, f.Cause = task.Storage, task.No, err
 	return &f
 }
 

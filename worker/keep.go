@@ -65,7 +65,7 @@ func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[in
 		case err == nil:
 			out.Key, out.Bytes, kept[out.Position] = r.StorageKey, nil, r
 		case errors.As(err, &bad):
-			out.Err, out.Bytes = unusable(bad), nil
+			s.shelveStray(ctx, bytes.NewReader(out.Bytes), out)
 		default:
 			s.log.Warn().Err(err).Msg("storage does not take a picture; the journal holds it")
 		}
@@ -83,7 +83,7 @@ func (s *step) keepAgain(ctx context.Context) error {
 		return s.leaveToNewer(ctx, provider.Newer("journalled answer", head.Version, answerVersion))
 	}
 	if err := json.Unmarshal([]byte(s.last.Answer), &ans); err != nil {
-		return s.failed(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the journalled answer cannot be read: " + err.Error()})
+		return s.giveUp(ctx, &task.Failure{Kind: task.Internal, Message: "the journalled answer cannot be read: " + err.Error()})
 	}
 	s.log.Info().Int("attempt", s.last.Number).Msg("resumed: the pictures are being kept")
 	return s.keep(ctx, ans, nil)
@@ -92,37 +92,46 @@ func (s *step) keepAgain(ctx context.Context) error {
 // keep brings every picture of the answer into our storage and saves the task.
 // It may be repeated and never buys.
 func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) error {
-	var results []task.Result
-	var refused *task.Failure
-	var warnings []string
 	crash.At("K6")
+	c := collection{of: max(s.settled+len(ans.Outputs), s.t.ImageCount), before: s.settled}
 	for i := range ans.Outputs {
 		out := &ans.Outputs[i]
-		var brought []task.Result
-		var err error
+		var b brought
 		if r, ok := kept[out.Position]; ok {
-			brought = []task.Result{r}
+			b.results = []task.Result{r}
 		} else {
-			brought, err = s.bring(ctx, out)
+			b = s.bring(ctx, out)
 		}
-		f := task.AsFailure(err)
-		switch {
-		case err == nil:
-			results = append(results, brought...)
-			continue
-		case f.Kind == task.Storage:
-			return s.fail(ctx, f, nil) // the attempt stays answered, and the next try begins here
-		case refused == nil:
-			refused = f
+		if b.err != nil && b.err.Kind == task.Storage {
+			return s.fail(ctx, b.err, nil) // the attempt stays answered, and the next try begins here
 		}
-		warnings = append(warnings, fmt.Sprintf("picture %d of %d is missing: %s", s.settled+out.Position+1, max(s.settled+len(ans.Outputs), s.t.ImageCount), f.Error()))
+		c.add(out, b)
 	}
-	if len(results) == 0 {
-		none := *refused
+	if err := s.noteCollected(ctx, ans, &c); err != nil {
+		return s.unsaved(ctx, err)
+	}
+	if c.waits != nil {
+		pause, over := s.pauseBefore(ctx, c.waits)
+		if over == nil {
+			return s.fetchLater(ctx, c.waits, pause)
+		}
+		c.missing(over)
+	}
+	switch {
+	case len(c.results) == 0 && c.bought:
+		return s.giveUp(ctx, c.refused)
+	case len(c.results) == 0:
+		none := *c.refused
 		none.Executed = task.Yes // the call was answered, whatever a single picture's failure says of itself
 		return s.failed(ctx, &none)
 	}
-	s.last.ErrorMsg = strings.Join(warnings, "; ")
+	s.last.ErrorMsg = strings.Join(c.warnings, "; ")
+	return s.save(ctx, ans, c.results)
+}
+
+// save completes the task with what its last call has brought, or leaves it to the
+// calls that are still to be made.
+func (s *step) save(ctx context.Context, ans answer, results []task.Result) error {
 	if s.left() > s.asked() {
 		return s.keepPart(ctx, results)
 	}
@@ -133,7 +142,7 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 	outcome.APIResponse = string(ans.Raw)
 	err = s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Save(ctx, s.t, s.last, outcome) })
 	if errors.Is(err, store.ErrFenced) {
-		return s.keepLate(ctx, results)
+		return s.keepLate(ctx, outcome)
 	}
 	if err != nil {
 		return s.unsaved(ctx, err)
@@ -144,10 +153,11 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 }
 
 // keepLate keeps pictures whose task was taken away, unless it is gone altogether.
-func (s *step) keepLate(ctx context.Context, results []task.Result) error {
-	s.log.Info().Int("pictures", len(results)).Msg("too late: the pictures are kept beside the task")
-	return s.unsavedOrNil(ctx, s.persist(ctx, func(ctx context.Context) error {
-		err := s.Tasks.KeepLate(ctx, s.last, results)
+// They complete a task that is held over this very call.
+func (s *step) keepLate(ctx context.Context, o store.Outcome) error {
+	completed := false
+	err := s.persist(ctx, func(ctx context.Context) (err error) {
+		completed, err = s.Tasks.KeepLate(ctx, s.last, o)
 		if err == nil {
 			return nil
 		}
@@ -155,59 +165,9 @@ func (s *step) keepLate(ctx context.Context, results []task.Result) error {
 			return store.ErrFenced
 		}
 		return err
-	}))
-}
-
-// bring gets one picture from wherever the answer says it is. Failures of kind
-// Storage may be tried again; all others are final for this picture. A grid gives
-// as many results as it has tiles.
-func (s *step) bring(ctx context.Context, out *provider.Output) ([]task.Result, error) {
-	if out.Err != nil {
-		return nil, out.Err
-	}
-	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
-	defer cancel()
-	file, err := s.open(ctx, out)
-	if err != nil && task.AsFailure(err).Kind == task.Expired && s.renew(ctx, out) {
-		file, err = s.open(ctx, out)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	results, err := s.shelve(ctx, file, out)
-	var bad *picture.Error
-	if errors.As(err, &bad) {
-		return nil, unusable(bad)
-	}
-	if err != nil {
-		return nil, later("our storage does not take the picture", err)
-	}
-	return results, nil
-}
-
-// shelve stores a picture, or the tiles of a grid one by one: cut again they are the
-// same, so that a crash among them is no matter.
-func (s *step) shelve(ctx context.Context, file io.ReadSeeker, out *provider.Output) ([]task.Result, error) {
-	if out.Tiles < 2 {
-		r, err := s.store(ctx, file, out, keepTimeout)
-		return []task.Result{r}, err
-	}
-	tiles, err := s.Checker.Split(ctx, file, out.Tiles)
-	if err != nil {
-		return nil, err
-	}
-	results := make([]task.Result, 0, len(tiles))
-	for i, tile := range tiles {
-		piece := *out
-		piece.Position, piece.Key = out.Position*len(tiles)+i, ""
-		r, err := s.store(ctx, bytes.NewReader(tile), &piece, keepTimeout)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, r)
-	}
-	return results, nil
+	})
+	s.log.Info().Int("pictures", len(o.Results)).Bool("completed", completed).Msg("too late: the pictures are kept beside the task, or end its doubt")
+	return s.unsavedOrNil(ctx, err)
 }
 
 // store checks a picture and puts it and its thumbnail under their keys. Patience
@@ -234,13 +194,20 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 		}
 	}
 	crash.At("K9")
+	result := s.result(out, key)
+	result.ContentType, result.FileSize, result.SHA256 = checked.ContentType, checked.Size, checked.SHA256
+	result.Width, result.Height, result.ThumbnailKey = checked.Width, checked.Height, s.thumbnail(ctx, base, checked)
+	return result, nil
+}
+
+// result is the picture under that key, but for what its bytes say.
+func (s *step) result(out *provider.Output, key string) task.Result {
 	at := s.Pictures.Locate(key)
 	return task.Result{
 		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.settled + out.Position, GeneratedImageURL: at.URL, SourceURL: provider.Unsigned(out.URL),
-		Model: cmp.Or(s.t.Model, s.svc.DefaultModel), ContentType: checked.ContentType, FileSize: checked.Size, Width: checked.Width, Height: checked.Height,
-		SHA256: checked.SHA256, StorageKey: key, ThumbnailKey: s.thumbnail(ctx, base, checked), Seed: out.Seed,
-		RevisedPrompt: out.RevisedPrompt, LocalPath: at.LocalPath, ObjectURL: at.ObjectURL,
-	}, nil
+		Model: cmp.Or(s.t.Model, s.svc.DefaultModel), StorageKey: key, Seed: out.Seed, RevisedPrompt: out.RevisedPrompt,
+		LocalPath: at.LocalPath, ObjectURL: at.ObjectURL,
+	}
 }
 
 // annotated returns the picture with how it came about written into it, if that is

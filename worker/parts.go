@@ -17,7 +17,7 @@ import (
 // other. Each is an attempt with its own row and cost, and ends in a step of its
 // own: what is drawn is journalled before the next is begun. Pictures are settled
 // when they are kept, by whichever call, or when a call since the last retry
-// by hand was refused them; what is not settled is left to draw.
+// by hand was refused them or could not have them collected; what is not settled is left to draw.
 
 // settle counts what needs no further call. Its error is a verdict.
 func (s *step) settle(ctx context.Context) (err error) {
@@ -54,7 +54,7 @@ func (s *step) keepPart(ctx context.Context, results []task.Result) error {
 	percent := 100 * (s.settled + s.asked()) / s.t.ImageCount
 	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.KeepPart(ctx, s.t, s.last, results, percent) })
 	if errors.Is(err, store.ErrFenced) {
-		return s.keepLate(ctx, results)
+		return s.keepLate(ctx, store.Outcome{Results: results, Warning: s.last.ErrorMsg})
 	}
 	if err != nil {
 		return s.unsaved(ctx, err)
@@ -73,15 +73,19 @@ func (s *step) drawsOn(f *task.Failure) bool {
 
 // partRefused ends a call that brought nothing and goes on with the rest.
 func (s *step) partRefused(ctx context.Context, f *task.Failure) error {
+	return s.endPart(ctx, f, task.AttemptFailed)
+}
+
+// endPart ends one of several calls without its pictures, in that state, and goes on
+// with the rest.
+func (s *step) endPart(ctx context.Context, f *task.Failure, state task.State) error {
 	a := s.last
-	a.State, a.ErrorKind, a.ErrorCode, a.ErrorMsg = task.AttemptFailed, f.Kind, f.Code, f.Error()
-	if f.HTTPStatus != 0 {
-		a.HTTPStatus = &f.HTTPStatus
-	}
+	a.State = state
+	s.blame(f)
 	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.End(ctx, a) }); err != nil {
 		return s.unsaved(ctx, err)
 	}
-	s.log.Info().Str("kind", string(f.Kind)).Str("error", f.Error()).Msg("a part was refused")
+	s.log.Info().Str("kind", string(f.Kind)).Str("error", f.Error()).Msg("a part brought nothing")
 	if s.left() > s.asked() {
 		return s.handBack(ctx, 0, "")
 	}
@@ -145,10 +149,10 @@ func (s *step) missing(ctx context.Context) (string, error) {
 	var said []string
 	for _, a := range attempts {
 		switch {
+		case a.Images > 0 && (a.State == task.AttemptFailed && !a.Unbilled || a.State == task.AttemptAnswered) && s.refusedNow(a):
+			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, a.ErrorMsg)
 		case a.ID == s.last.ID && (s.last.State == task.AttemptAnswered || s.last.State == task.AttemptSucceeded):
 			a = *s.last
-		case a.State == task.AttemptFailed && !a.Unbilled && a.Images > 0 && s.refusedNow(a):
-			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, a.ErrorMsg)
 		case a.State != task.AttemptSucceeded:
 			continue
 		}

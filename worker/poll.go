@@ -17,6 +17,10 @@ import (
 // stall is how long a job that has reported progress may stand still.
 const stall = 10 * time.Minute
 
+// forgotten is for how long a provider must say that it does not know a job that it
+// has taken: one server of several may hear of it later than the others.
+const forgotten = 20 * time.Second
+
 // poll asks after an accepted job at once.
 func (s *step) poll(ctx context.Context) error {
 	return s.pollFrom(ctx, provider.Answer{PollAfter: time.Nanosecond})
@@ -28,6 +32,7 @@ func (s *step) poll(ctx context.Context) error {
 func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 	deadline := time.Now().Add(cmp.Or(s.svc.Deadline, defaultDeadline) - s.age(ctx))
 	moved, percent, failures := time.Now(), s.t.Progress, 0
+	var gone time.Time // since when the provider does not know the job
 	for {
 		wait := cmp.Or(ans.PollAfter, defaultPoll) + backoff(failures)
 		if err := s.pause(s.waiting, min(wait, time.Until(deadline)), s.news); err != nil { // the last look is at the deadline
@@ -38,11 +43,16 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 		case err == nil && next.Done:
 			return s.answered(ctx, next)
 		case err == nil:
-			ans, failures = next, 0
+			ans, failures, gone = next, 0, time.Time{}
 		case provider.IsNewer(err):
 			return s.leaveToNewer(ctx, err)
-		case f.Executed == task.Yes || f.Executed == task.Maybe:
+		case f.Executed == task.Yes:
 			return s.failed(ctx, f)
+		case f.Kind == task.Expired && !gone.IsZero() && time.Since(gone) >= forgotten:
+			return s.uncollected(ctx, f)
+		case f.Kind == task.Expired:
+			gone = cmp.Or(gone, time.Now())
+			failures++
 		default:
 			failures++
 			ans.PollAfter = max(ans.PollAfter, f.RetryAfter)
@@ -51,15 +61,35 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 		if ans.Progress > percent {
 			percent, moved = ans.Progress, time.Now()
 			if err := s.progress(ctx, percent); errors.Is(err, store.ErrFenced) {
-				return s.overtaken(ctx)
+				return s.overtaken(ctx, ans)
 			}
 		}
 		if now := time.Now(); !now.Before(deadline) || percent > 0 && now.Sub(moved) > stall {
-			return s.failed(ctx, &task.Failure{Kind: task.Timeout, Executed: task.Maybe,
+			return s.uncollected(ctx, &task.Failure{Kind: task.Timeout, Executed: task.Maybe,
 				Message: fmt.Sprintf("%s has had the job since %s and does not finish it", s.svc.Name, s.last.SentAt.UTC().Format(time.RFC3339))})
 		}
 	}
 }
+
+// uncollected ends a task whose job the provider has taken and does not give. The attempt
+// stays accepted: a retry by hand asks after the job again, and only a person's word buys.
+// Where calls cost nothing, and the policy has lost ones made again, this is one.
+func (s *step) uncollected(ctx context.Context, f *task.Failure) error {
+	free := s.account.Provider != nil && s.svc.Capabilities(s.account.Provider, s.t).Free
+	switch {
+	case s.last.State != task.AttemptAccepted:
+		f.Executed = task.Maybe
+		return s.failed(ctx, f)
+	case free && s.svc.Retry.OnUnknown == task.Resend:
+		s.last.State, f.Executed = task.AttemptFailed, task.No
+		s.blame(f)
+		return s.fail(ctx, f, s.last)
+	}
+	f.Executed, f.Next = task.Yes, retryAsks
+	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, nil)
+}
+
+const retryAsks = "`easel retry` asks after it again and buys nothing; `easel retry --buy-again` has a new one drawn, which may be paid for as well"
 
 func (s *step) ask(ctx context.Context) (provider.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -101,11 +131,17 @@ func (s *step) interrupted(ctx context.Context, err error) error {
 	return s.handBack(ctx, 0, "")
 }
 
-// overtaken is called when the row is not ours any more in the middle of a job.
-func (s *step) overtaken(ctx context.Context) error {
+// overtaken is called when the row is not ours any more in the middle of a job. If
+// nobody works on it, since whoever took it over did not know of the job, the job is
+// waited for: what it draws may end the task yet.
+func (s *step) overtaken(ctx context.Context, ans provider.Answer) error {
 	t, err := s.Tasks.Get(ctx, s.t.ID)
-	if err == nil && t.Status == task.Cancelled && t.Delivery == s.t.Delivery {
+	switch {
+	case err == nil && t.Status == task.Cancelled && t.Delivery == s.t.Delivery:
 		return s.cancelUpstream(ctx)
+	case err == nil && t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown:
+		s.late = true
+		return s.pollFrom(ctx, ans)
 	}
 	return s.unsaved(ctx, store.ErrFenced)
 }

@@ -41,6 +41,8 @@ func (s *step) stranded(ctx context.Context) error {
 	switch {
 	case s.last.Provider == s.svc.Name && s.age(ctx) < cmp.Or(s.svc.Deadline, defaultDeadline):
 		return s.handBack(ctx, elsewhere, "this worker does not have the "+where)
+	case s.last.State == task.AttemptAccepted:
+		return s.uncollected(ctx, &task.Failure{Kind: task.Auth, Message: "the provider has taken the job through the " + where + ", which this worker does not have"})
 	case s.svc.Retry.OnUnknown == task.Resend:
 		return s.buyRest(ctx)
 	}

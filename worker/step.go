@@ -76,6 +76,10 @@ func (s *step) run(ctx context.Context) error {
 	switch s.last.State {
 	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
 		return s.buyRest(ctx)
+	case task.AttemptAnswered:
+		if s.refusedNow(*s.last) {
+			return s.buyRest(ctx) // one of several, which could not be collected
+		}
 	}
 	if err := s.settle(ctx); err != nil {
 		return err
@@ -84,13 +88,22 @@ func (s *step) run(ctx context.Context) error {
 }
 
 // buyRest makes a new call if anything is left to draw. A picture of an earlier call,
-// whose worker had stood still, may have come just now.
+// whose worker had stood still, may have come just now; and what was paid for is
+// collected before anything is bought.
 func (s *step) buyRest(ctx context.Context) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
 	if s.left() <= 0 {
 		return s.finish(ctx)
+	}
+	paid, err := s.Tasks.Paid(ctx, s.t.ID)
+	if err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	}
+	if paid != nil {
+		s.last = paid
+		return s.resume(ctx)
 	}
 	return s.buy(ctx)
 }
@@ -237,12 +250,18 @@ func (s *step) failed(ctx context.Context, f *task.Failure) error {
 		a.State = task.AttemptRejected
 	}
 	a.Unbilled = f.Executed == task.Yes && f.Unbilled
+	s.blame(f)
+	return s.fail(ctx, f, a)
+}
+
+// blame notes f on the attempt.
+func (s *step) blame(f *task.Failure) {
+	a := s.last
 	a.ErrorKind, a.ErrorCode, a.ErrorMsg = f.Kind, f.Code, f.Error()
 	a.ProviderRequestID = cmp.Or(f.RequestID, a.ProviderRequestID)
 	if f.HTTPStatus != 0 {
 		a.HTTPStatus = &f.HTTPStatus
 	}
-	return s.fail(ctx, f, a)
 }
 
 // fail writes what task.Fail decides and returns the same for the queue. a is
@@ -255,6 +274,12 @@ func (s *step) fail(ctx context.Context, f *task.Failure, a *task.Attempt) error
 	if to, rest, ok := s.fallback(ctx, v); ok {
 		return s.fallBack(ctx, to, rest, v.Failure, a)
 	}
+	return s.end(ctx, v, a)
+}
+
+// end writes the verdict and returns the same for the queue. a is the attempt that
+// ended, or nil.
+func (s *step) end(ctx context.Context, v task.Verdict, a *task.Attempt) error {
 	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Fail(ctx, s.t, v, a) })
 	if err != nil {
 		return s.unsaved(ctx, err)
@@ -298,6 +323,7 @@ func (s *step) handBack(ctx context.Context, after time.Duration, reason string)
 func (s *step) unsaved(ctx context.Context, err error) error {
 	if errors.Is(err, store.ErrFenced) {
 		s.log.Info().Msg("the task was taken over; leaving it alone")
+		s.learn(ctx)
 		return nil
 	}
 	if s.Tasks.Refuses(err) && !s.refused {
@@ -307,6 +333,19 @@ func (s *step) unsaved(ctx context.Context, err error) error {
 			Detail: err.Error(), Next: "What was bought is in the journal of its last attempt; please report it"}, nil)
 	}
 	return &queue.Later{After: s.lease(), Reason: "the database did not take the row: " + err.Error()}
+}
+
+// learn lets a task that was taken over say what this step knows of its call. What is
+// missed here only leaves an older reason on the row.
+func (s *step) learn(ctx context.Context) {
+	if s.last == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if err := s.Tasks.Learn(ctx, s.t.ID); err != nil {
+		s.log.Warn().Err(err).Msg("what was learnt late is not on the task")
+	}
 }
 
 // persist repeats a write of what has been paid for until the database takes it,

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -64,7 +65,7 @@ func (m model) sizes() string {
 }
 
 func (m model) capabilities() provider.Capabilities {
-	return provider.Capabilities{Async: true, MaxImages: 1, MaxInputs: m.inputs, Inline: maxInput, Sizes: m.sizes(),
+	return provider.Capabilities{Async: true, AddressLife: 10 * time.Minute, MaxImages: 1, MaxInputs: m.inputs, Inline: maxInput, Sizes: m.sizes(),
 		Seed: true, Steps: m.tuned, CFGScale: m.tuned, Mask: m.fills(), Webhook: true}
 }
 

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -64,7 +65,7 @@ func (m model) accepted() string {
 }
 
 func (m model) capabilities() provider.Capabilities {
-	return provider.Capabilities{Async: true, MaxImages: m.images, MaxInputs: m.inputs, Inline: maxInput, Sizes: m.accepted(),
+	return provider.Capabilities{Async: true, AddressLife: 24 * time.Hour, MaxImages: m.images, MaxInputs: m.inputs, Inline: maxInput, Sizes: m.accepted(),
 		NegativePrompt: true, Seed: true, Watermark: true, Mask: m.edits, Cancel: true}
 }
 

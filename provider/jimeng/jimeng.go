@@ -72,7 +72,7 @@ func New(c Config) (*Adapter, error) {
 }
 
 func (a *Adapter) Capabilities(string) provider.Capabilities {
-	return provider.Capabilities{Async: true, MaxImages: maxImages, MaxInputs: maxInputs, Inputs: provider.ByURL, Sizes: sizes, Watermark: true}
+	return provider.Capabilities{Async: true, AddressLife: 24 * time.Hour, MaxImages: maxImages, MaxInputs: maxInputs, Inputs: provider.ByURL, Sizes: sizes, Watermark: true}
 }
 
 func (a *account) send(ctx context.Context, query string, body []byte, free bool) (provider.Reply, error) {

@@ -68,7 +68,7 @@ var auths = map[Dialect]provider.Auth{
 }
 
 func (a *Adapter) Capabilities(string) provider.Capabilities {
-	return provider.Capabilities{Async: true, MaxImages: tiles * tiles, MaxInputs: maxInputs, Inputs: provider.ByData, Inline: maxInput, Sizes: sizes,
+	return provider.Capabilities{Async: true, AddressLife: 24 * time.Hour, MaxImages: tiles * tiles, MaxInputs: maxInputs, Inputs: provider.ByData, Inline: maxInput, Sizes: sizes,
 		NegativePrompt: true, Seed: true, Quality: true, Webhook: true, Cancel: a.dialect == Trueai}
 }
 

@@ -44,7 +44,7 @@ func New(c Config) (*Adapter, error) {
 // Capabilities are the same for every model: each has an input of its own, and
 // the service refuses what it does not know without a charge.
 func (a *Adapter) Capabilities(string) provider.Capabilities {
-	return provider.Capabilities{Async: true, MaxImages: maxImages, MaxInputs: maxInputs, Inline: maxInput, Sizes: sizes,
+	return provider.Capabilities{Async: true, AddressLife: time.Hour, MaxImages: maxImages, MaxInputs: maxInputs, Inline: maxInput, Sizes: sizes,
 		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Mask: true, Cancel: true, Webhook: true}
 }
 

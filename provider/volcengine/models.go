@@ -3,6 +3,7 @@ package volcengine
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/easelqueue/easel/provider"
 )
@@ -42,7 +43,7 @@ func modelOf(name string) model {
 }
 
 func (m model) capabilities() provider.Capabilities {
-	return provider.Capabilities{MaxImages: m.maxImages, MaxInputs: m.maxInputs, Sizes: m.sizes(),
+	return provider.Capabilities{AddressLife: 24 * time.Hour, MaxImages: m.maxImages, MaxInputs: m.maxInputs, Sizes: m.sizes(),
 		Seed: m.tuned, CFGScale: m.tuned, Watermark: true}
 }
 

@@ -132,7 +132,7 @@ func appResults(b *bench) {
 func appDeletes(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	b.check(b.store.KeepLate(b.Context(), a, []task.Result{{GeneratedImageURL: "x", StorageKey: "1/a.png"}}))
+	b.late(a, store.Outcome{Results: []task.Result{{GeneratedImageURL: "x", StorageKey: "1/a.png"}}})
 	b.check(b.store.KeepInput(b.Context(), t.ID, task.Input{SourceHash: "h", StorageKey: "1/in.png", ContentType: "image/png", SHA256: "s"}))
 	b.exec("INSERT INTO generation_parameter (task_id, parameter_name, parameter_value) VALUES (%d, 'response_format', 'url')", t.ID)
 	b.exec("INSERT INTO generation_result (task_id, generated_image_url) VALUES (%d, 'y')", t.ID)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -153,8 +154,9 @@ func transitions(b *bench) {
 		outcomes{answer, answer, answer, answer, answer, answer, succeeded})
 	b.leads("End rejected", a, end(rejected), outcomes{rejected, rejected, rejected, answer, rejected, failed, succeeded})
 	b.leads("End failed", a, end(failed), outcomes{failed, failed, failed, failed, rejected, failed, succeeded})
-	b.leads("End unknown", a, end(unknown), outcomes{unknown, unknown, unknown, answer, rejected, failed, succeeded})
-	b.leads("KeepLate", a, func() error { return b.store.KeepLate(b.Context(), a, nil) },
+	b.leads("End answered", a, end(answer), outcomes{answer, answer, answer, answer, rejected, failed, succeeded})
+	b.leads("End unknown", a, end(unknown), outcomes{unknown, unknown, accept, answer, rejected, failed, succeeded})
+	b.leads("KeepLate", a, func() error { b.late(a, store.Outcome{}); return nil },
 		outcomes{succeeded, succeeded, succeeded, succeeded, succeeded, succeeded, succeeded})
 }
 

@@ -1,0 +1,100 @@
+package task
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Kept is one picture of an answer whose bytes no decoder of ours takes. They lie in
+// our storage as they came.
+type Kept struct {
+	Position    int    `json:"position"`
+	StorageKey  string `json:"storage_key"`
+	ContentType string `json:"content_type"` // by its content
+	FileSize    int64  `json:"file_size"`
+	SHA256      string `json:"sha256"`
+	Reason      string `json:"reason"` // why it is no picture for us
+}
+
+// KeptBytes returns what Kept holds; none if it cannot be read.
+func (a *Attempt) KeptBytes() []Kept {
+	var all []Kept
+	if a.Kept == "" || json.Unmarshal([]byte(a.Kept), &all) != nil {
+		return nil
+	}
+	return all
+}
+
+// PaidFor reports whether the call is known to have been taken by the provider and
+// its pictures are not in our storage yet: they are collected, and it is not made again.
+func (a *Attempt) PaidFor() bool { return a.State == AttemptAccepted || a.State == AttemptAnswered }
+
+// Found reports whether a call of the task waits to be collected: the provider has
+// taken it, and a retry does not make it again.
+func Found(attempts []Attempt) bool {
+	for i := range attempts {
+		if attempts[i].PaidFor() {
+			return true
+		}
+	}
+	return false
+}
+
+// NextStep is what a retry by hand begins with.
+type NextStep string
+
+const (
+	Collects NextStep = "collect" // fetches what was paid for, and buys nothing
+	Asks     NextStep = "ask"     // looks a call up whose outcome is unknown
+	Takes    NextStep = "take"    // takes pictures that are kept already
+	Buys     NextStep = "buy"     // makes a new call
+)
+
+// AfterRetry says what a retry by hand begins with, by the task's calls in their order.
+func AfterRetry(attempts []Attempt) NextStep {
+	switch {
+	case Found(attempts):
+		return Collects
+	case len(attempts) == 0:
+		return Buys
+	}
+	switch attempts[len(attempts)-1].State {
+	case AttemptSending, AttemptUnknown:
+		return Asks
+	case AttemptSucceeded:
+		return Takes
+	}
+	return Buys
+}
+
+// Learnt returns why a task is failed that was held because nobody knew the outcome of
+// its calls, given what is known of them now, in their order. It is nil while any of
+// them is still in doubt.
+func Learnt(attempts []Attempt) *Failure {
+	if len(attempts) == 0 {
+		return nil
+	}
+	rejected := true
+	for _, a := range attempts {
+		if a.State == AttemptSending || a.State == AttemptUnknown {
+			return nil
+		}
+		rejected = rejected && a.State == AttemptRejected
+	}
+	last := attempts[len(attempts)-1]
+	switch {
+	case rejected:
+		return &Failure{Kind: Unavailable, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Next: "Retry it"}
+	case Found(attempts):
+		return &Failure{Kind: Timeout, Executed: Yes, Message: "the provider has run this call after all; its worker had lost it",
+			Next: "`easel retry` collects what it drew and buys nothing"}
+	case last.State == AttemptSucceeded:
+		return &Failure{Kind: Timeout, Executed: Yes, Message: fmt.Sprintf("the pictures of attempt %d came late and are kept", last.Number),
+			Next: "`easel retry` completes the task with them, and buys only what is still missing"}
+	}
+	f := &Failure{Kind: last.ErrorKind, Executed: Yes, Code: last.ErrorCode, Message: last.ErrorMsg}
+	if f.Kind == "" || f.Kind == OutcomeUnknown {
+		f.Kind = ProviderError
+	}
+	return f
+}

@@ -1,0 +1,260 @@
+package worker
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+// What was paid for is collected until it is in our storage, until the addresses are
+// known to be dead, or until a person decides otherwise. Collecting never buys, spends
+// no try of the task, and holds no place while it waits: the row waits instead.
+
+const (
+	firstPause = time.Second      // before a picture that is not there is fetched again; grows with the time
+	pauseCap   = 10 * time.Minute // the longest
+	settling   = 2 * time.Minute  // for as long a service may serve half a file, or a page in its place
+)
+
+// brought is what became of one picture of an answer.
+type brought struct {
+	results []task.Result // more than one of a grid
+	kept    *task.Kept    // its bytes, as they came: they are no picture for us
+	err     *task.Failure // why there is no result
+	again   bool          // it may be there later
+	moved   bool          // the output says something new of where it lies
+	warning string        // of a result that is not as it should be
+}
+
+// collection is what has been brought of an answer so far.
+type collection struct {
+	before, of int // pictures of the task's earlier calls, and of all
+	results    []task.Result
+	kept       []task.Kept
+	warnings   []string
+	refused    *task.Failure // the first failure
+	waits      *task.Failure // the first that may pass
+	bought     bool          // something was drawn that is not among the results
+	moved      bool
+}
+
+func (c *collection) add(out *provider.Output, b brought) {
+	c.results = append(c.results, b.results...)
+	c.moved = c.moved || b.moved
+	if b.kept != nil {
+		c.kept = append(c.kept, *b.kept)
+	}
+	if b.warning != "" {
+		c.warnings = append(c.warnings, fmt.Sprintf("picture %d of %d %s", c.before+out.Position+1, c.of, b.warning))
+	}
+	if b.err == nil {
+		return
+	}
+	c.bought = c.bought || out.Err == nil
+	if c.waits == nil && b.again {
+		c.waits = b.err
+	}
+	if c.refused == nil {
+		c.refused = b.err
+	}
+	c.warnings = append(c.warnings, fmt.Sprintf("picture %d of %d is missing: %s", c.before+out.Position+1, c.of, b.err.Error()))
+}
+
+// missing gives up what was waited for.
+func (c *collection) missing(over *task.Failure) {
+	if c.refused == c.waits {
+		c.refused = over
+	}
+}
+
+// noteCollected journals how far the answer has been collected, if that is news:
+// what is in storage need not be fetched again, and rows name all that lies there.
+func (s *step) noteCollected(ctx context.Context, ans answer, c *collection) error {
+	if !c.moved {
+		return nil
+	}
+	ans.Version = answerVersion
+	text, err := json.Marshal(ans)
+	if err != nil {
+		return err
+	}
+	s.last.Answer = string(text)
+	return s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Collected(ctx, s.last, c.kept) })
+}
+
+// fetchLater hands the task back until the picture is worth another look.
+func (s *step) fetchLater(ctx context.Context, f *task.Failure, pause time.Duration) error {
+	s.log.Info().Dur("next", pause).Str("error", f.Error()).Msg("a picture that was paid for is not there yet")
+	return s.handBack(ctx, pause, "a picture that was paid for is fetched again and not bought again: "+f.Error())
+}
+
+// pauseBefore returns how long to wait before a picture is fetched again: a part of the
+// time for which it has been in vain. Once its address is dead, or the task's time is
+// over, it returns why the task fails.
+func (s *step) pauseBefore(ctx context.Context, f *task.Failure) (time.Duration, *task.Failure) {
+	now, err := s.Tasks.Now(ctx)
+	if err != nil {
+		return firstPause, nil
+	}
+	answered := now
+	if s.last.AnsweredAt != nil {
+		answered = *s.last.AnsweredAt
+	}
+	until, why := s.addressEnds(answered)
+	if !now.Before(until) {
+		over := *f
+		over.Kind, over.Executed, over.Cause = why, task.Yes, f
+		over.Message = fmt.Sprintf("the picture that was paid for at %s could not be fetched until %s: %s",
+			answered.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339), f.Message)
+		over.Next = retryCollects
+		return 0, &over
+	}
+	pause := min(max(now.Sub(answered)/2, firstPause), pauseCap)
+	pause = max(time.Duration((0.5+random())*float64(pause)), min(f.RetryAfter, pauseCap))
+	return min(pause, until.Sub(now)), nil // the last look is at the end
+}
+
+const retryCollects = "`easel retry` fetches it again and buys nothing; `easel retry --buy-again` has a new one drawn, which is paid for as well"
+
+// addressEnds returns until when the addresses of an answer of that time are tried, and
+// as what the task fails after it.
+func (s *step) addressEnds(answered time.Time) (time.Time, task.Kind) {
+	p := s.account.Provider
+	if p == nil && len(s.svc.Accounts) > 0 {
+		p = s.svc.Accounts[0].Provider
+	}
+	var life time.Duration
+	if p != nil {
+		life = s.svc.Capabilities(p, s.t).AddressLife
+	}
+	deadline := s.t.DeadlineAt
+	if life == 0 && deadline != nil {
+		return *deadline, task.Deadline
+	}
+	end := answered.Add(cmp.Or(life, s.svc.Deadline, defaultDeadline))
+	if deadline != nil && deadline.Before(end) {
+		return *deadline, task.Deadline
+	}
+	return end, task.Expired
+}
+
+// giveUp ends a task whose pictures were paid for and cannot be had now. The attempt
+// stays answered: a retry by hand collects again, and only a person's word buys.
+func (s *step) giveUp(ctx context.Context, f *task.Failure) error {
+	f.Executed, f.Next = task.Yes, retryCollects
+	if s.last.Images > 0 && s.severalCalls() {
+		return s.endPart(ctx, f, task.AttemptAnswered)
+	}
+	s.last.State = task.AttemptAnswered
+	s.blame(f)
+	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, s.last)
+}
+
+// bring gets one picture from wherever the answer says it is.
+func (s *step) bring(ctx context.Context, out *provider.Output) brought {
+	if out.Err != nil {
+		return brought{err: out.Err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
+	defer cancel()
+	b := s.fetched(ctx, out)
+	if b.again && s.renew(ctx, out) {
+		b = s.fetched(ctx, out)
+		b.moved = true
+	}
+	return b
+}
+
+// fetched is bring at the address that is known.
+func (s *step) fetched(ctx context.Context, out *provider.Output) brought {
+	inline, had := len(out.Bytes) > 0, out.Key
+	file, err := s.open(ctx, out)
+	if err != nil {
+		f := task.AsFailure(err)
+		return brought{err: f, again: f.Kind != task.Storage && out.URL != ""}
+	}
+	defer file.Close()
+	results, err := s.shelve(ctx, file, out)
+	var bad *picture.Error
+	switch {
+	case errors.As(err, &bad):
+		return s.strange(ctx, file, out, bad, inline || had != "")
+	case err != nil:
+		return brought{err: later("our storage does not take the picture", err)}
+	}
+	if out.Tiles < 2 {
+		out.Key = results[0].StorageKey
+	}
+	return brought{results: results, moved: out.Key != had}
+}
+
+// strange decides about bytes that are no picture for us. Where the address may still
+// give better ones they are left; else they are kept as they came, ours for good: as the
+// picture itself, if only a decoder for it is missing.
+func (s *step) strange(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *picture.Error, ours bool) brought {
+	f := unusable(bad)
+	stray, err := strayOf(file)
+	if err != nil {
+		return brought{err: later("the picture cannot be read", err)}
+	}
+	age := time.Duration(0)
+	if s.last.AnsweredAt != nil {
+		age = s.sinceAnswered(ctx)
+	}
+	if !ours && (stray.Text || !stray.Picture && age < settling) {
+		return brought{err: f, again: true}
+	}
+	kept, err := s.shelveStray(ctx, file, out)
+	if err != nil {
+		return brought{err: later("our storage does not take the bytes of a picture", err)}
+	}
+	if !stray.Picture || out.Tiles > 1 {
+		f.Message += ", and lies as it came at " + kept.StorageKey
+		kept.Reason = bad.Message
+		return brought{err: f, kept: kept, moved: true}
+	}
+	r := s.result(out, kept.StorageKey)
+	r.ContentType, r.FileSize, r.SHA256 = kept.ContentType, kept.FileSize, kept.SHA256
+	return brought{results: []task.Result{r}, moved: true, warning: fmt.Sprintf("is kept as it came: easel cannot look into %s", kept.ContentType)}
+}
+
+func (s *step) sinceAnswered(ctx context.Context) time.Duration {
+	now, err := s.Tasks.Now(ctx)
+	if err != nil {
+		return 0
+	}
+	return now.Sub(*s.last.AnsweredAt)
+}
+
+// shelve stores a picture, or the tiles of a grid one by one: cut again they are the
+// same, so that a crash among them is no matter.
+func (s *step) shelve(ctx context.Context, file io.ReadSeeker, out *provider.Output) ([]task.Result, error) {
+	if out.Tiles < 2 {
+		r, err := s.store(ctx, file, out, keepTimeout)
+		return []task.Result{r}, err
+	}
+	tiles, err := s.Checker.Split(ctx, file, out.Tiles)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]task.Result, 0, len(tiles))
+	for i, tile := range tiles {
+		piece := *out
+		piece.Position, piece.Key = out.Position*len(tiles)+i, ""
+		r, err := s.store(ctx, bytes.NewReader(tile), &piece, keepTimeout)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}

@@ -1,0 +1,470 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestCollecting(t *testing.T) {
+	claims := []claim{
+		{"With the policy retry, a picture that cannot be had is not bought again either", policyBuysNothing},
+		{"The life of its addresses, which the service knows, bounds the trying", boundedByLife},
+		{"The task's own deadline bounds it too", boundedByDeadline},
+		{"A picture that is waited for holds no place", holdsNoPlace},
+		{"What is there is fetched once, while another picture is waited for", fetchedOnce},
+		{"A person's word buys again, and nothing else does", boughtAgain},
+		{"Run in the dashboard collects and does not buy", runCollects},
+		{"A truncated picture is kept as it came, and a retry by hand looks at it again and does not buy", truncatedIsKept},
+		{"A picture of a kind that cannot be decoded completes the task as it came", kindIsKept},
+		{"A truncated download is tried again before it is kept", truncatedDownload},
+		{"One of several calls whose address is dead costs its own picture alone, and is not made again", deadPart},
+		{"If no call of several can be collected, a retry by hand collects and does not buy", deadParts},
+		{"What an older call has brought is collected before another is made", olderIsCollected},
+		{"A task that workers died over is collected by a retry", crashedIsCollected},
+		{"An answer that cannot be read stays, and is not bought again", unreadableAnswer},
+		{"A job that the service does not know any more stays accepted, and is bought again by a person's word alone", forgottenJob},
+		{"A job that the service does not know for a moment is waited for", forgottenForAMoment},
+		{"A free job that is lost is made again where the policy says so", freeJobAgain},
+	}
+	for _, o := range obstacles {
+		claims = append(claims, claim{o.name + ", then the picture is there: it is fetched and not bought again", func(r *rig) { passesBy(r, o) }})
+	}
+	inBubble(t, claims)
+}
+
+// obstacle keeps a picture from being fetched, for a time.
+type obstacle struct {
+	name string
+	web  func(w http.ResponseWriter, req *http.Request) error
+	url  string // "" is /1 at the host
+}
+
+func status(code int) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(code); return nil }
+}
+
+func body(text string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, _ *http.Request) error { _, err := io.WriteString(w, text); return err }
+}
+
+// refusal is what a guard of addresses says.
+type refusal struct{ error }
+
+func (refusal) Refusal() {}
+
+var obstacles = []obstacle{
+	{name: "404", web: status(404)}, {name: "403", web: status(403)}, {name: "410", web: status(410)}, {name: "401", web: status(401)},
+	{name: "400", web: status(400)}, {name: "429", web: status(429)}, {name: "502", web: status(502)},
+	{name: "An HTML page", web: body("<!doctype html><html>please wait</html>")}, {name: "Nothing", web: body("")}, {name: "JSON", web: body(`{"status":"processing"}`)},
+	{name: "Half a picture", web: body(string(pngOf(40, 30)[:60]))},
+	{name: "A name that is not known", web: func(http.ResponseWriter, *http.Request) error { return errors.New("no such host") }},
+	{name: "An address that is not allowed", web: func(http.ResponseWriter, *http.Request) error {
+		return refusal{errors.New("10.0.0.7 is not public; EASEL_FETCH_ALLOW names those that are allowed")}
+	}},
+}
+
+// obstructed is an http.RoundTripper before that of the rig.
+type obstructed struct {
+	next http.RoundTripper
+	err  func(req *http.Request) error
+}
+
+func (o obstructed) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := o.err(req); err != nil {
+		return nil, err
+	}
+	return o.next.RoundTrip(req)
+}
+
+// obstruct serves a picture at every address, and the obstacle while it is there.
+func (r *rig) obstruct(there *atomic.Bool, o obstacle, gets *atomic.Int64) {
+	r.http = &http.Client{Transport: obstructed{r.http.Transport, func(req *http.Request) error {
+		gets.Add(1)
+		if !there.Load() {
+			return nil
+		}
+		return o.web(discard{}, req)
+	}}}
+	r.web = func(w http.ResponseWriter, req *http.Request) {
+		if there.Load() {
+			_ = o.web(w, req)
+			return
+		}
+		w.Write(pngOf(40, 30))
+	}
+}
+
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}
+
+// dead makes all addresses answer 404 until they are alive.
+func (r *rig) dead() (gets *atomic.Int64, alive func()) {
+	there := &atomic.Bool{}
+	there.Store(true)
+	gets = &atomic.Int64{}
+	r.obstruct(there, obstacles[0], gets)
+	r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
+		return at(fmt.Sprintf("%s/%d", r.host, c.Number)), nil
+	}
+	return gets, func() { there.Store(false) }
+}
+
+func passesBy(r *rig, o obstacle) {
+	var gets atomic.Int64
+	there := &atomic.Bool{}
+	there.Store(true)
+	r.obstruct(there, o, &gets)
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	r.passes(20 * time.Second)
+	waiting := r.get(t.ID)
+	r.same([]any{waiting.Status, r.states(t.ID), strings.Contains(waiting.ErrorMsg, "not bought again"), gets.Load() >= 3},
+		[]any{task.Pending, []task.State{task.AttemptAnswered}, true, true})
+	there.Store(false)
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Attempt, done.Waits, done.ErrorMsg, *done.CostMicros, r.painter.submits.Load(), len(r.results(t.ID))},
+		[]any{0, 0, "", int64(40_000), int64(1), 1})
+}
+
+func policyBuysNothing(r *rig) {
+	r.svc.Retry.OnUnknown = task.Resend
+	r.painter.can.AddressLife = 10 * time.Minute
+	gets, alive := r.dead()
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID), *failed.CostMicros}, []any{task.Expired, []task.State{task.AttemptAnswered}, int64(40_000)})
+	if n := gets.Load(); n < 10 || n > 40 {
+		r.Errorf("the address was asked %d times in ten minutes", n)
+	}
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.Delivery, r.states(t.ID)}, []any{1, []task.State{task.AttemptAnswered}})
+	alive()
+	_, err = r.client.Retry(r.Context(), failed.Ref(), true)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.State{task.AttemptSucceeded}})
+}
+
+func boundedByLife(r *rig) {
+	r.painter.can.AddressLife = 10 * time.Minute
+	r.dead()
+	r.start()
+	t := r.asks()
+	began := time.Now()
+	failed := r.ends(t.ID, task.Failed)
+	if took := time.Since(began); took < 10*time.Minute || took > 10*time.Minute+10*time.Second {
+		r.Errorf("it was given up after %s", took)
+	}
+	for _, text := range []string{"404", "`easel retry` fetches it again and buys nothing", "--buy-again"} {
+		r.same([]any{text, strings.Contains(failed.ErrorMsg, text)}, []any{text, true})
+	}
+	r.in(failed.Ref(), queue.Archived)
+}
+
+func boundedByDeadline(r *rig) {
+	r.painter.can.AddressLife = 24 * time.Hour
+	r.dead()
+	r.start()
+	began := time.Now()
+	t := r.asksFor(task.Task{DeadlineAt: new(began.Add(5 * time.Minute))})
+	failed := r.ends(t.ID, task.Failed)
+	if took := time.Since(began); took < 5*time.Minute-time.Second || took > 5*time.Minute+10*time.Second {
+		r.Errorf("it was given up after %s", took)
+	}
+	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Deadline, []task.State{task.AttemptAnswered}, int64(1)})
+}
+
+func holdsNoPlace(r *rig) {
+	r.svc.Concurrency = 1
+	_, alive := r.dead()
+	addresses := r.painter.submit
+	r.painter.submit = func(ctx context.Context, c provider.Call) (provider.Answer, error) {
+		if strings.Contains(string(c.Body), "quick") {
+			return drawn(pngOf(4, 3)), nil
+		}
+		return addresses(ctx, c)
+	}
+	r.start()
+	t := r.asks()
+	r.until("it waits for its picture", func() bool { return r.get(t.ID).Status == task.Pending && len(r.attempts(t.ID)) == 1 })
+	r.passes(time.Minute)
+	began := time.Now()
+	r.ends(r.asksFor(task.Task{Prompt: "quick"}).ID, task.Completed)
+	if took := time.Since(began); took > 5*time.Second {
+		r.Errorf("another task waited for %s", took)
+	}
+	alive()
+	r.ends(t.ID, task.Completed)
+}
+
+func fetchedOnce(r *rig) {
+	var there, gone atomic.Int64
+	r.web = func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == "/2" && gone.Add(1) < 4 {
+			w.WriteHeader(404)
+			return
+		}
+		if req.URL.Path == "/1" {
+			there.Add(1)
+		}
+		w.Write(pngOf(40, 30))
+	}
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return at(r.host+"/1", r.host+"/2"), nil
+	}
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 2})
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{there.Load(), gone.Load(), done.ErrorMsg}, []any{int64(1), int64(4), ""})
+	for i, res := range r.results(t.ID) {
+		r.same([]any{res.Position, res.SourceURL}, []any{i, fmt.Sprintf("%s/%d", r.host, i+1)})
+	}
+}
+
+func boughtAgain(r *rig) {
+	r.painter.can.AddressLife = 10 * time.Minute
+	r.dead()
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.painter.submit = newPainter().submit
+	_, err := r.client.BuyAgain(r.Context(), failed.Ref())
+	r.check(err)
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{r.states(t.ID), r.painter.submits.Load(), *done.CostMicros},
+		[]any{[]task.State{task.AttemptFailed, task.AttemptSucceeded}, int64(2), int64(80_000)})
+	if got := r.attempts(t.ID)[0].ErrorMsg; !strings.Contains(got, "a person decided to buy again") || !strings.Contains(got, "404") {
+		r.Errorf("the first call says %q", got)
+	}
+}
+
+func runCollects(r *rig) {
+	r.painter.can.AddressLife = time.Minute
+	_, alive := r.dead()
+	r.start()
+	t := r.asks()
+	r.ends(t.ID, task.Failed)
+	r.in(t.Ref(), queue.Archived)
+	alive()
+	r.dashboard("POST", "archived_tasks/"+t.Ref().String()+":run")
+	r.until("the row is retried", func() bool { return r.get(t.ID).Delivery == 1 })
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func truncatedIsKept(r *rig) {
+	half := pngOf(40, 30)[:60]
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(half), nil }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	a := r.attempts(t.ID)[0]
+	kept := a.KeptBytes()
+	r.same(len(kept), 1)
+	r.same([]any{failed.ErrorKind, a.State, kept[0].ContentType, kept[0].FileSize, strings.Contains(failed.ErrorMsg, kept[0].StorageKey), strings.Contains(a.Answer, "bytes")},
+		[]any{task.BadAnswer, task.AttemptAnswered, "image/png", int64(60), true, false})
+	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
+
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.Delivery, r.painter.submits.Load(), len(r.attempts(t.ID)[0].KeptBytes())}, []any{1, int64(1), 1})
+
+	r.painter.submit = newPainter().submit
+	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	files, err := r.tasks.Files(r.Context(), []int64{t.ID})
+	r.check(err)
+	r.same([]any{r.painter.submits.Load(), files[t.ID].Open, strings.Contains(strings.Join(files[t.ID].Keys, " "), kept[0].StorageKey)}, []any{int64(2), false, true})
+}
+
+func kindIsKept(r *rig) {
+	for _, inline := range []bool{true, false} {
+		tiff := append([]byte("II*\x00"), bytes.Repeat([]byte{0, 7, 200}, 300)...)
+		r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(tiff) }
+		r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+			if inline {
+				return drawn(tiff), nil
+			}
+			return at(r.host + "/1"), nil
+		}
+		if r.started == 0 {
+			r.start()
+		}
+		t := r.asks()
+		done := r.ends(t.ID, task.Completed)
+		res := r.results(t.ID)[0]
+		r.same([]any{res.ContentType, res.FileSize, res.Width, res.ThumbnailKey, done.ErrorKind, strings.Contains(done.ErrorMsg, "is kept as it came: easel cannot look into image/tiff")},
+			[]any{"image/tiff", int64(len(tiff)), 0, "", task.Kind(""), true})
+		r.same(bytes.Equal(r.stored(res.StorageKey), tiff), true)
+	}
+	r.same(r.painter.submits.Load(), int64(2))
+}
+
+func truncatedDownload(r *rig) {
+	half := pngOf(40, 30)[:60]
+	var gets atomic.Int64
+	r.web = func(w http.ResponseWriter, _ *http.Request) { gets.Add(1); w.Write(half) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	kept := r.attempts(t.ID)[0].KeptBytes()
+	r.same([]any{failed.ErrorKind, len(kept), gets.Load() > 3, r.painter.submits.Load()}, []any{task.BadAnswer, 1, true, int64(1)})
+	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
+}
+
+func deadPart(r *rig) {
+	r.painter.can.AddressLife = time.Minute
+	r.dead()
+	r.parts(1, func(number, images int) (provider.Answer, error) {
+		if number == 2 {
+			return at(r.host + "/2"), nil
+		}
+		return part(number, images)
+	})
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 3})
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{r.widths(t.ID), r.painter.submits.Load()}, []any{[]string{"0:100", "2:300"}, int64(3)})
+	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded, task.AttemptAnswered, task.AttemptSucceeded})
+	if !strings.Contains(done.ErrorMsg, "call 2 for 1 of 3 pictures brought none") || !strings.Contains(done.ErrorMsg, "404") {
+		r.Errorf("the warning is %q", done.ErrorMsg)
+	}
+}
+
+func deadParts(r *rig) {
+	r.painter.can.AddressLife = time.Minute
+	_, alive := r.dead()
+	r.parts(1, func(number, _ int) (provider.Answer, error) { return at(fmt.Sprintf("%s/%d", r.host, number)), nil })
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 2})
+	failed := r.ends(t.ID, task.Failed)
+	answered := task.AttemptAnswered
+	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.State{answered, answered}, int64(2)})
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.painter.submits.Load()}, []any{task.Expired, int64(2)})
+	alive()
+	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(2), 2})
+}
+
+func olderIsCollected(r *rig) {
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	t := r.leaves(func(t *task.Task, a *task.Attempt) {
+		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":0,"url":"`+r.host+`/1"}]}`
+		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+		b := &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main"}
+		r.check(r.tasks.Begin(r.Context(), t, b))
+		b.State = task.AttemptRejected
+		r.check(r.tasks.End(r.Context(), b))
+	})
+	r.start()
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptSucceeded, task.AttemptRejected}})
+}
+
+func crashedIsCollected(r *rig) {
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	t := r.leaves(func(t *task.Task, a *task.Attempt) {
+		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":0,"url":"`+r.host+`/1"}]}`
+		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+	})
+	r.exec("UPDATE image_generations SET crashes = 3")
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Crashed, []task.State{task.AttemptAnswered}})
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func unreadableAnswer(r *rig) {
+	t := r.leaves(func(t *task.Task, a *task.Attempt) {
+		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":"first"}]}`
+		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+	})
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.State{task.AttemptAnswered}})
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Failed)
+	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func forgottenJob(r *rig) {
+	r.svc.Retry.OnUnknown = task.Resend
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return fails(task.Expired, task.Maybe) })
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.State{task.AttemptAccepted}})
+	if !strings.Contains(failed.ErrorMsg, "the painter says expired. `easel retry` asks after it again and buys nothing") {
+		r.Errorf("the reason is %q", failed.ErrorMsg)
+	}
+	polls := r.painter.polls.Load()
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{r.painter.polls.Load() > polls, r.painter.submits.Load()}, []any{true, int64(1)})
+	r.painter.submit = newPainter().submit
+	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.State{task.AttemptFailed, task.AttemptSucceeded}})
+}
+
+func forgottenForAMoment(r *rig) {
+	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
+		if n < 4 {
+			return fails(task.Expired, task.Maybe)
+		}
+		return drawn(pngOf(40, 30)), nil
+	})
+	r.start()
+	t := r.asks()
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func freeJobAgain(r *rig) {
+	r.svc.Retry.OnUnknown, r.painter.can.Free = task.Resend, true
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
+		if r.painter.submits.Load() == 1 {
+			return fails(task.Expired, task.Maybe)
+		}
+		return drawn(pngOf(40, 30)), nil
+	})
+	r.start()
+	t := r.asks()
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.State{task.AttemptFailed, task.AttemptSucceeded}})
+}
