@@ -52,7 +52,7 @@ type Told struct {
 	Task  int64  `json:"task"`
 	Tag   string `json:"tag"`
 	Door  string `json:"door"`
-	// Detail of retry and retry_lost is not_charged if that was said; of seen, the status.
+	// Detail of retry and retry_lost is not_charged or buy_again if that was said; of seen, the status.
 	Detail string `json:"detail"`
 }
 
@@ -186,7 +186,7 @@ type Fault struct {
 // Op is one claim, or one write that carries a fence.
 type Op struct {
 	Task   int64  `json:"task"`
-	Op     string `json:"op"` // claim, begin, release, save, fail, orphan, park, cancel, retry
+	Op     string `json:"op"` // claim, begin, release, save, fail, orphan, park, cancel, retry, settle
 	Client string `json:"client"`
 	Call   int64  `json:"call"`   // Unix time in ns
 	Return int64  `json:"return"` // Unix time in ns; not used if Unknown

@@ -27,6 +27,7 @@ type end int
 const (
 	open end = iota
 	ended
+	held  // failed because nobody knew the outcome of a call: its own late answer may still complete it
 	maybe // a fail that does not say what became of the row
 )
 
@@ -38,17 +39,22 @@ func (p position) next(o *Op) (position, bool) {
 	if o.Fence < p.fence || takes && o.Fence == p.fence {
 		return p, false
 	}
-	if o.Op == "retry" {
+	switch o.Op {
+	case "retry":
 		return position{o.Fence, open}, p.end != open
+	case "settle": // takes no fence: it finds the row as it was left
+		return position{o.Fence, ended}, o.Fence == p.fence && (p.end == held || p.end == maybe)
 	}
 	after := open
 	switch {
+	case o.Op == "fail" && o.Status == failed && o.Kind == outcomeUnknown:
+		after = held
 	case o.Op == "save", o.Op == "park", o.Op == "cancel", o.Op == "fail" && final(o.Status):
 		after = ended
 	case o.Op == "fail" && o.Status == "":
 		after = maybe
 	}
-	return position{o.Fence, after}, p.end != ended
+	return position{o.Fence, after}, p.end != ended && p.end != held
 }
 
 // step is next for an operation of which the client may never have heard. That
@@ -58,7 +64,10 @@ func (p position) step(o *Op) (position, bool) {
 		return p.next(o)
 	}
 	known := *o
-	if o.Fence == 0 {
+	switch {
+	case o.Fence == 0 && o.Op == "settle":
+		known.Fence = p.fence
+	case o.Fence == 0:
 		known.Fence = p.fence + 1
 	}
 	if after, legal := p.next(&known); legal {

@@ -26,12 +26,12 @@ type glimpse struct {
 
 // judgeSeen looks for a read that began after another had seen a final status,
 // and saw something else. Only a retry that was asked for before the read ended
-// explains that, and nothing does if the task was completed.
+// or the late answer of a call that the task was held over explains that, and nothing does if the task was completed.
 func (b *books) judgeSeen(d *dossier, f *finding) {
 	var last *glimpse // the last final status
 	for _, g := range b.glimpses(d) {
 		moved := last != nil && g.began.After(last.at) && g.status != last.status
-		if moved && (last.status == completed || !retried(d, last, &g)) {
+		if moved && (last.status == completed || !retried(d, last, &g) && !d.settled(last, &g)) {
 			f.against(d, "was seen %s at %s and %s at %s", last.status, stamp(When{last.at}), g.status, stamp(When{g.at}))
 			return
 		}
@@ -56,6 +56,17 @@ func (b *books) glimpses(d *dossier) []glimpse {
 		end = all[n-1].at.Add(1)
 	}
 	return append(all, glimpse{end, end, d.row.Status})
+}
+
+// settled reports whether the answer of the task's own last call may have completed it
+// between two looks: the one way out of failed that needs no person, for a task that was
+// held over that very call. Nobody needs to have looked while it was held.
+func (d *dossier) settled(from, to *glimpse) bool {
+	if from.status != failed || to.status != completed || d.answer == nil || d.answer != d.attempts[len(d.attempts)-1] {
+		return false
+	}
+	end := d.answer.FinishedAt
+	return !end.Before(from.began) && !end.After(to.at)
 }
 
 // retried reports whether a retry may lie between two looks.

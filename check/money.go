@@ -79,7 +79,7 @@ func (b *bill) calls() int {
 }
 
 // authorised counts purchases beyond the needed ones that somebody allowed. A person
-// does so with not_charged, and with any retry after calls that are known to have
+// does so with not_charged and buy_again, and with any retry after calls that are known to have
 // come to nothing, for as many of them as the task has. The policy retry does so for calls known to have come to
 // nothing, and for announced unknown ones; the latter not where the provider
 // could have told, as in classes K and C.
@@ -88,7 +88,7 @@ func (b *bill) authorised() (byPerson, byPolicy int) {
 	for _, t := range b.told {
 		switch {
 		case t.Event != "retry" && t.Event != "retry_lost":
-		case t.Detail == notCharged:
+		case t.Detail == notCharged, t.Detail == buyAgain:
 			byPerson += b.calls()
 		default:
 			retries += b.calls()

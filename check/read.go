@@ -129,7 +129,7 @@ func (t *Told) validate() error {
 	case t.Event == "seen":
 		return oneOf("detail of seen", t.Detail, statuses...)
 	case t.Event == "retry" || t.Event == "retry_lost":
-		return oneOf("detail of "+t.Event, t.Detail, "", notCharged)
+		return oneOf("detail of "+t.Event, t.Detail, "", notCharged, buyAgain)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (f *Fault) validate() error {
 }
 
 func (o *Op) validate() error {
-	err := oneOf("op", o.Op, "claim", "begin", "release", "save", "fail", "orphan", "park", "cancel", "retry")
+	err := oneOf("op", o.Op, "claim", "begin", "release", "save", "fail", "orphan", "park", "cancel", "retry", "settle")
 	if o.Status != "" {
 		err = errors.Join(err, oneOf("status", o.Status, statuses...))
 	}

@@ -33,6 +33,9 @@ const outcomeUnknown = "outcome_unknown"
 // notCharged is what a person says who authorises one more purchase.
 const notCharged = "not_charged"
 
+// buyAgain is what a person says who gives up what was paid for and not collected.
+const buyAgain = "buy_again"
+
 func notInTag(r rune) bool {
 	return r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 }

@@ -76,10 +76,10 @@ func (c *collection) missing(over *task.Failure) {
 	}
 }
 
-// noteCollected journals how far the answer has been collected, if that is news:
+// noteCollected journals how far an answer has been collected that is not saved at once:
 // what is in storage need not be fetched again, and rows name all that lies there.
 func (s *step) noteCollected(ctx context.Context, ans answer, c *collection) error {
-	if !c.moved {
+	if !c.moved || c.waits == nil && len(c.kept) == 0 {
 		return nil
 	}
 	ans.Version = answerVersion

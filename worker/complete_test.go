@@ -85,7 +85,7 @@ func TestComplete(t *testing.T) {
 		{"A service that calls back is told where, and only one that does", calledBack},
 		{"A job that never ends is given up at its deadline and not bought again", endlessJob},
 		{"A truncated picture fails the task with the picture's reason", func(r *rig) {
-			badPicture(r, drawn(pngOf(40, 30)[:60]), "the PNG file of 60 bytes is damaged")
+			badPicture(r, drawn(pngOf(40, 30)[:60]), "the PNG file of 60 bytes is incomplete")
 		}},
 		{"An answer without a picture fails the task", func(r *rig) {
 			badPicture(r, provider.Answer{Done: true}, "painter answered without a picture")

@@ -23,8 +23,33 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a failed download buys again", Rule: "What was bought is never bought again", Violates: []string{"I3"},
-		Edits: []Edit{{"worker/keep.go", "			return s.fail(ctx, f, nil) // the attempt stays answered, and the next try begins here", "			return s.buy(ctx)"}},
+		Edits: []Edit{{"worker/keep.go", "			return s.fetchLater(ctx, c.waits, pause)", "			return s.buy(ctx)"}},
 		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a 404 of an address ends its collecting", Rule: "What was paid for is collected for as long as its address lives",
+		Edits: []Edit{{"worker/keep.go", "	if c.waits != nil {", "	if c.waits != nil && c.waits.Kind != task.Expired {"}},
+		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
+	},
+	{
+		Name: "the policy for unknown outcomes applies to an answer", Rule: "What was carried out is not bought again, whatever the policy says",
+		Edits: []Edit{{"worker/keep.go", "		return s.giveUp(ctx, c.refused)", "		unknown := *c.refused\n		unknown.Executed = task.Maybe\n		s.last.State = task.AttemptFailed\n		return s.fail(ctx, &unknown, s.last)"}},
+		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
+	},
+	{
+		Name: "a retry by hand buys what could not be collected", Rule: "A retry by hand collects first, and only a person's word buys again",
+		Edits: []Edit{{"worker/collect.go", "	s.last.State = task.AttemptAnswered\n	s.blame(f)", "	s.last.State = task.AttemptFailed\n	s.blame(f)"}},
+		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
+	},
+	{
+		Name: "a call that was paid for is overlooked behind a later one", Rule: "What was paid for is collected before anything is bought",
+		Edits: []Edit{{"worker/step.go", "	if paid != nil {", "	if paid != nil && paid.State == task.AttemptSending {"}},
+		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
+	},
+	{
+		Name: "a job that is forgotten is bought again", Rule: "What the provider has taken is not unknown any more",
+		Edits: []Edit{{"worker/poll.go", "	case s.last.State != task.AttemptAccepted:\n", "	case s.last.State != task.AttemptAccepted, s.svc.Retry.OnUnknown == task.Resend:\n		s.last.State = task.AttemptFailed\n"}},
+		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
 	},
 	{
 		Name: "a failed poll fails the call", Rule: "An error of a poll is no error of the call", Violates: []string{"I3", "P6"},
@@ -53,8 +78,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "the cost of earlier calls is forgotten", Rule: "A task costs what all of its calls cost", Violates: []string{"I11"},
-		Edits: []Edit{{"store/save.go", "				cost_micros = coalesce((SELECT sum(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)",
-			"				cost_micros = coalesce((SELECT max(cost_micros) FROM generation_attempt WHERE task_id = ?), cost_micros)\n			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)"}},
+		Edits: []Edit{{"store/save.go", "ELSE coalesce((SELECT sum(a.cost_micros)", "ELSE coalesce((SELECT max(a.cost_micros)"}},
 		Lives: Lives{First: 1, Seeds: 10},
 	},
 	{

@@ -4,9 +4,13 @@ package sabotage
 var ofOwnership = []Mutant{
 	{
 		Name: "no fence on save", Rule: "Every write carries the fence of its claim", Violates: []string{"I4"},
-		Edits: []Edit{{"store/save.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)",
-			"			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n			null(o.Warning)"}},
+		Edits: []Edit{{"store/save.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			append(o.completing()", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n			append(o.completing()"}},
 		Lives: Lives{First: 26, Seeds: 10},
+	},
+	{
+		Name: "no fence on a part", Rule: "Every write carries the fence of its claim",
+		Edits: []Edit{{"store/save.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`), progress", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`), progress"}},
+		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Late$"}},
 	},
 	{
 		Name: "no fence before a call", Rule: "Who has lost a task buys nothing for it", Violates: []string{"I4"},

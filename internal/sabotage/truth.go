@@ -14,6 +14,16 @@ var ofTruth = []Mutant{
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
+		Name: "a late answer does not complete the task that was held for it", Rule: "What is learnt late reaches the row",
+		Edits: []Edit{{"store/late.go", "if completed, err = s.completeHeld(ctx, tx, a, o); err != nil || completed {", "if err != nil || completed {"}},
+		Lives: Lives{Test: Test{"worker", "^TestZombies$"}},
+	},
+	{
+		Name: "a late answer completes a task that a person cancelled", Rule: "Terminal is final, but for the task's own late answer",
+		Edits: []Edit{{"store/late.go", "status = 'failed' AND error_kind = ? AND deleted_at", "status <> 'failed' AND '' <> ? AND deleted_at"}},
+		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Late$"}},
+	},
+	{
 		Name: "tasks share the key of a picture", Rule: "A picture stays what was drawn for its task", Violates: []string{"I2"},
 		Edits: []Edit{{"worker/keep.go", "fmt.Sprintf(\"%d/%d-%d\", s.t.ID, s.last.ID, out.Position)", "fmt.Sprintf(\"%d/%d-%d\", s.t.ID%8, s.last.Number, out.Position)"}},
 		Lives: Lives{First: 1, Seeds: 10},

@@ -79,6 +79,7 @@ var sqlOps = []struct{ text, op string }{
 	{"INSERT INTO generation_attempt", "begin"},
 	{"SET state = ?, handle", "accept"},
 	{"SET state = ?, answer", "answer"},
+	{"SET answer = ?, kept", "answer"},
 	{"SET status = 'completed'", "save"},
 	{"SET status = ?, run_at", "fail"},
 	{"SET status = 'pending', run_at", "release"},

@@ -15,7 +15,7 @@ func saving() []claim {
 		{"Save leaves nothing of an earlier try's error", savesClean},
 		{"Save forgets an answer that holds whole pictures, and no other", savesSlim},
 		{"Saving twice is refused and duplicates nothing", savesOnce},
-		{"KeepLate keeps the pictures and does not touch the task", keepsLate},
+		{"KeepLate keeps the pictures of a task that was cancelled, and does not touch that", keepsLate},
 		{"KeepLate twice keeps each picture once", keepsLateOnce},
 		{"Pictures of two attempts of one task are all kept", twoAttempts},
 	}
@@ -116,14 +116,6 @@ func keepsLate(b *bench) {
 	got := b.attempts(t.ID)[0]
 	b.same(got.State, task.AttemptSucceeded)
 	b.near(*got.FinishedAt, 0)
-}
-
-// late keeps what the call brought too late and reports whether that completed its task.
-func (b *bench) late(a *task.Attempt, o store.Outcome) bool {
-	b.Helper()
-	completed, err := b.store.KeepLate(b.Context(), a, o)
-	b.check(err)
-	return completed
 }
 
 func keepsLateOnce(b *bench) {

@@ -1,0 +1,251 @@
+package storetest
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func learning() []claim {
+	return []claim{
+		{"The late answer of its own last call completes a task that was held over it, and nothing else does", completesHeld},
+		{"What is learnt late becomes the reason of a task that was held for want of it", learns},
+		{"A reason that is known is not replaced by what comes late", keepsReason},
+		{"A job that is accepted late corrects the reason at once", acceptsLate},
+		{"A task that fails as unknown while its answer comes in does not say so", failsMeanwhile},
+		{"The cost of a call that is answered late is on its task, whatever has become of that", costsLate},
+		{"A task whose calls were paid in two currencies has no sum", twoCurrencies},
+		{"A part whose task another has taken writes nothing", keepsPartTaken},
+	}
+}
+
+func paying() []claim {
+	return []claim{
+		{"What was paid for and is not collected is found, the oldest first", findsPaid},
+		{"What could not be collected is settled until a person retries", settlesUncollected},
+		{"How far an answer is collected, and what is kept as it came, is noted while it is answered", notesCollected},
+		{"BuyAgain gives up what was paid for, and only that", buysAgain},
+		{"BuyAgain changes nothing where nothing was paid for", buysNothingAgain},
+	}
+}
+
+// late keeps what the call brought too late and reports whether that completed its task.
+func (b *bench) late(a *task.Attempt, o store.Outcome) bool {
+	b.Helper()
+	completed, err := b.store.KeepLate(b.Context(), a, o)
+	b.check(err)
+	return completed
+}
+
+func completesHeld(b *bench) {
+	for spoil, completes := range map[string]bool{
+		"UPDATE image_generations SET priority = 0":                                              true,
+		"UPDATE image_generations SET status = 'cancelled'":                                      false,
+		"UPDATE image_generations SET status = 'pending'":                                        false,
+		"UPDATE image_generations SET status = 'processing', worker = 'w'":                       false,
+		"UPDATE image_generations SET status = 'completed'":                                      false,
+		"UPDATE image_generations SET error_kind = 'moderated'":                                  false,
+		"UPDATE image_generations SET deleted_at = now()":                                        false,
+		"UPDATE image_generations SET image_count = 2":                                           true, // no images on the attempt: it was for all
+		"UPDATE image_generations SET image_count = 2; UPDATE generation_attempt SET images = 1": false,
+		"INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) SELECT id, 0, 2, 'another', 'painter', 'rejected', 'w', 1, now() FROM image_generations": false,
+	} {
+		b.clear()
+		t, a := b.doubted()
+		b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+		for statement := range strings.SplitSeq(spoil, "; ") {
+			b.exec("%s", statement)
+		}
+		before := b.get(t.ID)
+		if got := b.late(answered(a), outcome()); got != completes {
+			b.Errorf("after %q it is completed: %t", spoil, got)
+		}
+		got := b.get(t.ID)
+		b.same([]any{len(b.results(t.ID)), b.attempts(t.ID)[0].State}, []any{2, succeeded})
+		if !completes {
+			b.same(got.Status, before.Status)
+			continue
+		}
+		b.same([]any{got.Status, got.ErrorKind, got.ErrorMsg, got.ImageURL, *got.CostMicros, got.Fence, got.Delivery},
+			[]any{task.Completed, task.Kind(""), "picture 1 was refused", "/images/1/1-0.png", int64(40_000), before.Fence, before.Delivery})
+	}
+}
+
+func learns(b *bench) {
+	for state, want := range map[task.State]task.Kind{
+		rejected: task.Unavailable, accept: task.Timeout, answer: task.Timeout, succeeded: task.Timeout, failed: task.Moderated,
+		sending: task.OutcomeUnknown, unknown: task.OutcomeUnknown,
+	} {
+		t, a := b.doubted()
+		b.exec("UPDATE generation_attempt SET state = '%s', error_kind = 'moderated', error_msg = 'refused' WHERE id = %d", state, a.ID)
+		b.check(b.store.Learn(b.Context(), t.ID))
+		got := b.get(t.ID)
+		if got.Status != task.Failed || got.ErrorKind != want || got.ErrorMsg == "" || (got.ErrorMsg == "who knows") != (want == task.OutcomeUnknown) {
+			b.Errorf("with a call that is %s it is %s, %s: %s", state, got.Status, got.ErrorKind, got.ErrorMsg)
+		}
+	}
+}
+
+func keepsReason(b *bench) {
+	t, a := b.doubted()
+	b.exec("UPDATE image_generations SET error_kind = 'billing', error_msg = 'no money left' WHERE id = %d", t.ID)
+	b.check(b.store.NeverSent(b.Context(), t, a.Key))
+	b.check(b.store.Learn(b.Context(), t.ID))
+	got := b.get(t.ID)
+	b.same([]any{got.ErrorKind, got.ErrorMsg}, []any{task.Billing, "no money left"})
+}
+
+func acceptsLate(b *bench) {
+	t, a := b.doubted()
+	b.check(b.store.Accept(b.Context(), t, accepted(a), "job-1"))
+	got := b.get(t.ID)
+	b.same([]any{got.Status, got.ErrorKind, b.attempts(t.ID)[0].State}, []any{task.Failed, task.Timeout, accept})
+}
+
+func failsMeanwhile(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+	doubt := task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "who knows"}}
+	b.check(b.store.Fail(b.Context(), t, doubt, nil))
+	b.same(b.get(t.ID).ErrorKind, task.Timeout)
+}
+
+func costsLate(b *bench) {
+	for _, status := range []task.Status{task.Cancelled, task.Failed, task.Completed} {
+		t := b.held()
+		a := b.begin(t)
+		b.exec("UPDATE image_generations SET status = '%s', error_kind = 'timeout' WHERE id = %d", status, t.ID)
+		b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+		b.late(answered(a), outcome())
+		got := b.get(t.ID)
+		if got.CostMicros == nil || *got.CostMicros != 40_000 || got.Currency != "USD" || got.Status != status {
+			b.Errorf("a %s task is %s and costs %v %s", status, got.Status, got.CostMicros, got.Currency)
+		}
+	}
+	t := b.held()
+	b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
+	got, err := b.store.Cancel(b.Context(), t.ID)
+	b.check(err)
+	b.same(*got.CostMicros, int64(40_000))
+}
+
+func twoCurrencies(b *bench) {
+	t := b.held()
+	b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
+	other := answered(b.begin(t))
+	other.Currency = "CNY"
+	b.check(b.store.Answer(b.Context(), t, other, ""))
+	b.check(b.store.Release(b.Context(), t, 0, ""))
+	b.same(b.get(t.ID).CostMicros, (*int64)(nil))
+}
+
+func keepsPartTaken(b *bench) {
+	t := b.held()
+	a := b.part(t, 2)
+	b.exec("UPDATE image_generations SET fence = fence + 1, worker = 'second' WHERE id = %d", t.ID)
+	if err := b.store.KeepPart(b.Context(), t, a, outcome().Results, 40); !errors.Is(err, store.ErrFenced) {
+		b.Errorf("got %v", err)
+	}
+	b.same([]any{b.attempts(t.ID)[0].State, len(b.results(t.ID)), b.get(t.ID).Progress}, []any{answer, 0, 0})
+}
+
+func (b *bench) paid(t *task.Task) (number int) {
+	b.Helper()
+	a, err := b.store.Paid(b.Context(), t.ID)
+	b.check(err)
+	if a == nil {
+		return 0
+	}
+	return a.Number
+}
+
+func findsPaid(b *bench) {
+	t := b.held()
+	b.same(b.paid(t), 0)
+	for i, state := range []task.State{rejected, answer, accept, failed, unknown, sending, succeeded} {
+		b.begin(t)
+		b.exec("UPDATE generation_attempt SET state = '%s' WHERE task_id = %d AND number = %d", state, t.ID, i+1)
+	}
+	b.same(b.paid(t), 2)
+	b.exec("UPDATE generation_attempt SET state = 'succeeded' WHERE number = 2")
+	b.same(b.paid(t), 3)
+	b.exec("UPDATE generation_attempt SET state = 'succeeded' WHERE number = 3")
+	b.same(b.paid(t), 0)
+}
+
+func settlesUncollected(b *bench) {
+	t := b.held()
+	t.ImageCount = 4
+	a := b.part(t, 2)
+	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
+	b.check(b.store.End(b.Context(), ended(a, answer)))
+	b.same([]any{b.settled(t, true), b.settled(t, false), b.paid(t)}, []any{2, 0, 0})
+	b.exec("UPDATE image_generations SET retried_at = now()")
+	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
+}
+
+func notesCollected(b *bench) {
+	t := b.held()
+	a := answered(b.begin(t))
+	kept := []task.Kept{{Position: 1, StorageKey: "1/1-1.kept.bin", ContentType: "image/png", FileSize: 60, SHA256: "ab", Reason: "it breaks off"}}
+	note := func() {
+		a.Answer = `{"outputs":[{"key":"1/1-0.png"}]}`
+		b.check(b.store.Collected(b.Context(), a, kept))
+	}
+	b.unchanged(t.ID, note)
+	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+	note()
+	got := b.attempts(t.ID)[0]
+	b.same([]any{got.Answer, got.KeptBytes()}, []any{a.Answer, kept})
+	files, err := b.store.Files(b.Context(), []int64{t.ID})
+	b.check(err)
+	b.same(files[t.ID].Keys, []string{"1/1-1.kept.bin"})
+}
+
+func buysAgain(b *bench) {
+	t := b.held()
+	for i, state := range []task.State{rejected, unknown, accept, succeeded, answer} {
+		b.begin(t)
+		b.exec("UPDATE generation_attempt SET state = '%s', answered_at = sent_at WHERE task_id = %d AND number = %d", state, t.ID, i+1)
+	}
+	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
+	got, err := b.store.BuyAgain(b.Context(), t.Ref())
+	b.check(err)
+	b.same([]any{got.Status, got.Delivery, got.ErrorKind}, []any{task.Pending, 1, task.Kind("")})
+	var states []task.State
+	for _, a := range b.attempts(t.ID) {
+		states = append(states, a.State)
+		if a.State == failed && (a.FinishedAt == nil || !a.FinishedAt.Before(*got.RetriedAt) || a.ErrorKind == "" || !strings.Contains(a.ErrorMsg, "a person decided to buy again")) {
+			b.Errorf("call %d ended at %v: %s %s", a.Number, a.FinishedAt, a.ErrorKind, a.ErrorMsg)
+		}
+	}
+	b.same(states, []task.State{rejected, unknown, failed, succeeded, failed})
+}
+
+func buysNothingAgain(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	for _, state := range []task.State{rejected, unknown, failed, succeeded} {
+		b.exec("UPDATE generation_attempt SET state = '%s' WHERE id = %d", state, a.ID)
+		b.exec("UPDATE image_generations SET status = 'failed' WHERE id = %d", t.ID)
+		b.unchanged(t.ID, func() {
+			var nothing *store.NothingPaid
+			if _, err := b.store.BuyAgain(b.Context(), t.Ref()); !errors.As(err, &nothing) {
+				b.Errorf("with a call that is %s: %v", state, err)
+			}
+		})
+	}
+	b.exec("UPDATE generation_attempt SET state = 'answered' WHERE id = %d", a.ID)
+	for _, status := range []task.Status{task.Pending, task.Processing, task.Completed} {
+		b.exec("UPDATE image_generations SET status = '%s', worker = 'w' WHERE id = %d", status, t.ID)
+		b.unchanged(t.ID, func() {
+			var not *store.NotAllowed
+			if _, err := b.store.BuyAgain(b.Context(), t.Ref()); !errors.As(err, &not) {
+				b.Errorf("a task that is %s: %v", status, err)
+			}
+		})
+	}
+}
