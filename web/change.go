@@ -20,8 +20,13 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 	if err != nil || delivery < 0 {
 		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", shorten(r.PostForm.Get("delivery"), 40))
 	}
-	notCharged := r.PostForm.Get("not_charged") == "yes"
-	if _, err := s.Desk.Retry(r.Context(), task.Ref{Task: id, Delivery: delivery}, notCharged); err != nil {
+	ref := task.Ref{Task: id, Delivery: delivery}
+	if r.PostForm.Get("buy_again") == "yes" {
+		_, err = s.Desk.BuyAgain(r.Context(), ref)
+	} else {
+		_, err = s.Desk.Retry(r.Context(), ref, r.PostForm.Get("not_charged") == "yes")
+	}
+	if err != nil {
 		return nil, err
 	}
 	if r.PostForm.Get("from") == "failed" {

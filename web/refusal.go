@@ -49,6 +49,7 @@ func noTask(id int64) error {
 // refusalFor is what the reader sees of an error, and whether the operator must see it too.
 func refusalFor(err error) (r *refusal, fault bool) {
 	var notAllowed *store.NotAllowed
+	var nothing *store.NothingPaid
 	switch {
 	case errors.As(err, &r):
 		return r, false
@@ -56,6 +57,9 @@ func refusalFor(err error) (r *refusal, fault bool) {
 		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: notAllowed.Task,
 			Text: fmt.Sprintf("Task %d is %s and cannot be %s: it has moved on since the page was shown. Look at it again.",
 				notAllowed.Task, notAllowed.Status, notAllowed.Action)}, false
+	case errors.As(err, &nothing):
+		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: nothing.Task,
+			Text: fmt.Sprintf("Task %d has no call that was paid for and not collected. Look at it again; Retry is enough.", nothing.Task)}, false
 	case errors.Is(err, store.ErrNotFound):
 		return &refusal{Status: http.StatusNotFound, Title: "No such task", Text: "There is no such task."}, false
 	case errors.Is(err, context.Canceled):

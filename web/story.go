@@ -34,6 +34,7 @@ type storyPage struct {
 	Reply    string
 
 	CanRetry, CanCancel, Unknown bool
+	PaidFor                      bool // a retry collects what was paid for
 }
 
 // Code is the provider's code of the failure, unless its message says it already.
@@ -60,6 +61,25 @@ func (c call) Account() string {
 		return c.Provider
 	}
 	return c.Provider + " / " + c.Attempt.Account
+}
+
+// stray is bytes of the call that no decoder takes.
+type stray struct{ task.Kept }
+
+// Position is which picture of the task it is, from 1.
+func (k stray) Position() int { return k.Kept.Position + 1 }
+
+// File is the address of the bytes, to be saved.
+func (k stray) File() string { return pictureURL(k.StorageKey) }
+
+// Strays are the bytes that were kept as they came.
+func (c call) Strays() []stray {
+	var all []stray
+	for _, k := range c.KeptBytes() {
+		clip(maxValue, &k.Reason, &k.ContentType)
+		all = append(all, stray{k})
+	}
+	return all
 }
 
 // Took is how long the provider needed, or has needed so far.
@@ -154,8 +174,8 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.Kept(),
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && !task.Found(attempts),
 	}
-	if t.ErrorKind == task.OutcomeUnknown && !p.Unknown {
-		p.Advice.What = "The call was not known to have been made, and the provider has it after all. A retry fetches what it drew and does not make it again."
+	if p.PaidFor = p.CanRetry && task.Found(attempts); p.PaidFor {
+		p.Advice.What = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
 	}
 	p.Answer, p.Late = split(t, results)
 	for _, a := range attempts {

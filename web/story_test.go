@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,25 @@ func TestStory(t *testing.T) {
 		b.has(answer, "/pictures/1/2-0.png")
 		b.hasNot(answer, "late.png")
 		b.has(late, "/pictures/1/late.png")
+	})
+	t.Run("What was paid for can be collected, and bought again by a word of its own", func(t *testing.T) {
+		b := newBench(t)
+		held, a := b.begin(b.add(task.Task{}))
+		a.State, a.Answer = task.AttemptAnswered, `{"outputs":[]}`
+		b.check(b.store.Answer(t.Context(), held, a, ""))
+		b.check(b.store.Collected(t.Context(), a, []task.Kept{{StorageKey: "1/1-0.kept.bin", ContentType: "image/png", FileSize: 60, Reason: "it breaks off"}}))
+		b.check(b.store.Fail(t.Context(), held, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.Expired, Message: "gone"}}, nil))
+		b.has(b.get("/tasks/1"), "Buy again", `<input type="checkbox" name="buy_again" value="yes" required>`, "it breaks off", `href="/pictures/1/1-0.kept.bin" download`)
+		b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "buy_again": {"yes"}})
+		attempts, err := b.store.Attempts(t.Context(), 1)
+		b.check(err)
+		if b.status(1) != task.Pending || attempts[0].State != task.AttemptFailed {
+			t.Errorf("it is %s, and its call %s", b.status(1), attempts[0].State)
+		}
+		b.hasNot(b.get("/tasks/1"), "Buy again")
+		b.park(b.add(task.Task{}), task.Auth, "the provider refused our key")
+		b.hasNot(b.get("/tasks/2"), "Buy again")
+		b.refuses(b.post("/tasks/2/retry", url.Values{"delivery": {"0"}, "buy_again": {"yes"}}), 409, "no call that was paid for")
 	})
 	t.Run("A picture that came after the cancel is late", func(t *testing.T) {
 		b := newBench(t)

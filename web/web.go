@@ -28,6 +28,7 @@ type tasks interface {
 type desk interface {
 	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
 	RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error)
+	BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error)
 	Cancel(ctx context.Context, id int64) (*task.Task, error)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )

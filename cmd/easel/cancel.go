@@ -20,7 +20,7 @@ func (a *app) cancelCommand() *cobra.Command {
 }
 
 func (a *app) cancel(ctx context.Context, args []string) error {
-	return a.moveEach(ctx, args, "is cancelled", func(c *enqueue.Client, id int64) (*task.Task, error) {
+	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(c *enqueue.Client, id int64) (*task.Task, error) {
 		return c.Cancel(ctx, id)
 	})
 }

@@ -22,24 +22,36 @@ and a person is asked; a script says --yes.
 A task whose outcome is unknown may have been charged already. A retry asks the
 provider again or takes pictures that came late, and buys nothing while that is in
 doubt. --not-charged sends it again: say it only after somebody has looked the call
-up at the provider. If it was charged after all, you pay twice.`
+up at the provider. If it was charged after all, you pay twice.
+
+A call that was paid for and whose pictures could not be fetched is collected again,
+and nothing is bought. --buy-again gives it up and has a new one drawn, which is paid
+for as well; it takes IDs, shows what is given up and asks.`
 
 const retryExamples = `  easel retry 42 43
   easel retry --status failed --kind auth --provider openai
   easel retry --kind unavailable --since 24h --yes
-  easel retry 44 --not-charged`
+  easel retry 44 --not-charged
+  easel retry 45 --buy-again`
 
 func (a *app) retryCommand() *cobra.Command {
 	var f filterFlags
-	var yes, notCharged bool
+	var yes, notCharged, again bool
 	c := &cobra.Command{Use: "retry ID... | --status failed ...", Short: "Bring failed or cancelled tasks back", Long: retryHelp, Example: retryExamples}
 	f.add(c)
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&notCharged, "not-charged", false, "calls whose outcome is unknown were not charged, I have looked: send them again; if they were, you pay twice")
+	c.Flags().BoolVar(&again, "buy-again", false, "give up what was paid for and could not be collected, and have it drawn anew: you pay twice")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) > 0 && f.changed(c):
 			return usage("give either IDs or flags that pick tasks, not both")
+		case again && notCharged:
+			return usage("give either --buy-again or --not-charged: what was paid for was charged")
+		case again && len(args) == 0:
+			return usage("--buy-again takes the IDs of tasks, so that each is looked at")
+		case again:
+			return a.buyAgain(c.Context(), args, yes)
 		case len(args) > 0:
 			return a.retryEach(c.Context(), args, notCharged)
 		case f.changed(c):
@@ -62,25 +74,36 @@ type refusal struct {
 }
 
 func (a *app) retryEach(ctx context.Context, args []string, notCharged bool) error {
-	return a.moveEach(ctx, args, "is pending again", func(c *enqueue.Client, id int64) (*task.Task, error) {
+	next := make(map[int64]task.NextStep)
+	return a.moveEach(ctx, args, func(id int64) string { return "is pending again: " + begins[next[id]] }, func(c *enqueue.Client, id int64) (*task.Task, error) {
 		t, err := get(ctx, c.Tasks, id)
 		if err != nil {
 			return nil, err
 		}
-		return c.Retry(ctx, t.Ref(), notCharged)
+		retried, err := c.Retry(ctx, t.Ref(), notCharged)
+		if err != nil {
+			return nil, err
+		}
+		attempts, err := c.Tasks.Attempts(ctx, id)
+		next[id] = task.AfterRetry(attempts)
+		return retried, err
 	})
+}
+
+// begins says what a retry begins with.
+var begins = map[task.NextStep]string{
+	task.Collects: "what was paid for is collected, and nothing is bought",
+	task.Asks:     "the call of unknown outcome is asked after first",
+	task.Takes:    "pictures that are kept already are taken, and only what is missing is bought",
+	task.Buys:     "a new call is made",
 }
 
 // moveEach does one thing to each task. What is refused does not keep the
 // others from being done, but the command fails.
-func (a *app) moveEach(ctx context.Context, args []string, done string, move func(*enqueue.Client, int64) (*task.Task, error)) error {
-	ids := make([]int64, len(args))
-	for i, arg := range args {
-		id, err := parseID(arg)
-		if err != nil {
-			return err
-		}
-		ids[i] = id
+func (a *app) moveEach(ctx context.Context, args []string, done func(id int64) string, move func(*enqueue.Client, int64) (*task.Task, error)) error {
+	ids, err := parseIDs(args)
+	if err != nil {
+		return err
 	}
 	cfg, s, err := a.open(ctx)
 	if err != nil {
@@ -111,10 +134,10 @@ func reason(id int64, err error) string {
 	return err.Error()
 }
 
-func (a *app) answerMoved(answer moved, done string) error {
+func (a *app) answerMoved(answer moved, done func(id int64) string) error {
 	err := a.out.answer(answer, func(w io.Writer) {
 		for _, t := range answer.Tasks {
-			fmt.Fprintf(w, "task %d %s\n", t.ID, done)
+			fmt.Fprintf(w, "task %d %s\n", t.ID, done(t.ID))
 		}
 	})
 	if err != nil || len(answer.Refused) == 0 {

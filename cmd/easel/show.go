@@ -129,9 +129,28 @@ func (o *output) story(w io.Writer, told *story, now time.Time) {
 			fmt.Fprintln(w, "  "+clean(t.LocalPath))
 		}
 	}
+	if kept := o.kept(told.Attempts); kept != "" {
+		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Kept as it came, and no picture for easel"), kept)
+	}
 	if hint := hint(t, told.Attempts); hint != "" {
 		fmt.Fprintln(w, "\n"+hint)
 	}
+}
+
+// kept lists bytes that were paid for and that no decoder takes.
+func (o *output) kept(attempts []task.Attempt) string {
+	t, any := o.table("  attempt", "picture", "type", "bytes", "storage key", "why"), false
+	for i := range attempts {
+		for _, k := range attempts[i].KeptBytes() {
+			any = true
+			t.AppendRow(table.Row{fmt.Sprintf("  %d", attempts[i].Number), k.Position + 1, oneLine(k.ContentType, 40),
+				humanize.Bytes(uint64(max(k.FileSize, 0))), oneLine(k.StorageKey, 80), oneLine(k.Reason, 120)})
+		}
+	}
+	if !any {
+		return ""
+	}
+	return t.Render()
 }
 
 func errorHeading(t *task.Task) string {
@@ -182,8 +201,9 @@ func hint(t *task.Task, attempts []task.Attempt) string {
 		return "It was there before easel, which does not touch it. Enqueue it anew to have it drawn."
 	case t.Kept():
 		return "easel does not touch it. To hand it over, the app sets its status to pending."
-	case t.ErrorKind == task.OutcomeUnknown && task.Found(attempts):
-		return "Retry it with `easel retry " + id + "`: that fetches what the call drew and does not make it again."
+	case t.Status.Final() && t.Status != task.Completed && task.Found(attempts):
+		return "Retry it with `easel retry " + id + "`: that collects what was paid for and buys nothing.\n" +
+			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
 	case t.ErrorKind == task.OutcomeUnknown:
 		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
 			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."

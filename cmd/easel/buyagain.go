@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// buyAgain has pictures drawn anew that were paid for and could not be collected,
+// after a person has seen what is given up.
+func (a *app) buyAgain(ctx context.Context, args []string, yes bool) error {
+	ids, err := parseIDs(args)
+	if err != nil {
+		return err
+	}
+	question, err := a.givenUp(ctx, ids)
+	if err != nil {
+		return err
+	}
+	if err := a.confirm(ctx, yes, question); err != nil {
+		return err
+	}
+	bought := func(int64) string {
+		return "is pending again: what it has paid for is given up, and a new call is made"
+	}
+	return a.moveEach(ctx, args, bought, func(c *enqueue.Client, id int64) (*task.Task, error) {
+		t, err := get(ctx, c.Tasks, id)
+		if err != nil {
+			return nil, err
+		}
+		return c.BuyAgain(ctx, t.Ref())
+	})
+}
+
+// givenUp names the calls that would be given up. Tasks that have none are said when
+// it comes to them.
+func (a *app) givenUp(ctx context.Context, ids []int64) (string, error) {
+	_, s, err := a.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	var calls []string
+	for _, id := range ids {
+		attempts, err := s.Attempts(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		for i := range attempts {
+			if at := &attempts[i]; at.PaidFor() {
+				calls = append(calls, paidCall(at))
+			}
+		}
+	}
+	if len(calls) == 0 {
+		return "", (&store.NothingPaid{Task: ids[0]})
+	}
+	return "Given up would be " + strings.Join(calls, "; ") + ". `easel retry` without --buy-again collects and buys nothing. Pay once more?", nil
+}
+
+func paidCall(a *task.Attempt) string {
+	price := money(a.CostMicros, a.Currency)
+	if price == "" {
+		price = "at a price that is not known"
+	} else {
+		price = "for " + price
+	}
+	return fmt.Sprintf("call %d of task %d, %s at %s %s", a.Number, a.TaskID, a.State, a.Provider, price)
+}
+
+func parseIDs(args []string) ([]int64, error) {
+	ids := make([]int64, len(args))
+	for i, arg := range args {
+		id, err := parseID(arg)
+		if err != nil {
+			return nil, err
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
