@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -257,9 +258,21 @@ func calls() map[string]call {
 		"End":       func(ctx context.Context, s *store.Store) error { return s.End(ctx, begun) },
 		"EndFrom":   func(ctx context.Context, s *store.Store) error { _, err := s.EndFrom(ctx, begun, "x"); return err },
 		"NeverSent": func(ctx context.Context, s *store.Store) error { return s.NeverSent(ctx, held, "key 100004") },
-		"Found":     func(ctx context.Context, s *store.Store) error { return s.Found(ctx, 100_004, "x") },
+		"Learn":     func(ctx context.Context, s *store.Store) error { return s.Learn(ctx, 100_004) },
+		"Paid":      func(ctx context.Context, s *store.Store) error { _, err := s.Paid(ctx, 100_004); return err },
+		"Collected": func(ctx context.Context, s *store.Store) error {
+			return s.Collected(ctx, &task.Attempt{ID: 100_004}, nil)
+		},
+		"BuyAgain": func(ctx context.Context, s *store.Store) error {
+			var nothing *store.NothingPaid
+			if _, err := s.BuyAgain(ctx, task.Ref{Task: 100_013, Delivery: -1}); err != nil && !errors.As(err, &nothing) {
+				return err
+			}
+			return nil
+		},
 		"KeepLate": func(ctx context.Context, s *store.Store) error {
-			return s.KeepLate(ctx, &task.Attempt{ID: 100_004, TaskID: 100_004}, []task.Result{{Position: 3, GeneratedImageURL: "http://x"}})
+			_, err := s.KeepLate(ctx, &task.Attempt{ID: 100_004, TaskID: 100_004}, store.Outcome{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}})
+			return err
 		},
 		"List, of a user": func(ctx context.Context, s *store.Store) error {
 			_, err := s.List(ctx, store.Filter{UserID: &user, Limit: 1, IDs: []int64{100_008}})
