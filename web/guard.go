@@ -33,7 +33,7 @@ func (s *Site) guard(next http.Handler) http.Handler {
 	misdirected := s.page(func(*http.Request) (answer, error) { return nil, errHost })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A probe comes by address, and learns nothing.
-		if r.URL.Path != "/healthz" && !s.answersTo(r.Host) {
+		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" && !s.answersTo(r.Host) {
 			misdirected.ServeHTTP(w, r)
 			return
 		}

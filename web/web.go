@@ -41,6 +41,7 @@ type Site struct {
 	Waits    waits         // why tasks wait; nil leaves it to what the rows say
 	Queues   http.Handler  // asynqmon with the root path /queues; nil leaves it out
 	Hooks    http.Handler  // what providers call back, below /hooks/; nil leaves it out
+	Ready    func() error  // what /readyz answers; nil is always ready
 	Log      zerolog.Logger
 	ReadOnly bool // nobody can retry or cancel
 
@@ -68,6 +69,7 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("/pictures/", http.StripPrefix("/pictures", picture.Handler{Store: s.Pictures, Lend: s.Lend, OnError: s.logged}))
 	mux.Handle("GET /assets/{name}", s.page(asset))
 	mux.HandleFunc("GET /healthz", healthy)
+	mux.HandleFunc("GET /readyz", s.ready)
 	if s.Queues != nil {
 		mux.Handle("/queues", s.Queues)
 		mux.Handle("/queues/", s.Queues)
@@ -83,6 +85,20 @@ func healthy(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Write([]byte("ok\n"))
+}
+
+// ready says 503, with the reason, while the process cannot do its work.
+func (s *Site) ready(w http.ResponseWriter, r *http.Request) {
+	if s.Ready == nil {
+		healthy(w, r)
+		return
+	}
+	if err := s.Ready(); err != nil {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	healthy(w, r)
 }
 
 func (s *Site) logged(r *http.Request, err error) {

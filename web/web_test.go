@@ -89,6 +89,16 @@ func TestSite(t *testing.T) {
 			t.Errorf("got %d %q", w.Code, w.Body)
 		}
 	})
+	t.Run("Readiness says why not", func(t *testing.T) {
+		b := newBench(t)
+		if w := b.do(httptest.NewRequest("GET", "/readyz", nil)); w.Code != 200 || w.Body.String() != "ok\n" {
+			t.Errorf("got %d %q", w.Code, w.Body)
+		}
+		b.site.Ready = func() error { return errors.New("the heartbeat is late") }
+		if w := b.do(httptest.NewRequest("GET", "/readyz", nil)); w.Code != 503 || w.Body.String() != "the heartbeat is late\n" {
+			t.Errorf("got %d %q", w.Code, w.Body)
+		}
+	})
 	t.Run("The queues are mounted if there are any", func(t *testing.T) {
 		b := newBench(t)
 		b.hasNot(b.get("/"), "Queues")

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -20,6 +21,7 @@ import (
 	"github.com/easelqueue/easel/picture/s3"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/worker"
 )
 
 const pingLimit = 5 * time.Second
@@ -38,6 +40,8 @@ type engine struct {
 	limiter  *limit.Limiter
 	temp     string        // folder for downloads on their way
 	poll     time.Duration // of the relay: a database that cannot notify is looked at more often
+
+	working atomic.Pointer[worker.Worker] // nil until it works
 
 	closers []func() error // in the order in which things were opened
 }
@@ -192,4 +196,12 @@ func (e *engine) close() {
 		}
 	}
 	e.closers = nil
+}
+
+// ready says why this process does not work, or not reliably; see /readyz.
+func (e *engine) ready() error {
+	if w := e.working.Load(); w != nil {
+		return w.Ready()
+	}
+	return errors.New("the worker has not begun to work yet")
 }

@@ -21,7 +21,9 @@ import (
 	"github.com/easelqueue/easel/worker/spool"
 )
 
-const lease = 9 * time.Second // a dead worker's tasks are taken back after this and at most one look of the reconciler
+// lease is after how long a dead worker's tasks are taken back, beside a look of
+// the reconciler. Only tests change it.
+var lease = 9 * time.Second
 
 // loop is a Run of something: it ends soon after its context.
 type loop func(ctx context.Context) error
@@ -44,6 +46,7 @@ func (e *engine) work(ctx context.Context) error {
 	return together(ctx, func(draining <-chan struct{}) (servers, support []loop) {
 		w := e.worker(self, draining)
 		w.Spool = spooled
+		e.working.Store(w)
 		for _, name := range e.cfg.Services.Names() {
 			s := &queue.Server{Queue: e.queue, Provider: name, Handler: w.Handle, Concurrency: e.cfg.Services[name].Concurrency, Drain: e.cfg.Drain}
 			servers = append(servers, s.Run)

@@ -62,6 +62,12 @@ func PgBouncer(t testing.TB, database string, settings map[string]string) *throw
 	return keep(t)(throwaway.PgBouncer(t.Context(), database, throwaway.Options{Settings: settings}))
 }
 
+// PostgresClock returns a PostgreSQL of its own whose clock can be set.
+func PostgresClock(t testing.TB) *throwaway.Server {
+	t.Helper()
+	return keep(t)(throwaway.Postgres(t.Context(), throwaway.Options{Clock: true}))
+}
+
 // Redis returns a Redis of its own. It keeps an append-only file, so that its
 // data survive Kill and Restart.
 func Redis(t testing.TB) *throwaway.Server {

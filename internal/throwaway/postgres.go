@@ -32,6 +32,12 @@ func Postgres(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	lib := ""
+	if o.Clock {
+		if lib, err = fakeClock(); err != nil {
+			return nil, err
+		}
+	}
 	command := func(ctx context.Context, name string, args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, filepath.Join(bin, name), args...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
@@ -49,6 +55,9 @@ func Postgres(ctx context.Context, o Options) (*Server, error) {
 		command: func(dir string, port int) *exec.Cmd {
 			cmd := command(context.Background(), "postgres", postgresArgs(o, dir, port)...)
 			cmd.Dir = dir
+			if o.Clock {
+				cmd.Env = append(cmd.Env, clockEnv(lib, dir)...)
+			}
 			return cmd
 		},
 	}
@@ -57,6 +66,9 @@ func Postgres(ctx context.Context, o Options) (*Server, error) {
 			if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
 				return err
 			}
+		}
+		if err := os.WriteFile(clockFile(dir), []byte("+0\n"), 0o644); err != nil {
+			return err
 		}
 		cmd := command(ctx, "initdb", "--pgdata="+dataDir(dir), "--username=easel", "--auth=trust",
 			"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")

@@ -40,6 +40,9 @@ type Options struct {
 	// "max_connections" for PostgreSQL or "maxmemory" for Redis.
 	Settings map[string]string
 
+	// Clock gives PostgreSQL a clock of its own, for Server.SetClock. It needs libfaketime.
+	Clock bool
+
 	// Objects is the folder in which an S3 server keeps its buckets, each a folder of
 	// files; it must exist. Empty is one inside the server's own folder.
 	Objects string

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/task"
+)
+
+// crowd is 30 paid calls under way in two workers, at a service that nobody can
+// ask about them, while something holds up their database for five leases.
+type crowd struct {
+	*testSite
+	book     book
+	db       *sql.DB                       // that no worker shares
+	setClock func(off time.Duration) error // of its server, if that is its own
+}
+
+const (
+	crowdLease = 3 * time.Second
+	crowdLasts = 5 * crowdLease
+	crowdCalls = 30
+)
+
+var crowds = []struct {
+	claim   string
+	own     bool // it needs a server of its own
+	disturb func(c *crowd)
+}{
+	{"An app inserts 60,000 rows in one statement", false, manyRows},
+	{"An app's transaction stays open on 40 published rows", false, (*crowd).openUpdate},
+	{"A transaction that changes the tasks' table stays open", false, func(c *crowd) { c.open("ALTER TABLE image_generations ADD COLUMN note_of_the_app text") }},
+	{"The tables are locked, so that every connection of the pools waits", false, func(c *crowd) {
+		c.open("LOCK TABLE image_generations, generation_attempt, generation_result IN ACCESS EXCLUSIVE MODE")
+	}},
+	{"Others use up the server's connections", true, (*crowd).useUp},
+	{"The database's clock jumps by a minute, to and fro", true, (*crowd).jump},
+}
+
+// TestCrowds takes half a minute beside others, since five leases have to pass.
+func TestCrowds(t *testing.T) {
+	t.Parallel()
+	for _, c := range crowds {
+		t.Run(c.claim+": nobody is called dead, and nothing is bought twice", func(t *testing.T) {
+			t.Parallel()
+			o := newCrowd(t, c.own)
+			first, second := o.start("worker"), o.start("worker")
+			eventually(t, time.Minute, "both work", func() bool {
+				return strings.Contains(first.said(), `"message":"working"`) && strings.Contains(second.said(), `"message":"working"`)
+			})
+			o.insert(crowdCalls, "studio", nil)
+			eventually(t, time.Minute, "all calls are under way", func() bool {
+				return o.number("SELECT count(*) FROM generation_attempt WHERE state = 'sending'") == crowdCalls
+			})
+			c.disturb(o)
+			eventually(t, 3*time.Minute, "all completed", func() bool {
+				return o.number("SELECT count(*) FROM image_generations WHERE status IN ('pending', 'processing') AND run_at <= now() + interval '10 minutes'") == 0
+			})
+			o.judge(first, second)
+		})
+	}
+}
+
+// newCrowd begins one on a server of its own if ownServer, whose clock can be set.
+func newCrowd(t *testing.T, ownServer bool) *crowd {
+	t.Helper()
+	c := &crowd{}
+	var at string
+	at, c.book = openStudio(t, studio.Options{Takes: crowdLasts, Inline: true})
+	env := []string{"STUDIO_KEY=" + studioKey, withLease + "=" + crowdLease.String()}
+	if ownServer {
+		server := servertest.PostgresClock(t)
+		c.setClock = server.SetClock
+		env = append(env, "EASEL_DATABASE_URL="+server.URL)
+	}
+	c.testSite = newSite(t, fmt.Sprintf("providers:\n  studio:\n    concurrency: %d\n    timeout: 2m\n    on_unknown: retry\n    accounts:\n      - {name: main, key: \"${STUDIO_KEY}\", base_url: %q}\n",
+		crowdCalls/2, at+"/S/studio"), env...)
+	var err error
+	if c.db, err = sql.Open("postgres", variables(c.env)["EASEL_DATABASE_URL"]); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.db.Close() })
+	return c
+}
+
+// judge asks the service's book, the rows and the logs.
+func (c *crowd) judge(workers ...*process) {
+	c.t.Helper()
+	tasks := c.count(task.Completed)
+	if bills := c.book.bills(c.t); tasks < crowdCalls || bills != tasks {
+		c.t.Errorf("%d bills for %d completed tasks, of %d at least", bills, tasks, crowdCalls)
+	}
+	if dead := c.number("SELECT coalesce(sum(crashes + delivery), 0) FROM image_generations"); dead != 0 {
+		c.t.Errorf("%d times a task was taken from a worker that lives", dead)
+	}
+	if n := c.number("SELECT count(*) FROM generation_attempt WHERE state <> 'succeeded'"); n != 0 {
+		c.t.Errorf("%d calls were journalled and not sent, or lost", n)
+	}
+	for _, w := range workers {
+		for _, false := range []string{"workers are dead", "its worker died", "the lease was over", "was taken over"} {
+			if strings.Contains(w.said(), false) {
+				c.t.Errorf("a worker says %q", false)
+			}
+		}
+	}
+}
+
+func (c *crowd) exec(query string) {
+	c.t.Helper()
+	if _, err := c.db.ExecContext(c.t.Context(), query); err != nil {
+		c.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// lasts waits; nothing that could be looked at says that it is over.
+func (c *crowd) lasts() { <-time.After(crowdLasts) }
+
+func manyRows(c *crowd) {
+	c.exec(`INSERT INTO image_generations (provider, model, prompt, size, run_at)
+		SELECT 'studio', 'brush', 'picture ' || i, '64x64', now() + interval '1 day' FROM generate_series(1, 60000) i`)
+	c.lasts()
+}
+
+// open leaves a transaction open after the statement.
+func (c *crowd) open(query string) {
+	c.t.Helper()
+	tx, err := c.db.BeginTx(c.t.Context(), nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(c.t.Context(), query); err != nil {
+		c.t.Fatalf("%s: %v", query, err)
+	}
+	c.lasts()
+}
+
+func (c *crowd) openUpdate() {
+	c.insert(40, "studio", nil)
+	eventually(c.t, time.Minute, "they are published", func() bool {
+		return c.number("SELECT count(*) FROM image_generations WHERE status = 'pending' AND published_at IS NOT NULL") == 40
+	})
+	c.open("UPDATE image_generations SET drama_id = 7 WHERE status = 'pending'")
+}
+
+func (c *crowd) useUp() {
+	var taken []*sql.Conn
+	for {
+		conn, err := c.db.Conn(c.t.Context())
+		if err != nil {
+			break // the server takes no more
+		}
+		taken = append(taken, conn)
+	}
+	c.lasts()
+	for _, conn := range taken {
+		conn.Close()
+	}
+	c.db.SetMaxIdleConns(0)
+}
+
+func (c *crowd) jump() {
+	end, tick := time.After(crowdLasts), time.NewTicker(crowdLease/4)
+	defer tick.Stop()
+	for {
+		if err := c.setClock([]time.Duration{0, time.Minute, -time.Minute}[rand.IntN(3)]); err != nil {
+			c.t.Fatal(err)
+		}
+		select {
+		case <-tick.C:
+		case <-end:
+			if err := c.setClock(0); err != nil {
+				c.t.Fatal(err)
+			}
+			return
+		}
+	}
+}
