@@ -66,7 +66,8 @@ func (s *step) spool() bool {
 		s.log.Error().Err(err).Msg("a paid answer is held in memory only")
 		return false
 	}
-	s.log.Warn().Msg("the database is away; a paid answer is in the spool")
+	// It may be away, or many may stand in line for it.
+	s.log.Warn().Dur("after", spoolAfter).Bool("heartbeat", s.alive()).Msg("the database has not taken a paid answer yet; it is in the spool as well")
 	return true
 }
 

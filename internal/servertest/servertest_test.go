@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"net/url"
 	"testing"
+	"time"
 )
 
 func TestPostgres(t *testing.T) {
@@ -88,4 +89,26 @@ func parse(t *testing.T, server string) *url.URL {
 		t.Fatal(err)
 	}
 	return u
+}
+
+func TestClock(t *testing.T) {
+	server := PostgresClock(t)
+	db, err := sql.Open("postgres", server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // a session that is open sees it too
+	for _, off := range []time.Duration{0, time.Minute, -time.Minute, 0} {
+		if err := server.SetClock(off); err != nil {
+			t.Fatal(err)
+		}
+		var now time.Time
+		if err := db.QueryRow("SELECT now()").Scan(&now); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Until(now); (got - off).Abs() > 10*time.Second {
+			t.Errorf("the clock is off by %s, want %s", got, off)
+		}
+	}
 }

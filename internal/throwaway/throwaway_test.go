@@ -5,7 +5,6 @@ package throwaway
 import (
 	"bufio"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,8 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	_ "github.com/lib/pq"
 )
 
 // doomed is the environment variable that makes this test binary a process that
@@ -258,32 +255,6 @@ func eventually(t *testing.T, otherwise string, claim func() bool) {
 		case <-deadline:
 			t.Fatal(otherwise)
 		case <-tick.C:
-		}
-	}
-}
-
-func TestClock(t *testing.T) {
-	server, err := Postgres(t.Context(), Options{Clock: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	db, err := sql.Open("postgres", server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1) // a session that is open sees it too
-	for _, off := range []time.Duration{0, time.Minute, -time.Minute, 0} {
-		if err := server.SetClock(off); err != nil {
-			t.Fatal(err)
-		}
-		var now time.Time
-		if err := db.QueryRow("SELECT now()").Scan(&now); err != nil {
-			t.Fatal(err)
-		}
-		if got := time.Until(now); (got - off).Abs() > 10*time.Second {
-			t.Errorf("the clock is off by %s, want %s", got, off)
 		}
 	}
 }
