@@ -66,7 +66,7 @@ var ofOwnership = []Mutant{
 	{
 		Name: "the dead are told by the database's clock", Rule: "No clock that jumps makes a living worker dead",
 		Edits: []Edit{{"store/watch.go", "	return leaseDead + \" AND NOT \" + silent + \"))\", args", "	return leaseDead + \" AND (\" + silent + \" OR w.lease_until >= now())))\", args"}},
-		Lives: Lives{Test: Test{"store", "^TestSQLite$/^A_worker_whose_lease_is_over_by_a_clock_that_jumped"}},
+		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Worker$/^A_worker_whose_lease_is_over_by_a_clock_that_jumped"}},
 	},
 	{
 		Name: "no reconciler", Rule: "What rows and queue disagree about is mended", Violates: []string{"I1", "I7"},
