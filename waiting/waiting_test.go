@@ -66,6 +66,9 @@ func TestWhyATaskWaits(t *testing.T) {
 		{"The provider is called", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, &Call{State: task.AttemptSending, SentAt: noon}, Calling, Nobody, "the answer of openai"},
 		{"The provider draws", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, &Call{State: task.AttemptAccepted}, Drawing, Nobody, "drawn by openai"},
 		{"Its pictures are stored", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, &Call{State: task.AttemptAnswered}, Keeping, Nobody, "stored"},
+		{"Storage that does not take them is the operator's, also while it is tried", func(t *task.Task, _ *World) {
+			t.Status, t.Worker, t.ErrorKind, t.ErrorMsg = task.Processing, "w-1", task.Storage, "no space left"
+		}, &Call{State: task.AttemptAnswered}, Storage, Operator, "no space left"},
 		{"It is being cancelled", func(t *task.Task, _ *World) {
 			t.Status, t.Worker, t.CancelRequestedAt = task.Processing, "w-1", &noon
 		}, nil, Cancelling, Nobody, "cancelled"},

@@ -63,13 +63,18 @@ func (w words) in(l Language) string {
 	return w.en
 }
 
-// Sentence says what the task waits for, until when, and in whose words; without a
-// full stop.
-func (r Reason) Sentence(l Language) string {
+// Brief says what the task waits for and until when, without a full stop.
+func (r Reason) Brief(l Language) string {
 	s := r.fill(sentences[r.Kind].in(l))
 	if !r.Until.IsZero() {
 		s += map[Language]string{English: ", until ", Chinese: ",直到 "}[l] + r.Until.UTC().Format("15:04:05 UTC")
 	}
+	return s
+}
+
+// Sentence is Brief and the words of the service, or of the last failure.
+func (r Reason) Sentence(l Language) string {
+	s := r.Brief(l)
 	if r.Said != "" {
 		s += map[Language]string{English: ": ", Chinese: ":"}[l] + r.Said
 	}

@@ -110,6 +110,8 @@ func (w *World) held(t *task.Task, last *Call) *Reason {
 		r.Kind, r.Name, r.Since = Calling, t.Provider, last.SentAt
 	case last.State == task.AttemptAccepted:
 		r.Kind, r.Name, r.Since = Drawing, t.Provider, last.SentAt
+	case last.State == task.AttemptAnswered && t.ErrorKind == task.Storage: // it is just tried again
+		r.Kind, r.Who, r.Said = Storage, Operator, t.ErrorMsg
 	case last.State == task.AttemptAnswered:
 		r.Kind = Keeping
 	}

@@ -42,6 +42,9 @@ type why struct {
 // Text is what the task waits for.
 func (w why) Text() string { return shorten(w.Sentence(w.language), maxValue) }
 
+// Short is Text without the words of others.
+func (w why) Short() string { return shorten(w.Brief(w.language), maxValue) }
+
 // Whom is who has to act.
 func (w why) Whom() string { return w.Actor(w.language) }
 

@@ -2,8 +2,10 @@ package web
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/easelqueue/easel/store"
@@ -64,6 +66,12 @@ func refusalFor(err error) (r *refusal, fault bool) {
 		return &refusal{Status: http.StatusNotFound, Title: "No such task", Text: "There is no such task."}, false
 	case errors.Is(err, context.Canceled):
 		return &refusal{Status: http.StatusServiceUnavailable, Title: "Interrupted", Text: "The request was given up."}, false
+	}
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.DeadlineExceeded) {
+		return &refusal{Status: http.StatusServiceUnavailable, Title: "The database is away",
+			Text: "The database does not answer, so nothing can be shown. Calls that are under way go on, and what they bring is kept until it is back. " +
+				"Start the database, or see what easel doctor says on the machine of this site."}, true
 	}
 	return &refusal{Status: http.StatusInternalServerError, Title: "Out of order",
 		Text: "This page cannot be made right now; the log of easel says why. Try again in a moment."}, true

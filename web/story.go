@@ -37,6 +37,9 @@ type storyPage struct {
 	PaidFor                      bool // a retry collects what was paid for
 }
 
+// Told says that what the task waits for tells its last error already.
+func (p storyPage) Told() bool { return p.Why != nil && p.Why.Urgent() && p.Why.Said == p.ErrorMsg }
+
 // Code is the provider's code of the failure, unless its message says it already.
 func (p storyPage) Code() string { return unsaid(p.ErrorCode, p.ErrorMsg) }
 
@@ -168,7 +171,7 @@ func (s *Site) story(r *http.Request) (answer, error) {
 func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why, now time.Time) storyPage {
 	clipTask(t)
 	p := storyPage{
-		Task: t, Now: now, Standing: standingOf(t, why, now), Why: why, Advice: adviceFor(t.ErrorKind),
+		Task: t, Now: now, Standing: brief(t, why, now), Why: why, Advice: adviceFor(t.ErrorKind),
 		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.Kept(),
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.Kept(),

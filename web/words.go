@@ -142,6 +142,14 @@ func standingOf(t *task.Task, why *why, now time.Time) string {
 	return why.Text()
 }
 
+// brief is standingOf for a page that has the words of others elsewhere.
+func brief(t *task.Task, why *why, now time.Time) string {
+	if why == nil || t.Status.Final() || t.Status == task.Processing && t.Progress > 0 {
+		return standing(t, now)
+	}
+	return why.Short()
+}
+
 // standing says in a few words why the task is where it is.
 func standing(t *task.Task, now time.Time) string {
 	switch {

@@ -170,7 +170,7 @@ func (o *output) tasks(w io.Writer, p page, now time.Time) {
 	t := o.table("id", "status", "provider", "age", "prompt", "outcome")
 	for _, row := range p.Tasks {
 		t.AppendRow(table.Row{row.ID, o.status(row.Status), oneLine(row.Provider, 20), age(now.Sub(row.CreatedAt)),
-			oneLine(row.Prompt, 40), oneLine(outcome(&row.Task, row.WaitsFor, now), 100)})
+			oneLine(row.Prompt, 40), oneLine(outcome(&row.Task, row.WaitsFor, now), 160)})
 	}
 	fmt.Fprintln(w, t.Render())
 	if p.NextBefore > 0 {

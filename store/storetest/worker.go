@@ -10,6 +10,7 @@ import (
 func workers() []claim {
 	return []claim{
 		{"A worker that beats is listed until it leaves", beats},
+		{"The last call of each task is known, and how long what is due has waited", lastCalls},
 		{"A dead worker is not listed, and is buried later", buries},
 		{"Orphans takes tasks from dead workers and from nobody else", orphans},
 		{"Orphans goes no further than its limit", orphansLimit},

@@ -1,0 +1,63 @@
+package web
+
+import (
+	"context"
+	"net"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/waiting"
+)
+
+// night is a world in which little goes.
+type night struct{ at time.Time }
+
+func (n night) Operations(context.Context) (*waiting.World, error) {
+	return &waiting.World{At: n.at, Redis: "connection refused", Queues: map[string]waiting.Queue{"openai": {Paused: n.at.Add(-time.Hour), Waiting: 3}, "idle": {}},
+		Accounts: map[string][]waiting.Account{"openai": {{Name: "openai/main", Until: n.at.Add(time.Minute), Why: "401: <b>Incorrect</b> API key"}}},
+		Oldest:   []waiting.Backlog{{Provider: "openai", Tasks: 7, Since: n.at.Add(-2 * time.Hour)}}}, nil
+}
+
+func (n night) Reasons(_ context.Context, tasks []task.Task) (map[int64]*waiting.Reason, error) {
+	return map[int64]*waiting.Reason{tasks[0].ID: {Kind: waiting.Closed, Who: waiting.Operator, Name: "openai/main", Said: "401: Incorrect API key"}}, nil
+}
+
+func TestOperations(t *testing.T) {
+	b := newBench(t)
+	b.site.Waits = night{time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)}
+	b.add(task.Task{})
+	t.Run("The page names what does not go and who says so", func(t *testing.T) {
+		b.with(t).has(b.get("/operations"), "Redis does not answer", "connection refused", "No worker is running", "paused", "2026-01-10 11:00:00 UTC",
+			"takes no calls until", "401: &lt;b&gt;Incorrect&lt;/b&gt; API key", "7", "the oldest for 2h")
+	})
+	t.Run("It speaks Chinese to those who read it", func(t *testing.T) {
+		r := httptest.NewRequest("GET", "/operations", nil)
+		r.Header.Set("Accept-Language", "zh-CN,zh;q=0.9,en;q=0.8")
+		b.with(t).has(b.do(r).Body.String(), "运行状况", "没有工作进程在运行", "已暂停", "暂停调用")
+	})
+	t.Run("The task's page and the gallery say what it waits for, and the page who has to act", func(t *testing.T) {
+		page := b.get("/tasks/1")
+		b.with(t).has(page, "waits for the account openai/main", "401: Incorrect API key", "the operator", "Mend it as the service says")
+		b.with(t).has(b.get("/"), "waits for the account openai/main", "401: Incorrect API key")
+	})
+	t.Run("Without it there is no page", func(t *testing.T) {
+		other := newBench(t)
+		other.refuses(other.do(httptest.NewRequest("GET", "/operations", nil)), 404, "There is no page at this address.")
+	})
+}
+
+// away is a database that cannot be reached.
+type away struct{ tasks }
+
+func (away) Tally(context.Context, store.Filter) ([]store.Tally, error) {
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded}
+}
+
+func TestADatabaseThatIsAwayIsNamed(t *testing.T) {
+	b := newBench(t)
+	b.site.Tasks = away{b.site.Tasks}
+	b.refuses(b.do(httptest.NewRequest("GET", "/", nil)), 503, "The database does not answer")
+}
