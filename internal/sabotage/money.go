@@ -88,7 +88,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a null in the place of a picture is one that is missing", Rule: "Null entries are left out, and the others kept",
-		Edits: []Edit{{"provider/images.go", "		if text := plainText(raw); strings.TrimSpace(text) != \"\" {", "		if text := plainText(raw); true {"}, {"provider/images.go", "	case '\"':\n", "	case '\"', 'n':\n"}},
+		Edits: []Edit{{"provider/images.go", "		if text := plainText(raw); strings.TrimSpace(text) != \"\" {", "		if text := plainText(raw); strings.TrimSpace(text) != \"\" || kindOf(raw) == 'n' {"}, {"provider/images.go", "	case '\"':\n", "	case '\"', 'n':\n"}},
 		Lives: Lives{Test: Test{"provider/openai", "^TestConformance$/^An_answer_that_is_not_as_documented"}},
 	},
 	{

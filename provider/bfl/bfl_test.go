@@ -211,3 +211,15 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestACallbackIsReadLeniently(t *testing.T) {
+	a, err := New(Config{Key: "sk-test", Client: &provider.Client{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{`{"id":17,"status":false}`, "\xef\xbb\xbf" + `{"id":"17","progress":"half"}`, ": ping\n\ndata: " + `{"id":"17"}`} {
+		if _, id, err := a.Hook(provider.Callback{Body: []byte(body)}); err != nil || id != "17" {
+			t.Errorf("%q names %q, %v", body, id, err)
+		}
+	}
+}
