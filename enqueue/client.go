@@ -76,9 +76,16 @@ func (c *Client) Ring(ctx context.Context, tasks ...*task.Task) {
 	if c.Queue == nil || len(tasks) == 0 {
 		return
 	}
-	rings := make([]queue.Ring, len(tasks))
-	for i, t := range tasks {
-		rings[i] = ringFor(t)
+	rings := make([]queue.Ring, 0, len(tasks))
+	heard := make(map[string]bool)
+	for _, t := range tasks {
+		ring := ringFor(t)
+		if _, asked := heard[ring.Provider]; !asked {
+			heard[ring.Provider] = c.heard(ctx, ring.Provider)
+		}
+		if heard[ring.Provider] {
+			rings = append(rings, ring)
+		}
 	}
 	rung, err := publish(ctx, c.Queue, rings)
 	if err != nil {
@@ -87,6 +94,17 @@ func (c *Client) Ring(ctx context.Context, tasks ...*task.Task) {
 	if err := c.Tasks.Rung(ctx, rung); err != nil {
 		c.Log.Warn().Err(err).Msg("rung but not noted; the relay rings once more, which is harmless")
 	}
+}
+
+// heard reports whether a ring for the provider would be heard. A client that does not
+// know the providers asks which the workers serve; what none of them does is left to
+// the relay, which says so in the row. Rung for, it would wait in a queue of its own.
+func (c *Client) heard(ctx context.Context, provider string) bool {
+	if c.Services != nil {
+		return true
+	}
+	served, err := c.Tasks.Served(ctx, provider)
+	return err == nil && served
 }
 
 // Retry brings a failed or cancelled task back and rings for it. See store.Retry.

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -194,9 +192,7 @@ func (r *Relay) refuseProvider(ctx context.Context, name string, rings []queue.R
 	for i := range rings {
 		refs[i] = rings[i].Ref
 	}
-	n, err := r.Tasks.ParkAll(ctx, refs, &task.Failure{Kind: task.Invalid,
-		Message: fmt.Sprintf("provider %.80q is not configured; configured are: %s", name, strings.Join(r.Services.Names(), ", ")),
-		Next:    "Configure it or change the row's provider, then retry the task"})
+	n, err := r.Tasks.ParkAll(ctx, refs, r.Services.Unknown(name, "Configure it or change the row's provider, then retry the task"))
 	if n > 0 {
 		r.Log.Warn().Int64("tasks", n).Int64("task", refs[0].Task).Str("provider", name).Msg("refused: provider is not configured")
 	}

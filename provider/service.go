@@ -105,13 +105,21 @@ func (s Services) check(t *task.Task) (*Service, Call, error) {
 	return svc, c, err
 }
 
+// Unknown is the failure of a task whose provider is not configured.
+func (s Services) Unknown(name, next string) *task.Failure {
+	f := &task.Failure{Kind: task.Invalid, Next: next,
+		Message: fmt.Sprintf("provider %q is not configured; configured are: %s", cut(name, 80), strings.Join(s.Names(), ", "))}
+	if near := Nearest(name, s.Names()); near != "" {
+		f.Message += ". Did you mean " + near + "?"
+	}
+	return f
+}
+
 // For returns the service of t's provider, if it is configured and has an account.
 func (s Services) For(t *task.Task) (*Service, error) {
 	svc, ok := s[t.Provider]
 	if !ok {
-		return nil, &task.Failure{Kind: task.Invalid,
-			Message: fmt.Sprintf("provider %q is not configured; configured are: %s", t.Provider, strings.Join(s.Names(), ", ")),
-			Next:    "A provider is there when its key is set or easel.yaml names it: see `easel help environment`"}
+		return nil, s.Unknown(t.Provider, "A provider is there when its key is set or easel.yaml names it: see `easel help environment`")
 	}
 	if len(svc.Accounts) == 0 {
 		return nil, &task.Failure{Kind: task.Auth,

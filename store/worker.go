@@ -39,7 +39,7 @@ func (s *Store) beat(ctx context.Context, db sqlx.ExecerContext, w Worker, lease
 }
 
 // Leave says that the worker has stopped and holds nothing any more: its lease
-// ends before it was last seen. Its row stays until Bury; see Served.
+// ends before it was last seen. Its row stays until Bury; see servedGrace.
 func (s *Store) Leave(ctx context.Context, id string) error { return s.leave(ctx, s.db, id) }
 
 func (s *Store) leave(ctx context.Context, db sqlx.ExecerContext, id string) error {
@@ -47,12 +47,17 @@ func (s *Store) leave(ctx context.Context, db sqlx.ExecerContext, id string) err
 	return err
 }
 
-// Served reports whether some worker serves the provider, or did until lately: one
-// that is just being replaced will be back.
+// servedGrace is how long a worker that has gone still counts as serving its
+// providers: one that is just being replaced will be back.
+const servedGrace = 30 * time.Second
+
+// Served reports whether a worker that lives, or did until servedGrace ago, serves the
+// provider.
 func (s *Store) Served(ctx context.Context, provider string) (bool, error) {
 	var served bool
 	err := s.db.GetContext(ctx, &served, s.db.Rebind(
-		"SELECT EXISTS (SELECT 1 FROM easel_worker WHERE replace(providers, ',' || ? || ',', '') <> providers)"), provider)
+		"SELECT EXISTS (SELECT 1 FROM easel_worker WHERE replace(providers, ',' || ? || ',', '') <> providers AND lease_until > "+s.dialect.later+")"),
+		provider, -servedGrace.Milliseconds())
 	return served, err
 }
 

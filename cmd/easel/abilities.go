@@ -44,6 +44,7 @@ type providerList struct {
 
 type listedProvider struct {
 	Name     string          `json:"name"`
+	Needs    string          `json:"needs,omitempty"` // what would configure it; empty if it is
 	Adapter  string          `json:"adapter"`
 	Model    string          `json:"model"` // that of tasks which name none
 	Can      abilities       `json:"can"`
@@ -164,11 +165,34 @@ func (a *app) providers(name, model string) error {
 	slices.SortFunc(list.Others, func(x, y otherProvider) int { return cmp.Compare(x.Name, y.Name) })
 	switch {
 	case name != "" && len(list.Providers) == 0:
-		return unlisted(name, cfg, list.Others)
+		p, err := unconfigured(name, model, cfg, list.Others)
+		if err != nil {
+			return err
+		}
+		list.Providers, list.Others = []listedProvider{p}, nil
 	case name != "":
 		list.Others = nil
 	}
 	return a.out.answer(list, func(w io.Writer) { a.out.providers(w, list, name != "") })
+}
+
+// unconfigured is what a known provider could do if it had an account. ComfyUI's
+// abilities are those of the workflow that easel brings along.
+func unconfigured(name, model string, cfg config, others []otherProvider) (listedProvider, error) {
+	why := unlisted(name, cfg, others)
+	i := slices.IndexFunc(others, func(o otherProvider) bool { return o.Name == name && o.Disabled == "" })
+	known, isKnown := adapters[name]
+	if i < 0 || !isKnown {
+		return listedProvider{}, why
+	}
+	// The key is nobody's and goes nowhere: abilities are asked of the adapter alone.
+	built, err := known.build(accountConfig{BaseURL: cmp.Or(known.baseURL, "http://127.0.0.1"), Key: "nobody:nobody"}, &provider.Client{})
+	if err != nil {
+		return listedProvider{}, why
+	}
+	model = cmp.Or(model, known.defaultModel)
+	return listedProvider{Name: name, Needs: others[i].needs(), Adapter: name, Model: model, Can: abilitiesOf(built.Capabilities(model)),
+		Rules: rulesOf(task.Retry{}), Accounts: []listedAccount{}}, nil
 }
 
 func listed(p providerConfig, s *provider.Service, model string) listedProvider {
@@ -245,6 +269,9 @@ func (o *output) provider(w io.Writer, p listedProvider) {
 	t := o.table()
 	row := func(name, value string) { t.AppendRow(table.Row{name, value}) }
 	row("provider", p.Name)
+	if p.Needs != "" {
+		row("not configured", p.Needs)
+	}
 	row("adapter", p.Adapter)
 	row("model", cmp.Or(p.Model, "none by default"))
 	row("size", cmp.Or(p.Can.Size, "none"))

@@ -35,6 +35,13 @@ func TestProvidersCommand(t *testing.T) {
 		d.easel("providers", "volcengine").wants(t, 0, "1K, 2K, 4K", "watermark", "answered at once", "https://ark.cn-beijing.volces.com/api/v3")
 		d.easel("providers", "volcengine", "--model", "doubao-seededit-3-0-i2i").wants(t, 0, "seed, cfg_scale, watermark", "1 in one call")
 	})
+	t.Run("What a provider could do that is not configured is shown as well", func(t *testing.T) {
+		for _, name := range adapterNames() {
+			d.easel("providers", name).wants(t, 0, "input pictures", "in one call")
+		}
+		d.easel("providers", "openai").wants(t, 0, "not configured", "set OPENAI_API_KEY", "quality")
+		d.easel("providers", "stability", "--model", "core").wants(t, 0, "not configured", "negative_prompt, seed, style")
+	})
 	t.Run("It says what happens to calls that bring no picture", func(t *testing.T) {
 		d.easel("providers", "volcengine").wants(t, 0, "at most 2 times (server_errors: 2)", "(on_unknown: hold)")
 		d.easel("providers", "sketch").wants(t, 0, "(on_unknown: retry)")
@@ -51,7 +58,7 @@ func TestProvidersCommand(t *testing.T) {
 		code int
 		says string
 	}{
-		"A provider that is not configured says how it would be": {[]string{"gemini"}, 1, "provider gemini is not configured: set GEMINI_API_KEY"},
+		"A provider that is not configured says how it would be": {[]string{"gemini"}, 0, "set GEMINI_API_KEY"},
 		"A slip of the finger is corrected":                      {[]string{"volcengin"}, 2, "did you mean volcengine?"},
 		"An unknown provider says which there are":               {[]string{"leonardo"}, 2, "accepted are bfl, comfyui, dashscope"},
 		"A model needs its provider":                             {[]string{"--model", "m"}, 2, "--model needs the NAME"},

@@ -101,7 +101,7 @@ func checkDatabase(ctx context.Context, cfg config) []finding {
 	start := time.Now()
 	s, err := store.OpenDirect(ctx, string(cfg.DatabaseURL), string(cfg.DirectURL))
 	if err != nil {
-		return []finding{{Check: "database", Result: bad, Detail: err.Error(), Do: "Start the database, or correct EASEL_DATABASE_URL: " + cfg.DatabaseURL.String()}}
+		return []finding{{Check: "database", Result: bad, Detail: err.Error(), Do: "Start the database, or " + databaseHint(err, cfg)}}
 	}
 	defer s.Close()
 	all := []finding{{Check: "database", Result: fine, Detail: fmt.Sprintf("%s answers in %s", cfg.DatabaseURL, took(time.Since(start)))}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,7 @@ type order struct {
 func (a *app) enqueueCommand() *cobra.Command {
 	var o order
 	c := &cobra.Command{Use: "enqueue PROMPT", Short: "Bring a task to the queue", Long: enqueueHelp, Example: enqueueExamples,
-		Args: cobra.MaximumNArgs(1)}
+		Args: onePrompt}
 	o.requestFlags.add(c)
 	c.Flags().StringVar(&o.file, "file", "", "enqueue every line of this JSON Lines file")
 	c.Flags().IntVar(&o.fromLine, "from-line", 1, "with --file: begin at this line, to go on after an interruption")
@@ -55,6 +56,14 @@ func (a *app) enqueueCommand() *cobra.Command {
 		return a.enqueueOne(c, &o, args[0])
 	}
 	return c
+}
+
+// onePrompt refuses the words of a prompt that the shell has parted.
+func onePrompt(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usage("the PROMPT came as %d words; quote it: easel enqueue %q", len(args), shorten(strings.Join(args, " "), 80))
+	}
+	return nil
 }
 
 // enqueued is the answer of enqueue.

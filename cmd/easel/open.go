@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lib/pq"
+
 	"github.com/easelqueue/easel/store"
 )
 
@@ -59,9 +61,17 @@ func connect(ctx context.Context, cfg config) (*store.Store, error) {
 	defer cancel()
 	s, err := store.OpenDirect(ctx, string(cfg.DatabaseURL), string(cfg.DirectURL))
 	if err != nil {
-		return nil, fmt.Errorf("cannot %w; check EASEL_DATABASE_URL (%s), or see `easel doctor`", err, cfg.DatabaseURL)
+		return nil, fmt.Errorf("cannot %w; %s, or see `easel doctor`", err, databaseHint(err, cfg))
 	}
 	return s, nil
+}
+
+// databaseHint is what may help against a database that cannot be reached.
+func databaseHint(err error, cfg config) string {
+	if errors.Is(err, pq.ErrSSLNotSupported) {
+		return "end EASEL_DATABASE_URL with ?sslmode=disable if the way to the server is to be trusted, or turn SSL on there"
+	}
+	return "check EASEL_DATABASE_URL (" + cfg.DatabaseURL.String() + ")"
 }
 
 // missingFile returns the path of a SQLite database that is not there.

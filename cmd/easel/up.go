@@ -62,12 +62,12 @@ func (a *app) withEngine(ctx context.Context, migrate bool, work func(context.Co
 		return err
 	}
 	log := newLog(a.out, cfg)
-	log.Info().EmbedObject(&cfg).Msg("configuration")
 	e, err := newEngine(ctx, cfg, log, migrate)
 	if err != nil {
-		return err
+		return err // and nothing else: `easel doctor` shows the configuration
 	}
 	defer e.close()
+	log.Info().EmbedObject(&cfg).Msg("configuration")
 	return work(ctx, e)
 }
 

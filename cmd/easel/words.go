@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/easelqueue/easel/provider"
 )
 
 // parseInt reads a whole number within bounds.
@@ -40,36 +42,7 @@ func shorten(text string, n int) string {
 }
 
 // nearest returns the known word that a misspelt one probably means, or "".
-func nearest(word string, known []string) string {
-	best, bestDistance := "", max(2, len(word)/4)+1
-	for _, k := range known {
-		if d := editDistance(word, k); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	return best
-}
-
-// editDistance is Levenshtein's: insertions, deletions and replacements.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
+func nearest(word string, known []string) string { return provider.Nearest(word, known) }
 
 // readBounded reads a file of at most limit bytes.
 func readBounded(path string, limit int64) ([]byte, error) {
