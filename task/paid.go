@@ -86,7 +86,8 @@ func Learnt(attempts []Attempt) *Failure {
 	case rejected:
 		return &Failure{Kind: Unavailable, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Next: "Retry it"}
 	case Found(attempts):
-		return &Failure{Kind: Timeout, Executed: Yes, Message: "the provider has run this call after all; its worker had lost it",
+		// How it ended is still not known: its answer may complete the task.
+		return &Failure{Kind: OutcomeUnknown, Executed: Yes, Message: "the provider has run this call after all; its worker had lost it",
 			Next: "`easel retry` collects what it drew and buys nothing"}
 	case last.State == AttemptSucceeded:
 		return &Failure{Kind: Timeout, Executed: Yes, Message: fmt.Sprintf("the pictures of attempt %d came late and are kept", last.Number),

@@ -92,9 +92,9 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) error {
 	if err := json.Unmarshal(e.Attempt, &a); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	writing, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	id, err := w.Tasks.AttemptID(ctx, e.Key)
+	id, err := w.Tasks.AttemptID(writing, e.Key)
 	if errors.Is(err, store.ErrNotFound) {
 		w.Log.Error().Int64("task", e.Task).Str("attempt_key", e.Key).Msg("the spool holds a paid answer whose attempt the database has lost; its file stays")
 		return err
@@ -105,12 +105,34 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) error {
 	a.ID = id
 	of := &task.Task{ID: a.TaskID} // no fence: only the attempt is written
 	if a.State == task.AttemptAccepted {
-		err = w.Tasks.Accept(ctx, of, &a, "")
+		err = w.Tasks.Accept(writing, of, &a, "")
 	} else {
-		err = w.Tasks.Answer(ctx, of, &a, "")
+		err = w.Tasks.Answer(writing, of, &a, "")
 	}
 	if err == nil {
+		defer w.endDoubt(ctx, &a)
 		w.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("state", string(a.State)).Msg("a paid answer was adopted from the spool")
 	}
 	return err
+}
+
+// endDoubt lets a task that is held say what its call has turned out to be, and completes
+// it with the pictures of the call if they can be had now. Whoever works on the task
+// finds the call in its journal.
+func (w *Worker) endDoubt(ctx context.Context, a *task.Attempt) {
+	t, err := w.Tasks.Get(ctx, a.TaskID)
+	if err != nil || !t.Status.Final() {
+		return
+	}
+	svc, known := w.Services[a.Provider]
+	if known && t.Provider == a.Provider && a.State == task.AttemptAnswered && t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown {
+		s := &step{Worker: w, svc: svc, t: t, last: a, late: true, log: w.Log.With().Int64("task", t.ID).Int("attempt", a.Number).Logger()}
+		s.account, _ = svc.Account(a.Account) // which only renews an address
+		if s.settle(ctx) == nil {
+			_ = s.keepAgain(ctx) // its verdict is for a delivery, and there is none
+		}
+	}
+	if err := w.Tasks.Learn(ctx, a.TaskID); err != nil {
+		w.Log.Warn().Err(err).Int64("task", a.TaskID).Msg("what was learnt late is not on the task")
+	}
 }

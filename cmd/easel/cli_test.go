@@ -433,6 +433,31 @@ func TestRetryAndCancel(t *testing.T) {
 			t.Errorf("its call is %s", got)
 		}
 	})
+	t.Run("What was paid for is collected by a retry, and bought again by a confirmed word", func(t *testing.T) {
+		d, s := setup(t)
+		if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered', cost_micros = 40000, currency = 'USD' WHERE task_id = 2"); err != nil {
+			t.Fatal(err)
+		}
+		d.easel("show", "2").wants(t, 0, "that collects what was paid for and buys nothing", "`easel retry --buy-again 2`")
+		d.easel("retry", "1", "--buy-again", "--yes").wants(t, 1, "task 1 has no call that was paid for and not collected")
+		d.easel("retry", "2", "--buy-again").wants(t, 2, "Given up would be call 1 of task 2, answered at", "Pay once more?", "say --yes")
+		d.easel("retry", "2", "--buy-again", "--not-charged").wants(t, 2, "give either")
+		d.easel("retry", "--status", "failed", "--buy-again").wants(t, 2, "--buy-again takes the IDs of tasks")
+		if got := lastCall(t, s, 2); got != task.AttemptAnswered {
+			t.Errorf("its call is %s before anybody has confirmed", got)
+		}
+		d.easel("retry", "2", "--buy-again", "--yes").wants(t, 0, "task 2 is pending again: what it has paid for is given up, and a new call is made")
+		if got := lastCall(t, s, 2); got != task.AttemptFailed {
+			t.Errorf("its call is %s", got)
+		}
+	})
+	t.Run("A retry says whether it would buy", func(t *testing.T) {
+		d, s := setup(t)
+		if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered' WHERE task_id = 2"); err != nil {
+			t.Fatal(err)
+		}
+		d.easel("retry", "1", "2").wants(t, 0, "task 1 is pending again: a new call is made", "task 2 is pending again: what was paid for is collected, and nothing is bought")
+	})
 	t.Run("One refusal does not keep the others", func(t *testing.T) {
 		d, s := setup(t)
 		d.easel("retry", "3", "1", "99").wants(t, 1, "task 1 is pending again", "task 3 is pending and cannot be retried", "task 99: no such task")

@@ -1,0 +1,110 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
+	"github.com/easelqueue/easel/worker/spool"
+)
+
+func TestLearntLate(t *testing.T) {
+	inBubble(t, []claim{
+		{"A paid answer in the spool completes the task that is held for want of it", spoolCompletes},
+		{"A zombie whose call was refused says why its task failed", refusedLate},
+		{"A zombie that learns that the provider has the job waits for it and completes the task", acceptedLate},
+		{"A zombie's answer does not complete a task that a person has cancelled, and its cost is on it", cancelledStays},
+	})
+}
+
+// left is a spool in which one entry was left by another process.
+type left struct{ entry atomic.Pointer[spool.Entry] }
+
+func (*left) Put(spool.Entry) error { return nil }
+func (*left) Remove(string) error   { return nil }
+
+func (l *left) Adopt(take func(spool.Entry) error, _ func(string, error)) error {
+	if e := l.entry.Swap(nil); e != nil {
+		return take(*e)
+	}
+	return nil
+}
+
+func spoolCompletes(r *rig) {
+	var l left
+	r.equip = func(w *worker.Worker) { w.Spool = &l }
+	t := r.leaves(nil)
+	r.start()
+	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
+	a := r.attempts(t.ID)[0]
+	a.State, a.CostMicros, a.Currency = task.AttemptAnswered, new(int64(40_000)), "USD"
+	answer, err := json.Marshal(map[string]any{"v": 1, "outputs": drawn(pngOf(40, 30)).Outputs})
+	r.check(err)
+	a.Answer = string(answer)
+	text, err := json.Marshal(a)
+	r.check(err)
+	l.entry.Store(&spool.Entry{Task: t.ID, Key: a.Key, Attempt: text})
+	r.until("it is completed", func() bool { return r.get(t.ID).Status == task.Completed })
+	done := r.get(t.ID)
+	r.same([]any{*done.CostMicros, *done.Width, done.ErrorMsg, r.painter.submits.Load(), r.states(t.ID)}, []any{int64(40_000), 40, "", int64(0), []task.State{task.AttemptSucceeded}})
+}
+
+// frozen leaves a call in the hands of a zombie whose task is held, and returns what it
+// is to hear.
+func (r *rig) frozen() (*task.Task, chan func() (provider.Answer, error)) {
+	r.Helper()
+	made, says := make(chan struct{}, 1), make(chan func() (provider.Answer, error), 1)
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		made <- struct{}{}
+		return (<-says)()
+	}
+	first := r.start()
+	t := r.asks()
+	heard(r, "the call is made", made)
+	first.heartStops()
+	r.start()
+	return r.ends(t.ID, task.Failed), says
+}
+
+func refusedLate(r *rig) {
+	t, says := r.frozen()
+	r.same(t.ErrorKind, task.OutcomeUnknown)
+	says <- func() (provider.Answer, error) { return fails(task.Moderated, task.Yes) }
+	r.until("the true reason is on the row", func() bool { return r.get(t.ID).ErrorKind == task.Moderated })
+	r.same([]any{strings.Contains(r.get(t.ID).ErrorMsg, "the painter says moderated"), r.states(t.ID)}, []any{true, []task.State{task.AttemptFailed}})
+}
+
+func acceptedLate(r *rig) {
+	t, says := r.frozen()
+	var ready atomic.Bool
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) {
+		if ready.Load() {
+			return drawn(pngOf(40, 30)), nil
+		}
+		return working(0), nil
+	}
+	says <- func() (provider.Answer, error) { return working(0), nil }
+	r.until("the row says that the provider has it", func() bool { return strings.Contains(r.get(t.ID).ErrorMsg, "has run this call after all") })
+	r.passes(20 * time.Second)
+	ready.Store(true)
+	r.until("its pictures are kept", func() bool { return len(r.results(t.ID)) == 1 })
+	got := r.get(t.ID)
+	r.same([]any{r.states(t.ID), *got.CostMicros, r.painter.submits.Load()}, []any{[]task.State{task.AttemptSucceeded}, int64(40_000), int64(1)})
+	r.same(got.Status, task.Completed)
+}
+
+func cancelledStays(r *rig) {
+	t, says := r.frozen()
+	r.exec("UPDATE image_generations SET status = 'cancelled'")
+	says <- func() (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
+	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	r.passes(time.Second)
+	got := r.get(t.ID)
+	r.same([]any{got.Status, *got.CostMicros}, []any{task.Cancelled, int64(40_000)})
+}
