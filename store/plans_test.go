@@ -137,7 +137,7 @@ type call struct {
 }
 
 // unbounded are the methods of the store that need no bound, or that no table is behind.
-var unbounded = strings.Fields(`Close DB Dialect Ready Refuses Now Migrate Listen Dedicated Sessions Pooler DirectPooler HasDirect Forget Heartbeat
+var unbounded = strings.Fields(`Backlog Close DB Dialect Ready Refuses Now Migrate Listen Dedicated Sessions Pooler DirectPooler HasDirect Forget Heartbeat
 	Count Tally CountAged`)
 
 // calls are all others.
@@ -245,6 +245,10 @@ func calls() map[string]call {
 	}
 	single := map[string]func(ctx context.Context, s *store.Store) error{
 		"LastState": func(ctx context.Context, s *store.Store) error { _, err := s.LastState(ctx, 100_004); return err },
+		"LastCalls": func(ctx context.Context, s *store.Store) error {
+			_, err := s.LastCalls(ctx, []int64{100_004})
+			return err
+		},
 		"Attempts":  func(ctx context.Context, s *store.Store) error { _, err := s.Attempts(ctx, 100_004); return err },
 		"Results":   func(ctx context.Context, s *store.Store) error { _, err := s.Results(ctx, 100_004); return err },
 		"Inputs":    func(ctx context.Context, s *store.Store) error { _, err := s.Inputs(ctx, 100_004); return err },

@@ -130,11 +130,15 @@ func TestNoAdapterRepeatsItsKey(t *testing.T) {
 			key := provider.Secret(or(strings.ReplaceAll(p.key, "pa55", oddKey), oddKey))
 			server := providertest.Start(p.service)
 			t.Cleanup(server.Close)
-			account := accountConfig{Name: "main", Key: key, BaseURL: server.URL + p.path, Open: adapters[name].open, Hooks: true, Options: map[string]string{"dialect": "trueai"}}
-			if name != "midjourney" {
-				account.Options = nil
+			kind := or(p.adapter, name)
+			account := accountConfig{Name: "main", Key: key, BaseURL: server.URL + p.path, Open: adapters[kind].open, Hooks: true}
+			switch name {
+			case "midjourney":
+				account.Options = map[string]string{"dialect": "trueai"}
+			case "openai_jobs":
+				account.Options = map[string]string{"async": "on"}
 			}
-			s, err := service(providerConfig{Name: name, Adapter: name, Accounts: []accountConfig{account}}, &provider.Client{})
+			s, err := service(providerConfig{Name: name, Adapter: kind, Accounts: []accountConfig{account}}, &provider.Client{})
 			if err != nil {
 				t.Fatal(err)
 			}
