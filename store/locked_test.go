@@ -56,7 +56,7 @@ func soon(t testing.TB, what string, f func(ctx context.Context) error) {
 func TestRingHoldsNothing(t *testing.T) {
 	s := postgres(t)
 	boats(t, s, 40)
-	s.DB().SetMaxOpenConns(1)
+	s.DB().SetMaxOpenConns(2)
 	t.Run("A delivery can be claimed before it is noted", func(t *testing.T) {
 		rang, err := s.Ring(t.Context(), store.Look{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 			soon(t, "the claim", func(ctx context.Context) error {
