@@ -120,6 +120,10 @@ func (s *step) tellLimiter(ctx context.Context, f *task.Failure) {
 		_ = s.Limiter.Succeeded(ctx, key)
 		return
 	}
+	if f.OfModel { // see closeModel: the account is fine
+		_ = s.Limiter.Succeeded(ctx, key)
+		return
+	}
 	switch f.Kind {
 	case task.RateLimited:
 		pause := min(cmp.Or(f.RetryAfter, time.Second), s.svc.Retry.WithDefaults().MaxAfter)

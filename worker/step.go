@@ -120,6 +120,9 @@ func (s *step) buy(ctx context.Context) error {
 	if err := s.permitted(ctx); err != nil {
 		return err
 	}
+	if err := s.modelOpen(ctx); err != nil {
+		return err
+	}
 	part := provider.Part{Images: s.svc.Part(s.account.Provider, s.t, s.left()), Before: s.settled}
 	call, err := s.prepare(ctx, part)
 	if err != nil {
@@ -152,6 +155,12 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 		f := &said
 		f.Executed = cmp.Or(f.Executed, task.Maybe) // an adapter that forgot to say must not cause a second call
 		s.log.Info().Err(err).Str("kind", string(f.Kind)).Dur("took", time.Since(began)).Msg("call failed")
+		if f.OfModel {
+			s.closeModel(ctx, f)
+		}
+		if f.OfModel && f.Kind == task.Unsupported && s.elsewhere(ctx) {
+			f.Kind = task.Unavailable // of this account: the next try may meet another
+		}
 		verdict := s.failed(ctx, f)
 		s.tellLimiter(ctx, f)
 		return verdict

@@ -1,0 +1,70 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+// modelPause is how long no further call is spent on a model that an account may not
+// use. A refused call is free, so it is short: whoever opens the model need not wait.
+const modelPause = 30 * time.Second
+
+// modelKey names the model of the task at an account, as the limiter knows it.
+func (s *step) modelKey(a provider.Account) string {
+	model := s.t.Model
+	if model == "" {
+		model = s.svc.DefaultModel
+	}
+	return accountKey(s.svc, a) + "/" + model
+}
+
+// closeModel notes that the account may not use the task's model. Errors do not matter:
+// the next task then spends a call that is refused.
+func (s *step) closeModel(ctx context.Context, f *task.Failure) {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	if err := s.Limiter.Close(ctx, s.modelKey(s.account), modelPause, f.Error()); err != nil {
+		s.log.Debug().Err(err).Msg("the model is not closed")
+	}
+}
+
+// modelRefused returns why the account may not use the task's model, as the last task
+// for that model was told; empty if it may, or nobody knows.
+func (s *step) modelRefused(ctx context.Context, a provider.Account) string {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	status, err := s.Limiter.Status(ctx, s.modelKey(a))
+	if err != nil || status.ClosedUntil.IsZero() {
+		return ""
+	}
+	return status.Reason
+}
+
+// elsewhere reports whether another account of the service may use the task's model.
+func (s *step) elsewhere(ctx context.Context) bool {
+	for _, a := range s.svc.Accounts {
+		if a.Name != s.account.Name && s.modelRefused(ctx, a) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// modelOpen returns the verdict to end with if the account may not use the model: the
+// task waits for another account, or it fails with the provider's words, as it would
+// have by a call of its own.
+func (s *step) modelOpen(ctx context.Context) error {
+	reason := s.modelRefused(ctx, s.account)
+	switch {
+	case reason == "":
+		return nil
+	case s.elsewhere(ctx):
+		return s.handBack(ctx, time.Second, "account "+s.account.Name+" of "+s.svc.Name+" may not use the model: "+reason)
+	}
+	return s.fail(ctx, &task.Failure{Kind: task.Unsupported, Executed: task.No, OfModel: true,
+		Message: "no call was made, since " + s.svc.Name + " has just refused the model: " + reason,
+		Next:    "The model is tried again after " + modelPause.String()}, nil)
+}

@@ -1,0 +1,81 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestModelRefused(t *testing.T) {
+	inBubble(t, []claim{
+		{"A refusal of one model fails its task at once and leaves the account open to all others", modelRefused},
+		{"Tasks of a refused model spend one call, and one more when its time is over", modelSpared},
+		{"Another account that may use the model draws", modelElsewhere},
+		{"A 403 that names no key closes no account, and is tried again", func(r *rig) {
+			r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
+				if c.Number == 1 {
+					return provider.Answer{}, provider.Faults{}.Failure(provider.Reply{Status: 403, Body: []byte(`{"detail":"no"}`)}, "no")
+				}
+				return drawn(pngOf(40, 30)), nil
+			}
+			r.start()
+			t := r.asks()
+			r.until("it was refused", func() bool { return r.get(t.ID).ErrorKind == task.Auth })
+			s, err := r.limiter.Status(r.Context(), "painter/main")
+			r.check(err)
+			r.same(s.ClosedUntil.IsZero(), true)
+		}},
+	})
+}
+
+// refusesModel is a service that does not let an account use the model "closed".
+func refusesModel(_ context.Context, c provider.Call) (provider.Answer, error) {
+	if c.Model == "closed" {
+		return provider.Answer{}, &task.Failure{Kind: task.Unsupported, Executed: task.No, OfModel: true, HTTPStatus: 403,
+			Message: "the provider answered 403", Detail: "must be verified to use the model closed"}
+	}
+	return drawn(pngOf(40, 30)), nil
+}
+
+func modelRefused(r *rig) {
+	r.painter.submit = refusesModel
+	r.start()
+	began := time.Now()
+	failed := r.ends(r.asksFor(task.Task{Model: "closed"}).ID, task.Failed)
+	r.ends(r.asksFor(task.Task{Model: "open"}).ID, task.Completed)
+	r.same([]any{failed.ErrorKind, failed.Attempt, strings.Contains(failed.ErrorMsg, "must be verified")}, []any{task.Unsupported, 1, true})
+	if took := time.Since(began); took > 20*time.Second {
+		r.Errorf("the other model waited %s", took)
+	}
+	s, err := r.limiter.Status(r.Context(), "painter/main")
+	r.check(err)
+	r.same(s.ClosedUntil.IsZero(), true)
+}
+
+func modelSpared(r *rig) {
+	r.painter.submit = refusesModel
+	r.start()
+	for range 5 {
+		failed := r.ends(r.asksFor(task.Task{Model: "closed"}).ID, task.Failed)
+		r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "must be verified")}, []any{task.Unsupported, true})
+	}
+	r.same(r.painter.submits.Load(), int64(1))
+	r.passes(time.Minute)
+	r.ends(r.asksFor(task.Task{Model: "closed"}).ID, task.Failed)
+	r.same(r.painter.submits.Load(), int64(2))
+}
+
+func modelElsewhere(r *rig) {
+	spare := newPainter()
+	r.painter.submit = refusesModel
+	r.svc.Accounts = append(r.svc.Accounts, provider.Account{Name: "spare", Provider: spare})
+	r.start()
+	for range 4 {
+		r.ends(r.asksFor(task.Task{Model: "closed", MaxAttempts: 3}).ID, task.Completed)
+	}
+	r.same(spare.submits.Load(), int64(4))
+}
