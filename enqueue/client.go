@@ -107,8 +107,14 @@ func (c *Client) heard(ctx context.Context, provider string) bool {
 	return err == nil && served
 }
 
-// Retry brings a failed or cancelled task back and rings for it. See store.Retry.
+// Retry brings a failed or cancelled task back and rings for it. See store.Retry. Without
+// notCharged it is an InDoubt, and changes nothing, where it could neither ask nor buy.
 func (c *Client) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
+	if !notCharged {
+		if err := c.decided(ctx, ref); err != nil {
+			return nil, err
+		}
+	}
 	t, err := c.Tasks.Retry(ctx, ref, notCharged)
 	if err != nil {
 		return nil, err
@@ -145,8 +151,8 @@ func (c *Client) RetryAll(ctx context.Context, f store.Filter, notCharged bool, 
 		}
 		for i := range page {
 			t, err := c.Retry(ctx, page[i].Ref(), notCharged)
-			if refused(err) {
-				continue // somebody else was faster
+			if leftAlone(err) {
+				continue // somebody else was faster, or it wants a decision of its own
 			}
 			if err != nil {
 				return done, err

@@ -63,6 +63,7 @@ type Capabilities struct {
 
 	Cancel  bool // the service can stop a running job
 	Recover bool // the service can be asked for a lost call by our key
+	Lookup  bool // it may be asked, but that it does not know the call proves nothing
 	Webhook bool // the service calls back under Call.Hook
 	Free    bool // a call costs nothing, so that an unknown one may be sent again
 }

@@ -21,6 +21,7 @@ type Service struct {
 	Deadline     time.Duration // of one attempt from its call to its last poll
 	Retry        task.Retry
 	Prices       Prices
+	Console      string // the provider's page on which people look calls up; empty if none is known
 	Setup        string // what would give it an account, one sentence; said while it has none
 }
 

@@ -142,12 +142,12 @@ func (s *Store) loadPhoto(ctx context.Context, t *task.Task) error {
 }
 
 // Release gives a claimed task back, to be taken again after the delay. It
-// spends no attempt. ErrFenced if the task is not ours any more.
+// spends no attempt. Why a call has failed counts more than why the task waits, and stays. ErrFenced if the task is not ours any more.
 func (s *Store) Release(ctx context.Context, t *task.Task, after time.Duration, reason string) error {
 	return s.patiently(ctx, func() error {
 		return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
 			UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
-				error_msg = ?, updated_at = now(), `+costs+`
+				error_msg = CASE WHEN error_kind IS NULL THEN ? ELSE error_msg END, updated_at = now(), `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 			after.Milliseconds(), null(reason), t.ID, t.Fence))
 	})

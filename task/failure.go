@@ -27,12 +27,13 @@ const (
 	Archived       Kind = "archived"        // a person parked it
 	Stopped        Kind = "cancelled"       // a person cancelled it while it was drawn
 	OutcomeUnknown Kind = "outcome_unknown" // nobody can say whether the call was made and billed
+	Charged        Kind = "charged"         // a person found that a lost call was billed, and gave it up
 	Internal       Kind = "internal"        // a fault of ours
 )
 
 // Kinds lists every kind, for help texts and filters.
 var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, Unavailable, ProviderError,
-	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Internal}
+	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Charged, Internal}
 
 // Executed says whether a call that may cost money was carried out.
 type Executed string
@@ -76,6 +77,7 @@ func (f *Failure) Error() string {
 	var b strings.Builder
 	b.WriteString(f.Message)
 	switch {
+	case f.Code != "" && strings.Contains(f.Message, f.Code): // and so its text
 	case f.Code != "" && f.Detail != "":
 		b.WriteString(" (" + f.Code + ": " + f.Detail + ")")
 	case f.Code != "" || f.Detail != "":

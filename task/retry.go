@@ -154,7 +154,7 @@ func unknown(f *Failure) *Failure {
 	u := *f
 	u.Kind = OutcomeUnknown
 	u.Message = "nobody can say whether the provider ran and billed this call: " + f.Message
-	u.Next = "`easel retry` asks the provider again and buys nothing; if you know that it was not charged, `easel retry --not-charged` sends it again"
+	u.Next = "`easel show` says how to go on"
 	u.Cause = f
 	return &u
 }

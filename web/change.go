@@ -35,6 +35,25 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 	return storyOf(id), nil
 }
 
+// giveUp ends the doubt about a call that a person says was charged.
+func (s *Site) giveUp(r *http.Request) (answer, error) {
+	id, err := parseID("the task", r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	delivery, err := strconv.Atoi(r.PostForm.Get("delivery"))
+	if err != nil || delivery < 0 {
+		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", shorten(r.PostForm.Get("delivery"), 40))
+	}
+	if r.PostForm.Get("charged") != "yes" {
+		return nil, badRequest("charged is missing; accepted is yes, from somebody who has looked the call up.")
+	}
+	if _, err := s.Desk.GiveUp(r.Context(), task.Ref{Task: id, Delivery: delivery}); err != nil {
+		return nil, err
+	}
+	return storyOf(id), nil
+}
+
 func (s *Site) cancel(r *http.Request) (answer, error) {
 	id, err := parseID("the task", r.PathValue("id"))
 	if err != nil {

@@ -50,7 +50,9 @@ var advices = map[task.Kind]advice{
 	task.Stopped: {"Stopped by hand", "Whoever stopped it",
 		"A person cancelled the task while it was drawn. Retry it if it is wanted after all."},
 	task.OutcomeUnknown: {"Outcome unknown", "You, the operator",
-		"Nobody can say whether the provider ran and billed the call, so it is not sent again by itself. Look it up in the provider's own records, then decide on the page of each task."},
+		"Nobody can say whether the provider ran and billed the call, so it is not sent again by itself. Decide on the page of each task: it says whether the provider can be asked, or where you look the call up."},
+	task.Charged: {"Charged and given up", "Nobody",
+		"A person found that the call was billed, and its picture never came. A retry draws, and pays for, a new one."},
 	task.Internal: {"Fault of easel", "You, the operator",
 		"Something in easel or its configuration is wrong. The reason and the worker's log say what; retry when it is mended."},
 }

@@ -52,7 +52,13 @@ func noTask(id int64) error {
 func refusalFor(err error) (r *refusal, fault bool) {
 	var notAllowed *store.NotAllowed
 	var nothing *store.NothingPaid
+	var undecided interface {
+		Undecided() (task int64, text string)
+	}
 	switch {
+	case errors.As(err, &undecided):
+		id, text := undecided.Undecided()
+		return &refusal{Status: http.StatusConflict, Title: "Nobody can be asked", Task: id, Text: text}, false
 	case errors.As(err, &r):
 		return r, false
 	case errors.As(err, &notAllowed):

@@ -35,6 +35,11 @@ type storyPage struct {
 
 	CanRetry, CanCancel, Unknown bool
 	PaidFor                      bool // a retry collects what was paid for
+
+	// Undecided says that nobody can be asked about the last call; Console is where people
+	// look it up, empty if that is not known.
+	Undecided bool
+	Console   string
 }
 
 // Told says that what the task waits for tells its last error already.
@@ -161,7 +166,11 @@ func (s *Site) story(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := view{name: "story", Title: "Task " + strconv.FormatInt(id, 10), Here: "task", Data: tell(t, attempts, results, s.reasons(r, []task.Task{*t})[id], time.Now())}
+	told := tell(t, attempts, results, s.reasons(r, []task.Task{*t})[id], time.Now())
+	if s.Undecided != nil && told.Unknown {
+		told.Undecided, told.Console = s.Undecided(attempts)
+	}
+	v := view{name: "story", Title: "Task " + strconv.FormatInt(id, 10), Here: "task", Data: told}
 	if !t.Status.Final() {
 		v.Refresh = refreshStory
 	}

@@ -29,6 +29,7 @@ type desk interface {
 	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
 	RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error)
 	BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error)
+	GiveUp(ctx context.Context, ref task.Ref) (*task.Task, error)
 	Cancel(ctx context.Context, id int64) (*task.Task, error)
 }
 
@@ -44,6 +45,11 @@ type Site struct {
 	Ready    func() error  // what /readyz answers; nil is always ready
 	Log      zerolog.Logger
 	ReadOnly bool // nobody can retry or cancel
+
+	// Undecided reports whether a task's last call waits for a person's word because
+	// nobody can be asked about it, and the provider's page to look it up on, if known.
+	// Nil says that somebody can always be asked.
+	Undecided func([]task.Attempt) (bool, string)
 
 	// Hosts are the names by which the site may be called, without ports; empty
 	// accepts all. A site that listens on loopback sets LoopbackHosts: otherwise
@@ -64,6 +70,7 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("GET /operations", s.page(s.operations))
 	mux.Handle("GET /operations.json", s.page(s.operationsJSON))
 	mux.Handle("POST /tasks/{id}/retry", s.change(s.retry))
+	mux.Handle("POST /tasks/{id}/give-up", s.change(s.giveUp))
 	mux.Handle("POST /tasks/{id}/cancel", s.change(s.cancel))
 	mux.Handle("POST /failed/retry", s.change(s.retryKind))
 	mux.Handle("/pictures/", http.StripPrefix("/pictures", picture.Handler{Store: s.Pictures, Lend: s.Lend, OnError: s.logged}))

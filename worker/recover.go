@@ -71,6 +71,7 @@ func (s *step) recover(ctx context.Context) error {
 		return s.handBack(ctx, max(s.mayCome(ctx), 0), fmt.Sprintf("%s does not have attempt %d yet, and it may still be on its way", s.svc.Name, a.Number))
 	case f.Executed == task.No && !aboutAsking(f.Kind):
 		a.State, a.ErrorMsg = task.AttemptRejected, "the provider never had this call: "+f.Message
+	case was == task.AttemptUnknown && a.ErrorMsg != "": // it was known why, which says more than that nobody can tell
 	default:
 		a.State, a.ErrorKind, a.ErrorMsg = task.AttemptUnknown, task.OutcomeUnknown, f.Error()
 	}
@@ -97,6 +98,9 @@ func (s *step) notFound(ctx context.Context, f *task.Failure, was task.State) er
 		return s.buyRest(ctx)
 	}
 	f.Kind, f.Executed = task.OutcomeUnknown, task.Maybe
+	if was == task.AttemptUnknown {
+		return s.fail(ctx, &task.Failure{Kind: a.ErrorKind, Executed: task.Maybe, Code: a.ErrorCode, Message: a.ErrorMsg}, nil)
+	}
 	f.Message = fmt.Sprintf("the worker lost attempt %d while it called %s: %s", a.Number, s.svc.Name, f.Message)
 	return s.fail(ctx, f, nil)
 }

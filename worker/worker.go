@@ -131,6 +131,13 @@ func (w *Worker) refused(ctx context.Context, ring queue.Ring, r *store.Refusal)
 	if !run {
 		return &queue.Parked{Reason: r.Task.ErrorMsg}
 	}
+	attempts, err := w.Tasks.Attempts(ctx, ring.Task)
+	if err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
+	}
+	if w.Services.Undecided(attempts) {
+		return &queue.Parked{Reason: r.Task.ErrorMsg} // Run says neither of the two things that only a person knows
+	}
 	t, err := w.Tasks.Retry(ctx, ring.Ref, false)
 	var not *store.NotAllowed
 	if errors.As(err, &not) || errors.Is(err, store.ErrNotFound) {

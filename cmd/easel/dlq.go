@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -35,16 +36,18 @@ type deadLetters struct {
 	Total  int           `json:"total"`
 	Groups []store.Tally `json:"groups"` // the largest first
 	Newest []task.Task   `json:"newest"`
+
+	services provider.Services
 }
 
 func (a *app) dlq(ctx context.Context, limit int) error {
-	_, s, err := a.open(ctx)
+	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	parked := store.Filter{Statuses: []task.Status{task.Failed}, Ours: true, Limit: limit}
-	d := deadLetters{Newest: []task.Task{}}
+	d := deadLetters{Newest: []task.Task{}, services: cfg.Services}
 	if d.Groups, err = s.Tally(ctx, parked); err != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 	}
 	groups := o.table("tasks", "kind", "provider", "retry them with")
 	for _, g := range d.Groups {
-		groups.AppendRow(table.Row{g.Tasks, string(g.ErrorKind), oneLine(g.Provider, 20), retryHint(g)})
+		groups.AppendRow(table.Row{g.Tasks, string(g.ErrorKind), oneLine(g.Provider, 20), retryHint(g, d.services)})
 	}
 	fmt.Fprintln(w, groups.Render())
 	newest := o.table("id", "kind", "provider", "age", "prompt", "error")
@@ -84,6 +87,9 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 	fmt.Fprintln(w, "\n"+newest.Render())
 }
 
-func retryHint(g store.Tally) string {
+func retryHint(g store.Tally, services provider.Services) string {
+	if g.ErrorKind == task.OutcomeUnknown && !services.Asks(g.Provider) {
+		return "look each up at the provider, then as easel show ID says"
+	}
 	return fmt.Sprintf("easel retry --status failed --kind %s --provider %s", g.ErrorKind, oneLine(g.Provider, 20))
 }

@@ -40,6 +40,7 @@ type adapter struct {
 	options      []string      // what else an account may say in easel.yaml
 	auth         provider.Auth // how the key is sent; nil is provider.Bearer
 	hooks        bool          // the service calls back
+	console      string        // the provider's page on which people look calls up; empty if none is known
 	ask          string        // what `easel doctor` asks for, below the base URL: free, and refused to a bad key; empty if there is no such thing
 	build        func(accountConfig, *provider.Client) (provider.Provider, error)
 }
@@ -49,40 +50,40 @@ var adapters = map[string]adapter{
 	"sketch": {builtIn: true, build: func(accountConfig, *provider.Client) (provider.Provider, error) {
 		return &sketch.Provider{}, nil
 	}},
-	"openai": {builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true, options: []string{"async", "edits"}, ask: "/models",
+	"openai": {console: "https://platform.openai.com/logs", builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true, options: []string{"async", "edits"}, ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return openai.New(openai.Config{BaseURL: a.BaseURL, Key: a.Key, Organization: a.Organization, Project: a.Project,
 				Async: a.Options["async"], Edits: a.Options["edits"], Client: c})
 		}},
-	"volcengine": {builtIn: true, defaultModel: volcengine.DefaultModel, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY", ask: "/models",
+	"volcengine": {console: "https://console.volcengine.com/ark", builtIn: true, defaultModel: volcengine.DefaultModel, baseURL: "https://ark.cn-beijing.volces.com/api/v3", keyVariable: "ARK_API_KEY", ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return volcengine.New(volcengine.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"replicate": {baseURL: "https://api.replicate.com/v1", keyVariable: "REPLICATE_API_TOKEN", hooks: true, ask: "/account",
+	"replicate": {console: "https://replicate.com/predictions", baseURL: "https://api.replicate.com/v1", keyVariable: "REPLICATE_API_TOKEN", hooks: true, ask: "/account",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return replicate.New(replicate.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"bfl": {baseURL: "https://api.bfl.ai", keyVariable: "BFL_API_KEY", auth: bfl.Auth, hooks: true, ask: "/v1/credits",
+	"bfl": {console: "https://dashboard.bfl.ai", baseURL: "https://api.bfl.ai", keyVariable: "BFL_API_KEY", auth: bfl.Auth, hooks: true, ask: "/v1/credits",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return bfl.New(bfl.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"fal": {baseURL: "https://queue.fal.run", keyVariable: "FAL_KEY", auth: fal.Auth, hooks: true,
+	"fal": {console: "https://fal.ai/dashboard/requests", baseURL: "https://queue.fal.run", keyVariable: "FAL_KEY", auth: fal.Auth, hooks: true,
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return fal.New(fal.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"gemini": {baseURL: "https://generativelanguage.googleapis.com/v1beta", keyVariable: "GEMINI_API_KEY", auth: gemini.Auth, ask: "/models",
+	"gemini": {console: "https://aistudio.google.com/usage", baseURL: "https://generativelanguage.googleapis.com/v1beta", keyVariable: "GEMINI_API_KEY", auth: gemini.Auth, ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return gemini.New(gemini.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"stability": {baseURL: "https://api.stability.ai", defaultModel: "core", keyVariable: "STABILITY_API_KEY", ask: "/v1/user/balance",
+	"stability": {console: "https://platform.stability.ai/account/credits", baseURL: "https://api.stability.ai", defaultModel: "core", keyVariable: "STABILITY_API_KEY", ask: "/v1/user/balance",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return stability.New(stability.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"dashscope": {baseURL: "https://dashscope.aliyuncs.com/api/v1", keyVariable: "DASHSCOPE_API_KEY",
+	"dashscope": {console: "https://bailian.console.aliyun.com", baseURL: "https://dashscope.aliyuncs.com/api/v1", keyVariable: "DASHSCOPE_API_KEY",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return dashscope.New(dashscope.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
-	"jimeng": {baseURL: "https://visual.volcengineapi.com", defaultModel: jimeng.DefaultModel, keyVariable: "JIMENG_KEY",
+	"jimeng": {console: "https://console.volcengine.com", baseURL: "https://visual.volcengineapi.com", defaultModel: jimeng.DefaultModel, keyVariable: "JIMENG_KEY",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return jimeng.New(jimeng.Config{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 		}},
@@ -190,7 +191,8 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 		Name: p.Name, DefaultModel: p.Model, Concurrency: p.Concurrency, Timeout: p.Timeout, Deadline: p.Deadline, Prices: p.Prices,
 		Retry: task.Retry{Base: p.BaseDelay, Cap: p.MaxDelay, MaxWaits: p.MaxWaits, OnUnknown: p.OnUnknown,
 			ServerErrors: p.ServerErrors, HoldServerErrors: p.HoldServerErrors},
-		Setup: "Set " + strings.Join(p.missingKeys(), " or ") + " in the environment of easel, and check with `easel doctor`",
+		Console: adapters[p.Adapter].console,
+		Setup:   "Set " + strings.Join(p.missingKeys(), " or ") + " in the environment of easel, and check with `easel doctor`",
 	}
 	for i, a := range p.Accounts {
 		if !a.usable() {

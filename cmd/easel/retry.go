@@ -19,10 +19,11 @@ const retryHelp = `Bring failed or cancelled tasks back to the queue, with all t
 by ID, or all that the flags pick. Before many are retried their number is shown
 and a person is asked; a script says --yes.
 
-A task whose outcome is unknown may have been charged already. A retry asks the
-provider again or takes pictures that came late, and buys nothing while that is in
-doubt. --not-charged sends it again: say it only after somebody has looked the call
-up at the provider. If it was charged after all, you pay twice.
+A task whose outcome is unknown may have been charged already. A retry takes pictures
+that came late, or asks the provider where that can be asked, and buys nothing while it
+is in doubt; where nobody can be asked it changes nothing and says so. --not-charged
+sends the call again: say it only after somebody has looked it up at the provider. If it
+was charged after all, you pay twice; easel give-up ends a task whose call was charged.
 
 A call that was paid for and whose pictures could not be fetched is collected again,
 and nothing is bought. --buy-again gives it up and has a new one drawn, which is paid

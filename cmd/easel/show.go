@@ -37,6 +37,8 @@ type story struct {
 	WaitsFor *waiting.Reason `json:"waits_for,omitempty"`
 	Attempts []task.Attempt  `json:"attempts"`
 	Results  []task.Result   `json:"results"`
+
+	services provider.Services
 }
 
 func (a *app) show(ctx context.Context, arg string) error {
@@ -56,6 +58,7 @@ func (a *app) show(ctx context.Context, arg string) error {
 	waits := newWatcher(a.out, cfg, s)
 	defer waits.close()
 	told.WaitsFor = waits.reasons(ctx, []task.Task{*told.Task})[id]
+	told.services = cfg.Services
 	now, err := s.Now(ctx)
 	if err != nil {
 		return err
@@ -132,7 +135,7 @@ func (o *output) story(w io.Writer, told *story, now time.Time) {
 	if kept := o.kept(told.Attempts); kept != "" {
 		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Kept as it came, and no picture for easel"), kept)
 	}
-	if hint := hint(t, told.Attempts); hint != "" {
+	if hint := hint(t, told.Attempts, told.services); hint != "" {
 		fmt.Fprintln(w, "\n"+hint)
 	}
 }
@@ -194,7 +197,17 @@ func acts(why *waiting.Reason, now time.Time) string {
 	return text
 }
 
-func hint(t *task.Task, attempts []task.Attempt) string {
+// undecided says the two ways on from a call whose outcome nobody can be asked about.
+func undecided(id, name, console string) string {
+	where := "Look the call up at " + clean(name)
+	if console != "" {
+		where += ": " + console
+	}
+	return where + "\nIf it was not charged, `easel retry " + id + " --not-charged` sends it again.\n" +
+		"If it was charged, `easel give-up " + id + "` ends it."
+}
+
+func hint(t *task.Task, attempts []task.Attempt, services provider.Services) string {
 	id := strconv.FormatInt(t.ID, 10)
 	switch {
 	case t.Fence < 0:
@@ -204,6 +217,8 @@ func hint(t *task.Task, attempts []task.Attempt) string {
 	case t.Status.Final() && t.Status != task.Completed && task.Found(attempts):
 		return "Retry it with `easel retry " + id + "`: that collects what was paid for and buys nothing.\n" +
 			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
+	case t.ErrorKind == task.OutcomeUnknown && services.Undecided(attempts):
+		return undecided(id, attempts[len(attempts)-1].Provider, services.Console(attempts[len(attempts)-1].Provider))
 	case t.ErrorKind == task.OutcomeUnknown:
 		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
 			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."

@@ -17,6 +17,7 @@ import (
 
 	"github.com/easelqueue/easel/hook"
 	"github.com/easelqueue/easel/internal/httpserver"
+	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
 	"github.com/easelqueue/easel/web"
 )
@@ -103,6 +104,15 @@ func (e *engine) up(ctx context.Context, listener net.Listener) error {
 	return group.Wait()
 }
 
+// undecided says of a task's calls whether the last waits for a person's word, and where
+// that person looks it up.
+func (e *engine) undecided(attempts []task.Attempt) (bool, string) {
+	if !e.cfg.Services.Undecided(attempts) {
+		return false, ""
+	}
+	return true, e.cfg.Services.Console(attempts[len(attempts)-1].Provider)
+}
+
 // site is the pages. Nobody logs in.
 func (e *engine) site(at net.Addr) (http.Handler, error) {
 	writable, hosts := e.cfg.access(at)
@@ -111,7 +121,8 @@ func (e *engine) site(at net.Addr) (http.Handler, error) {
 		return nil, err
 	}
 	looker := &waiting.Looker{Tasks: e.tasks, Queues: e.queue, Limits: e.limiter, Services: e.cfg.Services}
-	site := &web.Site{Tasks: e.tasks, Waits: looker, Desk: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Hooks: e.hooks(), Ready: e.ready, Log: e.log, ReadOnly: !writable, Hosts: hosts}
+	site := &web.Site{Tasks: e.tasks, Waits: looker, Desk: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Hooks: e.hooks(), Ready: e.ready, Log: e.log, ReadOnly: !writable, Hosts: hosts,
+		Undecided: e.undecided}
 	return site.Handler(), nil
 }
 

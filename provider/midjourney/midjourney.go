@@ -69,7 +69,7 @@ var auths = map[Dialect]provider.Auth{
 
 func (a *Adapter) Capabilities(string) provider.Capabilities {
 	return provider.Capabilities{Async: true, AddressLife: 24 * time.Hour, MaxImages: tiles * tiles, MaxInputs: maxInputs, Inputs: provider.ByData, Inline: maxInput, Sizes: sizes,
-		NegativePrompt: true, Seed: true, Quality: true, Webhook: true, Cancel: a.dialect == Trueai}
+		NegativePrompt: true, Seed: true, Quality: true, Webhook: true, Cancel: a.dialect == Trueai, Lookup: a.dialect != Gateway}
 }
 
 // Submit gives our key along as state, which the proxy returns untouched.

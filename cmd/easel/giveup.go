@@ -1,0 +1,30 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/task"
+)
+
+const giveUpHelp = `Say of failed tasks whose outcome is unknown that their call was charged, after somebody
+has looked it up at the provider. The tasks stay failed, with that reason and with the
+cost that the price table names, and are not offered as doubtful any more. A picture
+that still arrives is kept.`
+
+func (a *app) giveUpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "give-up ID...", Short: "End the doubt about calls that were charged, without buying again", Args: cobra.MinimumNArgs(1),
+		Long: giveUpHelp, Example: "  easel give-up 44\n  easel retry 44 --not-charged      if it was not charged",
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			return a.moveEach(ctx, args, func(int64) string { return "is given up: its call was charged" }, func(client *enqueue.Client, id int64) (*task.Task, error) {
+				t, err := get(ctx, client.Tasks, id)
+				if err != nil {
+					return nil, err
+				}
+				return client.GiveUp(ctx, t.Ref())
+			})
+		},
+	}
+}

@@ -1,0 +1,83 @@
+package enqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// InDoubt says that a task was not retried: nobody can say whether its last call was
+// billed, and its provider cannot be asked. Nothing was changed.
+type InDoubt struct {
+	Task     int64
+	Provider string
+	Console  string // the provider's page to look the call up on; empty if none is known
+}
+
+func (e *InDoubt) Error() string {
+	where := ""
+	if e.Console != "" {
+		where = " (" + e.Console + ")"
+	}
+	return fmt.Sprintf("task %[1]d was not retried: nobody can say whether its last call was billed, and %[2]s cannot be asked by easel. Look the call up at the provider%[3]s: "+
+		"if it was not charged, `easel retry %[1]d --not-charged` sends it again; if it was, `easel give-up %[1]d` ends it", e.Task, e.Provider, where)
+}
+
+// Undecided is what a page says of it.
+func (e *InDoubt) Undecided() (task int64, text string) {
+	return e.Task, fmt.Sprintf("Nothing was changed: %s cannot be asked about the call. Look it up there, and say on the task's page whether it was charged.", e.Provider)
+}
+
+// decided is an InDoubt if a retry of the task would neither ask nor buy.
+func (c *Client) decided(ctx context.Context, ref task.Ref) error {
+	attempts, err := c.Tasks.Attempts(ctx, ref.Task)
+	if err != nil || !c.Services.Undecided(attempts) {
+		return err
+	}
+	t, err := c.Tasks.Get(ctx, ref.Task)
+	if err != nil {
+		return err
+	}
+	if !t.Status.Final() || ref.Delivery >= 0 && t.Delivery != ref.Delivery {
+		return nil // which the retry says
+	}
+	provider := attempts[len(attempts)-1].Provider
+	return &InDoubt{Task: ref.Task, Provider: provider, Console: c.Services.Console(provider)}
+}
+
+// GiveUp ends the doubt about a failed task whose last call was charged: a person has
+// looked it up. The task stays failed, by that reason, and costs what the price table
+// says of the call. It is not retried by that. See store.GiveUp.
+func (c *Client) GiveUp(ctx context.Context, ref task.Ref) (*task.Task, error) {
+	t, err := c.Tasks.Get(ctx, ref.Task)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := c.Tasks.Attempts(ctx, ref.Task)
+	if err != nil {
+		return nil, err
+	}
+	var cost *task.Money
+	if svc := c.Services[t.Provider]; svc != nil && len(attempts) > 0 {
+		last := attempts[len(attempts)-1]
+		model, images := t.Model, max(last.Images, 1)
+		if model == "" {
+			model = svc.DefaultModel
+		}
+		if last.Images == 0 {
+			images = max(t.ImageCount, 1)
+		}
+		cost = svc.Prices.Cost(model, t.Size, t.Quality, images, nil, last.SentAt)
+	}
+	return c.Tasks.GiveUp(ctx, ref, cost)
+}
+
+// leftAlone reports whether err says that a task cannot be retried, or not by a word for many.
+func leftAlone(err error) bool {
+	var doubt *InDoubt
+	var not *store.NotAllowed
+	return errors.As(err, &doubt) || errors.As(err, &not) || refused(err)
+}

@@ -1,0 +1,45 @@
+package provider
+
+import "github.com/easelqueue/easel/task"
+
+// CanAsk reports whether somebody can be asked about a call whose outcome is not known:
+// its job by a handle, or its service by our key. Of accounts that this process does not
+// have it says yes: a worker may have them.
+func (s Services) CanAsk(a task.Attempt) bool {
+	svc, known := s[a.Provider]
+	if !known || a.Handle != "" {
+		return true
+	}
+	account, known := svc.Account(a.Account)
+	if !known || svc.Retry.OnUnknown == task.Resend {
+		return true
+	}
+	can := account.Provider.Capabilities(svc.DefaultModel)
+	return can.Recover || can.Lookup
+}
+
+// Asks reports whether the provider can be asked about calls by our key, or is none of
+// this process's.
+func (s Services) Asks(provider string) bool {
+	svc, known := s[provider]
+	return !known || len(svc.Accounts) == 0 || s.CanAsk(task.Attempt{Provider: provider, Account: svc.Accounts[0].Name})
+}
+
+// Undecided reports whether the last of a task's calls, in their order, waits for a
+// person's word: nobody knows its outcome, and nobody can be asked.
+func (s Services) Undecided(attempts []task.Attempt) bool {
+	if len(attempts) == 0 {
+		return false
+	}
+	last := attempts[len(attempts)-1]
+	return last.State == task.AttemptUnknown && !s.CanAsk(last)
+}
+
+// Console is the provider's own page on which a call can be looked up; empty if none is
+// known.
+func (s Services) Console(provider string) string {
+	if svc, known := s[provider]; known {
+		return svc.Console
+	}
+	return ""
+}
