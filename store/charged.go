@@ -28,7 +28,7 @@ func (s *Store) GiveUp(ctx context.Context, ref task.Ref, cost *task.Money) (*ta
 			UPDATE generation_attempt SET state = 'failed', finished_at = now(), error_kind = ?, error_msg = 'a person found that this call was charged' || coalesce(': ' || error_msg, ''),
 				cost_micros = coalesce(cost_micros, ?), currency = coalesce(currency, ?), price_version = coalesce(price_version, ?)
 			WHERE task_id = ? AND state = 'unknown' AND EXISTS (SELECT 1 FROM image_generations g
-				WHERE g.id = task_id AND g.status = 'failed' AND g.error_kind = ? AND (g.delivery = ? OR ? < 0))`),
+				WHERE g.id = generation_attempt.task_id AND g.status = 'failed' AND g.error_kind = ? AND (g.delivery = ? OR ? < 0))`),
 			task.Charged, micros, currency, version, ref.Task, task.OutcomeUnknown, ref.Delivery, ref.Delivery)
 		if err != nil {
 			return err

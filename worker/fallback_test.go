@@ -71,6 +71,7 @@ func (r *rig) noFallback(kind task.Kind, executed task.Executed, want task.Kind)
 }
 
 func doubtKeeps(r *rig) {
+	r.painter.can.Recover = true
 	rival := r.rival()
 	t := r.asksFor(task.Task{Fallbacks: `["rival"]`})
 	r.painter.submit = refuses(task.ProviderError, task.Maybe)

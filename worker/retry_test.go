@@ -114,6 +114,7 @@ func unavailable(r *rig) {
 }
 
 func held(r *rig) {
+	r.painter.can.Recover = true
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
 	r.start()
 	t := r.asks()

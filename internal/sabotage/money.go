@@ -102,4 +102,14 @@ var ofMoney = []Mutant{
 			"		gone := r.Gone(\"the provider does not know the job any more\")\n		gone.Executed = task.No\n		return provider.Answer{}, gone"}},
 		Lives: Lives{Test: Test{"provider/openai", "^TestPollsOfAJob$/^A_job_that_is_not_known"}},
 	},
+	{
+		Name: "not charged speaks of accepted calls too", Rule: "A person's word that a call was not charged is about calls in doubt",
+		Edits: []Edit{{"store/person.go", "WHERE task_id = ? AND state = 'unknown'`", "WHERE task_id = ? AND state IN ('unknown', 'accepted')`"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestUndecided$"}},
+	},
+	{
+		Name: "server errors have no end", Rule: "What the service failed by its own fault is called again server_errors times and no more",
+		Edits: []Edit{{"task/retry.go", "if r.HoldServerErrors || t.ServerErrors >= r.ServerErrors {", "if r.HoldServerErrors || t.ServerErrors > r.ServerErrors {"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestServerErrors$"}},
+	},
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -40,9 +41,11 @@ func (w *world) retry(ctx context.Context, t *task.Task, notCharged bool) {
 	began := time.Now()
 	_, err := w.person.client.Retry(ctx, t.Ref(), notCharged)
 	var not *store.NotAllowed
+	var undecided *enqueue.InDoubt
 	switch {
 	case err == nil:
 		w.book.tell(toldEntry{Began: began, Event: "retry", Task: t.ID, Tag: t.Prompt, Door: "library", Detail: detail})
+	case errors.As(err, &undecided): // and nothing was changed
 	case !errors.As(err, &not):
 		w.book.tell(toldEntry{Began: began, Event: "retry_lost", Task: t.ID, Tag: t.Prompt, Door: "library", Detail: detail})
 	}

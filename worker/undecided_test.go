@@ -1,0 +1,83 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestUndecided(t *testing.T) {
+	inBubble(t, []claim{
+		{"Where nobody can be asked a plain retry changes nothing, and a person's word decides", undecided},
+		{"What a look-up cannot tell does not replace the reason that was found", richerReason},
+		{"not charged speaks of calls in doubt and of no others", notChargedBounds},
+	})
+}
+
+func undecided(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	var doubt *enqueue.InDoubt
+	if !errors.As(err, &doubt) || !strings.Contains(err.Error(), "--not-charged") || !strings.Contains(err.Error(), "give-up") {
+		r.Fatalf("the retry says %v", err)
+	}
+	n, err := r.client.RetryAll(r.Context(), store.Filter{}, false, nil)
+	r.check(err)
+	after := r.get(t.ID)
+	r.same([]any{n, after.Status, after.Delivery, after.ErrorMsg, after.ErrorKind, r.painter.recovers.Load()},
+		[]any{0, task.Failed, 0, failed.ErrorMsg, task.OutcomeUnknown, int64(0)})
+
+	_, err = r.client.GiveUp(r.Context(), failed.Ref())
+	r.check(err)
+	after = r.get(t.ID)
+	r.same([]any{after.Status, after.ErrorKind, *after.CostMicros, r.states(t.ID)}, []any{task.Failed, task.Charged, int64(40_000), []task.State{task.AttemptFailed}})
+	if !strings.Contains(after.ErrorMsg, "the painter says timeout") {
+		r.Errorf("the former reason is lost: %q", after.ErrorMsg)
+	}
+	_, err = r.client.GiveUp(r.Context(), failed.Ref())
+	var not *store.NotAllowed
+	if !errors.As(err, &not) {
+		r.Errorf("given up twice: %v", err)
+	}
+	r.passes(time.Minute)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func richerReason(r *rig) {
+	r.painter.can.Recover = true
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.until("it was asked after", func() bool { return r.painter.recovers.Load() == 1 })
+	again := r.ends(t.ID, task.Failed)
+	r.same([]any{again.ErrorKind, strings.Contains(again.ErrorMsg, "the painter says timeout"), strings.Contains(again.ErrorMsg, "the worker lost")},
+		[]any{task.OutcomeUnknown, true, false})
+	if a := r.attempts(t.ID)[0]; !strings.Contains(a.ErrorMsg, "the painter says timeout") {
+		r.Errorf("the journal says %q", a.ErrorMsg)
+	}
+}
+
+func notChargedBounds(r *rig) {
+	t := r.asks()
+	r.exec("UPDATE image_generations SET status = 'failed', error_kind = 'timeout' WHERE id = 1")
+	for i, state := range []task.State{task.AttemptUnknown, task.AttemptSucceeded, task.AttemptAnswered, task.AttemptAccepted} {
+		r.exec("INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) VALUES (1, 0, " +
+			string(rune('1'+i)) + ", 'k" + string(state) + "', 'painter', '" + string(state) + "', 'w', 1, '2026-01-01')")
+	}
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), true)
+	r.check(err)
+	r.same(r.states(t.ID), []task.State{task.AttemptRejected, task.AttemptSucceeded, task.AttemptAnswered, task.AttemptAccepted})
+}
