@@ -26,8 +26,10 @@ var faults = provider.Faults{
 
 	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: pay},
 	{Status: http.StatusForbidden, Kind: task.Auth, Executed: task.No, Next: "Check the account's key and what it may do"}, // of a bad key too
-	// "Temporarily unavailable, typically due to maintenance or high load. Try again in a
-	// few moments": docs.bfl.ai/api_integration/errors. Of a 500 it says nothing.
+	// Of both the service says that the call should be made again: "retry with exponential
+	// backoff" after a 500 and "wait a few moments and retry" after a 503, help.bfl.ai, Why
+	// did my request fail?
+	{Status: http.StatusInternalServerError, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 	{Status: http.StatusServiceUnavailable, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model of the provider, such as flux-2-pro"},
 }

@@ -30,8 +30,8 @@ var faults = provider.Faults{
 	{Code: "ModelNotFound", Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model that the provider has"},
 	{Code: "Throttling*", Kind: task.RateLimited, Executed: task.No},
 	{Code: "ModelUnavailable", Kind: task.Unavailable, Executed: task.No},
-	// "A failed call or an error in processing costs nothing": help.aliyun.com, Model
-	// Studio, the price notes of the image models; pictures are billed as they succeed.
+	// "模型调用失败或处理错误不产生任何费用": help.aliyun.com, Model Studio, the notes on billing
+	// of the image models. A task is billed only when its task_status is SUCCEEDED.
 	{Code: "InternalError*", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 	{Code: "SystemError", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 

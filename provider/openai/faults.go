@@ -27,7 +27,9 @@ var faults = provider.Faults{
 	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.No},
 	{Code: "slow_down", Kind: task.RateLimited, Executed: task.No},
 	{Code: "server_is_overloaded", Kind: task.Unavailable, Executed: task.No},
-	{Code: "server_error", Kind: task.ProviderError, Executed: task.Maybe},
+	// The service's own client sends a call that was answered so again, twice: openai-go,
+	// internal/requestconfig, shouldRetry and the default of MaxRetries.
+	{Code: "server_error", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 
 	{Status: http.StatusRequestTimeout, Kind: task.Timeout, Executed: task.Maybe},
 	{Status: http.StatusConflict, Kind: task.ProviderError, Executed: task.Maybe},

@@ -27,8 +27,8 @@ var faults = provider.Faults{
 	{Code: "insufficient_balance", Kind: task.Billing, Executed: task.No, Next: pay},
 	{Code: "payload_too_large", Kind: task.Invalid, Executed: task.No, Next: "Give a smaller input picture: a request may have 10 MiB"},
 	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.No},
-	// "You will not be charged for failed generations": platform.stability.ai, API
-	// reference v2beta, at each of the services.
+	// "You will not be charged for failed generations": the service's own OpenAPI
+	// description of v2beta, at each of the stable-image services.
 	{Code: "internal_error", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
 
 	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: pay},
