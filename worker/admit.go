@@ -128,7 +128,7 @@ func (s *step) tellLimiter(ctx context.Context, f *task.Failure) {
 	case task.RateLimited:
 		pause := min(cmp.Or(f.RetryAfter, time.Second), s.svc.Retry.WithDefaults().MaxAfter)
 		_ = s.Limiter.Close(ctx, key, pause, f.Error())
-	case task.Auth:
+	case task.Auth, task.Billing: // a person has to act, and every further call would be refused
 		_ = s.Limiter.Close(ctx, key, 30*time.Second, f.Error())
 	case task.Unavailable, task.ProviderError, task.Timeout, task.BadAnswer:
 		_ = s.Limiter.Failed(ctx, key)

@@ -9,6 +9,7 @@ import (
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/waiting"
 )
 
 func TestNonsenseRows(t *testing.T) {
@@ -79,6 +80,34 @@ func misdirected(r *rig) {
 	}
 	r.in(t.Ref(), queue.Absent)
 	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func TestEmptyBalance(t *testing.T) {
+	inBubble(t, []claim{{"An empty balance closes the account with the service's words, and the next task waits", func(r *rig) {
+		r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
+			if r.painter.submits.Load() == 1 {
+				return provider.Answer{}, &task.Failure{Kind: task.Billing, Executed: task.No, Message: "the provider answered 402", Detail: "the balance is used up"}
+			}
+			return drawn(pngOf(40, 30)), nil
+		}
+		r.start()
+		r.same(r.ends(r.asks().ID, task.Failed).ErrorKind, task.Billing)
+		r.until("the account is closed", func() bool {
+			s, err := r.limiter.Status(r.Context(), "painter/main")
+			r.check(err)
+			return strings.Contains(s.Reason, "the balance is used up")
+		})
+		next := r.asks()
+		r.passes(20 * time.Second)
+		r.same([]any{r.get(next.ID).Status, r.painter.submits.Load()}, []any{task.Pending, int64(1)})
+		looker := &waiting.Looker{Tasks: r.tasks, Queues: r.queue, Limits: r.limiter, Services: r.services}
+		why, err := looker.Reasons(r.Context(), []task.Task{*r.get(next.ID)})
+		r.check(err)
+		if w := why[next.ID]; w == nil || w.Kind != waiting.Closed || !strings.Contains(w.Said, "the balance is used up") {
+			r.Errorf("it waits for %+v", w)
+		}
+		r.ends(next.ID, task.Completed)
+	}}})
 }
 
 func TestFinalFailures(t *testing.T) {
