@@ -26,13 +26,14 @@ func (s Services) Asks(provider string) bool {
 }
 
 // Undecided reports whether the last of a task's calls, in their order, waits for a
-// person's word: nobody knows its outcome, and nobody can be asked.
+// person's word: nobody knows its outcome, nobody can be asked, and nothing that was
+// paid for is left to collect.
 func (s Services) Undecided(attempts []task.Attempt) bool {
 	if len(attempts) == 0 {
 		return false
 	}
 	last := attempts[len(attempts)-1]
-	return last.State == task.AttemptUnknown && !s.CanAsk(last)
+	return last.State == task.AttemptUnknown && !task.Found(attempts) && !s.CanAsk(last)
 }
 
 // Console is the provider's own page on which a call can be looked up; empty if none is

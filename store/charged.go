@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -24,7 +25,7 @@ func (s *Store) GiveUp(ctx context.Context, ref task.Ref, cost *task.Money) (*ta
 		if err := s.lock(ctx, tx, ref.Task); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, tx.Rebind(`
+		r, err := tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE generation_attempt SET state = 'failed', finished_at = now(), error_kind = ?, error_msg = 'a person found that this call was charged' || coalesce(': ' || error_msg, ''),
 				cost_micros = coalesce(cost_micros, ?), currency = coalesce(currency, ?), price_version = coalesce(price_version, ?)
 			WHERE task_id = ? AND state = 'unknown' AND EXISTS (SELECT 1 FROM image_generations g
@@ -32,6 +33,9 @@ func (s *Store) GiveUp(ctx context.Context, ref task.Ref, cost *task.Money) (*ta
 			task.Charged, micros, currency, version, ref.Task, task.OutcomeUnknown, ref.Delivery, ref.Delivery)
 		if err != nil {
 			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return cmp.Or(err, sql.ErrNoRows)
 		}
 		// No fence: status and reason are the guard, and only the reason and the cost change.
 		return tx.GetContext(ctx, &t, tx.Rebind(`

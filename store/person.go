@@ -32,9 +32,10 @@ func (e *NotAllowed) Error() string {
 
 // Retry brings a failed or cancelled task back by hand, with a new delivery and
 // all budgets full. ref is the delivery the person saw; a Delivery of -1
-// stands for whichever there is. notCharged also records that the last call,
-// whose outcome is unknown, was not billed, so that it may be made again. The
-// row comes back as it is now, and not rung.
+// stands for whichever there is. notCharged also records that calls whose
+// outcome is unknown were not billed, so that they may be made again: those that are
+// called unknown, and those whose worker died while it sent them. The row comes back as
+// it is now, and not rung.
 func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
 	return s.retry(ctx, ref, func(tx *sqlx.Tx) error {
 		if !notCharged {
@@ -42,7 +43,8 @@ func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task
 		}
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_msg = 'a person found that this call was not charged'
-			WHERE task_id = ? AND state = 'unknown'`), ref.Task)
+			WHERE task_id = ? AND (state = 'unknown' OR state = 'sending' AND NOT EXISTS (SELECT 1 FROM easel_worker w
+				WHERE w.id = generation_attempt.worker AND w.lease_until >= now()))`), ref.Task)
 		return err
 	})
 }

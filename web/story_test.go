@@ -128,6 +128,29 @@ func TestStory(t *testing.T) {
 			t.Errorf("there are %d ways to retry", n)
 		}
 	})
+	t.Run("Where nobody can be asked a person looks the call up, and says whether it was charged", func(t *testing.T) {
+		b := newBench(t)
+		b.site.Undecided = func([]task.Attempt) (bool, string) { return true, "https://console.example.com/calls" }
+		held, a := b.begin(b.add(task.Task{}))
+		a.State, a.ErrorKind, a.ErrorMsg = task.AttemptUnknown, task.Timeout, "the connection was cut"
+		b.check(b.store.Fail(t.Context(), held, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "the connection was cut"}}, a))
+		page := b.get("/tasks/1")
+		b.has(page, `href="https://console.example.com/calls"`, `<input type="checkbox" name="not_charged" value="yes" required>`,
+			`action="/tasks/1/give-up"`, `<input type="checkbox" name="charged" value="yes" required>`)
+		b.hasNot(page, "Ask the provider again", "Ask again", "asks the provider", `<button>Retry`)
+		if n := strings.Count(page, `action="/tasks/1/retry"`); n != 1 {
+			t.Errorf("there are %d ways to retry", n)
+		}
+		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"0"}}), 400, "charged is missing")
+		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"x"}, "charged": {"yes"}}), 400, "delivery")
+		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"7"}, "charged": {"yes"}}), 409, "has moved on")
+		if w := b.post("/tasks/1/give-up", url.Values{"delivery": {"0"}, "charged": {"yes"}}); w.Code != 303 {
+			t.Errorf("got %d", w.Code)
+		}
+		b.has(b.get("/tasks/1"), "Charged and given up", "the connection was cut")
+		b.hasNot(b.get("/tasks/1"), "/give-up")
+		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"0"}, "charged": {"yes"}}), 409, "cannot be given up")
+	})
 	t.Run("Long values are cut", func(t *testing.T) {
 		b := newBench(t)
 		params := map[string]string{}

@@ -3,12 +3,14 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -16,6 +18,7 @@ import (
 func TestUndecided(t *testing.T) {
 	inBubble(t, []claim{
 		{"Where nobody can be asked a plain retry changes nothing, and a person's word decides", undecided},
+		{"Run in asynqmon changes nothing where nobody can be asked, and the reason stays", undecidedRun},
 		{"What a look-up cannot tell does not replace the reason that was found", richerReason},
 		{"not charged speaks of calls in doubt and of no others", notChargedBounds},
 	})
@@ -53,6 +56,20 @@ func undecided(r *rig) {
 	r.same(r.painter.submits.Load(), int64(1))
 }
 
+func undecidedRun(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.in(t.Ref(), queue.Archived)
+	r.dashboard("POST", "archived_tasks/"+t.Ref().String()+":run")
+	r.passes(time.Minute)
+	r.in(t.Ref(), queue.Archived)
+	after := r.get(t.ID)
+	r.same([]any{after.Status, after.Delivery, after.Fence, after.ErrorKind, after.ErrorMsg, r.states(t.ID), r.painter.submits.Load(), r.painter.recovers.Load()},
+		[]any{task.Failed, 0, failed.Fence, task.OutcomeUnknown, failed.ErrorMsg, []task.State{task.AttemptUnknown}, int64(1), int64(0)})
+}
+
 func richerReason(r *rig) {
 	r.painter.can.Recover = true
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
@@ -73,11 +90,26 @@ func richerReason(r *rig) {
 func notChargedBounds(r *rig) {
 	t := r.asks()
 	r.exec("UPDATE image_generations SET status = 'failed', error_kind = 'timeout' WHERE id = 1")
-	for i, state := range []task.State{task.AttemptUnknown, task.AttemptSucceeded, task.AttemptAnswered, task.AttemptAccepted} {
-		r.exec("INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) VALUES (1, 0, " +
-			string(rune('1'+i)) + ", 'k" + string(state) + "', 'painter', '" + string(state) + "', 'w', 1, '2026-01-01')")
+	r.check(r.tasks.Beat(r.Context(), store.Worker{ID: "alive"}, time.Minute))
+	r.check(r.tasks.Beat(r.Context(), store.Worker{ID: "silent"}, time.Second))
+	r.check(r.tasks.Beat(r.Context(), store.Worker{ID: "left"}, time.Minute))
+	r.check(r.tasks.Leave(r.Context(), "left"))
+	r.passes(2 * time.Second)
+	var states []task.State
+	for i, c := range []struct {
+		state, after task.State
+		worker       string
+	}{
+		{task.AttemptUnknown, task.AttemptRejected, "alive"}, {task.AttemptSending, task.AttemptRejected, "buried"},
+		{task.AttemptSending, task.AttemptRejected, "silent"}, {task.AttemptSending, task.AttemptRejected, "left"},
+		{task.AttemptSending, task.AttemptSending, "alive"}, {task.AttemptSucceeded, task.AttemptSucceeded, "left"},
+		{task.AttemptAnswered, task.AttemptAnswered, "left"}, {task.AttemptAccepted, task.AttemptAccepted, "left"},
+	} {
+		r.exec(fmt.Sprintf(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at)
+			VALUES (1, 0, %d, 'key-%d', 'painter', '%s', '%s', 1, '2026-01-01')`, i+1, i, c.state, c.worker))
+		states = append(states, c.after)
 	}
 	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), true)
 	r.check(err)
-	r.same(r.states(t.ID), []task.State{task.AttemptRejected, task.AttemptSucceeded, task.AttemptAnswered, task.AttemptAccepted})
+	r.same(r.states(t.ID), states)
 }

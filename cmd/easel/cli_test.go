@@ -426,6 +426,28 @@ func TestRetryAndCancel(t *testing.T) {
 			t.Errorf("its call is %s", got)
 		}
 	})
+	t.Run("Where nobody can be asked nothing says that somebody is", func(t *testing.T) {
+		d, _ := setup(t)
+		d.env = append(d.env, "OPENAI_API_KEY=a-key")
+		id := d.enqueue("x", "--provider", "openai", "--model", "gpt-image-2")
+		s := d.open()
+		fail(t, s, id, unknown)
+		reason := "nobody knows"
+		for _, args := range [][]string{{"show", fmt.Sprint(id)}, {"dlq"}, {"retry", fmt.Sprint(id)}} {
+			if got := d.easel(args...); strings.Contains(strings.ToLower(got.out+got.errors), "asks the provider") || strings.Contains(got.out+got.errors, "buys nothing") {
+				t.Errorf("%q says %s%s", args, got.out, got.errors)
+			}
+		}
+		d.easel("show", fmt.Sprint(id)).wants(t, 0, "https://platform.openai.com/usage", fmt.Sprintf("`easel retry %d --not-charged`", id), fmt.Sprintf("`easel give-up %d`", id), reason)
+		d.easel("dlq").wants(t, 0, "look each up at the provider")
+		d.easel("retry", fmt.Sprint(id)).wants(t, 1, "was not retried")
+		if row, err := s.Get(t.Context(), id); err != nil || row.Status != task.Failed || !strings.Contains(row.ErrorMsg, reason) {
+			t.Errorf("it is %+v, %v", row, err)
+		}
+		d.easel("give-up", fmt.Sprint(id)).wants(t, 0, "is given up: its call was charged")
+		d.easel("show", fmt.Sprint(id)).wants(t, 0, "charged", reason)
+		d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "cannot be given up")
+	})
 	t.Run("Only a person's word settles that a call was not charged", func(t *testing.T) {
 		d, s := setup(t)
 		d.easel("retry", "2", "--not-charged").wants(t, 0, "task 2 is pending again")

@@ -50,7 +50,7 @@ var adapters = map[string]adapter{
 	"sketch": {builtIn: true, build: func(accountConfig, *provider.Client) (provider.Provider, error) {
 		return &sketch.Provider{}, nil
 	}},
-	"openai": {console: "https://platform.openai.com/logs", builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true, options: []string{"async", "edits"}, ask: "/models",
+	"openai": {console: "https://platform.openai.com/usage", builtIn: true, baseURL: "https://api.openai.com/v1", keyVariable: "OPENAI_API_KEY", organization: true, options: []string{"async", "edits"}, ask: "/models",
 		build: func(a accountConfig, c *provider.Client) (provider.Provider, error) {
 			return openai.New(openai.Config{BaseURL: a.BaseURL, Key: a.Key, Organization: a.Organization, Project: a.Project,
 				Async: a.Options["async"], Edits: a.Options["edits"], Client: c})
@@ -191,8 +191,7 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 		Name: p.Name, DefaultModel: p.Model, Concurrency: p.Concurrency, Timeout: p.Timeout, Deadline: p.Deadline, Prices: p.Prices,
 		Retry: task.Retry{Base: p.BaseDelay, Cap: p.MaxDelay, MaxWaits: p.MaxWaits, OnUnknown: p.OnUnknown,
 			ServerErrors: p.ServerErrors, HoldServerErrors: p.HoldServerErrors},
-		Console: adapters[p.Adapter].console,
-		Setup:   "Set " + strings.Join(p.missingKeys(), " or ") + " in the environment of easel, and check with `easel doctor`",
+		Setup: "Set " + strings.Join(p.missingKeys(), " or ") + " in the environment of easel, and check with `easel doctor`",
 	}
 	for i, a := range p.Accounts {
 		if !a.usable() {
@@ -211,10 +210,22 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 		s.Accounts = append(s.Accounts, provider.Account{Name: a.Name, Provider: provider.Scrubbed(built, a.Key, a.HookSecret),
 			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}, Hooks: a.Hooks, HookSecret: a.HookSecret})
 	}
+	s.Console = console(p)
 	if s.Retry.OnUnknown == "" && free(s) {
 		s.Retry.OnUnknown = task.Resend
 	}
 	return s, nil
+}
+
+// console is the page of the service that the accounts are at; empty if one of them is
+// at a gateway, whose calls that page does not show.
+func console(p providerConfig) string {
+	for _, a := range p.Accounts {
+		if a.BaseURL != "" && strings.TrimRight(a.BaseURL, "/") != adapters[p.Adapter].baseURL {
+			return ""
+		}
+	}
+	return adapters[p.Adapter].console
 }
 
 // free reports whether a call of the service costs nothing.

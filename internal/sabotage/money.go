@@ -104,7 +104,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "not charged speaks of accepted calls too", Rule: "A person's word that a call was not charged is about calls in doubt",
-		Edits: []Edit{{"store/person.go", "WHERE task_id = ? AND state = 'unknown'`", "WHERE task_id = ? AND state IN ('unknown', 'accepted')`"}},
+		Edits: []Edit{{"store/person.go", "WHERE task_id = ? AND (state = 'unknown' OR", "WHERE task_id = ? AND (state IN ('unknown', 'accepted') OR"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestUndecided$"}},
 	},
 	{
