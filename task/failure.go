@@ -77,7 +77,7 @@ func (f *Failure) Error() string {
 	var b strings.Builder
 	b.WriteString(f.Message)
 	switch {
-	case f.Code != "" && strings.Contains(f.Message, f.Code): // and so its text
+	case f.Code != "" && strings.Contains(f.Message, "("+f.Code): // as this wrote it before, and so its text
 	case f.Code != "" && f.Detail != "":
 		b.WriteString(" (" + f.Code + ": " + f.Detail + ")")
 	case f.Code != "" || f.Detail != "":
