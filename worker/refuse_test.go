@@ -9,7 +9,6 @@ import (
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
-	"github.com/easelqueue/easel/waiting"
 )
 
 func TestNonsenseRows(t *testing.T) {
@@ -100,12 +99,6 @@ func TestEmptyBalance(t *testing.T) {
 		next := r.asks()
 		r.passes(20 * time.Second)
 		r.same([]any{r.get(next.ID).Status, r.painter.submits.Load()}, []any{task.Pending, int64(1)})
-		looker := &waiting.Looker{Tasks: r.tasks, Queues: r.queue, Limits: r.limiter, Services: r.services}
-		why, err := looker.Reasons(r.Context(), []task.Task{*r.get(next.ID)})
-		r.check(err)
-		if w := why[next.ID]; w == nil || w.Kind != waiting.Closed || !strings.Contains(w.Said, "the balance is used up") {
-			r.Errorf("it waits for %+v", w)
-		}
 		r.ends(next.ID, task.Completed)
 	}}})
 }
