@@ -154,8 +154,9 @@ func (r *Relay) sort(due []task.Task) (rings []queue.Ring, lost []task.Task) {
 }
 
 // refuse parks tasks that came by SQL for a provider that nobody serves: rung
-// for they would wait for ever. One that another worker serves is rung for. It
-// returns how many rows it changed.
+// for they would wait for ever. One that another worker serves, or did until lately,
+// is rung for, and one that was worked on before waits. It returns how many rows it
+// changed.
 func (r *Relay) refuse(ctx context.Context, lost []task.Task) (int, error) {
 	byProvider := make(map[string][]queue.Ring)
 	for i := range lost {
@@ -192,7 +193,7 @@ func (r *Relay) refuseProvider(ctx context.Context, name string, rings []queue.R
 	for i := range rings {
 		refs[i] = rings[i].Ref
 	}
-	n, err := r.Tasks.ParkAll(ctx, refs, r.Services.Unknown(name, "Configure it or change the row's provider, then retry the task"))
+	n, err := r.Tasks.RefuseAll(ctx, refs, r.Services.Unknown(name, "Configure it or change the row's provider, then retry the task"))
 	if n > 0 {
 		r.Log.Warn().Int64("tasks", n).Int64("task", refs[0].Task).Str("provider", name).Msg("refused: provider is not configured")
 	}

@@ -166,8 +166,8 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		soon(t, "Redeliver", func(ctx context.Context) error { return l.Redeliver(ctx, refs) })
 		soon(t, "Stopped", func(ctx context.Context) error { _, err := l.Stopped(ctx, "first"); return err })
 		soon(t, "Orphans", func(ctx context.Context) error { _, err := l.Orphans(ctx, 100); return err })
-		soon(t, "ParkAll", func(ctx context.Context) error {
-			_, err := l.ParkAll(ctx, refs, &task.Failure{Kind: task.Invalid, Message: "no"})
+		soon(t, "RefuseAll", func(ctx context.Context) error {
+			_, err := l.RefuseAll(ctx, refs, &task.Failure{Kind: task.Invalid, Message: "no"})
 			return err
 		})
 		got, err := l.Get(t.Context(), free[0].ID)

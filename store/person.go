@@ -129,14 +129,20 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 // its delivery. It reports whether it did: a task that moved on is left alone, and
 // so is one whose row is locked.
 func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (bool, error) {
-	n, err := s.ParkAll(ctx, []task.Ref{ref}, f)
+	n, err := s.park(ctx, []task.Ref{ref}, "status = 'pending'", f)
 	return n > 0, err
 }
 
-// ParkAll is Park for many deliveries with one reason, and returns how many it moved.
-func (s *Store) ParkAll(ctx context.Context, refs []task.Ref, f *task.Failure) (int64, error) {
+// RefuseAll moves waiting tasks that no worker has ever taken to the dead-letter
+// queue, because none would, and returns how many it moved. One that was taken
+// before was no mistake when it was written: it waits.
+func (s *Store) RefuseAll(ctx context.Context, refs []task.Ref, f *task.Failure) (int64, error) {
+	return s.park(ctx, refs, "status = 'pending' AND started_at IS NULL", f)
+}
+
+func (s *Store) park(ctx context.Context, refs []task.Ref, holds string, f *task.Failure) (int64, error) {
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
-	return s.amongst(ctx, s.db, refs, "status = 'pending'", `status = 'failed', fence = fence + 1, error_msg = ?, error_kind = ?,
+	return s.amongst(ctx, s.db, refs, holds, `status = 'failed', fence = fence + 1, error_msg = ?, error_kind = ?,
 		completed_at = now(), updated_at = now()`, null(f.Error()), f.Kind)
 }
 

@@ -184,7 +184,10 @@ func calls() map[string]call {
 		"Rung":      {500, func(ctx context.Context, s *store.Store) error { return s.Rung(ctx, unrung) }},
 		"Unring":    {500, func(ctx context.Context, s *store.Store) error { return s.Unring(ctx, rung) }},
 		"Redeliver": {500, func(ctx context.Context, s *store.Store) error { return s.Redeliver(ctx, rung) }},
-		"ParkAll":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.ParkAll(ctx, wrong, failure); return err }},
+		"RefuseAll": {500, func(ctx context.Context, s *store.Store) error {
+			_, err := s.RefuseAll(ctx, wrong, failure)
+			return err
+		}},
 		"Park": {1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.Park(ctx, task.Ref{Task: 30_000}, failure)
 			return err

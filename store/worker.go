@@ -39,7 +39,7 @@ func (s *Store) beat(ctx context.Context, db sqlx.ExecerContext, w Worker, lease
 }
 
 // Leave says that the worker has stopped and holds nothing any more: its lease
-// ends before it was last seen. Its row stays until Bury; see servedGrace.
+// ends before it was last seen. Its row stays until Bury; see Served.
 func (s *Store) Leave(ctx context.Context, id string) error { return s.leave(ctx, s.db, id) }
 
 func (s *Store) leave(ctx context.Context, db sqlx.ExecerContext, id string) error {
@@ -47,17 +47,13 @@ func (s *Store) leave(ctx context.Context, db sqlx.ExecerContext, id string) err
 	return err
 }
 
-// servedGrace is how long a worker that has gone still counts as serving its
-// providers: one that is just being replaced will be back.
-const servedGrace = 30 * time.Second
-
-// Served reports whether a worker that lives, or did until servedGrace ago, serves the
-// provider.
+// Served reports whether a worker serves the provider, or did until Bury: one that
+// is silent or has gone may be on its way back, and a clock that jumps makes none of
+// them a stranger.
 func (s *Store) Served(ctx context.Context, provider string) (bool, error) {
 	var served bool
 	err := s.db.GetContext(ctx, &served, s.db.Rebind(
-		"SELECT EXISTS (SELECT 1 FROM easel_worker WHERE replace(providers, ',' || ? || ',', '') <> providers AND lease_until > "+s.dialect.later+")"),
-		provider, -servedGrace.Milliseconds())
+		"SELECT EXISTS (SELECT 1 FROM easel_worker WHERE replace(providers, ',' || ? || ',', '') <> providers)"), provider)
 	return served, err
 }
 

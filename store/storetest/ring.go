@@ -20,7 +20,7 @@ func ringing() []claim {
 		{"Ring goes no further than its limit", ringsLimit},
 		{"Ring goes on after a task, and leaves some to others", ringsOn},
 		{"Waiting looks at no more rows than it is told, due or not", waitsBounded},
-		{"ParkAll parks waiting deliveries and leaves all others alone", parksAll},
+		{"RefuseAll parks waiting deliveries that nobody ever took and leaves all others alone", refusesAll},
 		{"Rung and Unring take more deliveries than fit one statement", rung},
 		{"Unring makes waiting deliveries ring again and no others", unrings},
 		{"UnringAll makes every waiting task ring again", unringsAll},
@@ -236,13 +236,14 @@ func waitsBounded(b *bench) {
 	b.same([]any{len(got), next}, []any{1, int64(0)})
 }
 
-func parksAll(b *bench) {
-	waiting, other, held := b.insert(task.Task{}), b.insert(task.Task{}), b.held()
-	n, err := b.store.ParkAll(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()},
+func refusesAll(b *bench) {
+	waiting, other, held, back := b.insert(task.Task{}), b.insert(task.Task{}), b.held(), b.held()
+	b.check(b.store.Release(b.Context(), back, 0, ""))
+	n, err := b.store.RefuseAll(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref(), back.Ref()},
 		&task.Failure{Kind: task.Invalid, Message: "nobody serves it"})
 	b.check(err)
 	b.same(n, int64(1))
 	got := b.get(waiting.ID)
 	b.same([]any{got.Status, got.ErrorKind, got.Fence, got.CompletedAt != nil}, []any{task.Failed, task.Invalid, waiting.Fence + 1, true})
-	b.same([]task.Status{b.get(other.ID).Status, b.get(held.ID).Status}, []task.Status{task.Pending, task.Processing})
+	b.same([]task.Status{b.get(other.ID).Status, b.get(held.ID).Status, b.get(back.ID).Status}, []task.Status{task.Pending, task.Processing, task.Pending})
 }

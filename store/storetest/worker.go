@@ -20,7 +20,7 @@ func workers() []claim {
 		{"A worker that beats in the last moment keeps its tasks", lastMoment},
 		{"Watching begins anew after a gap and when it is told to", watchesAnew},
 		{"A worker that left holds nothing", leaves},
-		{"A provider is served by workers that are alive or were until lately", serves},
+		{"A provider is served until its last worker is buried, however silent and whatever the clock says", serves},
 		{"Held names the tasks of a worker, so that it can give them back", holds},
 	}
 }
@@ -48,7 +48,10 @@ func serves(b *bench) {
 		[]bool{true, true, false, false, false, false})
 	b.check(b.store.Leave(b.Context(), "a"))
 	b.same([]any{len(b.workers()), served("painter")}, []any{0, true})
-	b.exec("UPDATE easel_worker SET lease_until = '2026-01-01 00:00:00+00:00'")
+	b.exec("UPDATE easel_worker SET seen_at = '2026-01-01 00:00:01+00:00', lease_until = '2026-01-01 00:00:00+00:00'")
+	b.same(served("painter"), true)
+	_, err := b.store.Bury(b.Context(), time.Hour)
+	b.check(err)
 	b.same(served("painter"), false)
 }
 
