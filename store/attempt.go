@@ -42,7 +42,7 @@ func (s *Store) Begin(ctx context.Context, t *task.Task, a *task.Attempt) error 
 func (s *Store) Accept(ctx context.Context, t *task.Task, a *task.Attempt, jobID string) error {
 	return s.journal(ctx, t, a, jobID, `UPDATE generation_attempt SET state = ?, handle = ?, provider_request_id = ?, http_status = ?,
 			error_kind = NULL, error_code = NULL, error_msg = NULL, finished_at = NULL
-		WHERE id = ? AND state IN ('sending', 'unknown')`,
+		WHERE `+s.call("state IN ('sending', 'unknown')"),
 		a.State, null(a.Handle), null(a.ProviderRequestID), a.HTTPStatus, a.ID)
 }
 
@@ -53,14 +53,16 @@ func (s *Store) Answer(ctx context.Context, t *task.Task, a *task.Attempt, jobID
 	return s.journal(ctx, t, a, jobID, `UPDATE generation_attempt SET state = ?, answer = ?, provider_request_id = coalesce(?, provider_request_id),
 			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, error_kind = NULL, error_code = NULL, error_msg = NULL,
 			unbilled = false, answered_at = now(), finished_at = NULL
-		WHERE id = ? AND state NOT IN ('answered', 'succeeded')`,
+		WHERE `+s.call("state NOT IN ('answered', 'succeeded')"),
 		a.State, null(a.Answer), null(a.ProviderRequestID), a.HTTPStatus, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID)
 }
 
 func (s *Store) journal(ctx context.Context, t *task.Task, a *task.Attempt, jobID, query string, args ...any) error {
 	if jobID == "" {
-		_, err := s.db.ExecContext(ctx, s.db.Rebind(query), args...)
-		return err
+		return s.patiently(ctx, func() error {
+			_, err := s.db.ExecContext(ctx, s.db.Rebind(query), args...)
+			return err
+		})
 	}
 	return s.in(ctx, func(tx *sqlx.Tx) error {
 		// The task before the attempt, as everywhere: two orders would be a deadlock.
@@ -123,21 +125,25 @@ func (s *Store) NeverSent(ctx context.Context, t *task.Task, key string) error {
 // End notes how an attempt ended that gave no picture, from its State and
 // error fields. An attempt that has ended better meanwhile stays as it is.
 func (s *Store) End(ctx context.Context, a *task.Attempt) error {
-	return s.end(ctx, s.db, a, false)
+	return s.patiently(ctx, func() error { return s.end(ctx, s.db, a, false) })
 }
 
 // EndFrom is End for who only heard about a call that others may still be
 // working on: it writes nothing unless the attempt is in the state in which it
 // was read, and reports whether it was.
 func (s *Store) EndFrom(ctx context.Context, a *task.Attempt, from task.State) (bool, error) {
-	r, err := s.db.ExecContext(ctx, s.db.Rebind(`
-		UPDATE generation_attempt SET state = ?, error_kind = ?, error_code = ?, error_msg = ?, finished_at = now()
-		WHERE id = ? AND state = ?`),
-		a.State, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), a.ID, from)
-	if err != nil {
-		return false, err
-	}
-	n, err := r.RowsAffected()
+	var n int64
+	err := s.patiently(ctx, func() error {
+		r, err := s.db.ExecContext(ctx, s.db.Rebind(`
+			UPDATE generation_attempt SET state = ?, error_kind = ?, error_code = ?, error_msg = ?, finished_at = now()
+			WHERE `+s.call("state = ?")),
+			a.State, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), a.ID, from)
+		if err != nil {
+			return err
+		}
+		n, err = r.RowsAffected()
+		return err
+	})
 	return n > 0, err
 }
 
@@ -150,8 +156,14 @@ func (s *Store) end(ctx context.Context, db sqlx.ExtContext, a *task.Attempt, la
 		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), error_kind = ?, error_code = ?, error_msg = ?,
 			provider_request_id = coalesce(?, provider_request_id), finished_at = now(),
 			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE cost_micros END
-		WHERE id = ? AND (state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))`),
+		WHERE `+s.call(`(state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))`)),
 		a.State, a.HTTPStatus, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), null(a.ProviderRequestID),
 		a.Unbilled, a.Unbilled, a.ID, late, a.State, a.State)
 	return err
+}
+
+// call is the condition that a row is the attempt of a parameter and holds. An app that
+// deletes a task has its attempts locked too: they are waited for as tasks are, see patiently.
+func (s *Store) call(holds string) string {
+	return "id = (SELECT id FROM generation_attempt WHERE id = ? AND " + holds + s.dialect.lock + ")"
 }

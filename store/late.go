@@ -120,7 +120,9 @@ func (s *Store) Collected(ctx context.Context, a *task.Attempt, kept []task.Kept
 		}
 		a.Kept = string(text)
 	}
-	_, err := s.db.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET answer = ?, kept = ? WHERE id = ? AND state = 'answered'"),
-		null(a.Answer), null(a.Kept), a.ID)
-	return err
+	return s.patiently(ctx, func() error {
+		_, err := s.db.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET answer = ?, kept = ? WHERE "+s.call("state = 'answered'")),
+			null(a.Answer), null(a.Kept), a.ID)
+		return err
+	})
 }

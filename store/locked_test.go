@@ -194,6 +194,59 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 	saving.Wait()
 }
 
+func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
+	s := postgres(t)
+	var calls []*task.Attempt
+	for _, tk := range boats(t, s, 8) {
+		c := claimed(t, s, tk)
+		a := &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"}
+		must(t, s.Begin(t.Context(), c, a))
+		calls = append(calls, a)
+	}
+	for _, a := range calls[6:] {
+		answered := *a
+		answered.State = task.AttemptAnswered
+		must(t, s.Answer(t.Context(), &task.Task{ID: a.TaskID}, &answered, ""))
+	}
+	free := boats(t, s, 1)[0]
+	app, err := s.DB().Begin()
+	must(t, err)
+	defer app.Rollback()
+	_, err = app.Exec("DELETE FROM image_generations WHERE id <> $1", free.ID)
+	must(t, err)
+	s.DB().SetMaxOpenConns(2) // one of them is the app's
+	var saving sync.WaitGroup
+	for _, write := range []func(a *task.Attempt) error{
+		func(a *task.Attempt) error { return s.Answer(t.Context(), &task.Task{ID: a.TaskID}, a, "") },
+		func(a *task.Attempt) error { return s.End(t.Context(), a) },
+		func(a *task.Attempt) error { _, err := s.EndFrom(t.Context(), a, task.AttemptSending); return err },
+		func(a *task.Attempt) error { return s.Collected(t.Context(), a, nil) },
+	} {
+		for range 2 {
+			a := *calls[0]
+			calls = calls[1:]
+			a.State = task.AttemptAnswered
+			saving.Go(func() {
+				if err := write(&a); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	for range 20 {
+		soon(t, "a whole step of another task", func(ctx context.Context) error {
+			return s.Release(ctx, claimed(t, s, free), 0, "")
+		})
+	}
+	must(t, app.Rollback())
+	saving.Wait()
+	var written int
+	must(t, s.DB().QueryRow("SELECT count(*) FROM generation_attempt WHERE state = 'answered'").Scan(&written))
+	if written != 8 {
+		t.Errorf("%d of 8 calls were written once the app was done", written)
+	}
+}
+
 func TestDeadlockIsRepeated(t *testing.T) {
 	s := postgres(t)
 	_, err := s.DB().Exec("DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET deadlock_timeout = ''3s'''; END $$")
