@@ -79,7 +79,8 @@ func (w *Worker) beat(ctx context.Context, heart *store.Heartbeat) {
 	w.pulse.note(began, err, w.lease())
 }
 
-// note takes down how a heartbeat that was begun then has ended.
+// note takes down how a heartbeat that was begun then has ended just now. Others see
+// it when it has ended: until then the one before counts for them.
 func (p *pulse) note(began time.Time, err error, lease time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +88,7 @@ func (p *pulse) note(began time.Time, err error, lease time.Duration) {
 	if err != nil {
 		return
 	}
-	if !p.beaten.IsZero() && began.Sub(p.beaten) >= lease {
+	if !p.beaten.IsZero() && time.Since(p.beaten) >= lease {
 		p.lapsed = began
 	}
 	p.beaten = began
