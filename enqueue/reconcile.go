@@ -53,11 +53,12 @@ func (r *Reconciler) Run(ctx context.Context) error {
 // watch looks at the workers' heartbeats. It does nothing else: looking must not
 // wait for anything.
 func (r *Reconciler) watch(ctx context.Context, died chan<- struct{}) error {
-	look := time.NewTicker(cmp.Or(r.Lease, 9*time.Second) / watches)
+	every := cmp.Or(r.Lease, 9*time.Second) / watches
+	look := time.NewTicker(every)
 	defer look.Stop()
 	blind := false
 	for ctx.Err() == nil {
-		ids, err := r.Tasks.Observe(ctx)
+		ids, err := r.Tasks.Observe(ctx, every)
 		if err != nil && !blind && ctx.Err() == nil {
 			r.Log.Warn().Err(err).Msg("cannot look at the workers' heartbeats; nobody is called dead")
 		}

@@ -224,7 +224,7 @@ func calls() map[string]call {
 		"Delete":       {1, func(ctx context.Context, s *store.Store) error { return s.Delete(ctx, 100_005) }},
 		"Retire":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Retire(ctx, time.Now(), 500); return err }},
 		"List":         {100, func(ctx context.Context, s *store.Store) error { _, err := s.List(ctx, store.Filter{}); return err }},
-		"Observe":      {2, func(ctx context.Context, s *store.Store) error { _, err := s.Observe(ctx); return err }},
+		"Observe":      {2, func(ctx context.Context, s *store.Store) error { _, err := s.Observe(ctx, time.Second); return err }},
 		"ServerErrors": {1, func(ctx context.Context, s *store.Store) error { _, err := s.ServerErrors(ctx, held); return err }},
 		"Settled":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.Settled(ctx, held, true); return err }},
 		"KeepInput": {1, func(ctx context.Context, s *store.Store) error {

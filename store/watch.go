@@ -28,9 +28,10 @@ type sighting struct {
 // Observe looks at the heartbeats of all workers. Only processes that do so
 // often can take tasks from dead workers, by Claim and Orphans: between two looks
 // there may be no more than a third of a lease, or watching begins anew; so it
-// does after an error, for workers could not beat either. It returns the ids of
-// workers that are found dead since the last look.
-func (s *Store) Observe(ctx context.Context) ([]string, error) {
+// does after an error, for workers could not beat either. A lease that is too short
+// to be seen running out by who looks each every counts as six times that. It returns
+// the ids of workers that are found dead since the last look.
+func (s *Store) Observe(ctx context.Context, every time.Duration) ([]string, error) {
 	var rows []struct {
 		ID         string    `json:"id"`
 		Beat       string    `json:"beat"`
@@ -50,6 +51,9 @@ func (s *Store) Observe(ctx context.Context) ([]string, error) {
 	gap, seen := ended.Sub(s.watch.ended), make(map[string]sighting, len(rows))
 	for _, r := range rows {
 		now := sighting{r.Beat, ended, r.LeaseUntil.Sub(r.SeenAt)}
+		if now.lease >= 0 { // else it has left
+			now.lease = max(now.lease, 6*every)
+		}
 		if before, known := s.watch.seen[r.ID]; known && before.beat == now.beat && gap <= now.lease/3 {
 			now.since = before.since
 			if now.dead(asked) && !before.dead(s.watch.asked) {

@@ -19,6 +19,7 @@ func workers() []claim {
 		{"A worker whose lease is over by a clock that jumped keeps its tasks", clockJumps},
 		{"A worker that beats in the last moment keeps its tasks", lastMoment},
 		{"Watching begins anew after a gap and when it is told to", watchesAnew},
+		{"A worker whose lease is too short to be watched is found dead and buried all the same", watchesShort},
 		{"A worker that left holds nothing", leaves},
 		{"A provider is served until its last worker is buried, however silent and whatever the clock says", serves},
 		{"Held names the tasks of a worker, so that it can give them back", holds},
@@ -156,26 +157,52 @@ func holds(b *bench) {
 	b.same(len(held), 0)
 }
 
-// watched is a short lease for workers that are watched dying.
-const watched = 400 * time.Millisecond
+// watched is a short lease for workers that are watched dying. Between two looks there
+// may be a third of it.
+const (
+	watched = time.Second
+	often   = watched / 40
+)
 
 // watch looks at the heartbeats until a worker dies, and returns its ids.
-func (b *bench) watch(limit time.Duration) []string {
+func (b *bench) watch(limit time.Duration) (died []string) {
 	b.Helper()
-	look, end := time.NewTicker(watched/40), time.After(limit)
+	b.looks(limit, often, func(ids []string) bool {
+		died = ids
+		return len(ids) > 0
+	})
+	return died
+}
+
+// looks looks at the heartbeats, as one who does so each every, until f holds, and
+// reports whether it did. What must come soon after a look is tried after each, so
+// that it holds on a machine that stands still for a moment.
+func (b *bench) looks(limit, every time.Duration, f func(died []string) bool) bool {
+	b.Helper()
+	look, end := time.NewTicker(often), time.After(limit)
 	defer look.Stop()
 	for {
-		died, err := b.store.Observe(b.Context())
+		died, err := b.store.Observe(b.Context(), every)
 		b.check(err)
-		if len(died) > 0 {
-			return died
+		if f(died) {
+			return true
 		}
 		select {
 		case <-look.C:
 		case <-end:
-			return nil
+			return false
 		}
 	}
+}
+
+// buried waits until the one dead worker can be buried.
+func (b *bench) buried(every time.Duration) {
+	b.Helper()
+	b.same(b.looks(time.Minute, every, func([]string) bool {
+		n, err := b.store.Bury(b.Context(), 0)
+		b.check(err)
+		return n == 1
+	}), true)
 }
 
 func watchesDead(b *bench) {
@@ -187,10 +214,25 @@ func watchesDead(b *bench) {
 	if took := time.Since(began); took < watched {
 		b.Errorf("it was called dead after %s", took)
 	}
-	b.same(b.take(t.Ref(), "second", lease).Task.Crashes, 1)
-	n, err := b.store.Bury(b.Context(), 0)
-	b.check(err)
-	b.same(n, int64(1))
+	b.same(b.looks(time.Minute, often, func([]string) bool {
+		c, _, err := b.store.Claim(b.Context(), t.Ref(), "second", lease)
+		b.check(err)
+		return c != nil && c.Task.Crashes == 1
+	}), true)
+	b.buried(often)
+}
+
+// watchesShort: so a worker of an older release leaves, soon after its last heartbeat.
+func watchesShort(b *bench) {
+	b.beat("first", 0)
+	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
+	const every = watched / 3
+	b.same(b.looks(time.Minute, every, func([]string) bool {
+		found, err := b.store.Orphans(b.Context(), 10)
+		b.check(err)
+		return len(found) == 1 && found[0].ID == t.ID
+	}), true)
+	b.buried(every)
 }
 
 // clockJumps: its row looks as after a step of the clock by a day.
@@ -229,9 +271,9 @@ func watchesAnew(b *bench) {
 	b.store.Forget()
 	b.same(b.refused(t.Ref()).Busy, true)
 	b.same(len(b.watch(time.Minute)), 1)
-	<-time.After(watched) // without a look
+	<-time.After(watched) // without a look: more than a third of the lease
 	b.same(b.refused(t.Ref()).Busy, true)
-	died, err := b.store.Observe(b.Context())
+	died, err := b.store.Observe(b.Context(), often)
 	b.check(err)
 	b.same([]any{len(died), b.refused(t.Ref()).Busy}, []any{0, true})
 }
