@@ -104,7 +104,10 @@ func (s *Store) Retire(ctx context.Context, before time.Time, limit int) (int, e
 
 // Delete removes a task with its parameters, calls and results. Its files are the
 // caller's to delete. Only a task whose status is final can go: a NotAllowed says so.
+// A Locked if the row could not be had within five seconds.
 func (s *Store) Delete(ctx context.Context, id int64) error {
+	ctx, cancel := context.WithTimeout(ctx, personWaits)
+	defer cancel()
 	var n int64
 	err := s.patiently(ctx, func() error {
 		// No fence: nobody works on a final task, and the status is the guard.

@@ -20,13 +20,17 @@ const (
 	longPause  = time.Second
 )
 
-// locked says that a row could not be had before the context ended.
-type locked struct{ err error }
+// personWaits is how long what a person asks for waits for a row that is locked.
+const personWaits = 5 * time.Second
 
-func (l *locked) Error() string {
+// Locked says that another transaction held the row of a task locked for as long as it
+// was waited for. Nothing was changed.
+type Locked struct{ err error }
+
+func (l *Locked) Error() string {
 	return "another transaction holds the row locked: " + l.err.Error()
 }
-func (l *locked) Unwrap() error { return l.err }
+func (l *Locked) Unwrap() error { return l.err }
 
 // patiently repeats f while the row that it needs is locked.
 func (s *Store) patiently(ctx context.Context, f func() error) error {
@@ -36,7 +40,7 @@ func (s *Store) patiently(ctx context.Context, f func() error) error {
 			return err
 		}
 		if sleep(ctx, pause/2+rand.N(pause/2)) != nil {
-			return &locked{context.Cause(ctx)}
+			return &Locked{context.Cause(ctx)}
 		}
 	}
 }

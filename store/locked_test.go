@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -91,6 +92,7 @@ func TestRingHoldsNothing(t *testing.T) {
 type lockedRows struct {
 	*store.Store
 	held, waiting []*task.Task
+	failed        *task.Task
 	app           *sql.Tx
 }
 
@@ -105,6 +107,9 @@ func lockRows(t *testing.T) *lockedRows {
 		refs = append(refs, tk.Ref())
 	}
 	must(t, l.Rung(t.Context(), refs))
+	l.failed = boats(t, l.Store, 1)[0]
+	_, err := l.RefuseAll(t.Context(), []task.Ref{l.failed.Ref()}, &task.Failure{Kind: task.Invalid, Message: "no"})
+	must(t, err)
 	app, err := l.DB().Begin()
 	must(t, err)
 	t.Cleanup(func() { _ = app.Rollback() })
@@ -129,7 +134,7 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		"FallBack": func(tk *task.Task) error {
 			return l.FallBack(t.Context(), tk, task.Fallback{Provider: "rival"}, "", "away", nil)
 		},
-		"Cancel": func(tk *task.Task) error { _, err := l.Cancel(t.Context(), tk.ID); return err },
+		"Learn": func(tk *task.Task) error { return l.Learn(t.Context(), tk.ID) },
 	}
 	i := 0
 	for range 4 {
@@ -189,6 +194,32 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		if err := l.Release(ctx, l.held[0], 0, ""); err == nil || !strings.Contains(err.Error(), "another transaction holds the row locked") {
 			t.Error(err)
 		}
+	})
+	t.Run("What a person asks for says after five seconds that the row is locked", func(t *testing.T) {
+		var asking sync.WaitGroup
+		for name, ask := range map[string]func(tk *task.Task) error{
+			"Retry": func(tk *task.Task) error {
+				_, err := l.Retry(t.Context(), task.Ref{Task: tk.ID, Delivery: -1}, false)
+				return err
+			},
+			"BuyAgain": func(tk *task.Task) error {
+				_, err := l.BuyAgain(t.Context(), task.Ref{Task: tk.ID, Delivery: -1})
+				return err
+			},
+			"Cancel": func(tk *task.Task) error { _, err := l.Cancel(t.Context(), tk.ID); return err },
+			"Delete": func(tk *task.Task) error { return l.Delete(t.Context(), tk.ID) },
+		} {
+			tk := l.waiting[0]
+			if name != "Cancel" {
+				tk = l.failed
+			}
+			asking.Go(func() {
+				if err := ask(tk); !errors.As(err, new(*store.Locked)) {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		asking.Wait()
 	})
 	must(t, l.app.Commit())
 	saving.Wait()

@@ -35,7 +35,7 @@ func (e *NotAllowed) Error() string {
 // stands for whichever there is. notCharged also records that calls whose
 // outcome is unknown were not billed, so that they may be made again: those that are
 // called unknown, and those whose worker died while it sent them. The row comes back as
-// it is now, and not rung.
+// it is now, and not rung. A Locked if it could not be had within five seconds.
 func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
 	return s.retry(ctx, ref, func(tx *sqlx.Tx) error {
 		if !notCharged {
@@ -79,6 +79,8 @@ func (s *Store) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error) 
 
 // retry brings the task back and lets with write about its calls in the same transaction.
 func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) error) (*task.Task, error) {
+	ctx, cancel := context.WithTimeout(ctx, personWaits)
+	defer cancel()
 	var t task.Task
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		// No fence: a person's word takes it. The final status is the guard, and
@@ -106,8 +108,11 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 }
 
 // Cancel ends a task that is not final. A worker that holds it learns it from
-// the row (see Stopped); what the provider still draws is kept as late.
+// the row (see Stopped); what the provider still draws is kept as late. A Locked if
+// the row could not be had within five seconds.
 func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
+	ctx, cancel := context.WithTimeout(ctx, personWaits)
+	defer cancel()
 	var t task.Task
 	// No fence: cancelling takes it. The worker's name stays, so that it can see
 	// that it is meant.
