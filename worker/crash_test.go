@@ -247,6 +247,29 @@ func lostClaim(r *rig) {
 	r.same(r.painter.submits.Load(), int64(1))
 }
 
+// lostBehindALock: the first of two lost claims is about a row that an app has locked.
+func lostBehindALock(r *rig) {
+	p := r.start()
+	var lost []*task.Task
+	for range 2 {
+		t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Hour)})
+		_, _, err := r.tasks.Claim(r.Context(), t.Ref(), "not yet", r.lease)
+		r.check(err)
+		lost = append(lost, t)
+	}
+	app, err := r.tasks.DB().Begin()
+	r.check(err)
+	defer app.Rollback()
+	_, err = r.tasks.DB().Exec("UPDATE image_generations SET worker = $1", p.Self.ID)
+	r.check(err)
+	_, err = app.Exec("SELECT id FROM image_generations WHERE id = $1 FOR UPDATE", lost[0].ID)
+	r.check(err)
+	r.ends(lost[1].ID, task.Completed)
+	r.same(r.get(lost[0].ID).Status, task.Processing)
+	r.check(app.Rollback())
+	r.ends(lost[0].ID, task.Completed)
+}
+
 func accountGone(r *rig) {
 	r.svc.Deadline = 20 * time.Second
 	t := r.leaves(r.accepted)

@@ -22,10 +22,13 @@ func (w *Worker) lookForCancelled(ctx context.Context) {
 // letGo gives back tasks whose rows say that this worker holds them though it
 // does not: the answer to their claim, or to the last write of a step, was
 // lost. Our heartbeat would keep them from everybody else.
+//
+// A row that an app has locked is tried for a moment only, so that it does not keep
+// those after it.
 func (w *Worker) letGo(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, w.lease()/4)
+	looking, cancel := context.WithTimeout(ctx, w.lease()/4)
 	defer cancel()
-	rows, err := w.Tasks.Held(ctx, w.Self.ID)
+	rows, err := w.Tasks.Held(looking, w.Self.ID)
 	if err != nil {
 		return
 	}
@@ -34,9 +37,11 @@ func (w *Worker) letGo(ctx context.Context) {
 			continue
 		}
 		// A step that took the row since it was read has taken its fence too.
-		if err := w.Tasks.Release(ctx, &rows[i], 0, ""); err == nil {
+		giving, cancel := context.WithTimeout(ctx, w.lease()/8)
+		if err := w.Tasks.Release(giving, &rows[i], 0, ""); err == nil {
 			w.Log.Warn().Int64("task", rows[i].ID).Msg("a lost claim was given back")
 		}
+		cancel()
 	}
 }
 
