@@ -79,18 +79,23 @@ func (w *watch) forget() {
 // dead reports whether the worker's heartbeat had stood still for its lease at t.
 func (s sighting) dead(t time.Time) bool { return s.lease >= 0 && t.Sub(s.since) >= s.lease }
 
-// leaseDead holds for a processing row whose worker is gone: the claim is older
-// than a lease, and the worker has left (then its lease ends before it was seen),
-// or its heartbeat is still the one that has stood still. That is compared
-// within the statement that takes the task: one that beats meanwhile is spared.
-// A row that no worker has ever held is the app's, which lets nobody else end it.
-const leaseDead = `(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (
-	SELECT 1 FROM easel_worker w WHERE w.id = image_generations.worker AND w.lease_until >= w.seen_at`
+// claimAhead is longer than any lease: a claim that ends later than that from now was
+// made when the clock was ahead.
+const claimAhead = 10 * time.Minute
 
-// leaseDead returns the condition and its arguments.
+// leaseDead holds for a processing row whose worker is gone: the claim is older
+// than a lease, or was made when the clock was ahead, and the worker has left (then
+// its lease ends before it was seen), or its heartbeat is still the one that has stood
+// still. That is compared within the statement that takes the task: one that beats
+// meanwhile is spared. A row that no worker has ever held is the app's, which lets
+// nobody else end it.
+// It returns the condition and its arguments.
 func (s *Store) leaseDead() (condition string, args []any) {
 	silent, args := s.watch.silent()
-	return leaseDead + " AND NOT " + silent + "))", args
+	over := "(coalesce(lease_until, run_at) < now() OR lease_until > " + s.dialect.later + ")"
+	beats := "SELECT 1 FROM easel_worker w WHERE w.id = image_generations.worker AND w.lease_until >= w.seen_at"
+	return "(worker IS NOT NULL AND " + over + " AND NOT EXISTS (" + beats + " AND NOT " + silent + "))",
+		append([]any{claimAhead.Milliseconds()}, args...)
 }
 
 // silent is the condition that a row w of easel_worker is that of a worker whose

@@ -29,7 +29,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "a live lease is stolen", Rule: "A worker whose heart beats keeps its tasks", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"store/watch.go", "(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) < now() OR NOT EXISTS ("}},
+		Edits: []Edit{{"store/watch.go", "\"(worker IS NOT NULL AND \" + over + \" AND NOT EXISTS (\"", "\"(\" + over + \" OR NOT EXISTS (\""}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
@@ -42,7 +42,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "a lease never ends", Rule: "The tasks of a dead worker go to another", Violates: []string{"I1"},
-		Edits: []Edit{{"store/watch.go", "(worker IS NOT NULL AND coalesce(lease_until, run_at) < now() AND NOT EXISTS (", "(coalesce(lease_until, run_at) IS NULL AND NOT EXISTS ("}},
+		Edits: []Edit{{"store/watch.go", "\"(worker IS NOT NULL AND \" + over + \" AND", "\"(\" + strings.Replace(over, \"< now()\", \"IS NULL\", 1) + \" AND"}},
 		Lives: Lives{Placed: "^TestEachStep$/^worker_killed,_S$", Times: 1},
 	},
 	{
@@ -65,7 +65,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "the dead are told by the database's clock", Rule: "No clock that jumps makes a living worker dead",
-		Edits: []Edit{{"store/watch.go", "	return leaseDead + \" AND NOT \" + silent + \"))\", args", "	return leaseDead + \" AND (\" + silent + \" OR w.lease_until >= now())))\", args"}},
+		Edits: []Edit{{"store/watch.go", "beats + \" AND NOT \" + silent + \"))\",", "beats + \" AND (\" + silent + \" OR w.lease_until >= now())))\","}},
 		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Worker$/^A_worker_whose_lease_is_over_by_a_clock_that_jumped"}},
 	},
 	{

@@ -177,7 +177,7 @@ func TestRun(t *testing.T) {
 	})
 	t.Run("One that does not compile is not caught", func(t *testing.T) {
 		no := m
-		no.Edits = []Edit{{"store/claim.go", "const leaseDead =", "const leaseDead = nothing +"}}
+		no.Edits = []Edit{{"store/claim.go", "const kept =", "const kept = nothing +"}}
 		if r := live(t, no); r.Outcome != Broken || !strings.Contains(r.Output, "undefined: nothing") {
 			t.Errorf("%s:\n%s", r.Outcome, r.Output)
 		}

@@ -17,6 +17,7 @@ func workers() []claim {
 		{"Orphans of two callers at once are shared out", orphansRace},
 		{"A worker is dead once its heartbeat has been watched standing still for its lease, whatever the clock says", watchesDead},
 		{"A worker whose lease is over by a clock that jumped keeps its tasks", clockJumps},
+		{"A claim that was made when the clock was ahead is taken back once its worker is gone", claimedAhead},
 		{"A worker that beats in the last moment keeps its tasks", lastMoment},
 		{"Watching begins anew after a gap and when it is told to", watchesAnew},
 		{"A worker whose lease is too short to be watched is found dead and buried all the same", watchesShort},
@@ -249,6 +250,18 @@ func clockJumps(b *bench) {
 		b.check(err)
 		b.same([]any{len(found), buried}, []any{0, int64(0)})
 	})
+}
+
+func claimedAhead(b *bench) {
+	b.beat("alive", lease)
+	kept := b.take(b.insert(task.Task{}).Ref(), "alive", lease).Task
+	young := b.take(b.insert(task.Task{}).Ref(), "not seen yet", lease).Task
+	old := b.take(b.insert(task.Task{}).Ref(), "dead", lease).Task
+	b.exec("UPDATE image_generations SET lease_until = '2199-01-01 00:00:00.000000+00:00' WHERE worker <> 'not seen yet'")
+	found, err := b.store.Orphans(b.Context(), 10)
+	b.check(err)
+	b.same(refs(found), []task.Ref{old.Ref()})
+	b.same([]bool{b.refused(kept.Ref()).Busy, b.refused(young.Ref()).Busy}, []bool{true, true})
 }
 
 func lastMoment(b *bench) {
