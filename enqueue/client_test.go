@@ -49,6 +49,7 @@ func TestClient(t *testing.T) {
 func TestClientOnServers(t *testing.T) {
 	t.Parallel()
 	onServers(t, client)
+	onServers(t, []claim{{"A row that an app has locked keeps no other from coming back, and is named", retryAllLocked}})
 }
 
 func ringsAtOnce(r *rig) {
@@ -235,4 +236,21 @@ func retryAll(r *rig) {
 	left, err := r.tasks.Count(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}})
 	r.check(err)
 	r.same([]any{done, told, left, r.get(4).Delivery, r.get(1).Delivery}, []any{many - 3, many - 3, 0, 1, 0})
+}
+
+func retryAllLocked(r *rig) {
+	r.client.Queue = nil
+	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse()})
+	r.check(err)
+	r.exec("UPDATE image_generations SET status = 'failed'")
+	app, err := r.tasks.DB().Begin()
+	r.check(err)
+	defer app.Rollback()
+	_, err = app.Exec("SELECT id FROM image_generations WHERE id = 3 FOR UPDATE") // the first that is tried
+	r.check(err)
+	done, err := r.client.RetryAll(r.Context(), store.Filter{}, false, nil)
+	if !errors.As(err, new(*store.Locked)) || !strings.Contains(err.Error(), "task 3: ") {
+		r.Errorf("the error is %v", err)
+	}
+	r.same([]any{done, r.get(1).Status, r.get(2).Status, r.get(3).Status}, []any{2, task.Pending, task.Pending, task.Failed})
 }
