@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/easelqueue/easel/picture"
@@ -43,6 +44,7 @@ type collection struct {
 	warnings   []string
 	refused    *task.Failure // the first failure
 	waits      *task.Failure // the first that may pass
+	full       *task.Failure // why our storage does not take what comes next
 	bought     bool          // something was drawn that is not among the results
 	moved      bool
 }
@@ -79,8 +81,13 @@ func (c *collection) missing(over *task.Failure) {
 // noteCollected journals how far an answer has been collected that is not saved at once:
 // what is in storage need not be fetched again, and rows name all that lies there.
 func (s *step) noteCollected(ctx context.Context, ans answer, c *collection) error {
-	if !c.moved || c.waits == nil && len(c.kept) == 0 {
+	if !c.moved || c.waits == nil && c.full == nil && len(c.kept) == 0 {
 		return nil
+	}
+	for _, k := range s.last.KeptBytes() { // what was not looked at this time lies there all the same
+		if !slices.ContainsFunc(c.kept, func(now task.Kept) bool { return now.StorageKey == k.StorageKey }) {
+			c.kept = append(c.kept, k)
+		}
 	}
 	ans.Version = answerVersion
 	text, err := json.Marshal(ans)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
@@ -26,6 +27,7 @@ func TestCollecting(t *testing.T) {
 		{"The task's own deadline bounds it too", boundedByDeadline},
 		{"A picture that is waited for holds no place", holdsNoPlace},
 		{"What is there is fetched once, while another picture is waited for", fetchedOnce},
+		{"What is in our storage is not fetched again because the next picture found it full", storedBeforeFull},
 		{"A person's word buys again, and nothing else does", boughtAgain},
 		{"Run in the dashboard collects and does not buy", runCollects},
 		{"A truncated picture is kept as it came, and a retry by hand looks at it again and does not buy", truncatedIsKept},
@@ -240,6 +242,42 @@ func fetchedOnce(r *rig) {
 	for i, res := range r.results(t.ID) {
 		r.same([]any{res.Position, res.SourceURL}, []any{i, fmt.Sprintf("%s/%d", r.host, i+1)})
 	}
+}
+
+// nearlyFull refuses every second picture of an answer.
+type nearlyFull struct {
+	picture.Store
+	full atomic.Bool
+}
+
+func (n *nearlyFull) Put(ctx context.Context, key string, r io.Reader, contentType string) error {
+	if n.full.Load() && strings.HasSuffix(key, "-1.png") {
+		return errors.New("no space left on device")
+	}
+	return n.Store.Put(ctx, key, r, contentType)
+}
+
+func storedBeforeFull(r *rig) {
+	s := &nearlyFull{Store: r.pictures.Store}
+	s.full.Store(true)
+	r.pictures.Store = s
+	var first atomic.Int64
+	r.web = func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == "/1" && first.Add(1) > 1 {
+			w.WriteHeader(404) // its address dies meanwhile
+			return
+		}
+		w.Write(pngOf(40, 30))
+	}
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return at(r.host+"/1", r.host+"/2"), nil
+	}
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 2})
+	r.until("storage is waited for", func() bool { return r.get(t.ID).Waits >= 2 })
+	s.full.Store(false)
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{len(r.results(t.ID)), first.Load(), done.ErrorMsg, r.painter.submits.Load()}, []any{2, int64(1), "", int64(1)})
 }
 
 func boughtAgain(r *rig) {

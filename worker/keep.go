@@ -103,12 +103,16 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 			b = s.bring(ctx, out)
 		}
 		if b.err != nil && b.err.Kind == task.Storage {
-			return s.fail(ctx, b.err, nil) // the attempt stays answered, and the next try begins here
+			c.full = b.err
+			break
 		}
 		c.add(out, b)
 	}
 	if err := s.noteCollected(ctx, ans, &c); err != nil {
 		return s.unsaved(ctx, err)
+	}
+	if c.full != nil {
+		return s.fail(ctx, c.full, nil) // the attempt stays answered, and the next try begins here
 	}
 	if c.waits != nil {
 		pause, over := s.pauseBefore(ctx, c.waits)
