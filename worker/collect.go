@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/picture"
@@ -166,13 +167,28 @@ func (s *step) giveUp(ctx context.Context, f *task.Failure) error {
 	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, s.last)
 }
 
-// bring gets one picture from wherever the answer says it is.
+// bring gets one picture from wherever the answer says it is. Of bytes that were no
+// picture for us the address may give better ones by now.
 func (s *step) bring(ctx context.Context, out *provider.Output) brought {
 	if out.Err != nil {
 		return brought{err: out.Err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
+	if out.URL != "" && strings.HasSuffix(out.Key, picture.StrayEnd) {
+		fresh := *out
+		fresh.Key = ""
+		if b := s.renewed(ctx, &fresh); b.err == nil || b.err.Kind == task.Storage {
+			*out = fresh
+			return b
+		}
+	}
+	return s.renewed(ctx, out)
+}
+
+// renewed is fetched, at a new address if the old one gives nothing and the provider
+// names another.
+func (s *step) renewed(ctx context.Context, out *provider.Output) brought {
 	b := s.fetched(ctx, out)
 	if b.again && s.renew(ctx, out) {
 		b = s.fetched(ctx, out)

@@ -33,6 +33,7 @@ func TestCollecting(t *testing.T) {
 		{"A truncated picture is kept as it came, and a retry by hand looks at it again and does not buy", truncatedIsKept},
 		{"A picture of a kind that cannot be decoded completes the task as it came", kindIsKept},
 		{"A truncated download is tried again before it is kept", truncatedDownload},
+		{"A retry by hand looks at the address again and not only at half a picture that is kept", wholeByNow},
 		{"One of several calls whose address is dead costs its own picture alone, and is not made again", deadPart},
 		{"If no call of several can be collected, a retry by hand collects and does not buy", deadParts},
 		{"What an older call has brought is collected before another is made", olderIsCollected},
@@ -372,6 +373,24 @@ func truncatedDownload(r *rig) {
 	kept := r.attempts(t.ID)[0].KeptBytes()
 	r.same([]any{failed.ErrorKind, len(kept), gets.Load() > 3, r.painter.submits.Load()}, []any{task.BadAnswer, 1, true, int64(1)})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
+}
+
+func wholeByNow(r *rig) {
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)[:60]) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.web = http.NotFound
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.Delivery, failed.ErrorKind, len(r.attempts(t.ID)[0].KeptBytes())}, []any{1, task.BadAnswer, 1})
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.results(t.ID)[0].Width, r.painter.submits.Load()}, []any{40, int64(1)})
 }
 
 func deadPart(r *rig) {
