@@ -3,6 +3,8 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,23 +19,40 @@ import (
 func TestLearntLate(t *testing.T) {
 	inBubble(t, []claim{
 		{"A paid answer in the spool completes the task that is held for want of it", spoolCompletes},
+		{"All answers of the spool are journalled before a picture is fetched, and a panic over one is its task's own", spoolInOrder},
 		{"A zombie whose call was refused says why its task failed", refusedLate},
 		{"A zombie that learns that the provider has the job waits for it and completes the task", acceptedLate},
 		{"A zombie's answer does not complete a task that a person has cancelled, and its cost is on it", cancelledStays},
 	})
 }
 
-// left is a spool in which one entry was left by another process.
-type left struct{ entry atomic.Pointer[spool.Entry] }
+// left is a spool in which entries were left by another process.
+type left struct{ entries atomic.Pointer[[]spool.Entry] }
 
 func (*left) Put(spool.Entry) error { return nil }
 func (*left) Remove(string) error   { return nil }
 
 func (l *left) Adopt(take func(spool.Entry) error, _ func(string, error)) error {
-	if e := l.entry.Swap(nil); e != nil {
-		return take(*e)
+	var errs []error
+	if all := l.entries.Swap(nil); all != nil {
+		for _, e := range *all {
+			errs = append(errs, take(e))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// spooled is the entry of an answer to the only call of the task.
+func (r *rig) spooled(id int64, ans provider.Answer) spool.Entry {
+	r.Helper()
+	a := r.attempts(id)[0]
+	a.State, a.CostMicros, a.Currency = task.AttemptAnswered, new(int64(40_000)), "USD"
+	answer, err := json.Marshal(map[string]any{"v": 1, "outputs": ans.Outputs})
+	r.check(err)
+	a.Answer = string(answer)
+	text, err := json.Marshal(a)
+	r.check(err)
+	return spool.Entry{Task: id, Key: a.Key, Attempt: text}
 }
 
 func spoolCompletes(r *rig) {
@@ -42,17 +61,27 @@ func spoolCompletes(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
-	a := r.attempts(t.ID)[0]
-	a.State, a.CostMicros, a.Currency = task.AttemptAnswered, new(int64(40_000)), "USD"
-	answer, err := json.Marshal(map[string]any{"v": 1, "outputs": drawn(pngOf(40, 30)).Outputs})
-	r.check(err)
-	a.Answer = string(answer)
-	text, err := json.Marshal(a)
-	r.check(err)
-	l.entry.Store(&spool.Entry{Task: t.ID, Key: a.Key, Attempt: text})
+	l.entries.Store(&[]spool.Entry{r.spooled(t.ID, drawn(pngOf(40, 30)))})
 	r.until("it is completed", func() bool { return r.get(t.ID).Status == task.Completed })
 	done := r.get(t.ID)
 	r.same([]any{*done.CostMicros, *done.Width, done.ErrorMsg, r.painter.submits.Load(), r.states(t.ID)}, []any{int64(40_000), 40, "", int64(0), []task.State{task.AttemptSucceeded}})
+}
+
+func spoolInOrder(r *rig) {
+	var l left
+	r.equip = func(w *worker.Worker) { w.Spool = &l }
+	first, second := r.leaves(nil), r.leaves(nil)
+	journalled := make(chan []task.State, 1)
+	r.web = func(http.ResponseWriter, *http.Request) {
+		journalled <- r.states(second.ID)
+		panic("a fault of ours")
+	}
+	r.start()
+	r.ends(first.ID, task.Failed)
+	r.ends(second.ID, task.Failed)
+	l.entries.Store(&[]spool.Entry{r.spooled(first.ID, at(r.host+"/1")), r.spooled(second.ID, drawn(pngOf(40, 30)))})
+	r.until("the second is completed", func() bool { return r.get(second.ID).Status == task.Completed })
+	r.same([]any{<-journalled, r.states(first.ID)}, []any{[]task.State{task.AttemptAnswered}, []task.State{task.AttemptAnswered}})
 }
 
 // frozen leaves a call in the hands of a zombie whose task is held, and returns what it

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/easelqueue/easel/store"
@@ -72,35 +74,46 @@ func (s *step) spool() bool {
 }
 
 // adoptSpool writes into the journal what processes of this machine left in the
-// spool when they died.
+// spool when they died. All is journalled before any picture is fetched.
 func (w *Worker) adoptSpool(ctx context.Context) {
 	if w.Spool == nil {
 		return
 	}
-	err := w.Spool.Adopt(func(e spool.Entry) error { return w.adoptEntry(ctx, e) }, func(path string, err error) {
+	var adopted []*task.Attempt
+	take := func(e spool.Entry) error {
+		a, err := w.adoptEntry(ctx, e)
+		if err == nil {
+			adopted = append(adopted, a)
+		}
+		return err
+	}
+	err := w.Spool.Adopt(take, func(path string, err error) {
 		w.Log.Error().Err(err).Str("file", path).Msg("an entry of the spool cannot be read")
 	})
 	if err != nil && ctx.Err() == nil {
 		w.Log.Warn().Err(err).Msg("the spool waits for the database")
 	}
+	for _, a := range adopted {
+		w.endDoubt(ctx, a)
+	}
 }
 
 // adoptEntry journals one entry, under the guard of the attempt's own state. An
 // attempt that the database has lost is an error: its file stays for a person.
-func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) error {
+func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, error) {
 	var a task.Attempt
 	if err := json.Unmarshal(e.Attempt, &a); err != nil {
-		return err
+		return nil, err
 	}
 	writing, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	id, err := w.Tasks.AttemptID(writing, e.Key)
 	if errors.Is(err, store.ErrNotFound) {
 		w.Log.Error().Int64("task", e.Task).Str("attempt_key", e.Key).Msg("the spool holds a paid answer whose attempt the database has lost; its file stays")
-		return err
+		return nil, err
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.ID = id
 	of := &task.Task{ID: a.TaskID} // no fence: only the attempt is written
@@ -110,16 +123,21 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) error {
 		err = w.Tasks.Answer(writing, of, &a, "")
 	}
 	if err == nil {
-		defer w.endDoubt(ctx, &a)
 		w.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("state", string(a.State)).Msg("a paid answer was adopted from the spool")
 	}
-	return err
+	return &a, err
 }
 
 // endDoubt lets a task that is held say what its call has turned out to be, and completes
 // it with the pictures of the call if they can be had now. Whoever works on the task
-// finds the call in its journal.
+// finds the call in its journal. A panic, which only a fault of ours or of an adapter can
+// cause, is this one task's.
 func (w *Worker) endDoubt(ctx context.Context, a *task.Attempt) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.Log.Error().Int64("task", a.TaskID).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("panic")
+		}
+	}()
 	t, err := w.Tasks.Get(ctx, a.TaskID)
 	if err != nil || !t.Status.Final() {
 		return
