@@ -37,10 +37,12 @@ func TestCollecting(t *testing.T) {
 		{"One of several calls whose address is dead costs its own picture alone, and is not made again", deadPart},
 		{"If no call of several can be collected, a retry by hand collects and does not buy", deadParts},
 		{"What an older call has brought is collected before another is made", olderIsCollected},
+		{"What an older call has brought is collected while the last one is unknown", olderBesideUnknown},
 		{"A task that workers died over is collected by a retry", crashedIsCollected},
 		{"An answer that cannot be read stays, and is not bought again", unreadableAnswer},
 		{"A job that the service does not know any more stays accepted, and is bought again by a person's word alone", forgottenJob},
 		{"A job that the service does not know for a moment is waited for", forgottenForAMoment},
+		{"A job whose handle is in the journal is polled, whatever the policy and its state say", handlePolled},
 		{"A free job that is lost is made again where the policy says so", freeJobAgain},
 	}
 	for _, o := range obstacles {
@@ -510,6 +512,16 @@ func forgottenForAMoment(r *rig) {
 	t := r.asks()
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func handlePolled(r *rig) {
+	r.svc.Retry.OnUnknown = task.Resend
+	t := r.leaves(r.accepted)
+	r.exec("UPDATE generation_attempt SET state = 'unknown'")
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
+	r.start()
+	r.ends(t.ID, task.Completed)
+	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{0, 0})
 }
 
 func freeJobAgain(r *rig) {

@@ -84,7 +84,24 @@ func (s *step) run(ctx context.Context) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
+	if s.last.State == task.AttemptUnknown { // an older call is not to wait for what nobody may ever learn
+		paid, err := s.paid(ctx)
+		if err != nil {
+			return err
+		}
+		s.last = cmp.Or(paid, s.last)
+	}
 	return s.resume(ctx)
+}
+
+// paid returns the oldest call that is paid for and still to be collected, or nil. Its
+// error is a verdict.
+func (s *step) paid(ctx context.Context) (*task.Attempt, error) {
+	paid, err := s.Tasks.Paid(ctx, s.t.ID)
+	if err != nil {
+		return nil, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	}
+	return paid, nil
 }
 
 // buyRest makes a new call if anything is left to draw. A picture of an earlier call,
@@ -97,9 +114,9 @@ func (s *step) buyRest(ctx context.Context) error {
 	if s.left() <= 0 {
 		return s.finish(ctx)
 	}
-	paid, err := s.Tasks.Paid(ctx, s.t.ID)
+	paid, err := s.paid(ctx)
 	if err != nil {
-		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+		return err
 	}
 	if paid != nil {
 		s.last = paid
