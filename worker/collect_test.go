@@ -449,6 +449,27 @@ func olderIsCollected(r *rig) {
 	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptSucceeded, task.AttemptRejected}})
 }
 
+func olderBesideUnknown(r *rig) {
+	r.painter.can.AddressLife, r.painter.can.Recover = time.Minute, true
+	_, alive := r.dead()
+	r.parts(1, func(number, _ int) (provider.Answer, error) {
+		if number == 2 {
+			return fails(task.Timeout, task.Maybe)
+		}
+		return at(fmt.Sprintf("%s/%d", r.host, number)), nil
+	})
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 3})
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptAnswered, task.AttemptUnknown}})
+	alive()
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID), len(r.results(t.ID)), r.painter.submits.Load()},
+		[]any{task.OutcomeUnknown, []task.State{task.AttemptSucceeded, task.AttemptUnknown}, 1, int64(2)})
+}
+
 func crashedIsCollected(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {

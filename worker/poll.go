@@ -77,13 +77,13 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 func (s *step) uncollected(ctx context.Context, f *task.Failure) error {
 	free := s.account.Provider != nil && s.svc.Capabilities(s.account.Provider, s.t).Free
 	switch {
-	case s.last.State != task.AttemptAccepted:
-		f.Executed = task.Maybe
-		return s.failed(ctx, f)
 	case free && s.svc.Retry.OnUnknown == task.Resend:
 		s.last.State, f.Executed = task.AttemptFailed, task.No
 		s.blame(f)
 		return s.fail(ctx, f, s.last)
+	case s.last.State != task.AttemptAccepted:
+		f.Executed = task.Maybe
+		return s.failed(ctx, f)
 	}
 	f.Executed, f.Next = task.Yes, retryAsks
 	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, nil)

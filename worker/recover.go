@@ -26,7 +26,7 @@ func (s *step) resume(ctx context.Context) error {
 	}
 	s.account = maker
 	switch {
-	case s.last.State == task.AttemptAccepted, s.last.Handle != "" && s.svc.Retry.OnUnknown != task.Resend:
+	case s.last.State == task.AttemptAccepted, s.last.Handle != "":
 		s.log.Info().Int("attempt", s.last.Number).Msg("resumed by its handle")
 		return s.poll(ctx)
 	}
