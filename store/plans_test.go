@@ -150,7 +150,7 @@ func calls() map[string]call {
 	begun := &task.Attempt{Key: "new", Provider: "painter"}
 	result := task.Result{GeneratedImageURL: "http://x", StorageKey: "x"}
 	failure := &task.Failure{Kind: task.Invalid, Message: "no"}
-	user := int64(7)
+	user, nobody := int64(7), int64(1_000)
 	all := map[string]call{
 		"Insert": {500, func(ctx context.Context, s *store.Store) error {
 			tasks := make([]*task.Task, 500)
@@ -282,7 +282,11 @@ func calls() map[string]call {
 			return err
 		},
 		"List, of a user": func(ctx context.Context, s *store.Store) error {
-			_, err := s.List(ctx, store.Filter{UserID: &user, Limit: 1, IDs: []int64{100_008}})
+			_, err := s.List(ctx, store.Filter{UserID: &user})
+			return err
+		},
+		"List, of a user without tasks": func(ctx context.Context, s *store.Store) error {
+			_, err := s.List(ctx, store.Filter{UserID: &nobody})
 			return err
 		},
 	}

@@ -74,7 +74,11 @@ func (s *Store) List(ctx context.Context, f Filter) ([]task.Task, error) {
 		return nil, err
 	}
 	tasks := []task.Task{}
-	err = s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+	in := s.byIndex
+	if f.UserID != nil || !f.Since.IsZero() || !f.Until.IsZero() { // in the order of ids all others' tasks would be read for these
+		in = func(_ context.Context, read func(tx sqlx.ExtContext) error) error { return read(s.db) }
+	}
+	err = in(ctx, func(tx sqlx.ExtContext) error {
 		tasks = tasks[:0]
 		return sqlx.SelectContext(ctx, tx, &tasks, s.db.Rebind("SELECT "+listColumns+" FROM image_generations WHERE "+where+" ORDER BY id DESC LIMIT ?"),
 			append(args, min(limit, MaxPage))...)
