@@ -27,9 +27,28 @@ func (s *Store) KeepLate(ctx context.Context, a *task.Attempt, o Outcome) (compl
 		if completed, err = s.completeHeld(ctx, tx, a, o); err != nil || completed {
 			return err
 		}
+		if err := s.cameAfterAll(ctx, tx, a); err != nil {
+			return err
+		}
 		return s.reconsider(ctx, tx, a.TaskID)
 	})
 	return completed && err == nil, err
+}
+
+// cameAfterAll corrects the reason of a task that failed because the pictures of a, its
+// last call, could not be had: they are kept now. The task stays failed.
+func (s *Store) cameAfterAll(ctx context.Context, tx *sqlx.Tx, a *task.Attempt) error {
+	came := *a
+	came.State = task.AttemptSucceeded
+	f := task.Learnt([]task.Attempt{came})
+	// No fence: nobody holds the task. Its status, its reason and that no other call came
+	// after this one are the guard.
+	_, err := tx.ExecContext(ctx, tx.Rebind(`
+		UPDATE image_generations SET error_kind = ?, error_code = NULL, error_msg = ?, updated_at = now()
+		WHERE id = ? AND status = 'failed' AND error_kind IN (?, ?, ?, ?)
+			AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?)`),
+		f.Kind, f.Error(), a.TaskID, task.Timeout, task.Expired, task.Deadline, task.Auth, a.Number)
+	return err
 }
 
 // completeHeld completes a task that is held over the outcome of a, if a is its last

@@ -13,6 +13,7 @@ func learning() []claim {
 		{"The late answer of its own last call completes a task that was held over it, and nothing else does", completesHeld},
 		{"What is learnt late becomes the reason of a task that was held for want of it", learns},
 		{"A reason that is known is not replaced by what comes late", keepsReason},
+		{"Pictures that come late correct the reason of a task whose last call could not be collected", cameAfterAll},
 		{"A job that is accepted late corrects the reason at once", acceptsLate},
 		{"A task that fails as unknown while its answer comes in does not say so", failsMeanwhile},
 		{"The cost of a call that is answered late is on its task, whatever has become of that", costsLate},
@@ -95,6 +96,25 @@ func keepsReason(b *bench) {
 	b.check(b.store.Learn(b.Context(), t.ID))
 	got := b.get(t.ID)
 	b.same([]any{got.ErrorKind, got.ErrorMsg}, []any{task.Billing, "no money left"})
+}
+
+func cameAfterAll(b *bench) {
+	for kind, corrected := range map[task.Kind]bool{task.Timeout: true, task.Expired: true, task.Deadline: true, task.Auth: true, task.Moderated: false, task.Charged: false} {
+		for _, later := range []bool{false, true} {
+			t, a := b.doubted()
+			b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+			if later {
+				b.exec(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at)
+					SELECT id, 0, 2, 'another of %s', 'painter', 'rejected', 'w', 1, now() FROM image_generations WHERE id = %d`, kind, t.ID)
+			}
+			b.exec("UPDATE image_generations SET error_kind = '%s', error_msg = 'it does not come' WHERE id = %d", kind, t.ID)
+			b.same(b.late(answered(a), outcome()), false)
+			got := b.get(t.ID)
+			if said := strings.Contains(got.ErrorMsg, "of attempt 1 came late and are kept"); got.Status != task.Failed || said != (corrected && !later) {
+				b.Errorf("%s, with a later call %t, says %q", kind, later, got.ErrorMsg)
+			}
+		}
+	}
 }
 
 func acceptsLate(b *bench) {
