@@ -56,6 +56,16 @@ func needlesOf(secrets []string) *needles {
 	return n
 }
 
+// longest is how many bytes the beginning of a secret may have, every character of it
+// as two \uXXXX, and of the token of a header.
+func (n *needles) longest() int {
+	longest := 64
+	for _, one := range n.all {
+		longest = max(longest, 12*len(one.runes))
+	}
+	return longest
+}
+
 func (n *needles) add(text string, within bool) {
 	same := func(known needle) bool { return string(known.runes) == text }
 	if slices.ContainsFunc(n.all, same) {

@@ -187,7 +187,8 @@ type Output struct {
 	Position      int           `json:"position"` // from 0, as the service numbered them
 	URL           string        `json:"url,omitempty"`
 	Bytes         []byte        `json:"bytes,omitempty"`
-	Key           string        `json:"key,omitempty"` // where the worker has already put its bytes
+	Source        string        `json:"source,omitempty"` // URL as people may see it; set by Scrubbed
+	Key           string        `json:"key,omitempty"`    // where the worker has already put its bytes
 	ContentType   string        `json:"content_type,omitempty"`
 	Seed          *int64        `json:"seed,omitempty"`
 	RevisedPrompt string        `json:"revised_prompt,omitempty"`

@@ -10,6 +10,9 @@ import (
 // maxDetail is how many bytes of a service's own text a Failure keeps.
 const maxDetail = 2 << 10
 
+// maxScrubbed is how many bytes of a text are looked through: more than anybody is shown.
+const maxScrubbed = 256 << 10
+
 // What never belongs in a text that people or logs see, whoever wrote it. Slashes
 // and the signs of a query may be escaped.
 var (
@@ -38,8 +41,17 @@ func (n *needles) line(text string) string {
 	return strings.TrimSpace(strings.Map(visible, n.text(text)))
 }
 
-// text takes out what nobody may see and leaves lines and length as they are.
+// text takes out what nobody may see and leaves lines as they are. Of a text longer than
+// maxScrubbed it returns the beginning, without what may be half a secret.
 func (n *needles) text(text string) string {
+	if len(text) > maxScrubbed {
+		text = n.clean(text[:maxScrubbed])
+		return text[:max(len(text)-n.longest(), 0)]
+	}
+	return n.clean(text)
+}
+
+func (n *needles) clean(text string) string {
 	text = n.conceal(strings.ToValidUTF8(text, ""))
 	text = dataURL.ReplaceAllString(text, "data:"+hidden)
 	text = urlUser.ReplaceAllString(text, "${1}")

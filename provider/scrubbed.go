@@ -98,6 +98,7 @@ func (s scrubbed) answer(a Answer, err error) (Answer, error) {
 		o := &a.Outputs[i]
 		o.RevisedPrompt = cut(s.hide.text(o.RevisedPrompt), maxRevised)
 		o.ContentType = s.word(o.ContentType)
+		o.Source = cut(s.hide.line(Unsigned(o.URL)), maxDetail)
 		if o.Err != nil {
 			o.Err = s.scrub(o.Err)
 		}

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -120,3 +121,45 @@ func TestScrubbingTakesNoLongerThanItsText(t *testing.T) {
 		}
 	}
 }
+
+func TestLongTextsAreScrubbedToABound(t *testing.T) {
+	const secret = "sk-0123456789abcdef0123"
+	long := strings.Repeat("a word ", 1<<20)
+	began := time.Now()
+	if text := provider.Scrub(long, secret); len(text) > 2<<10 || time.Since(began) > time.Minute {
+		t.Errorf("%d bytes after %s", len(text), time.Since(began))
+	}
+	for at := 1; at < len(secret); at++ { // a picture that shrinks to nothing, and a secret that the bound halves
+		head := "data:image/png;base64,"
+		text := head + strings.Repeat("A", 256<<10-len(head)-1-at) + " " + secret + " more"
+		if got := provider.Scrub(text, secret); strings.Contains(got, "sk-") || strings.Contains(got, secret[:at]) && at > 2 {
+			t.Fatalf("%d characters of the secret are shown: %q", at, got)
+		}
+	}
+}
+
+func TestTheSourceOfAPictureHoldsNoSecret(t *testing.T) {
+	const secret = "sk-0123456789abcdef0123"
+	p := provider.Scrubbed(links{address: "https://gw.test/files/" + secret + "/a.png?x=1"}, provider.Secret(secret))
+	a, err := p.Submit(t.Context(), provider.Call{})
+	if err != nil || len(a.Outputs) != 1 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if o := a.Outputs[0]; !strings.Contains(o.URL, secret) || strings.Contains(o.Source, secret) || !strings.HasPrefix(o.Source, "https://gw.test/files/") || strings.Contains(o.Source, "x=1") {
+		t.Errorf("%q from %q", o.Source, o.URL)
+	}
+}
+
+// links is a provider whose picture lies under an address.
+type links struct {
+	provider.Sync
+	address string
+}
+
+func (l links) Submit(context.Context, provider.Call) (provider.Answer, error) {
+	return provider.Answer{Done: true, Outputs: []provider.Output{{URL: l.address}}}, nil
+}
+
+func (links) Capabilities(string) provider.Capabilities { return provider.Capabilities{} }
+
+func (links) Prepare(provider.Request) (provider.Call, error) { return provider.Call{}, nil }

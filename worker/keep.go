@@ -208,7 +208,7 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 func (s *step) result(out *provider.Output, key string) task.Result {
 	at := s.Pictures.Locate(key)
 	return task.Result{
-		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.settled + out.Position, GeneratedImageURL: at.URL, SourceURL: provider.Unsigned(out.URL),
+		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.settled + out.Position, GeneratedImageURL: at.URL, SourceURL: cmp.Or(out.Source, provider.Unsigned(out.URL)),
 		Model: cmp.Or(s.t.Model, s.svc.DefaultModel), StorageKey: key, Seed: out.Seed, RevisedPrompt: out.RevisedPrompt,
 		LocalPath: at.LocalPath, ObjectURL: at.ObjectURL,
 	}
