@@ -152,13 +152,18 @@ func (c *Client) read(resp *http.Response, r HTTPRequest) (Reply, error) {
 	}
 	var err error
 	reply.Body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil && whole(reply.Body) {
+		reply.cut = true
+		reply.note("the connection ended before the answer did")
+		return reply, nil
+	}
 	if err != nil {
-		f := reply.Bad("the provider's answer broke off before its end")
+		f := reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, "the provider's answer broke off before its end")
 		f.Detail, f.Cause = Scrub(bare(err).Error(), r.Secrets...), bare(err)
 		return Reply{}, f
 	}
 	if int64(len(reply.Body)) > limit {
-		return Reply{}, reply.Bad(fmt.Sprintf("the provider's answer is longer than the %d bytes that are read", limit))
+		return Reply{}, reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, fmt.Sprintf("the provider's answer is longer than the %d bytes that are read", limit))
 	}
 	return reply, nil
 }

@@ -32,6 +32,16 @@ func service(t *testing.T, how providertest.Behaviour) (*providertest.Server, *p
 	return s, &provider.Client{HTTP: &http.Client{Transport: transport}}
 }
 
+// cutOff sends what comes, announces more and breaks the connection.
+func cutOff(comes string) providertest.Behaviour {
+	how := providertest.CutsOff()
+	half := how.Serve
+	how.Serve = func(w http.ResponseWriter, r *http.Request, _ []byte) {
+		half(w, r, []byte(comes+strings.Repeat(" ", len(comes))))
+	}
+	return how
+}
+
 func post(url, body string) provider.HTTPRequest {
 	return provider.HTTPRequest{Method: http.MethodPost, URL: url, Body: []byte(body)}
 }
@@ -236,13 +246,35 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 		_, err = c.Do(t.Context(), r)
 		failure(t, err, task.Unavailable, task.No)
 	})
-	t.Run("A body that breaks off is no answer, even if what came can be read", func(t *testing.T) {
-		cut := providertest.CutsOff()
-		serve := cut.Serve
-		cut.Serve = func(w http.ResponseWriter, r *http.Request, _ []byte) { serve(w, r, []byte("{}  ")) }
-		s, c := service(t, cut)
-		_, err := c.Do(t.Context(), post(s.URL, `{}`))
-		failure(t, err, task.BadAnswer, task.Maybe)
+	for _, c := range []struct{ claim, comes string }{
+		{"A body that breaks off is no answer", `{"data":[{"url":"https://cdn.test/1.p`},
+		{"A body that breaks off is no answer, even if what came begins with a refusal", `{"code":102,"message":"insufficient quota"}` + "\n" + `{"data":[{"b64_json":"iVBOR`},
+		{"A body that breaks off is no answer, if what came may be half of a number", "12"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			s, cl := service(t, cutOff(c.comes))
+			_, err := cl.Do(t.Context(), post(s.URL, `{}`))
+			failure(t, err, task.BadAnswer, task.Maybe)
+		})
+	}
+	t.Run("A body of which all came but its end is the answer", func(t *testing.T) {
+		s, c := service(t, cutOff(` {"url":"https://cdn.test/1.png"}`+"\n"))
+		r, err := c.Do(t.Context(), post(s.URL, `{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := r.Done([]provider.Output{r.Link(0, "https://cdn.test/1.png")}, nil)
+		if err != nil || len(a.Notes) != 1 || !strings.Contains(a.Notes[0], "the connection ended") {
+			t.Errorf("notes %q, %v", a.Notes, err)
+		}
+	})
+	t.Run("A refusal behind which the connection ended is none", func(t *testing.T) {
+		s, c := service(t, cutOff(`{"code":102,"message":"insufficient quota"}`))
+		r, err := c.Do(t.Context(), post(s.URL, `{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		failure(t, r.Bad("no picture"), task.BadAnswer, task.Maybe)
 	})
 	t.Run("An endless answer is not read to its end", func(t *testing.T) {
 		const endless = 256 << 20

@@ -8,10 +8,23 @@ import (
 	"strings"
 )
 
+// minPicture is less than any picture has, in bytes.
+const minPicture = 64
+
 // Picture is the output at that position whose bytes came as base64: of either
 // alphabet, with or without padding, line breaks and the head of a data URL.
 func (r Reply) Picture(position int, content, contentType string) Output {
 	return r.content(position, []byte(content), contentType)
+}
+
+// damaged reports whether content is base64 that ends at a wrong character.
+func damaged(content []byte) bool {
+	if isAddress(content) {
+		return false
+	}
+	content, _ = behead(content)
+	_, err := decode64(content)
+	return err != nil
 }
 
 func (r Reply) content(position int, content []byte, contentType string) Output {
@@ -27,6 +40,9 @@ func (r Reply) content(position int, content []byte, contentType string) Output 
 	}
 	decoded, err := decode64(content)
 	switch {
+	case err != nil && len(decoded) >= minPicture: // whether that is a whole picture is seen when it is kept
+		r.note(fmt.Sprintf("picture %d is no base64 after its first %d bytes", position+1, len(decoded)))
+		o.Bytes = decoded
 	case err != nil:
 		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is no base64: %d characters that begin with %q",
 			position+1, len(content), Scrub(string(content[:min(len(content), 24)]), r.secrets...)))
@@ -69,7 +85,8 @@ func behead(content []byte) (_ []byte, contentType string) {
 	return rest, contentType
 }
 
-// decode64 reads base64 of either alphabet, and skips spaces, line breaks and padding.
+// decode64 reads base64 of either alphabet, and skips spaces, line breaks and padding. With
+// an error it returns what stands before the fault.
 func decode64(content []byte) ([]byte, error) {
 	if decoded := make([]byte, base64.StdEncoding.DecodedLen(len(content))); len(content)%4 == 0 {
 		if n, err := base64.StdEncoding.Decode(decoded, content); err == nil {

@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 // maxDocuments bounds of how many JSON documents one answer may consist.
@@ -11,8 +12,27 @@ const maxDocuments = 1000
 // Documents returns the JSON documents of which the body consists, in order: one
 // as a rule, and several of a stream that nobody asked for. A byte order mark,
 // keep-alive comments, blank lines and the frames of server-sent events are left
-// out, and so is what follows the last whole document.
+// out, and so are what follows the last whole document, and texts and numbers that
+// stand among objects or lists: a service's ping, or the end of its stream.
 func (r Reply) Documents() []json.RawMessage {
+	all := r.values()
+	if found := slices.DeleteFunc(slices.Clone(all), isPlain); len(found) > 0 {
+		return found
+	}
+	return all
+}
+
+func isPlain(document json.RawMessage) bool {
+	kind := kindOf(document)
+	return kind != '{' && kind != '['
+}
+
+// whole reports whether a body whose end did not come is all the same one JSON object
+// or list.
+func whole(body []byte) bool { return json.Valid(body) && !isPlain(bytes.TrimSpace(body)) }
+
+// values returns the JSON values of the body, of whatever type.
+func (r Reply) values() []json.RawMessage {
 	body := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(r.Body), []byte("\xef\xbb\xbf")))
 	if json.Valid(body) {
 		return []json.RawMessage{body}

@@ -59,7 +59,7 @@ func (fs Faults) of(r Reply, text string, codes []string) Fault {
 		return fs.find(r.Status, codes)
 	}
 	for _, code := range append(codes, said...) {
-		if row, named := fs.named(code); named {
+		if row, named := fs.named(code); named && !(row.Unbilled && lostUpstream.MatchString(inside+" "+text)) {
 			return row
 		}
 	}
@@ -67,7 +67,8 @@ func (fs Faults) of(r Reply, text string, codes []string) Fault {
 }
 
 // judged is the row as it counts for this answer. A web page, an empty body and some
-// statuses come from a gateway, which does not know what the service behind it did.
+// statuses come from a gateway, which does not know what the service behind it did. By
+// its status alone an answer is the service's word only if it is a JSON object.
 // A page that says 403 was written before the service was asked.
 func (r Reply) judged(row Fault) Fault {
 	switch {
@@ -77,7 +78,7 @@ func (r Reply) judged(row Fault) Fault {
 		return faultOf(r.Status)
 	case row.Unbilled && r.free: // of the asking, not of what was asked about
 		row.Unbilled, row.Executed = false, task.No
-	case row.Unbilled && byGateway(r.Status):
+	case row.Unbilled && (byGateway(r.Status) || row.Code == "" && !bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("{"))):
 		row.Unbilled, row.Executed = false, task.Maybe
 	}
 	return row

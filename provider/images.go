@@ -155,14 +155,14 @@ func (r Reply) Contents(all Images) []Output {
 	return outputs
 }
 
-// Output is the picture at that position. One whose content cannot be read is taken
+// Output is the picture at that position. One whose content cannot be read to its end is taken
 // from its address, if it has one.
 func (r Reply) Output(position int, im Image) Output {
 	o := Output{}
 	if len(im.Content) > 0 {
 		o = r.content(position, im.Content, im.ContentType)
 	}
-	if len(im.Content) == 0 || o.Err != nil && im.URL != "" {
+	if len(im.Content) == 0 || im.URL != "" && (o.Err != nil || damaged(im.Content)) {
 		o = r.Link(position, im.URL)
 	}
 	if o.ContentType == "" && o.Err == nil {

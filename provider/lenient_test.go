@@ -1,6 +1,8 @@
 package provider_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -50,6 +52,28 @@ func TestARefusalShowsNoKilobytesOfBase64(t *testing.T) {
 	r := provider.Reply{Status: 200}
 	if o := r.Picture(0, "%%"+long, ""); o.Err == nil || len(o.Err.Error()) > 200 || !strings.Contains(o.Err.Message, "60002 characters") {
 		t.Errorf("%v", o.Err)
+	}
+}
+
+func TestBase64WithAWrongCharacter(t *testing.T) {
+	content := bytes.Repeat([]byte("pixels"), 50)
+	text := base64.StdEncoding.EncodeToString(content)
+	for _, c := range []struct {
+		claim, content, url string
+		bytes               []byte
+		address             string
+	}{
+		{"At its end", text + "*", "", content, ""},
+		{"In its middle", text[:200] + "*" + text[201:], "", content[:150], ""},
+		{"At its beginning", "*" + text, "", nil, ""},
+		{"With the picture's address beside it", text[:200] + "*", "https://cdn.test/1.png", nil, "https://cdn.test/1.png"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			o := provider.Reply{Status: 200}.Output(0, provider.Image{Content: []byte(c.content), URL: c.url})
+			if !bytes.Equal(o.Bytes, c.bytes) || o.URL != c.address || (o.Err == nil) != (len(c.bytes) > 0 || c.address != "") {
+				t.Errorf("%d bytes, %q, %v", len(o.Bytes), o.URL, o.Err)
+			}
+		})
 	}
 }
 

@@ -3,17 +3,21 @@ package provider
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/easelqueue/easel/task"
 )
 
-// maxWord is the longest text beside an error: whatever is longer may be a picture.
-const maxWord = 1 << 10
+// maxWord is the longest text of an error that is believed to be words: whatever is
+// longer may be a picture.
+const maxWord = 4 << 10
 
 // refused returns the failure that an answer with status 2xx consists of, or nil: many
-// gateways refuse so. It names an error, and neither a job nor anything that could hold
-// a picture, so that nothing was drawn for certain.
+// gateways refuse so. It names an error and nothing that could be a job or hold a
+// picture. Whether something was drawn is said by the error alone.
 func (r Reply) refused() *task.Failure {
 	codes, text, ok := r.refusal()
 	if !ok {
@@ -21,18 +25,24 @@ func (r Reply) refused() *task.Failure {
 	}
 	f := r.faults.Failure(r, text, codes...)
 	f.Message = "the provider refused, with status 200"
+	if f.Executed == task.Maybe {
+		f.Message = "the provider answered with an error, with status 200"
+	}
 	return f
 }
 
 // refusal reads the error of an answer with status 2xx that is nothing but an error.
 func (r Reply) refusal() (codes []string, text string, ok bool) {
 	var members map[string]json.RawMessage
-	if !r.OK() {
+	if !r.OK() || r.cut {
 		return nil, "", false
 	}
 	documents := r.Documents()
 	if len(documents) != 1 || json.Unmarshal(documents[0], &members) != nil {
 		return nil, "", false
+	}
+	if before, behind, found := bytes.Cut(r.Body, documents[0]); !found || bytes.ContainsRune(before, '{') || bytes.ContainsRune(behind, '{') {
+		return nil, "", false // another document, which broke off
 	}
 	if !onlyWords(members) {
 		return nil, "", false
@@ -56,25 +66,82 @@ func (r Reply) refusal() (codes []string, text string, ok bool) {
 	case plainText(members["success"]) == "false":
 		return []string{code}, text, true
 	}
-	return []string{code}, text, text != "" && !fineCode(code)
+	return []string{code}, text, text != "" && !fineCode(code) && (!welcomes(text) || known(text))
 }
 
-// onlyWords reports whether nothing in the answer names a job or may hold a picture.
+// The members of an answer that is nothing but an error: the error itself, which may be
+// an object or a list of the same, and what stands beside it.
+var (
+	errorNames  = []string{"error", "errors", "message", "msg", "error_description", "detail", "details"}
+	besideNames = []string{"code", "type", "param", "success", "request_id", "requestId", "created", "timestamp", "trace_id", "loc"}
+)
+
+// onlyWords reports whether every member that holds something belongs to an error. Any
+// other may name a job or a picture, whatever it is called.
 func onlyWords(members map[string]json.RawMessage) bool {
 	for name, v := range members {
-		switch name {
-		case "error", "errors", "message", "msg", "detail", "details":
-			continue
-		case "id", "task_id", "job_id", "prompt_id", "name", "url":
-			if holds(v) {
+		switch {
+		case !holds(v):
+		case slices.Contains(errorNames, name):
+			if !allWords(v) {
 				return false
 			}
-		}
-		if holds(v) && (v[0] == '[' || v[0] == '{' || len(v) > maxWord) {
+		case name == "status":
+			if !badStatus(plainText(v)) {
+				return false
+			}
+		case !slices.Contains(besideNames, name), name != "loc" && isNested(v), !isWord(v):
 			return false
 		}
 	}
 	return true
+}
+
+// allWords reports whether an error consists of words, however deep they lie.
+func allWords(v json.RawMessage) bool {
+	switch kindOf(v) {
+	case '[':
+		return !slices.ContainsFunc(membersOf(v), func(member view) bool { return !allWords(json.RawMessage(member)) })
+	case '{':
+		var members map[string]json.RawMessage
+		return json.Unmarshal(v, &members) == nil && onlyWords(members)
+	}
+	return isWord(v)
+}
+
+func isNested(v json.RawMessage) bool { return kindOf(v) == '{' || kindOf(v) == '[' }
+
+// isWord reports whether a value is neither an address nor long enough for a picture.
+func isWord(v json.RawMessage) bool {
+	text := strings.TrimSpace(plainText(v))
+	return len(v) <= maxWord && !NamesPicture(text) && !longRun.MatchString(text)
+}
+
+// badStatus reports whether a status beside an error says that nothing goes on.
+func badStatus(status string) bool {
+	status = strings.ToLower(status)
+	if n, err := strconv.Atoi(status); err == nil {
+		return n >= 400
+	}
+	for _, begins := range []string{"err", "fail", "reject", "invalid", "denied"} {
+		if strings.HasPrefix(status, begins) {
+			return true
+		}
+	}
+	return false
+}
+
+// welcomes reports whether a text may say that the call was taken.
+func welcomes(text string) bool {
+	return containsAny(strings.ToLower(text), "accept", "queue", "submit", "process", "progress", "pending", "running", "generat", "draw",
+		"created", "started", "success", "done", "complete", "finish", "ready", "成功", "排队", "提交", "处理", "生成", "完成")
+}
+
+// known reports whether a text says for certain that nothing was drawn.
+func known(text string) bool { return spoken(text).Executed == task.No }
+
+func containsAny(text string, words ...string) bool {
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 }
 
 // holds reports whether the member says anything.
@@ -88,11 +155,11 @@ func holds(v json.RawMessage) bool {
 
 // fineCode reports whether services call a success so.
 func fineCode(code string) bool {
-	switch strings.ToLower(code) {
-	case "", "0", "1", "200", "201", "10000", "ok", "success":
+	switch code = strings.ToLower(code); code {
+	case "", "0", "1", "102", "10000", "ok", "success":
 		return true
 	}
-	return false
+	return len(code) == 3 && code[0] == '2'
 }
 
 func or(texts ...string) string {
@@ -104,9 +171,15 @@ func or(texts ...string) string {
 	return ""
 }
 
+// lostUpstream finds where a gateway says that it lost the service behind it.
+var lostUpstream = regexp.MustCompile(`(?i)time[d _-]*out|deadline|upstream|gateway|bad_response|connection|\b(?:502|504|52[0-6])\b|超时|上游`)
+
 // spoken judges an error by its words, where neither code nor status says what it is:
-// one that a service gave with status 2xx. Nothing was drawn.
+// one that a service gave with status 2xx. Of what it does not know anything may be true.
 func spoken(text string) Fault {
+	if lostUpstream.MatchString(text) {
+		return Fault{Kind: task.ProviderError, Executed: task.Maybe}
+	}
 	text = strings.ToLower(text)
 	for _, w := range []struct {
 		row   Fault
@@ -120,12 +193,10 @@ func spoken(text string) Fault {
 		{Fault{Kind: task.Moderated, Next: "Change the prompt or the input pictures"},
 			[]string{"moderation", "content policy", "content_policy", "sensitive", "safety", "敏感", "违规"}},
 	} {
-		for _, word := range w.words {
-			if strings.Contains(text, word) {
-				w.row.Executed = task.No
-				return w.row
-			}
+		if containsAny(text, w.words...) {
+			w.row.Executed = task.No
+			return w.row
 		}
 	}
-	return Fault{Kind: task.ProviderError, Executed: task.No}
+	return Fault{Kind: task.ProviderError, Executed: task.Maybe}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,13 +32,14 @@ type Reply struct {
 	secrets []string
 	free    bool
 	notes   *[]string
+	cut     bool   // the connection ended before the answer did, behind a whole document
 	faults  Faults // of the service, for what is told within a 2xx
 }
 
 // OK reports whether the status is a 2xx.
 func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
 
-// JSON reads the body into v: of several documents the last. What in an object has
+// JSON reads the body into v: of several documents the last object. What in an object has
 // another type than v expects is left out and noted. A body that is no JSON, or no
 // object where v expects one, is a BadAnswer: what was bought cannot be read.
 // One that is nothing but an error of the service's is that.
@@ -45,6 +47,11 @@ func (r Reply) JSON(v any) error {
 	documents := r.Documents()
 	if len(documents) == 0 {
 		return r.illegible(json.Unmarshal(bytes.TrimSpace(r.Body), new(any)))
+	}
+	for _, document := range slices.Backward(documents) {
+		if kindOf(document) == '{' {
+			return r.Decode(document, v)
+		}
 	}
 	return r.Decode(documents[len(documents)-1], v)
 }
@@ -150,6 +157,7 @@ func (fs Faults) Ended(r Reply, message, text string, codes ...string) *task.Fai
 		}
 	}
 	row.Executed, row.Model = task.Yes, false
+	row.Unbilled = row.Unbilled && !byGateway(r.Status)
 	f := r.failure(row, message)
 	f.Detail = Scrub(text, r.secrets...)
 	for _, code := range codes {

@@ -164,6 +164,7 @@ func TestWhoAnswers(t *testing.T) {
 		{"The same words behind a 526 are a gateway's", 526, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
 		{"A web page is a gateway's, whatever its status", 503, " \n" + page, "", task.ProviderError, task.Maybe, false},
 		{"A web page is a gateway's, at 500 too", 500, page, "", task.ProviderError, task.Maybe, false},
+		{"A plain text is a gateway's, where the status alone speaks", 503, "upstream connect error or disconnect/reset before headers", "", task.ProviderError, task.Maybe, false},
 		{"An empty body is a gateway's", 503, " ", "", task.ProviderError, task.Maybe, false},
 		{"A 403 page was written before the service was asked", 403, page, "", task.Unavailable, task.No, false},
 		{"A 200 that is a page leaves everything open", 200, page, "", task.BadAnswer, task.Maybe, false},
@@ -207,7 +208,7 @@ func TestModelRefused(t *testing.T) {
 }
 
 func TestErrorsWithin200(t *testing.T) {
-	table := provider.Faults{{Code: "1102", Kind: task.RateLimited, Executed: task.No}}
+	table := provider.Faults{{Code: "1102", Kind: task.RateLimited, Executed: task.No}, {Code: "own_fault", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true}}
 	for _, c := range []struct {
 		claim, body string
 		kind        task.Kind
@@ -215,18 +216,34 @@ func TestErrorsWithin200(t *testing.T) {
 		code        string
 	}{
 		{"A text", `{"error": "insufficient balance"}`, task.Billing, task.No, ""},
-		{"An object", `{"error":{"message":"bad luck","code":"upstream_error"},"data":null}`, task.ProviderError, task.No, "upstream_error"},
+		{"An object", `{"error":{"message":"bad luck","code":"odd_error"},"data":null}`, task.ProviderError, task.Maybe, "odd_error"},
 		{"An object whose code is a number", `{"error":{"message":"invalid token","code":1004},"data":[]}`, task.Auth, task.No, "1004"},
-		{"A code that is a number", `{"code": 1234, "message": "bad luck"}`, task.ProviderError, task.No, "1234"},
+		{"A code that is a number", `{"code": 1234, "message": "bad luck"}`, task.ProviderError, task.Maybe, "1234"},
+		{"An error that names its place", `{"detail":[{"loc":["body","n"],"msg":"quota exceeded","type":"value_error"}],"success":false}`, task.ProviderError, task.Maybe, ""},
+		{"A status that says the same", `{"code":"1001","status":"failed","message":"insufficient quota"}`, task.Billing, task.No, "1001"},
+		{"Unknown words", `{"error":"bad luck"}`, task.ProviderError, task.Maybe, ""},
+		{"Words of a gateway that lost the service", `{"error":"upstream timeout 524"}`, task.ProviderError, task.Maybe, ""},
+		{"Words of a gateway beside a code of the service's", `{"error":{"message":"context deadline exceeded while waiting for upstream","code":"own_fault"}}`, task.ProviderError, task.Maybe, "own_fault"},
+		{"Words of a gateway before those of an account", `{"error":{"message":"upstream error: 524 A timeout occurred, quota kept","code":"bad_response_status_code"}}`, task.ProviderError, task.Maybe, "bad_response_status_code"},
+		{"Not a job in another spelling", `{"code":1202,"message":"quota accepted","taskId":"t1"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not a job as the result", `{"code":2,"msg":"quota","result":"123"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an address as the output", `{"code":1001,"message":"quota","output":"https://cdn/x.png"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an address as the image", `{"success":false,"message":"quota","image":"https://cdn/x.png"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an address as the message", `{"code":1001,"error":"quota","message":"https://cdn/x.png"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an address within the error", `{"error":{"message":"quota","url":"https://cdn/x.png"}}`, task.BadAnswer, task.Maybe, ""},
+		{"Not a job that goes on", `{"code":1001,"message":"quota","status":"queued"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not a call that was taken", `{"code":2,"msg":"queued"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not a code of acceptance", `{"code":202,"message":"quota kept"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an error before a document that breaks off", `{"code":1002,"message":"quota"}` + "\n" + `{"data":[{"b64_json":"iVBOR`, task.BadAnswer, task.Maybe, ""},
 		{"A code that the table names", `{"code": 1102, "message": "bad luck", "data": {}}`, task.RateLimited, task.No, "1102"},
 		{"A code that is a text", `{"code":"quota_used","msg":"用户额度不足","request_id":"r-1"}`, task.Billing, task.No, "quota_used"},
 		{"No success", `{"success": false, "message": "敏感词"}`, task.Moderated, task.No, ""},
 		{"A list of errors", `{"errors":["too many requests"]}`, task.RateLimited, task.No, ""},
-		{"Not an error beside something that may be a picture", `{"error":{"message":"m"},"data":[{"b64_json":"%%"}]}`, task.BadAnswer, task.Maybe, ""},
-		{"Not an error beside a job", `{"error":{"message":"m"},"id":"job-1"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an error beside something that may be a picture", `{"error":{"message":"quota"},"data":[{"b64_json":"%%"}]}`, task.BadAnswer, task.Maybe, ""},
+		{"Not an error beside a job", `{"error":{"message":"quota"},"id":"job-1"}`, task.BadAnswer, task.Maybe, ""},
 		{"Not a success with words", `{"code": 0, "message": "success"}`, task.BadAnswer, task.Maybe, ""},
 		{"Not an error that is null", `{"error": null}`, task.BadAnswer, task.Maybe, ""},
-		{"Not long text", `{"code": 7, "message": "m", "image": "` + strings.Repeat("A", 2000) + `"}`, task.BadAnswer, task.Maybe, ""},
+		{"Not long text", `{"code": 7, "message": "quota", "image": "` + strings.Repeat("A", 2000) + `"}`, task.BadAnswer, task.Maybe, ""},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			r := answeredBy(t, table, c.body)

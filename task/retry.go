@@ -11,7 +11,8 @@ type OnUnknown string
 const (
 	// Hold parks the task until a person decides. The default for paid providers.
 	Hold OnUnknown = "hold"
-	// Resend makes the call again, as any other failed try. For free providers.
+	// Resend makes the call again, as any other failed try. For free providers, and for
+	// those who would rather pay twice than wait.
 	Resend OnUnknown = "retry"
 )
 
@@ -24,6 +25,7 @@ type Retry struct {
 	MaxCrashes int           // workers that may die over a task before it is parked, default 3
 	MaxAfter   time.Duration // longest Retry-After that is believed, default 1 h
 	OnUnknown  OnUnknown     // default Hold
+	Free       bool          // a call costs nothing, so that Resend holds for one that was carried out too
 
 	// ServerErrors is how many calls may follow those that failed by the service's own
 	// fault and were not billed, before the task is parked; default 2.
@@ -62,8 +64,8 @@ type Verdict struct {
 
 // Fail decides what f does to t: the one place where trying again is allowed.
 // A call is made again that certainly did not happen, or that the service failed by
-// its own fault and does not bill; any other only if r says that an unknown outcome
-// costs nothing. rnd returns a number in [0,1) and spreads the retries (full jitter).
+// its own fault and does not bill; one whose outcome nobody knows only if r says so, and
+// one that was carried out only if it was free besides. rnd returns a number in [0,1) and spreads the retries (full jitter).
 func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Verdict {
 	r = r.WithDefaults()
 	v := Verdict{Status: Failed, Attempt: t.Attempt, Waits: t.Waits, Failure: f}
@@ -74,7 +76,7 @@ func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Verd
 		v.Attempt++
 	case f.Executed == Yes && f.Unbilled:
 		again = t.failByService(&v, r, rnd)
-	case f.Executed == Yes && r.OnUnknown != Resend:
+	case f.Executed == Yes && !(r.Free && r.OnUnknown == Resend):
 		v.Attempt++ // it was run and paid for, whatever the provider calls it
 	default:
 		again = t.failByKind(&v, r, rnd)

@@ -11,7 +11,8 @@ func half() float64 { return 0.5 }
 
 func TestFail(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	paid, free := Retry{Base: 2 * time.Second}, Retry{Base: 2 * time.Second, OnUnknown: Resend}
+	paid, free := Retry{Base: 2 * time.Second}, Retry{Base: 2 * time.Second, OnUnknown: Resend, Free: true}
+	twice := Retry{Base: 2 * time.Second, OnUnknown: Resend}
 	soon := now.Add(500 * time.Millisecond)
 	for _, c := range []struct {
 		claim   string
@@ -39,6 +40,8 @@ func TestFail(t *testing.T) {
 		{"An unknown outcome of a free call is sent again", Task{}, Failure{Kind: Timeout, Executed: Maybe}, free, Pending, Timeout, time.Second, 1, 0},
 		{"What a paid provider ran is not run again", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, paid, Failed, BadAnswer, 0, 1, 0},
 		{"What a paid provider ran is not run again, even if it calls that a rate limit", Task{}, Failure{Kind: RateLimited, Executed: Yes}, paid, Failed, RateLimited, 0, 1, 0},
+		{"An unknown outcome of a paid call is sent again where the operator says so", Task{}, Failure{Kind: Timeout, Executed: Maybe}, twice, Pending, Timeout, time.Second, 1, 0},
+		{"What a paid provider ran is not run again, even where unknown outcomes are", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, twice, Failed, BadAnswer, 0, 1, 0},
 		{"What a free provider ran is run again", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, free, Pending, BadAnswer, time.Second, 1, 0},
 		{"Moderation is final", Task{}, Failure{Kind: Moderated, Executed: Yes}, free, Failed, Moderated, 0, 1, 0},
 		{"A wrong request is final", Task{}, Failure{Kind: Invalid, Executed: No}, free, Failed, Invalid, 0, 1, 0},
@@ -60,7 +63,7 @@ func TestFail(t *testing.T) {
 	t.Run("Every kind ends, whatever happens again and again", func(t *testing.T) {
 		for _, kind := range Kinds {
 			for _, executed := range []Executed{No, Maybe, Yes} {
-				for _, retry := range []Retry{paid, free} {
+				for _, retry := range []Retry{paid, twice, free} {
 					var looping Task
 					v := Verdict{Status: Pending}
 					for n := 0; v.Status == Pending; n++ {
@@ -72,7 +75,7 @@ func TestFail(t *testing.T) {
 						if v.Status == Pending && v.Delay <= 0 {
 							t.Fatalf("%s, executed %s, is tried again at once", kind, executed)
 						}
-						if v.Status == Pending && executed != No && retry.OnUnknown != Resend {
+						if v.Status == Pending && (executed == Maybe && retry.OnUnknown != Resend || executed == Yes && !retry.Free) {
 							t.Fatalf("%s, executed %s, is bought again", kind, executed)
 						}
 					}

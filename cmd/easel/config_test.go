@@ -236,8 +236,8 @@ func TestYAML(t *testing.T) {
 		}
 	})
 	t.Run("An unknown outcome of a free provider may be sent again", func(t *testing.T) {
-		if got := c.Services["sketch"].Retry.OnUnknown; got != task.Resend {
-			t.Errorf("got %q", got)
+		if got := c.Services["sketch"].Retry; got.OnUnknown != task.Resend || !got.Free || c.Services["openai"].Retry.Free {
+			t.Errorf("got %+v", got)
 		}
 	})
 	t.Run("No printing shows a key", func(t *testing.T) {

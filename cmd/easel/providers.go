@@ -211,7 +211,8 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}, Hooks: a.Hooks, HookSecret: a.HookSecret})
 	}
 	s.Console = console(p)
-	if s.Retry.OnUnknown == "" && free(s) {
+	s.Retry.Free = free(s)
+	if s.Retry.OnUnknown == "" && s.Retry.Free {
 		s.Retry.OnUnknown = task.Resend
 	}
 	return s, nil

@@ -209,6 +209,32 @@ func TestHook(t *testing.T) {
 	}
 }
 
+func TestJobsThatHaveFailed(t *testing.T) {
+	for _, c := range []struct {
+		claim, body string
+		status      int
+		kind        task.Kind
+		unbilled    bool
+	}{
+		{"By the service's named fault", `{"detail":"x","error_type":"runner_server_error"}`, 500, task.ProviderError, true},
+		{"By the same words of a gateway", `{"detail":"x","error_type":"runner_server_error"}`, 502, task.ProviderError, false},
+		{"By a status without a name", `{"detail":"x"}`, 500, task.ProviderError, false},
+		{"By the input", `{"detail":[{"loc":["body","prompt"],"msg":"m","type":"t"}]}`, 422, task.Invalid, false},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			s := providertest.Start(providertest.Service{Asks: map[string]providertest.Ask{"/": providertest.Said(c.status, c.body)}})
+			defer s.Close()
+			r, err := (&provider.Client{}).Do(t.Context(), provider.HTTPRequest{Method: http.MethodGet, URL: s.URL, Free: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := ended(r); f.Kind != c.kind || f.Executed != task.Yes || f.Unbilled != c.unbilled || f.Message != "the model failed" {
+				t.Errorf("%s, executed %s, unbilled %t: %v", f.Kind, f.Executed, f.Unbilled, f)
+			}
+		})
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add(200, providertest.Example(f, "answer.json"))
 	f.Add(422, []byte(`{"detail":[{"loc":[1,"prompt"],"msg":"m","type":"t"}]}`))

@@ -118,10 +118,11 @@ func unasked(r provider.Reply) *task.Failure {
 }
 
 // ended is the answer of a job that has failed. It has ended, whatever it was: the
-// queue runs again by itself what did not start.
+// queue runs again by itself what did not start. The status only says what kind it is.
 func ended(r provider.Reply) *task.Failure {
 	p := problemOf(r)
 	f := faults.Failure(r, p.text(), p.code(r))
-	f.Message, f.Executed = "the model failed", task.Yes
+	named := faults.Ended(r, "the model failed", p.text(), p.code(r))
+	f.Message, f.Executed, f.Unbilled = named.Message, named.Executed, named.Unbilled
 	return f
 }

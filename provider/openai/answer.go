@@ -61,13 +61,12 @@ func (a *Adapter) read(r provider.Reply) (provider.Answer, error) {
 	if err != nil {
 		return provider.Answer{}, err
 	}
-	if len(named(said.pictures)) == 0 {
-		if jobs := said.jobs(); len(jobs) > 0 {
-			return a.accepted(r, said, jobs), nil
-		}
-		if said.Error != nil {
-			return provider.Answer{}, faults.Failure(r, said.Error.Text(), said.Error.Code, said.Error.Type)
-		}
+	drawn := len(named(said.pictures)) > 0
+	if jobs := said.jobs(); len(jobs) > 0 && (!drawn || goesOn(jobs)) {
+		return a.accepted(r, said, jobs), nil
+	}
+	if !drawn && said.Error != nil {
+		return provider.Answer{}, faults.Failure(r, said.Error.Text(), said.Error.Code, said.Error.Type)
 	}
 	return said.done(r)
 }
@@ -84,6 +83,7 @@ func gather(r provider.Reply) (gathered, error) {
 	if len(documents) == 0 {
 		return all, r.JSON(&all.answer)
 	}
+	var unnamed provider.Images // say what is missing only if nothing else says where a picture is
 	for _, document := range documents {
 		var one answer
 		if document[0] == '[' { // a list in the place of the object that holds it
@@ -94,8 +94,15 @@ func gather(r provider.Reply) (gathered, error) {
 		if strings.HasSuffix(one.Type, "partial_image") {
 			continue // a preview on the way to the picture
 		}
-		all.pictures = append(all.pictures, one.images()...)
+		if found := one.images(); len(named(found)) > 0 {
+			all.pictures = append(all.pictures, found...)
+		} else {
+			unnamed = append(unnamed, found...)
+		}
 		all.merge(one)
+	}
+	if len(all.pictures) == 0 {
+		all.pictures = unnamed
 	}
 	return all, nil
 }

@@ -52,7 +52,16 @@ func (j job) name() string {
 	return string(name)
 }
 
-// jobs are those that an answer without pictures names.
+// goesOn reports whether one of the jobs says that it has not ended: what stands beside
+// it is a preview, or what the call was given.
+func goesOn(jobs []job) bool {
+	return slices.ContainsFunc(jobs, func(j job) bool {
+		status := strings.ToLower(strings.TrimSpace(string(j.Status)))
+		return status != "" && !slices.Contains(ended, status) && !slices.Contains(fine, status)
+	})
+}
+
+// jobs are those that an answer names.
 func (one answer) jobs() []job {
 	if one.job.name() != "" {
 		return []job{one.job}
@@ -189,6 +198,7 @@ func (h handle) addresses(id string) []string {
 
 var (
 	ended  = []string{"completed", "complete", "succeeded", "success", "successful", "done", "finished", "ready"}
+	fine   = []string{"ok", "0", "1", "200", "true"} // say of the answer that it is one
 	failed = []string{"failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "expired", "rejected"}
 )
 

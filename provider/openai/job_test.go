@@ -73,6 +73,40 @@ func TestAnAnswerThatNamesAJobIsPolledUnasked(t *testing.T) {
 	}
 }
 
+func TestPicturesBesideAJob(t *testing.T) {
+	_, a := gateway(t, providertest.OpenAIJobs(false), Config{})
+	for _, c := range []struct {
+		claim, body string
+		job         string // empty if the pictures are the answer
+	}{
+		{"A preview is none", `{"task_id":"t1","status":"processing","image_url":"https://cdn.test/preview.png"}`, "t1"},
+		{"What the call was given is none", `{"task_id":"t1","status":"Submitted","images":["https://me.test/input.png"]}`, "t1"},
+		{"A preview in a list is none", `{"data":[{"task_id":"t1","status":"queued","url":"https://cdn.test/preview.png"}]}`, "t1"},
+		{"Those of a job that has ended are", `{"task_id":"t1","status":"completed","images":["https://cdn.test/1.png"]}`, ""},
+		{"Those of a job without a state are", `{"task_id":"t1","images":["https://cdn.test/1.png"]}`, ""},
+		{"Those beside a state of the answer are", `{"id":"r1","status":200,"data":[{"url":"https://cdn.test/1.png"}]}`, ""},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			ans, err := a.read(provider.Reply{Status: 200, Body: []byte(c.body)})
+			if err != nil || ans.JobID != c.job || ans.Done != (c.job == "") {
+				t.Errorf("%+v, %v", ans, err)
+			}
+		})
+	}
+}
+
+func TestEventsThatNameNoPictureAddNone(t *testing.T) {
+	_, a := gateway(t, providertest.OpenAIJobs(false), Config{})
+	const progress = `data: {"type":"progress","data":{"percent":10}}` + "\n\n"
+	ans, err := a.read(provider.Reply{Status: 200, Body: []byte(progress + `data: {"data":[{"url":"https://cdn.test/1.png"}]}` + "\n\n" + progress)})
+	if err != nil || len(ans.Outputs) != 1 || ans.Outputs[0].Err != nil {
+		t.Errorf("%+v, %v", ans.Outputs, err)
+	}
+	if _, err := a.read(provider.Reply{Status: 200, Body: []byte(progress)}); task.AsFailure(err) == nil {
+		t.Error("progress alone is an answer")
+	}
+}
+
 func TestTheAddressToPollIsTheGatewaysOwn(t *testing.T) {
 	_, a := gateway(t, providertest.OpenAIJobs(false), Config{Async: "on"})
 	base := a.api.BaseURL

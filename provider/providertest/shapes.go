@@ -56,6 +56,12 @@ func framings() (all []Shape) {
 	add("comments among events", func(a string) string { return ": a\n\nevent: ping\n\ndata: " + a + "\n\n: b\n\n" })
 	add("a comment behind", func(a string) string { return a + "\n: end\n" })
 	add("something behind", func(a string) string { return a + "\n<!-- served by a proxy -->" })
+	add("a text behind", func(a string) string { return a + "\n\"[DONE]\"" })
+	add("a number behind", func(a string) string { return a + "\n0" })
+	add("an event and the quoted end of the stream", func(a string) string { return "data: " + a + "\n\ndata: \"[DONE]\"\n\n" })
+	add("keep-alives that are numbers and texts", func(a string) string {
+		return "data: 1\n\ndata: \"ping\"\n\ndata: " + a + "\n\ndata: true\n\n"
+	})
 	add("indentation", func(a string) string {
 		var b bytes.Buffer
 		json.Indent(&b, []byte(a), "\t", "  ")
