@@ -3,6 +3,7 @@ package migrations
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,6 +56,16 @@ func (a *Adoption) Apply(ctx context.Context, db *sql.DB) error {
 	return together(ctx, db, a.Rest)
 }
 
+// refuseAdopted returns an error if easel works on an app's own tables here.
+func refuseAdopted(ctx context.Context, db *sql.DB) error {
+	var adopted bool
+	if err := db.QueryRowContext(ctx, "SELECT to_regclass('easel_adopted') IS NOT NULL").Scan(&adopted); err != nil || !adopted {
+		return err
+	}
+	return errors.New("easel works on the app's own tables here, and taking a change back would take rows of the app along; nothing was changed. " +
+		"To leave easel, stop it and drop by hand what `easel migrate adopt` has added")
+}
+
 // together runs statements in one transaction. One that does not get its table within
 // two seconds gives up, so that the app does not queue up behind it.
 func together(ctx context.Context, db *sql.DB, statements []string) error {
@@ -79,6 +90,7 @@ type planner struct {
 	db      *sql.DB
 	pattern string   // schema of easel's own tables
 	theirs  []string // tables of the app that are adopted
+	begun   bool     // a former adoption was interrupted after it had added its columns
 }
 
 func (p *planner) refuse(format string, values ...any) {

@@ -9,6 +9,7 @@ import (
 
 // indexes are those of easel's own tables, on the app's. A name that stands for
 // something else gets an ending, and one that an interruption left invalid is made anew.
+// The app may have several parameters of one name, which no statement of ours forbids.
 func (p *planner) indexes(ctx context.Context) error {
 	const query = `SELECT i.indexname || chr(10) || i.tablename || chr(10) || x.indisvalid || chr(10) || i.indexdef FROM pg_indexes i
 		JOIN pg_index x ON x.indexrelid = (quote_ident(i.schemaname) || '.' || quote_ident(i.indexname))::regclass
@@ -33,6 +34,9 @@ func (p *planner) indexes(ctx context.Context) error {
 			continue
 		}
 		moved := strings.Replace(definition, " ON "+p.pattern+".", " ON "+quote(p.Schema)+".", 1)
+		if table == "generation_parameter" {
+			moved = strings.Replace(moved, "CREATE UNIQUE INDEX", "CREATE INDEX", 1)
+		}
 		as := name
 		if known, taken := there[name]; taken {
 			same := strings.Replace(known[3], " ON "+p.Schema+".", " ON "+quote(p.Schema)+".", 1) == moved
@@ -43,6 +47,9 @@ func (p *planner) indexes(ctx context.Context) error {
 				p.Indexes = append(p.Indexes, "DROP INDEX CONCURRENTLY "+p.at(name))
 			default:
 				as = name + "_easel"
+				if former, made := there[as]; made && former[2] != "true" {
+					p.Indexes = append(p.Indexes, "DROP INDEX CONCURRENTLY "+p.at(as))
+				}
 			}
 		}
 		p.Indexes = append(p.Indexes, strings.Replace(moved, " INDEX "+name+" ON ", " INDEX CONCURRENTLY IF NOT EXISTS "+quote(as)+" ON ", 1))
@@ -82,6 +89,7 @@ func (p *planner) rest(ctx context.Context) error {
 	}
 	p.Rest = append(p.Rest, "ALTER FUNCTION "+quote(p.pattern)+".easel_notify() SET SCHEMA "+quote(p.Schema),
 		"CREATE TRIGGER easel_notify AFTER INSERT ON "+p.at("image_generations")+" FOR EACH STATEMENT EXECUTE FUNCTION "+quote(p.Schema)+".easel_notify()")
+	p.Rest = append(p.Rest, "CREATE TABLE "+p.at("easel_adopted")+" (table_name) AS VALUES ('"+strings.Join(p.theirs, "'), ('")+"')") // see refuseAdopted
 	return p.view(ctx)
 }
 

@@ -27,6 +27,16 @@ var kinds = map[string]string{
 var room = map[string]int{"status": 10, "error_msg": 4000, "image_url": 255, "minio_url": 255, "local_path": 255, "task_id": 128, "api_response": 65536,
 	"generated_image_url": 255}
 
+// bookkeeping are the columns that easel keeps for itself: an app that has one of them
+// may mean something else by it.
+var bookkeeping = map[string][]string{
+	"image_generations": {"priority", "run_at", "deadline_at", "max_attempts", "idempotency_key", "request_hash", "webhook_url", "fallbacks", "fit_inputs",
+		"attempt", "waits", "crashes", "delivery", "lease_until", "worker", "published_at", "cancel_requested_at", "retried_at", "progress",
+		"error_kind", "error_code", "started_at", "cost_micros", "currency"},
+	"generation_result": {"attempt_id", "position", "source_url", "model", "content_type", "file_size", "width", "height", "sha256", "storage_key",
+		"thumbnail_key", "seed", "revised_prompt"},
+}
+
 // kindOf is the kind of a type, and its bound of characters or 0.
 func kindOf(kind string) (string, int) {
 	name, bound, bounded := strings.Cut(kind, "(")
@@ -73,9 +83,15 @@ func (p *planner) columns(ctx context.Context) error {
 			return err
 		}
 		p.key(table, theirs["id"])
+		if _, there := theirs["fence"]; there {
+			p.begun = true
+		}
 		for _, name := range slices.Sorted(maps.Keys(own)) {
 			if c, there := theirs[name]; there {
 				p.fits(table, own[name], c)
+				if slices.Contains(bookkeeping[table], name) && !p.begun {
+					p.note("%s.%s is there already, and easel will write its own bookkeeping into it; rename it if it means something else to the app", table, name)
+				}
 				continue
 			}
 			p.add(table, own[name])

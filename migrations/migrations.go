@@ -73,7 +73,14 @@ func up(ctx context.Context, db *sql.DB, d Dialect, dir fs.FS, tries int) ([]Mig
 }
 
 // Down takes the newest change back and returns it; the tables' content goes with it.
+// It refuses where easel works on an app's own tables, whose content would go too, and
+// it does not take back what results of an app's own depend on.
 func Down(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
+	if d == Postgres {
+		if err := refuseAdopted(ctx, db); err != nil {
+			return nil, fmt.Errorf("migrate down: %w", err)
+		}
+	}
 	p, err := opened(db, d)
 	if err != nil {
 		return nil, err

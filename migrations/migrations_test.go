@@ -49,6 +49,7 @@ func TestMigrations(t *testing.T) {
 			t.Run("Down and Up again leave working tables", func(t *testing.T) { again(t, d) })
 			t.Run("The newest change can be taken back and made again, and the tables are as before", func(t *testing.T) { newest(t, d) })
 			t.Run("Down of an empty database says so", func(t *testing.T) { downOfNothing(t, d) })
+			t.Run("Down keeps results that an app has added by itself, and says so", func(t *testing.T) { ownResults(t, d) })
 			t.Run("Down leaves the photo tables, which may be the app's", func(t *testing.T) { photos(t, d) })
 			t.Run("The app's own photo table is left as it is", func(t *testing.T) { ownPhotos(t, d) })
 		})

@@ -257,3 +257,16 @@ func FuzzOutlines(f *testing.F) {
 		}
 	})
 }
+
+func TestAFrameIsNotTakenAtItsWord(t *testing.T) {
+	data := unbase64(t, webpMoving) // of 1 x 1
+	at := bytes.Index(data, []byte("VP8L")) + 9
+	binary.LittleEndian.PutUint32(data[at:], 2047|2047<<14|binary.LittleEndian.Uint32(data[at:])&^(1<<28-1))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := check(t, &Checker{}, data)
+	runtime.ReadMemStats(&after)
+	if err == nil || after.TotalAlloc-before.TotalAlloc > 8<<20 {
+		t.Errorf("%d bytes were taken for a frame of one pixel that says 2048 x 2048, %v", after.TotalAlloc-before.TotalAlloc, err)
+	}
+}

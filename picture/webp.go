@@ -121,13 +121,18 @@ func webpFirst(r *io.LimitedReader, canvas image.Point) (image.Image, error) {
 		file = append(append(file, head[6:9]...), head[9:12]...)
 	}
 	file = append(file, content...)
-	riff := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(file)+4))
-	m, err := webp.Decode(io.MultiReader(bytes.NewReader(append(riff, "WEBP"...)), bytes.NewReader(file)))
+	riff := append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(file)+4)), "WEBP"...)
+	// The picture within has a head of its own, by which the decoder takes memory.
+	said, err := webp.DecodeConfig(io.MultiReader(bytes.NewReader(riff), bytes.NewReader(file)))
 	if err != nil {
 		return nil, err
 	}
-	if m.Bounds().Size() != size {
+	if image.Pt(said.Width, said.Height) != size {
 		return nil, errors.New("its first frame has another size than it says")
+	}
+	m, err := webp.Decode(io.MultiReader(bytes.NewReader(riff), bytes.NewReader(file)))
+	if err != nil {
+		return nil, err
 	}
 	if size == canvas {
 		return m, nil

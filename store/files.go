@@ -75,8 +75,8 @@ func (s *Store) selectIn(ctx context.Context, into any, query string, args ...an
 }
 
 // Aged picks results whose tasks ended before a time and whom nobody has marked as a
-// favourite.
-const aged = ` FROM generation_result r WHERE storage_key IS NOT NULL
+// favourite. One that belongs to no call of ours is the app's.
+const aged = ` FROM generation_result r WHERE storage_key IS NOT NULL AND attempt_id IS NOT NULL
 	AND (SELECT t.completed_at FROM image_generations t WHERE t.id = r.task_id AND t.status IN ('completed', 'failed', 'cancelled')) < ?
 	AND NOT EXISTS (SELECT 1 FROM favorite f WHERE f.result_id = r.id)`
 
@@ -103,8 +103,9 @@ func (s *Store) Retire(ctx context.Context, before time.Time, limit int) (int, e
 }
 
 // Delete removes a task with its parameters, calls and results. Its files are the
-// caller's to delete. Only a task whose status is final can go: a NotAllowed says so.
-// A Locked if the row could not be had within five seconds.
+// caller's to delete. Only a task whose status is final can go, and none that the app
+// keeps by itself: a NotAllowed says so. A Locked if the row could not be had within
+// five seconds.
 func (s *Store) Delete(ctx context.Context, id int64) error {
 	ctx, cancel := context.WithTimeout(ctx, personWaits)
 	defer cancel()
@@ -112,7 +113,7 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 	err := s.patiently(ctx, func() error {
 		// No fence: nobody works on a final task, and the status is the guard.
 		r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM image_generations WHERE id = (SELECT id FROM image_generations "+
-			"WHERE id = ? AND status IN ('completed', 'failed', 'cancelled')"+s.dialect.lock+")"), id)
+			"WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') AND NOT "+kept+s.dialect.lock+")"), id)
 		if err != nil {
 			return err
 		}
@@ -126,5 +127,5 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	return &NotAllowed{Task: id, Status: t.Status, Action: "deleted"}
+	return &NotAllowed{Task: id, Status: t.Status, Action: "deleted", Kept: t.Kept()}
 }

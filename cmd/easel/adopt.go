@@ -20,7 +20,7 @@ const adoptHelp = `Let easel work on an image_generations table that an app has 
 would add and, with --yes, adds it: columns with defaults, indexes, a trigger, a view
 and tables of its own. Nothing that the app has is changed or lost, and rows that are
 there stay the app's: easel never draws them. From then on a row that the app inserts
-as pending is a task.
+as pending is a task. ` + "`easel migrate down`" + ` refuses from then on, since the rows are the app's.
 
 Meanwhile easel makes its tables in a schema of another name, compares them with the
 app's, and removes that schema again. PostgreSQL only.`

@@ -22,11 +22,17 @@ CREATE INDEX CONCURRENTLY generation_result_created ON generation_result (create
 
 -- +goose Down
 
+-- +goose StatementBegin
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM generation_result WHERE attempt_id IS NULL) THEN
+        RAISE EXCEPTION 'generation_result has results that an app has added by itself; before this change there was no room for them. Delete them first';
+    END IF;
+END $$;
+-- +goose StatementEnd
 DROP INDEX CONCURRENTLY IF EXISTS generation_result_created;
 DROP INDEX CONCURRENTLY IF EXISTS image_generations_model;
 DROP INDEX CONCURRENTLY IF EXISTS image_generations_completed;
 DROP INDEX CONCURRENTLY IF EXISTS image_generations_created;
 DROP INDEX CONCURRENTLY IF EXISTS image_generations_status;
 ALTER TABLE generation_result ALTER COLUMN position DROP DEFAULT;
-DELETE FROM generation_result WHERE attempt_id IS NULL;
 ALTER TABLE generation_result ALTER COLUMN attempt_id SET NOT NULL;

@@ -96,6 +96,9 @@ END;
 
 -- +goose Down
 
+CREATE TEMP TABLE easel_check (n integer CONSTRAINT "generation_result has results that an app has added by itself; delete them first" CHECK (n = 0));
+INSERT INTO easel_check SELECT count(*) FROM generation_result WHERE attempt_id IS NULL;
+DROP TABLE temp.easel_check;
 DROP TRIGGER generation_result_times;
 DROP TRIGGER generation_result_times_insert;
 DROP TRIGGER image_generations_times;
@@ -105,7 +108,6 @@ DROP INDEX image_generations_model;
 DROP INDEX image_generations_completed;
 DROP INDEX image_generations_created;
 DROP INDEX image_generations_status;
-DELETE FROM generation_result WHERE attempt_id IS NULL;
 PRAGMA writable_schema = ON;
 UPDATE sqlite_master SET sql = replace(replace(replace(sql,
         'UNIQUE (task_id, attempt_id, position),

@@ -12,8 +12,8 @@ func files() []claim {
 	return []claim{
 		{"The files of tasks are what their rows name, and of others there are none", namesFiles},
 		{"A call that may still bring pictures leaves its task open", openFiles},
-		{"Aged pictures are let go in parts, favourites are not", retires},
-		{"Only a task that has ended is deleted, and all that belongs to it goes", deletesTask},
+		{"Aged pictures are let go in parts, favourites and results of the app's own are not", retires},
+		{"Only a task that has ended is deleted, and all that belongs to it goes; one that the app keeps is not", deletesTask},
 	}
 }
 
@@ -61,6 +61,11 @@ func retires(b *bench) {
 		b.check(err)
 		b.same(n, want)
 	}
+	b.exec("INSERT INTO generation_result (task_id, generated_image_url, storage_key, thumbnail_key) VALUES (%d, 'https://app.test/a.png', 'own', 'own')", old.ID)
+	n, err = b.store.Retire(b.Context(), soon, 1)
+	b.check(err)
+	b.same(n, 0)
+	b.exec("DELETE FROM generation_result WHERE storage_key = 'own'")
 	for _, r := range b.results(old.ID) {
 		b.same([]string{r.StorageKey, r.ThumbnailKey}, []string{"", ""})
 	}
@@ -74,6 +79,11 @@ func deletesTask(b *bench) {
 	var not *store.NotAllowed
 	if err := b.store.Delete(b.Context(), held.ID); !errors.As(err, &not) || not.Status != task.Processing {
 		b.Errorf("a task that is held: %v", err)
+	}
+	apps := b.kept()
+	b.exec("UPDATE image_generations SET fence = -1 WHERE id = %d", apps.ID)
+	if err := b.store.Delete(b.Context(), apps.ID); !errors.As(err, &not) || !not.Kept || len(b.results(apps.ID)) != 2 {
+		b.Errorf("a row that the app keeps: %v", err)
 	}
 	if err := b.store.Delete(b.Context(), t.ID); !errors.Is(err, store.ErrNotFound) {
 		b.Errorf("a task that is gone: %v", err)
