@@ -89,12 +89,12 @@ keep(KEYS[1], tonumber(ARGV[1]), 2)
 return 0
 `)
 
-// shut closes an account for ARGV[1] milliseconds because of ARGV[2]. It never
-// shortens a closing.
+// shut closes an account for ARGV[1] milliseconds because of ARGV[2]; ARGV[3] is 1 if
+// that ends by itself. It never shortens a closing.
 var shut = redis.NewScript(clock + `
 local till = now + tonumber(ARGV[1])
 if till > number(KEYS[2], 'until') then
-	redis.call('HSET', KEYS[2], 'until', till, 'reason', ARGV[2])
+	redis.call('HSET', KEYS[2], 'until', till, 'reason', ARGV[2], 'eases', ARGV[3])
 	redis.call('PEXPIRE', KEYS[2], ARGV[1])
 end
 return 0
@@ -113,7 +113,8 @@ return 0
 `)
 
 // look answers until when the account is closed, the reason, until when its
-// breaker is open, the failures in a row and the places taken.
+// breaker is open, the failures in a row, the places taken, and 1 if the closing ends
+// by itself.
 var look = redis.NewScript(clock + `
 local function ahead(till)
 	if till > now then return till end
@@ -125,5 +126,6 @@ return {
 	ahead(number(KEYS[3], 'until')),
 	number(KEYS[3], 'failures'),
 	redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf'),
+	redis.call('HGET', KEYS[2], 'eases') or '',
 }
 `)

@@ -23,14 +23,24 @@ const (
 type Status struct {
 	ClosedUntil time.Time // zero if the account takes calls
 	Reason      string    // why it is closed; a sentence without secrets
+	Eases       bool      // that ends by itself: a pause that the service asked for, or a breaker's
 	Failures    int       // in a row
 	InFlight    int       // places taken; accounts without such a limit take none
 }
 
 // Close refuses all calls to the account for d, for every worker, such as after
-// a 429 with Retry-After or a refused key. It never shortens a closing; d over
-// MaxClosed is cut, d of 0 or less does nothing. The reason is shown to people.
+// a refused key. It never shortens a closing; d over MaxClosed is cut, d of 0 or
+// less does nothing. The reason is shown to people.
 func (l *Limiter) Close(ctx context.Context, account string, d time.Duration, reason string) error {
+	return l.shut(ctx, account, d, reason, "")
+}
+
+// Pause is Close for what ends by itself, such as a 429 with Retry-After.
+func (l *Limiter) Pause(ctx context.Context, account string, d time.Duration, reason string) error {
+	return l.shut(ctx, account, d, reason, "1")
+}
+
+func (l *Limiter) shut(ctx context.Context, account string, d time.Duration, reason, eases string) error {
 	if d <= 0 {
 		return nil
 	}
@@ -38,7 +48,7 @@ func (l *Limiter) Close(ctx context.Context, account string, d time.Duration, re
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "")
 	}
-	return l.run(ctx, account, shut, ms, reason)
+	return l.run(ctx, account, shut, ms, reason, eases)
 }
 
 // Failed counts a failure of the kind that means that the service is broken.
@@ -76,9 +86,9 @@ func (l *Limiter) Status(ctx context.Context, account string) (Status, error) {
 	}
 	switch {
 	case shutUntil > 0:
-		s.Reason = answer[1].(string)
+		s.Reason, s.Eases = answer[1].(string), answer[5].(string) == "1"
 	case openUntil > 0:
-		s.Reason = fmt.Sprintf("%d failures in a row", s.Failures)
+		s.Reason, s.Eases = fmt.Sprintf("%d failures in a row", s.Failures), true
 	}
 	return s, nil
 }

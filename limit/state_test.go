@@ -44,6 +44,18 @@ func TestClose(t *testing.T) {
 		}
 	})
 
+	onEach(t, "A pause is told from a closing that somebody has to end", func(t *testing.T, c cluster) {
+		l := c.worker()
+		must(t, l.Pause(t.Context(), account, time.Minute, "429"))
+		if s := status(t, l); !s.Eases || s.Reason != "429" {
+			t.Errorf("paused: %+v", s)
+		}
+		must(t, l.Close(t.Context(), account, time.Hour, "401"))
+		if s := status(t, l); s.Eases || s.Reason != "401" {
+			t.Errorf("closed: %+v", s)
+		}
+	})
+
 	onEach(t, "A Retry-After of a year is cut, and so is a long reason", func(t *testing.T, c cluster) {
 		l := c.worker()
 		must(t, l.Close(t.Context(), account, 365*24*time.Hour, strings.Repeat("é", 1000)))
@@ -71,7 +83,7 @@ func TestBreaker(t *testing.T) {
 		if acquireOn(t, b, unlimited) != nil {
 			t.Error("not open after three failures")
 		}
-		if s := status(t, b); s.Reason != "3 failures in a row" || s.Failures != 3 || s.ClosedUntil.IsZero() {
+		if s := status(t, b); s.Reason != "3 failures in a row" || !s.Eases || s.Failures != 3 || s.ClosedUntil.IsZero() {
 			t.Errorf("status: %+v", s)
 		}
 	})

@@ -103,7 +103,7 @@ func (l *Looker) redis(ctx context.Context, w *World, providers []string) error 
 			if err != nil {
 				return err
 			}
-			w.Accounts[name] = append(w.Accounts[name], Account{Name: full, Until: s.ClosedUntil, Why: s.Reason, InFlight: s.InFlight, Places: a.Limits.InFlight})
+			w.Accounts[name] = append(w.Accounts[name], Account{Name: full, Until: s.ClosedUntil, Why: s.Reason, Eases: s.Eases, InFlight: s.InFlight, Places: a.Limits.InFlight})
 		}
 	}
 	return nil

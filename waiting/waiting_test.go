@@ -55,6 +55,12 @@ func TestWhyATaskWaits(t *testing.T) {
 		{"Its account is closed", func(_ *task.Task, w *World) {
 			w.Accounts["openai"][0].Until, w.Accounts["openai"][0].Why = soon, "401: Incorrect API key"
 		}, nil, Closed, Operator, "until 12:01:00 UTC: 401: Incorrect API key"},
+		{"A short pause of the account is nobody's", func(_ *task.Task, w *World) {
+			w.Accounts["openai"][0].Until, w.Accounts["openai"][0].Eases = soon, true
+		}, nil, Closed, Nobody, "until 12:01:00 UTC"},
+		{"A long one is the operator's", func(_ *task.Task, w *World) {
+			w.Accounts["openai"][0].Until, w.Accounts["openai"][0].Eases = noon.Add(time.Hour), true
+		}, nil, Closed, Operator, "until 13:00:00 UTC"},
 		{"What was bought needs no account", func(_ *task.Task, w *World) { w.Accounts["openai"][0].Until = soon }, &Call{State: task.AttemptAccepted}, Turn, Nobody, ""},
 		{"One account of two is enough", func(_ *task.Task, w *World) {
 			w.Accounts["openai"][0].Until = soon

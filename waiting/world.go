@@ -39,7 +39,8 @@ type Queue struct {
 type Account struct {
 	Name     string    `json:"name"` // provider/account
 	Until    time.Time `json:"closed_until,omitzero"`
-	Why      string    `json:"why,omitempty"` // the service's own words
+	Why      string    `json:"why,omitempty"`   // the service's own words
+	Eases    bool      `json:"eases,omitempty"` // the closing ends by itself
 	InFlight int       `json:"in_flight,omitempty"`
 	Places   int       `json:"places,omitempty"` // calls at a time; 0 is no limit
 }
@@ -148,6 +149,9 @@ func (w *World) queued(t *task.Task, last *Call) *Reason {
 	return r
 }
 
+// brief is the longest pause of an account that nobody has to look at.
+const brief = time.Minute
+
 // room says whether an account of the provider would take a call now.
 func (w *World) room(r *Reason, provider string, queue Queue) *Reason {
 	var closed, full *Account
@@ -169,6 +173,9 @@ func (w *World) room(r *Reason, provider string, queue Queue) *Reason {
 		r.Kind, r.Name, r.Count = Full, full.Name, full.InFlight
 	case closed != nil:
 		r.Kind, r.Who, r.Name, r.Until, r.Said = Closed, Operator, closed.Name, closed.Until, closed.Why
+		if closed.Eases && closed.Until.Sub(w.At) <= brief {
+			r.Who = Nobody
+		}
 	default:
 		r.Count = queue.Waiting
 	}

@@ -127,7 +127,7 @@ func (s *step) tellLimiter(ctx context.Context, f *task.Failure) {
 	switch f.Kind {
 	case task.RateLimited:
 		pause := min(cmp.Or(f.RetryAfter, time.Second), s.svc.Retry.WithDefaults().MaxAfter)
-		_ = s.Limiter.Close(ctx, key, pause, f.Error())
+		_ = s.Limiter.Pause(ctx, key, pause, f.Error())
 	case task.Auth, task.Billing: // a person has to act, and every further call would be refused
 		_ = s.Limiter.Close(ctx, key, 30*time.Second, f.Error())
 	case task.Unavailable, task.ProviderError, task.Timeout, task.BadAnswer:
