@@ -20,10 +20,14 @@ const (
 // once needs less.
 const grace = 250 * time.Millisecond
 
+// stuck is how long who is being answered may take no byte, where others wait.
+const stuck = 5 * time.Second
+
 // gate bounds the connections of a server. When it is full a new one takes the place
 // of the one that has been idle for longest, or else of the one that has been sending
 // its request for longest: whoever asks at once is let in, also while others keep
-// hundreds of connections waiting. Where all are being served it waits for one to end.
+// hundreds of connections waiting. Where all are being served it waits for one to end,
+// or for one that takes nothing of its answer.
 type gate struct {
 	net.Listener
 	most int
@@ -44,8 +48,9 @@ func newGate(l net.Listener, most int) *gate {
 type conn struct {
 	net.Conn
 	gate  *gate
-	phase phase     // guarded by gate.mu, and so is since
+	phase phase     // guarded by gate.mu, and so are the others
 	since time.Time // when the phase began
+	write time.Time // since when a piece of the answer is to be taken; zero if none is
 }
 
 func (g *gate) Accept() (net.Conn, error) {
@@ -84,14 +89,30 @@ func (g *gate) room() bool {
 
 // dispensable is the connection that has to go for another, or nil.
 func (g *gate) dispensable(but *conn) (last *conn) {
+	most := needed
 	for c := range g.open {
-		switch {
-		case c == but || c.phase == served || c.phase == sending && time.Since(c.since) < grace:
-		case last == nil, c.phase > last.phase, c.phase == last.phase && c.since.Before(last.since):
-			last = c
+		n := c.need()
+		if c != but && (n < most || n == most && last != nil && c.since.Before(last.since)) {
+			last, most = c, n
 		}
 	}
 	return last
+}
+
+const needed = 3
+
+// need is how much it matters that the connection stays: the least goes first, and
+// needed does not go.
+func (c *conn) need() int {
+	switch {
+	case c.phase == idle:
+		return 0
+	case c.phase == sending && time.Since(c.since) >= grace:
+		return 1
+	case c.phase == served && !c.write.IsZero() && time.Since(c.write) >= stuck:
+		return 2
+	}
+	return needed
 }
 
 func (g *gate) Close() error {
@@ -116,7 +137,15 @@ func (c *conn) Write(b []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(taking)); err != nil {
 		return 0, err
 	}
+	c.writes(time.Now())
+	defer c.writes(time.Time{})
 	return c.Conn.Write(b)
+}
+
+func (c *conn) writes(since time.Time) {
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	c.write = since
 }
 
 // is notes what the connection is doing now.

@@ -166,6 +166,23 @@ func TestCrowds(t *testing.T) {
 			<-gone
 		}
 	})
+	t.Run("Who takes nothing of an answer makes room for those who ask", func(t *testing.T) {
+		endless := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for r.URL.Path == "/endless" {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+			io.WriteString(w, "hello")
+		})
+		address := running(t, &Server{Handler: endless, Connections: 3})
+		for range 3 {
+			dial(t, address, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+		}
+		if text, err := get(address); err != nil || text != "hello" {
+			t.Errorf("got %q, %v", text, err)
+		}
+	})
 	t.Run("A request that is being answered is not sent away, and others wait for it", func(t *testing.T) {
 		answer := make(chan struct{})
 		held := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
