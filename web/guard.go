@@ -32,7 +32,7 @@ func (s *Site) guard(next http.Handler) http.Handler {
 	protected := sameSite.Handler(next)
 	misdirected := s.page(func(*http.Request) (answer, error) { return nil, errHost })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A probe comes by address, and learns nothing.
+		// A probe comes by address, and learns no more than a sentence of ours.
 		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" && !s.answersTo(r.Host) {
 			misdirected.ServeHTTP(w, r)
 			return

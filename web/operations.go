@@ -23,7 +23,9 @@ type waits interface {
 // language is the reader's, of those that reasons are told in.
 func language(r *http.Request) waiting.Language {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
-		switch tag, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(part)), "-"); tag {
+		tag, _, _ := strings.Cut(strings.ToLower(part), ";") // its weight
+		tag, _, _ = strings.Cut(strings.TrimSpace(tag), "-") // its region
+		switch tag {
 		case "zh":
 			return waiting.Chinese
 		case "en":
@@ -44,6 +46,15 @@ func (w why) Text() string { return shorten(w.Sentence(w.language), maxValue) }
 
 // Short is Text without the words of others.
 func (w why) Short() string { return shorten(w.Brief(w.language), maxValue) }
+
+// Lang is the language that it is told in, as HTML names it.
+func (w why) Lang() string { return string(w.language) }
+
+// Label names the part of the page that tells it.
+func (w why) Label() string { return operationWords[w.language]["label"] }
+
+// Asks is what stands before Whom.
+func (w why) Asks() string { return operationWords[w.language]["who"] }
 
 // Whom is who has to act.
 func (w why) Whom() string { return w.Actor(w.language) }
@@ -144,6 +155,7 @@ func (d document) write(_ *Site, w http.ResponseWriter, status int) error {
 
 var operationWords = map[waiting.Language]map[string]string{
 	waiting.English: {
+		"lang": "en", "label": "What it waits for", "who": "Who has to act: ",
 		"operations": "Operations", "workers": "Workers", "none": "No worker is running: start `easel up` or `easel worker`. Until then tasks wait.",
 		"serves": "serves", "since": "since", "oldest": "Due and waiting", "nothing": "Nothing that is due waits.", "oldest_one": "the oldest for",
 		"queues": "Queues", "paused": "paused", "resume": "Resume it in asynqmon, at /queues.", "waiting": "waiting", "active": "at workers",
@@ -151,10 +163,11 @@ var operationWords = map[waiting.Language]map[string]string{
 		"in_flight": "under way", "away": "Redis does not answer", "safe": "Nothing is lost: the rows bring it all back. Start Redis or mend the way to it.",
 	},
 	waiting.Chinese: {
-		"operations": "运行状况", "workers": "工作进程", "none": "没有工作进程在运行:请启动 `easel up` 或 `easel worker`,在此之前任务会等待。",
+		"lang": "zh", "label": "它在等什么", "who": "需要谁处理：",
+		"operations": "运行状况", "workers": "工作进程", "none": "没有工作进程在运行：请启动 `easel up` 或 `easel worker`，在此之前任务会等待。",
 		"serves": "处理", "since": "开始于", "oldest": "到期等待的任务", "nothing": "没有到期的任务在等待。", "oldest_one": "最早的已等",
-		"queues": "队列", "paused": "已暂停", "resume": "请在 asynqmon(/queues)里恢复。", "waiting": "等待", "active": "在工作进程上",
-		"idle": "没有被暂停的队列,队列里也没有任务。", "accounts": "账号", "closed_until": "暂停调用,直到", "open": "可以调用",
-		"in_flight": "进行中", "away": "Redis 没有应答", "safe": "不会丢失任何东西:数据库里的行会把一切带回来。请启动 Redis 或修复连接。",
+		"queues": "队列", "paused": "已暂停", "resume": "请在 asynqmon（/queues）里恢复。", "waiting": "等待", "active": "在工作进程上",
+		"idle": "没有被暂停的队列，队列里也没有任务。", "accounts": "账号", "closed_until": "暂停调用，直到", "open": "可以调用",
+		"in_flight": "进行中", "away": "Redis 没有应答", "safe": "不会丢失任何东西：数据库里的行会把一切带回来。请启动 Redis 或修复连接。",
 	},
 }

@@ -34,9 +34,14 @@ func TestOperations(t *testing.T) {
 			"takes no calls until", "401: &lt;b&gt;Incorrect&lt;/b&gt; API key", "7", "the oldest for 2h")
 	})
 	t.Run("It speaks Chinese to those who read it", func(t *testing.T) {
-		r := httptest.NewRequest("GET", "/operations", nil)
-		r.Header.Set("Accept-Language", "zh-CN,zh;q=0.9,en;q=0.8")
-		b.with(t).has(b.do(r).Body.String(), "运行状况", "没有工作进程在运行", "已暂停", "暂停调用")
+		for _, wanted := range []string{"zh-CN,zh;q=0.9,en;q=0.8", "zh;q=0.9", "fr, zh ;q=0.9, en;q=0.8"} {
+			r := httptest.NewRequest("GET", "/operations", nil)
+			r.Header.Set("Accept-Language", wanted)
+			b.with(t).has(b.do(r).Body.String(), `lang="zh"`, "运行状况", "没有工作进程在运行", "已暂停", "暂停调用")
+		}
+		r := httptest.NewRequest("GET", "/tasks/1", nil)
+		r.Header.Set("Accept-Language", "zh;q=0.9")
+		b.with(t).has(b.do(r).Body.String(), `lang="zh"`, "需要谁处理：", "运维人员")
 	})
 	t.Run("The task's page and the gallery say what it waits for, and the page who has to act", func(t *testing.T) {
 		page := b.get("/tasks/1")

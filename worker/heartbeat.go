@@ -121,7 +121,7 @@ func (w *Worker) alive() bool {
 }
 
 // Ready returns nil if the worker's heartbeat is in time, and else an error that
-// says how late it is and why.
+// says how late it is. Anybody may read it, so why is in the log alone.
 func (w *Worker) Ready() error {
 	age, ok := w.pulse.age()
 	w.pulse.mu.Lock()
@@ -131,11 +131,10 @@ func (w *Worker) Ready() error {
 	case !ok && err == nil:
 		return errors.New("the worker has not begun to work yet")
 	case !ok:
-		return fmt.Errorf("no heartbeat of the worker has reached the database yet: %w", err)
+		return errors.New("no heartbeat of the worker has reached the database yet; its log says why")
 	case age <= w.lease()*2/3:
 		return nil
-	case err == nil:
-		return fmt.Errorf("the worker's heartbeat is late: the last one is %s old, and its tasks are taken away after %s", age.Round(100*time.Millisecond), w.lease())
 	}
-	return fmt.Errorf("the worker's heartbeat is late: the last one is %s old, and its tasks are taken away after %s: %w", age.Round(100*time.Millisecond), w.lease(), err)
+	return fmt.Errorf("the worker's heartbeat is late: the last one is %s old, and its tasks are taken away after %s; its log says why",
+		age.Round(100*time.Millisecond), w.lease())
 }

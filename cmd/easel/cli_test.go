@@ -462,7 +462,7 @@ func TestRetryAndCancel(t *testing.T) {
 		}
 		d.easel("show", "2").wants(t, 0, "that collects what was paid for and buys nothing", "`easel retry --buy-again 2`")
 		d.easel("retry", "1", "--buy-again", "--yes").wants(t, 1, "task 1 has no call that was paid for and not collected")
-		d.easel("retry", "2", "--buy-again").wants(t, 2, "Given up would be call 1 of task 2, answered at", "Pay once more?", "say --yes")
+		d.easel("retry", "2", "--buy-again").wants(t, 2, "This gives up call 1 of task 2, answered at", "Pay once more?", "say --yes")
 		d.easel("retry", "2", "--buy-again", "--not-charged").wants(t, 2, "give either")
 		d.easel("retry", "--status", "failed", "--buy-again").wants(t, 2, "--buy-again takes the IDs of tasks")
 		if got := lastCall(t, s, 2); got != task.AttemptAnswered {
