@@ -264,10 +264,13 @@ func lostBehindALock(r *rig) {
 	r.check(err)
 	_, err = app.Exec("SELECT id FROM image_generations WHERE id = $1 FOR UPDATE", lost[0].ID)
 	r.check(err)
-	r.ends(lost[1].ID, task.Completed)
+	back := func(t *task.Task) {
+		r.until("it is given back", func() bool { return r.get(t.ID).Status == task.Pending })
+	}
+	back(lost[1])
 	r.same(r.get(lost[0].ID).Status, task.Processing)
 	r.check(app.Rollback())
-	r.ends(lost[0].ID, task.Completed)
+	back(lost[0])
 }
 
 func accountGone(r *rig) {
