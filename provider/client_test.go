@@ -248,7 +248,7 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 	})
 	for _, c := range []struct{ claim, comes string }{
 		{"A body that breaks off is no answer", `{"data":[{"url":"https://cdn.test/1.p`},
-		{"A body that breaks off is no answer, even if what came begins with a refusal", `{"code":102,"message":"insufficient quota"}` + "\n" + `{"data":[{"b64_json":"iVBOR`},
+		{"A body that breaks off is no answer, even if what came begins with a refusal", `{"code":1002,"message":"insufficient quota"}` + "\n" + `{"data":[{"b64_json":"iVBOR`},
 		{"A body that breaks off is no answer, if what came may be half of a number", "12"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 		}
 	})
 	t.Run("A refusal behind which the connection ended is none", func(t *testing.T) {
-		s, c := service(t, cutOff(`{"code":102,"message":"insufficient quota"}`))
+		s, c := service(t, cutOff(`{"code":1002,"message":"insufficient quota"}`))
 		r, err := c.Do(t.Context(), post(s.URL, `{}`))
 		if err != nil {
 			t.Fatal(err)
