@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,7 +13,7 @@ import (
 	"io"
 	"sync"
 
-	"golang.org/x/sync/semaphore"
+	"github.com/easelqueue/easel/internal/budget"
 )
 
 // Error is why bytes are not accepted as a picture. Only the bytes are at
@@ -67,12 +68,23 @@ func positive[N int | int64](n, fallback N) N {
 // value is ready to use; its fields are set before its first use.
 type Checker struct {
 	Limits    Limits
-	Memory    int64 // bytes of pictures decoded at one time, default 512 MiB
-	Thumbnail int   // longest side of thumbnails, default 512 pixels
-	Preview   int   // longest side of previews, default 1280 pixels
+	Memory    *budget.Budget // bytes of pictures decoded at one time, default 512 MiB of its own
+	Owner     string         // for whom it borrows from Memory
+	Thumbnail int            // longest side of thumbnails, default 512 pixels
+	Preview   int            // longest side of previews, default 1280 pixels
 
-	once   sync.Once
-	memory *semaphore.Weighted
+	once sync.Once
+	own  *budget.Budget
+}
+
+// For returns a Checker that is like c and borrows for owner.
+func (c *Checker) For(owner string) *Checker {
+	return &Checker{Limits: c.Limits, Memory: c.memory(), Owner: owner, Thumbnail: c.Thumbnail, Preview: c.Preview}
+}
+
+func (c *Checker) memory() *budget.Budget {
+	c.once.Do(func() { c.own = cmp.Or(c.Memory, &budget.Budget{Size: defaultMemory}) })
+	return c.own
 }
 
 // Checked is a picture that passed.
@@ -147,9 +159,6 @@ func (c *Checker) examine(ctx context.Context, r io.ReadSeeker) (*exam, error) {
 	if err := e.survey(l); err != nil {
 		return e, err
 	}
-	if most := positive(c.Memory, defaultMemory); e.foreign == nil && e.memory > most {
-		e.foreign = fmt.Errorf("it takes %d bytes of memory to decode, more than the %d that there are", e.memory, most)
-	}
 	if e.foreign != nil {
 		return e, e.believe()
 	}
@@ -192,6 +201,12 @@ func (e *exam) turn() int {
 // decode waits for memory, with what comes on top, and decodes the picture, upright.
 // free gives the memory back. What no decoder takes is an *Error that wraps e.foreign.
 func (c *Checker) decode(ctx context.Context, e *exam, more int64) (m image.Image, free func(), err error) {
+	if most := c.memory().Size; e.foreign == nil && e.memory+more > most {
+		if err := e.believe(); err != nil {
+			return nil, nil, err
+		}
+		e.foreign = fmt.Errorf("it takes %d bytes of memory to decode, more than the %d that there are", e.memory+more, most)
+	}
 	if e.foreign != nil {
 		return nil, nil, &Error{Message: fmt.Sprintf("the %s picture cannot be worked on: %v", e.f.name, e.foreign), Cause: e.foreign}
 	}
@@ -239,16 +254,13 @@ func measure(ctx context.Context, r io.ReadSeeker, limit int64) (Info, []byte, e
 	return Info{Size: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, head.bytes, nil
 }
 
-// reserve waits until cost bytes of memory are free. What asks for more than
-// there is gets all of it, and so runs alone.
+// reserve waits until cost bytes of memory are free.
 func (c *Checker) reserve(ctx context.Context, cost int64) (free func(), err error) {
-	memory := positive(c.Memory, defaultMemory)
-	c.once.Do(func() { c.memory = semaphore.NewWeighted(memory) })
-	cost = min(cost, memory)
-	if err := c.memory.Acquire(ctx, cost); err != nil {
+	free, err = c.memory().Acquire(ctx, c.Owner, cost)
+	if err != nil {
 		return nil, fmt.Errorf("wait for memory to decode the picture: %w", err)
 	}
-	return func() { c.memory.Release(cost) }, nil
+	return free, nil
 }
 
 // survey reads the header and refuses what is out of bounds.

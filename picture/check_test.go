@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/easelqueue/easel/internal/budget"
 )
 
 func check(t *testing.T, c *Checker, data []byte) (Checked, error) {
@@ -204,8 +206,8 @@ func (f *failingSeeker) Read(p []byte) (int, error) {
 func TestCheckMemory(t *testing.T) {
 	t.Run("A check waits while others hold the memory, and ends with its context", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			c := &Checker{Memory: 10_000}
-			free, err := c.reserve(t.Context(), 9_000)
+			c := &Checker{Memory: &budget.Budget{Size: 100_000}}
+			free, err := c.reserve(t.Context(), 99_000)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/easelqueue/easel/internal/budget"
 )
 
 func sample(tb testing.TB, name string) []byte {
@@ -228,14 +230,14 @@ func heifWith(kind, data string) []byte {
 
 func TestCheckWithLittleMemory(t *testing.T) {
 	t.Run("A picture that takes more than there is is stored without a small one", func(t *testing.T) {
-		got, err := check(t, &Checker{Memory: 4000}, pngOf(t, gradient(40, 30)))
+		got, err := check(t, &Checker{Memory: &budget.Budget{Size: 4000}}, pngOf(t, gradient(40, 30)))
 		if err != nil || got.Decoded || got.Width != 40 || got.ThumbnailErr == nil {
 			t.Errorf("got %+v, %v", got.Info, err)
 		}
 	})
 	t.Run("It is refused if it breaks off", func(t *testing.T) {
 		data := jpegOf(t, gradient(40, 30))
-		wantRefused(t, &Checker{Memory: 100}, data[:len(data)-2], "incomplete")
+		wantRefused(t, &Checker{Memory: &budget.Budget{Size: 100}}, data[:len(data)-2], "incomplete")
 	})
 }
 

@@ -89,7 +89,7 @@ func shrink(m image.Image, side int) *image.RGBA {
 	return scale(m, within(size, side), draw.CatmullRom)
 }
 
-const rough = 4 // how much longer the sides are between the two steps
+const rough = 2 // how much longer the sides are between the two steps
 
 // shrinkCost is the memory that shrink takes: the picture between the steps,
 // and four float64 for each of its rows and each column of the thumbnail.

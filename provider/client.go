@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/task"
 )
@@ -35,7 +36,25 @@ type Client struct {
 	HTTP      *http.Client     // for calls; nil is http.DefaultTransport. Its redirect policy is not used
 	Downloads *http.Client     // for Fetch; nil is HTTP. The place for a guard against private addresses
 	MaxReply  int64            // bytes of one decompressed answer, default 256 MiB
+	Memory    *budget.Budget   // bytes that large answers, without their pictures, may take; nil is no limit
+	Owner     string           // for whom the client borrows from Memory
+	Temp      string           // folder for pictures that come with an answer, default that of the system
 	Now       func() time.Time // reads a Retry-After date; nil is time.Now
+}
+
+// For returns a client that is like c, borrows for owner and has connections of its
+// own: a flood of one owner does not hold up those of another.
+func (c *Client) For(owner string) *Client {
+	own := *c
+	own.Owner = owner
+	if c.HTTP != nil {
+		if shared, ok := c.HTTP.Transport.(*http.Transport); ok {
+			apart := *c.HTTP
+			apart.Transport = shared.Clone()
+			own.HTTP = &apart
+		}
+	}
+	return &own
 }
 
 // NewTransport returns a transport made for calls that cost money: its timeouts
@@ -76,7 +95,9 @@ type HTTPRequest struct {
 
 // Do sends r once and reads the answer. Every status is an answer, redirects
 // too: none is followed. The error is a *task.Failure: Executed No if the
-// service cannot have had the whole body, and otherwise Maybe.
+// service cannot have had the whole body, and otherwise Maybe. Long texts of the answer
+// lie in a file for as long as the Reply is used; a picture that is taken from them is a
+// file of its own.
 //
 // The mark is the transport taking the body's last byte: earlier than
 // httptrace's WroteRequest, which may still be unreported when a cancelled call
@@ -95,7 +116,7 @@ func (c *Client) Do(ctx context.Context, r HTTPRequest) (Reply, error) {
 		return Reply{}, r.lost(ctx, err, body.taken.Load())
 	}
 	defer resp.Body.Close()
-	return c.read(resp, r)
+	return c.read(ctx, resp, r)
 }
 
 // build makes a request that net/http cannot send twice: GetBody is nil, and a
@@ -138,7 +159,7 @@ func (c *Client) caller() *http.Client {
 
 // read takes the answer in. Of a 2xx it needs all; of any other status what has
 // come is enough, for the status says what happened.
-func (c *Client) read(resp *http.Response, r HTTPRequest) (Reply, error) {
+func (c *Client) read(ctx context.Context, resp *http.Response, r HTTPRequest) (Reply, error) {
 	reply := Reply{Status: resp.StatusCode, Header: resp.Header, base: r.Base, secrets: r.Secrets, free: r.Free, notes: new([]string), faults: r.Faults,
 		RequestID:  cut(redact(resp.Header.Get("X-Request-Id"), r.Secrets), task.MaxText),
 		RetryAfter: retryAfter(resp.Header, c.now())}
@@ -150,8 +171,9 @@ func (c *Client) read(resp *http.Response, r HTTPRequest) (Reply, error) {
 	if limit <= 0 {
 		limit = defaultMaxReply
 	}
-	var err error
-	reply.Body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	into := &sieve{parts: parts{folder: c.Temp}}
+	n, err := io.Copy(&charged{ctx: ctx, to: into, memory: c.Memory, owner: c.Owner}, io.LimitReader(resp.Body, limit+1))
+	reply.Body, reply.parts = into.kept.Bytes(), &into.parts // the file goes with the last reader: a call that ends does not take it away
 	if err != nil && whole(reply.Body) {
 		reply.cut = true
 		reply.note("the connection ended before the answer did")
@@ -162,7 +184,7 @@ func (c *Client) read(resp *http.Response, r HTTPRequest) (Reply, error) {
 		f.Detail, f.Cause = Scrub(bare(err).Error(), r.Secrets...), bare(err)
 		return Reply{}, f
 	}
-	if int64(len(reply.Body)) > limit {
+	if n > limit {
 		return Reply{}, reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, fmt.Sprintf("the provider's answer is longer than the %d bytes that are read", limit))
 	}
 	return reply, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 )
@@ -34,9 +35,19 @@ func (r Reply) content(position int, content []byte, contentType string) Output 
 		o.ContentType = contentType
 		return o
 	}
+	if head, rest, long := r.parts.rest(content); long && isData(string(content[:5])) && !bytes.Contains(bytes.ToLower(head), []byte("base64")) {
+		whole, err := io.ReadAll(rest) // in percent escapes: nobody does that with a large one
+		if err != nil {
+			return Output{Position: position, Err: r.Bad("a picture of the provider's answer cannot be read back: " + err.Error())}
+		}
+		content = append(bytes.Clone(head), whole...)
+	}
 	content, announced := behead(content)
 	if announced != "" {
 		o.ContentType = announced
+	}
+	if head, rest, long := r.parts.rest(content); long {
+		return r.large(o, head, rest)
 	}
 	decoded, err := decode64(content)
 	switch {
@@ -51,6 +62,18 @@ func (r Reply) content(position int, content []byte, contentType string) Output 
 	default:
 		o.Bytes = decoded
 	}
+	return o
+}
+
+// large is the output of a picture whose base64 goes on in rest.
+func (r Reply) large(o Output, head []byte, rest *io.SectionReader) Output {
+	file, err := decodeFile(r.parts.folder, head, rest)
+	if err != nil {
+		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is no base64: %d characters that begin with %q",
+			o.Position+1, int64(len(head))+rest.Size(), Scrub(string(head[:min(len(head), 24)]), r.secrets...)))
+		return o
+	}
+	o.File = file
 	return o
 }
 

@@ -181,13 +181,14 @@ type Private interface {
 	PictureHeader(address string) http.Header
 }
 
-// Output is one picture, or why it is missing. Exactly one of URL, Bytes, Key and Err is set
+// Output is one picture, or why it is missing. Exactly one of URL, Bytes, File, Key and Err is set
 // by adapters; the worker sets Key beside the URL that its bytes came from.
 type Output struct {
 	Position      int           `json:"position"` // from 0, as the service numbered them
 	URL           string        `json:"url,omitempty"`
 	Bytes         []byte        `json:"bytes,omitempty"`
 	Source        string        `json:"source,omitempty"` // URL as people may see it; set by Scrubbed
+	File          *TempFile     `json:"-"`                // in the place of Bytes that are many; whoever takes it closes it
 	Key           string        `json:"key,omitempty"`    // where the worker has already put its bytes
 	ContentType   string        `json:"content_type,omitempty"`
 	Seed          *int64        `json:"seed,omitempty"`

@@ -20,7 +20,8 @@ const maxRaw = 64 << 10
 const excerptLen = 512
 
 // Reply is a service's answer, whatever its status. Its body may be cut at
-// 64 kB if the status is no 2xx.
+// 64 kB if the status is no 2xx. A text in it of more than 64 kB is its beginning and a
+// mark: Picture, Link and Outputs find the rest.
 type Reply struct {
 	Status     int
 	Header     http.Header
@@ -34,6 +35,7 @@ type Reply struct {
 	notes   *[]string
 	cut     bool   // the connection ended before the answer did, behind a whole document
 	faults  Faults // of the service, for what is told within a 2xx
+	parts   *parts // long texts that are marked in Body
 }
 
 // OK reports whether the status is a 2xx.

@@ -265,7 +265,7 @@ func (s *step) shelve(ctx context.Context, file io.ReadSeeker, out *provider.Out
 		r, err := s.store(ctx, file, out, keepTimeout)
 		return []task.Result{r}, err
 	}
-	tiles, err := s.Checker.Split(ctx, file, out.Tiles)
+	tiles, err := s.Checker.For(s.svc.Name).Split(ctx, file, out.Tiles)
 	if err != nil {
 		return nil, err
 	}

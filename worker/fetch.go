@@ -71,6 +71,11 @@ func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, err
 	if private, ok := s.account.Provider.(provider.Private); ok {
 		header = private.PictureHeader(url)
 	}
+	done, err := s.Downloads.Acquire(ctx, s.svc.Name, 1)
+	if err != nil {
+		return nil, downloadFailure(err)
+	}
+	defer done()
 	from, err := s.Client.Fetch(ctx, url, header, s.Checker.Limits.WithDefaults().Bytes)
 	if err != nil {
 		return nil, downloadFailure(err)

@@ -56,21 +56,34 @@ func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[in
 	kept := make(map[int]task.Result)
 	for i := range outputs {
 		out := &outputs[i]
-		if len(out.Bytes) == 0 || out.Tiles > 1 {
-			continue // a grid stays in the journal until it is cut
+		content := out.Content()
+		if content == nil || out.Tiles > 1 {
+			s.unfile(out) // a grid stays in the journal until it is cut
+			continue
 		}
-		r, err := s.store(ctx, bytes.NewReader(out.Bytes), out, storeTimeout)
+		r, err := s.store(ctx, content, out, storeTimeout)
 		var bad *picture.Error
 		switch {
 		case err == nil:
 			out.Key, out.Bytes, kept[out.Position] = r.StorageKey, nil, r
 		case errors.As(err, &bad):
-			s.shelveStray(ctx, bytes.NewReader(out.Bytes), out)
+			s.shelveStray(ctx, out.Content(), out)
 		default:
 			s.log.Warn().Err(err).Msg("storage does not take a picture; the journal holds it")
 		}
+		s.unfile(out)
 	}
 	return kept
+}
+
+// unfile gives the file of a picture back, which the journal cannot name. A picture that
+// the disk has lost is missing, and the others of its answer are kept.
+func (s *step) unfile(out *provider.Output) {
+	if err := out.Unfile(); err != nil {
+		s.log.Error().Err(err).Msg("a picture that came with an answer cannot be read back")
+		out.File, out.Err = nil, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Cause: err, Detail: err.Error(),
+			Message: "the picture came with the answer, storage did not take it, and the disk of EASEL_DATA does not give it back"}
+	}
 }
 
 // keepAgain goes on with an answer from the journal.
@@ -181,7 +194,7 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 	if err != nil {
 		return task.Result{}, err
 	}
-	checked, err := s.Checker.Check(ctx, r)
+	checked, err := s.Checker.For(s.svc.Name).Check(ctx, r)
 	if err != nil {
 		return task.Result{}, err
 	}

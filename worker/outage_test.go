@@ -2,8 +2,10 @@ package worker_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -18,6 +20,7 @@ import (
 func TestOutage(t *testing.T) {
 	inBubble(t, []claim{
 		{"Storage that fails leaves the bytes in the journal, which are kept when it works again", storageFails},
+		{"A large picture that storage does not take goes from its file into the journal, and is kept when storage works again", storageFailsLarge},
 		{"Storage that hangs keeps no answer from the journal", storageHangs},
 		{"Storage that fails for ever parks the task, whose pictures wait in the journal", storageNeverWorks},
 		{"Of pictures in the journal the bad one costs the good one nothing", badBesideJournalled},
@@ -42,6 +45,46 @@ func storageFails(r *rig) {
 	r.ends(t.ID, task.Completed)
 	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.State{task.AttemptSucceeded}})
 	r.same(r.stored(r.results(t.ID)[0].StorageKey), pngOf(40, 30))
+}
+
+// within answers a call with that picture in base64, as the adapters read it.
+type within []byte
+
+func (p within) RoundTrip(q *http.Request) (*http.Response, error) {
+	if _, err := io.Copy(io.Discard, q.Body); err != nil {
+		return nil, err
+	}
+	body := `["` + base64.StdEncoding.EncodeToString(p) + `"]`
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: q}, nil
+}
+
+func storageFailsLarge(r *rig) {
+	want := append(pngOf(40, 30), make([]byte, 100_000)...)
+	client := &provider.Client{HTTP: &http.Client{Transport: within(want)}, Temp: r.TempDir()}
+	r.painter.submit = func(ctx context.Context, _ provider.Call) (provider.Answer, error) {
+		reply, err := client.Do(ctx, provider.HTTPRequest{Method: http.MethodPost, URL: "http://127.0.0.1/", Body: []byte("{}")})
+		if err != nil {
+			return provider.Answer{}, err
+		}
+		var pictures provider.Images
+		if err := reply.JSON(&pictures); err != nil {
+			return provider.Answer{}, err
+		}
+		outputs := reply.Outputs(pictures)
+		if len(outputs) != 1 || outputs[0].File == nil {
+			r.Errorf("got %d pictures and none in a file", len(outputs))
+		}
+		return reply.Done(outputs, nil)
+	}
+	r.pictures.broken.Store(true)
+	r.start()
+	t := r.asks()
+	r.until("it waits for storage", func() bool { return r.get(t.ID).ErrorKind == task.Storage })
+	r.same(strings.Contains(r.attempts(t.ID)[0].Answer, `"bytes":"`), true)
+	r.pictures.broken.Store(false)
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
+	r.same(r.stored(r.results(t.ID)[0].StorageKey), want)
 }
 
 func storageHangs(r *rig) {

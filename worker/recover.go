@@ -56,6 +56,7 @@ func (s *step) recover(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, s.callTime())
 	defer cancel()
 	ans, err := s.account.Provider.Recover(asking, provider.Lost{Key: a.Key, Endpoint: a.Endpoint, SentAt: a.SentAt})
+	cancel() // as in send
 	if err == nil {
 		s.log.Info().Int("attempt", a.Number).Msg("a lost call was found again")
 		return s.heard(ctx, ans)

@@ -167,6 +167,7 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 	sending, cancel := context.WithDeadline(ctx, began.Add(s.callTime()))
 	defer cancel()
 	answer, err := s.account.Provider.Submit(provider.Allowed(sending, s.leased), call)
+	cancel() // gives back what the answer was read with, which keeping it may wait for
 	if err != nil {
 		said := *task.AsFailure(err)
 		f := &said

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/picture"
@@ -26,15 +27,16 @@ import (
 // Worker works on deliveries. Its fields are set before its first use; it must
 // not be copied after that.
 type Worker struct {
-	Self     store.Worker // this process; its ID is new with each start
-	Tasks    *store.Store
-	Services provider.Services
-	Limiter  *limit.Limiter
-	Pictures picture.Store
-	Checker  *picture.Checker
-	Client   *provider.Client // downloads what providers drew
-	Bell     bell
-	Spool    spooler // for paid answers that the database does not take; nil keeps them in memory only
+	Self      store.Worker // this process; its ID is new with each start
+	Tasks     *store.Store
+	Services  provider.Services
+	Limiter   *limit.Limiter
+	Pictures  picture.Store
+	Checker   *picture.Checker
+	Client    *provider.Client // downloads what providers drew
+	Downloads *budget.Budget   // of one, how many at a time; nil is no bound
+	Bell      bell
+	Spool     spooler // for paid answers that the database does not take; nil keeps them in memory only
 
 	// Draining is closed when the process wants to stop: what only waits is then
 	// handed back at once, and a paid call in flight goes on.

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/guard"
+	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/provider"
 )
 
@@ -30,6 +31,7 @@ type config struct {
 	Fetch       *guard.Guard // what pictures may be fetched from
 	File        string       // the easel.yaml that was read; empty if there is none
 	Drain       time.Duration
+	Memory      *budget.Budget // bytes for answers and pictures in work
 	LogLevel    zerolog.Level
 	LogFormat   logFormat
 
@@ -147,7 +149,7 @@ func loadConfig(env []string) (config, error) {
 	mistakes = append(mistakes, wrong...)
 	c.Providers = providers
 	c.Fetch.Hosts = append(c.Fetch.Hosts, ownHosts(providers)...)
-	c.Services, wrong = services(providers, newClient(c.Fetch))
+	c.Services, wrong = services(providers, newClient(&c))
 	mistakes = append(mistakes, wrong...)
 	if len(mistakes) > 0 {
 		return c, &configError{mistakes}

@@ -13,8 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/rs/zerolog"
 
+	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/queue"
 )
 
@@ -79,6 +81,9 @@ var otherSettings = []setting{
 	}, {
 		name: "EASEL_CONFIG", help: "file that configures the providers (./easel.yaml, if it is there)",
 		accepted: "accepted is the path of a readable YAML file", fallback: defaultFile, set: setFile,
+	}, {
+		name: "EASEL_MEMORY", help: "memory that answers, and pictures while they are decoded, may take together; the process takes more: 638 MiB at most were measured with 512MiB (512MiB)",
+		accepted: "accepted are sizes from 64MiB to 1TiB", fallback: constant("512MiB"), set: setMemory,
 	}, {
 		name: "EASEL_DRAIN", help: "how long a stopping worker waits for running calls (310s)",
 		accepted: "accepted are durations from 0s to 1h, such as 310s", fallback: constant("310s"), set: setDrain,
@@ -270,6 +275,21 @@ func setFile(c *config, v string) error {
 		return fmt.Errorf("is %q, which is a folder", v)
 	}
 	c.File = v
+	return nil
+}
+
+// The bounds of EASEL_MEMORY: less decodes hardly a picture, more is a slip.
+const (
+	minMemory = 64 << 20
+	maxMemory = 1 << 40
+)
+
+func setMemory(c *config, v string) error {
+	n, err := humanize.ParseBytes(v)
+	if err != nil || n < minMemory || n > maxMemory {
+		return fmt.Errorf("is %q", v)
+	}
+	c.Memory = &budget.Budget{Size: int64(n)}
 	return nil
 }
 

@@ -27,7 +27,10 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	want := config{Data: "easel-data", Pictures: "easel-data/pictures", S3: s3Place{Endpoint: "https://s3.amazonaws.com"}, DatabaseURL: "sqlite:easel-data/easel.db",
 		Listen: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Pages: pagesAuto, Queues: pagesRead, Drain: 310 * time.Second, LogLevel: zerolog.InfoLevel}
-	c.Providers, c.Services, c.Fetch = nil, nil, nil
+	if c.Memory == nil || c.Memory.Size != 512<<20 {
+		t.Errorf("the memory is %+v", c.Memory)
+	}
+	c.Providers, c.Services, c.Fetch, c.Memory = nil, nil, nil, nil
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Error(diff)
 	}

@@ -13,7 +13,7 @@ import (
 // checkProviders asks every account, all at once, something that costs nothing.
 func checkProviders(ctx context.Context, cfg config) []finding {
 	var group sync.WaitGroup
-	client := newClient(cfg.Fetch)
+	client := newClient(&cfg)
 	found := make([][]finding, len(cfg.Providers))
 	for i, p := range cfg.Providers {
 		found[i] = make([]finding, len(p.Accounts))

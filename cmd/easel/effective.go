@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/guard"
@@ -36,6 +37,7 @@ func (c *config) effective() map[string]string {
 		"EASEL_PICTURE_METADATA":    map[bool]string{false: "off", true: "on"}[c.Annotate],
 		"EASEL_FETCH_ALLOW":         fetchAllowed(c.Fetch),
 		"EASEL_CONFIG":              cmp.Or(c.File, "(none)"),
+		"EASEL_MEMORY":              humanize.IBytes(uint64(c.Memory.Size)),
 		"EASEL_DRAIN":               plainDuration(c.Drain),
 		"EASEL_LOG":                 c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/easelqueue/easel/guard"
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/bfl"
@@ -197,7 +196,7 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 		if !a.usable() {
 			continue
 		}
-		built, err := adapters[p.Adapter].build(a, client)
+		built, err := adapters[p.Adapter].build(a, client.For(p.Name))
 		var bad *badFile
 		if errors.As(err, &bad) {
 			p.Accounts[i].Disabled = bad.Error()
@@ -236,8 +235,9 @@ func free(s *provider.Service) bool {
 
 // newClient is what all adapters call through. Its downloads are guarded: their
 // addresses come from services and from those who enqueue.
-func newClient(g *guard.Guard) *provider.Client {
-	return &provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}, Downloads: &http.Client{Transport: g.Transport()}}
+func newClient(c *config) *provider.Client {
+	return &provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}, Downloads: &http.Client{Transport: c.Fetch.Transport()},
+		Memory: c.Memory, Temp: c.temp()}
 }
 
 // ownHosts are the hosts, with their ports, that the accounts name. What a service

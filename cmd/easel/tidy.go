@@ -18,7 +18,7 @@ const (
 // behind when they died: pictures half stored, downloads half done. Other
 // workers may share the folders, so what is young is left alone.
 func (e *engine) tidy() error {
-	e.temp = filepath.Join(e.cfg.Data, "tmp")
+	e.temp = e.cfg.temp()
 	if err := os.MkdirAll(e.temp, 0o755); err != nil {
 		return fmt.Errorf("EASEL_DATA: %w", err)
 	}
@@ -36,6 +36,9 @@ func (e *engine) tidy() error {
 	}
 	return nil
 }
+
+// temp is the folder for downloads and large answers.
+func (c *config) temp() string { return filepath.Join(c.Data, "tmp") }
 
 // removeOld removes the files of a folder that nobody has written to for that
 // long and returns how many there were. Folders in it stay.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -62,6 +63,7 @@ func (a *app) withEngine(ctx context.Context, migrate bool, work func(context.Co
 	if err != nil {
 		return err
 	}
+	holdMemory(a.env, cfg)
 	log := newLog(a.out, cfg)
 	e, err := newEngine(ctx, cfg, log, migrate)
 	if err != nil {
@@ -70,6 +72,17 @@ func (a *app) withEngine(ctx context.Context, migrate bool, work func(context.Co
 	defer e.close()
 	log.Info().EmbedObject(&cfg).Msg("configuration")
 	return work(ctx, e)
+}
+
+// overhead is what the process takes besides what its budget lends.
+const overhead = 96 << 20
+
+// holdMemory lets the garbage of pictures be collected before it adds to their memory,
+// unless GOMEMLIMIT says when.
+func holdMemory(env []string, cfg config) {
+	if variables(env)["GOMEMLIMIT"] == "" {
+		debug.SetMemoryLimit(cfg.Memory.Size + overhead)
+	}
 }
 
 // newLog writes to stderr: for a person on a terminal, else JSON.

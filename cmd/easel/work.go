@@ -13,6 +13,7 @@ import (
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/hook"
+	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -20,6 +21,9 @@ import (
 	"github.com/easelqueue/easel/worker"
 	"github.com/easelqueue/easel/worker/spool"
 )
+
+// maxDownloads is how many pictures a worker downloads at a time.
+const maxDownloads = 64
 
 // lease is after how long a dead worker's tasks are taken back, beside a look of
 // the reconciler. Only tests change it.
@@ -77,20 +81,21 @@ func (e *engine) self() store.Worker {
 
 func (e *engine) worker(self store.Worker, draining <-chan struct{}) *worker.Worker {
 	return &worker.Worker{
-		Self:     self,
-		Tasks:    e.tasks,
-		Services: e.cfg.Services,
-		Limiter:  e.limiter,
-		Pictures: e.pictures,
-		Checker:  &picture.Checker{},
-		Client:   newClient(e.cfg.Fetch),
-		Bell:     e.queue,
-		Draining: draining,
-		Annotate: e.cfg.Annotate,
-		HookURL:  e.cfg.PublicURL + hook.Path,
-		Temp:     e.temp,
-		Lease:    lease,
-		Log:      e.log,
+		Self:      self,
+		Tasks:     e.tasks,
+		Services:  e.cfg.Services,
+		Limiter:   e.limiter,
+		Pictures:  e.pictures,
+		Checker:   &picture.Checker{Memory: e.cfg.Memory},
+		Client:    newClient(&e.cfg),
+		Downloads: &budget.Budget{Size: maxDownloads},
+		Bell:      e.queue,
+		Draining:  draining,
+		Annotate:  e.cfg.Annotate,
+		HookURL:   e.cfg.PublicURL + hook.Path,
+		Temp:      e.temp,
+		Lease:     lease,
+		Log:       e.log,
 	}
 }
 

@@ -18,13 +18,13 @@ type rule struct {
 var table = map[string]rule{
 	"task": {},
 
-	"provider":              {imports: []string{"task", "internal/crash"}, tests: []string{"provider/providertest"}},
+	"provider":              {imports: []string{"task", "internal/budget", "internal/crash"}, tests: []string{"provider/providertest"}},
 	"provider/providertest": {imports: []string{"provider", "task", cmp}},
 	"provider/*":            {imports: adapter, tests: []string{"provider/providertest"}},
 	"provider/sketch/paint": {imports: []string{ximage}},
-	"provider/sketch":       {imports: append([]string{"picture", "provider/sketch/paint", xsync}, adapter...), tests: []string{"provider/providertest"}},
+	"provider/sketch":       {imports: append([]string{"picture", "provider/sketch/paint", "internal/budget", xsync}, adapter...), tests: []string{"provider/providertest"}},
 
-	"picture":             {imports: []string{ximage, xsync}, tests: []string{"picture/picturetest", "picture/dir"}},
+	"picture":             {imports: []string{"internal/budget", ximage}, tests: []string{"picture/picturetest", "picture/dir"}},
 	"picture/dir":         {imports: []string{"picture", "internal/crash"}, tests: []string{"picture/picturetest"}},
 	"picture/s3":          {imports: []string{"picture", minio}, tests: []string{"picture/picturetest"}},
 	"picture/picturetest": {imports: []string{"picture", cmp}},
@@ -44,7 +44,7 @@ var table = map[string]rule{
 		tests:   []string{"migrations", "provider/sketch", miniredis, redis},
 	},
 	"worker": {
-		imports: []string{"task", "store", "queue", "provider", "limit", "picture", "internal/crash", "worker/spool", uuid, zerolog, xsync},
+		imports: []string{"task", "store", "queue", "provider", "limit", "picture", "internal/budget", "internal/crash", "worker/spool", uuid, zerolog, xsync},
 		tests:   []string{"migrations", "enqueue", "picture/dir", "provider/sketch", "provider/providertest", miniredis, redis},
 	},
 	"worker/spool": {},
@@ -60,6 +60,7 @@ var table = map[string]rule{
 	"cmd/easel-check": {imports: []string{"check"}},
 
 	"internal/arch":       {},
+	"internal/budget":     {}, // what providers, pictures and the worker take from in common
 	"internal/httpserver": {imports: []string{xsync}},
 	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
 	// It plays the person at asynqmon, and so knows asynq too.

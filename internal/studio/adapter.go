@@ -104,9 +104,9 @@ func (a *Adapter) read(r provider.Reply) (provider.Answer, error) {
 		}
 		return provider.Answer{Handle: raw, JobID: said.Job, PollAfter: time.Duration(said.AfterMS) * time.Millisecond}, nil
 	case done:
-		out := provider.Output{URL: said.URL, Bytes: said.Picture}
-		if len(said.Picture) > 0 {
-			out.URL = ""
+		out := provider.Output{URL: said.URL}
+		if said.Picture != "" {
+			out = r.Picture(0, said.Picture, "")
 		}
 		ans, err := r.Done([]provider.Output{out}, map[string]string{"job": said.Job})
 		ans.JobID, ans.Cost = said.Job, &task.Money{Micros: said.CostMicros, Currency: said.Currency}

@@ -3,6 +3,7 @@ package studio
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"hash/fnv"
@@ -21,7 +22,7 @@ type reply struct {
 	Job        string `json:"job"`
 	State      string `json:"state"` // working, done, failed, cancelled
 	AfterMS    int64  `json:"after_ms,omitempty"`
-	Picture    []byte `json:"picture,omitempty"`
+	Picture    string `json:"picture,omitempty"` // in base64
 	URL        string `json:"url,omitempty"`
 	CostMicros int64  `json:"cost_micros,omitempty"`
 	Currency   string `json:"currency,omitempty"`
@@ -56,7 +57,7 @@ func (s *Server) say(w http.ResponseWriter, r *http.Request, j *job) {
 	case now.fails:
 		a.State = failed
 	case now.class == "S" && s.Inline:
-		a.State, a.Picture, a.CostMicros, a.Currency = done, now.picture, costPaid, currency
+		a.State, a.Picture, a.CostMicros, a.Currency = done, base64.StdEncoding.EncodeToString(now.picture), costPaid, currency
 	default:
 		a.State, a.URL, a.CostMicros, a.Currency = done, s.pictureURL(r, now.id), costPaid, currency
 	}

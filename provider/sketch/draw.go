@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/sketch/paint"
 	"github.com/easelqueue/easel/task"
@@ -26,7 +27,7 @@ const dot = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01
 func (p *Provider) prepareOnce() {
 	p.once.Do(func() {
 		p.memory = semaphore.NewWeighted(p.budget())
-		p.inputs.Memory = p.budget()
+		p.inputs.Memory = &budget.Budget{Size: p.budget()}
 		p.inputs.Thumbnail = inputSide
 	})
 }
