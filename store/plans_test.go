@@ -270,6 +270,13 @@ func calls() map[string]call {
 		"Collected": func(ctx context.Context, s *store.Store) error {
 			return s.Collected(ctx, &task.Attempt{ID: 100_004}, nil)
 		},
+		"GiveUp": func(ctx context.Context, s *store.Store) error {
+			var not *store.NotAllowed
+			if _, err := s.GiveUp(ctx, task.Ref{Task: 100_013, Delivery: -1}, nil); err != nil && !errors.As(err, &not) {
+				return err
+			}
+			return nil
+		},
 		"BuyAgain": func(ctx context.Context, s *store.Store) error {
 			var nothing *store.NothingPaid
 			if _, err := s.BuyAgain(ctx, task.Ref{Task: 100_013, Delivery: -1}); err != nil && !errors.As(err, &nothing) {
