@@ -20,7 +20,7 @@ func (r Reply) Picture(position int, content, contentType string) Output {
 
 // damaged reports whether content is base64 that ends at a wrong character.
 func damaged(content []byte) bool {
-	if isAddress(content) {
+	if isAddress(content) || bytes.Contains(content, []byte(markBegins)) { // what lies in a file is judged there
 		return false
 	}
 	content, _ = behead(content)
@@ -68,7 +68,10 @@ func (r Reply) content(position int, content []byte, contentType string) Output 
 // large is the output of a picture whose base64 goes on in rest.
 func (r Reply) large(o Output, head []byte, rest *io.SectionReader) Output {
 	file, err := decodeFile(r.parts.folder, head, rest)
-	if err != nil {
+	if err != nil && file.Len() >= minPicture { // as in content
+		r.note(fmt.Sprintf("picture %d is no base64 after its first %d bytes", o.Position+1, file.Len()))
+	} else if err != nil {
+		_ = file.Close()
 		o.Err = r.Bad(fmt.Sprintf("picture %d of the provider's answer is no base64: %d characters that begin with %q",
 			o.Position+1, int64(len(head))+rest.Size(), Scrub(string(head[:min(len(head), 24)]), r.secrets...)))
 		return o

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"strconv"
@@ -158,14 +157,12 @@ func (p *parts) rest(text []byte) (head []byte, rest *io.SectionReader, ok bool)
 }
 
 // decodeFile is decode64 for what does not fit into memory: rest as it is written in
-// JSON, with its escapes.
+// JSON, with its escapes. What comes before an error is in the file, which is never nil.
 func decodeFile(folder string, head []byte, rest io.Reader) (*TempFile, error) {
 	decoded := newFile(folder)
 	from := base64.NewDecoder(base64.RawStdEncoding, &plain64{r: io.MultiReader(bytes.NewReader(head), rest)})
-	if _, err := io.Copy(decoded, from); err != nil {
-		return nil, errors.Join(err, decoded.Close())
-	}
-	return decoded, nil
+	_, err := io.Copy(decoded, from)
+	return decoded, err
 }
 
 // plain64 reads base64 of either alphabet as that of the first one, and leaves out

@@ -105,6 +105,26 @@ func TestLargePicturesLieInFiles(t *testing.T) {
 			t.Errorf("got %v", o.Err)
 		}
 	})
+	t.Run("What comes before a wrong character is kept, whatever address stands beside it", func(t *testing.T) {
+		c, r := answering(t, func(w io.Writer) {
+			io.WriteString(w, `[{"b64": "`+std[:len(std)/2]+`!`+std[len(std)/2:]+`", "url": "https://cdn.example/a.png"}]`)
+		})
+		reply, err := c.Do(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v Images
+		if err := reply.JSON(&v); err != nil {
+			t.Fatal(err)
+		}
+		o := reply.Outputs(v)[0]
+		if o.Err != nil || o.File == nil || o.URL != "" {
+			t.Fatalf("got %+v", o)
+		}
+		if got, err := io.ReadAll(o.Content()); err != nil || len(got) < len(want)/2-3 || !bytes.HasPrefix(want, got) {
+			t.Errorf("got %d bytes, %v", len(got), err)
+		}
+	})
 	t.Run("Where no file can be written it is held in memory", func(t *testing.T) {
 		c, r := answering(t, func(w io.Writer) { io.WriteString(w, `["`+std+`"]`) })
 		c.Temp = filepath.Join(c.Temp, "nowhere")
