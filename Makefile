@@ -20,7 +20,7 @@ check: lint test
 # The simulation runs a second time without the race detector, under which it is
 # ten times as slow: sixty seeds then, and every placed fault.
 test: needs
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout 40m ./...
 	$(GO) test ./internal/simulation
 
 # All that shows that the promises are kept, in under an hour on two processors.
