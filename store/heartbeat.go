@@ -57,17 +57,23 @@ func (s *Store) beatPool(limit time.Duration) (*sql.DB, error) {
 // Beat is Store.Beat over the heartbeat's own connection. A connection that was
 // lost since the last beat is replaced at once.
 func (h *Heartbeat) Beat(ctx context.Context, w Worker, lease time.Duration) error {
-	kept := h.conn != nil
-	err := h.on(ctx, func(c *sql.Conn) error { return h.store.beat(ctx, c, w, lease) })
-	if err != nil && kept && h.conn == nil && ctx.Err() == nil {
-		err = h.on(ctx, func(c *sql.Conn) error { return h.store.beat(ctx, c, w, lease) })
-	}
-	return err
+	return h.again(ctx, func(c *sql.Conn) error { return h.store.beat(ctx, c, w, lease) })
 }
 
-// Leave is Store.Leave over the heartbeat's own connection.
+// Leave is Store.Leave over the heartbeat's own connection, which is replaced as for Beat:
+// a process that stood still for long finds it cut.
 func (h *Heartbeat) Leave(ctx context.Context, id string) error {
-	return h.on(ctx, func(c *sql.Conn) error { return h.store.leave(ctx, c, id) })
+	return h.again(ctx, func(c *sql.Conn) error { return h.store.leave(ctx, c, id) })
+}
+
+// again is on, and once more if the connection had been kept and was lost.
+func (h *Heartbeat) again(ctx context.Context, f func(*sql.Conn) error) error {
+	kept := h.conn != nil
+	err := h.on(ctx, f)
+	if err != nil && kept && h.conn == nil && ctx.Err() == nil {
+		err = h.on(ctx, f)
+	}
+	return err
 }
 
 // Close ends the connection.

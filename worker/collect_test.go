@@ -55,7 +55,6 @@ func TestCollecting(t *testing.T) {
 type obstacle struct {
 	name string
 	web  func(w http.ResponseWriter, req *http.Request) error
-	url  string // "" is /1 at the host
 }
 
 func status(code int) func(http.ResponseWriter, *http.Request) error {

@@ -77,10 +77,10 @@ func TestCallbacks(t *testing.T) {
 	})
 	t.Run("It brings a call back whose answer was lost: a retry by hand gets its picture and buys nothing", func(t *testing.T) {
 		eventually(t, time.Minute, "the callback names the job", func() bool { return attempt().Handle != "" })
-		if out := s.easel(0, "show", "1"); !strings.Contains(out, "the provider has called back") || !strings.Contains(out, "`easel retry 1`: that fetches") || strings.Contains(out, "--not-charged") {
+		if out := s.easel(0, "show", "1"); !strings.Contains(out, "has run this call after all") || !strings.Contains(out, "collects what it drew and buys nothing") || strings.Contains(out, "--not-charged") {
 			t.Errorf("the story does not say that the job was found:\n%s", out)
 		}
-		if text := pageAt(t, pages+"/tasks/1"); !strings.Contains(text, "has it after all") || strings.Contains(text, "not_charged") {
+		if text := pageAt(t, pages+"/tasks/1"); !strings.Contains(text, "after all") || strings.Contains(text, "not_charged") {
 			t.Errorf("the page offers to buy it again:\n%s", text)
 		}
 		s.easel(0, "retry", "1")

@@ -61,11 +61,11 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 	}
 	t.Cleanup(func() { client.Close() })
 
-	id := s.ask("openai")
+	s.ask("openai")
 	eventually(t, time.Minute, "the first is drawn", func() bool { return s.open() == 0 })
 
 	pauseQueue(t, client, "openai", true)
-	id = s.ask("openai")
+	id := s.ask("openai")
 	s.waitsFor(id, waiting.Paused, 1, "paused")
 	pauseQueue(t, client, "openai", false)
 	eventually(t, time.Minute, "it goes on", func() bool { return s.open() == 0 })

@@ -282,7 +282,7 @@ func TestAKilledWorker(t *testing.T) {
 		if err := victim.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 2*time.Minute, "all ended", func() bool { return s.open() == 0 })
+		eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
 
 		completed, unknown := s.count(task.Completed), s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'outcome_unknown'")
 		t.Logf("%d completed, %d of unknown outcome", completed, unknown)
@@ -319,7 +319,7 @@ func TestAKilledWorker(t *testing.T) {
 		if err := victim.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 2*time.Minute, "all ended", func() bool { return s.open() == 0 })
+		eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
 		unknown := s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'outcome_unknown'")
 		if got := s.count(task.Completed); got+unknown != n {
 			t.Errorf("%d completed and %d of unknown outcome, want %d", got, unknown, n)

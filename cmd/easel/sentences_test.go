@@ -43,10 +43,6 @@ func TestWhatIsWrongIsSaidFirstAndShort(t *testing.T) {
 func TestAMistypedProviderIsRefusedInSeconds(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "providers:\n  sketch:\n    concurrency: 5\n")
-	if _, err := s.tasks.DB().ExecContext(t.Context(), `INSERT INTO easel_worker (id, host, pid, version, providers, lease_until)
-		VALUES ('gone', 'h', 1, 'v', ',sketsh,', now() - interval '2 minutes')`); err != nil { // it was called so until lately
-		t.Fatal(err)
-	}
 	s.start("worker")
 	began := time.Now()
 	s.insert(1, "sketsh", nil)

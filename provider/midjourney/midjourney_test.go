@@ -272,7 +272,7 @@ func FuzzRead(f *testing.F) {
 		r := provider.Reply{Status: 200, Body: body}
 		var e envelope
 		if r.JSON(&e) == nil {
-			e.id()
+			_ = e.id()
 			refusal(r, e)
 		}
 		var j job
