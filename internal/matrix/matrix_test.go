@@ -182,7 +182,7 @@ func (s *site) drained() {
 	eventually(s.t, 2*time.Minute, "the queue holds no delivery of a finished task", func() bool {
 		entries, err := evidence.Deliveries(s.t.Context(), s.redis)
 		for _, e := range entries {
-			if e.State != "archived" {
+			if e.State != "archived" || s.task(1).Status != task.Failed {
 				return false
 			}
 		}
