@@ -116,6 +116,23 @@ func (l *Limiter) pass(ctx context.Context, account string, perMinute int) (time
 	return max(r.RetryAfter, time.Millisecond), nil
 }
 
+// Spent says for how long the account's rate lets no further call through; 0 if it lets
+// one now. Asking takes nothing of it.
+func (l *Limiter) Spent(ctx context.Context, account string, perMinute int) (time.Duration, error) {
+	if perMinute == 0 {
+		return 0, nil
+	}
+	p := pace(perMinute)
+	r, err := redis_rate.NewLimiter(l.Redis).AllowN(ctx, key(account, "rate"), p, 0)
+	if err != nil {
+		return 0, failed(account, err)
+	}
+	if r.Remaining > 0 {
+		return 0, nil
+	}
+	return max(r.ResetAfter-time.Duration(p.Burst-1)*p.Period/time.Duration(p.Rate), time.Millisecond), nil
+}
+
 // pace lets a tenth of the n calls come at once and spreads the rest, so that no
 // minute, wherever it begins, sees more than n. GCRA allows its burst plus its
 // rate in the period after a pause, less the call that ends that period. The

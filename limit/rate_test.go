@@ -40,6 +40,29 @@ func TestRate(t *testing.T) {
 		}
 	})
 
+	onEach(t, "Whether the rate is spent can be asked without spending it", func(t *testing.T, c cluster) {
+		l := c.worker()
+		spent := func() time.Duration {
+			t.Helper()
+			wait, err := l.Spent(t.Context(), account, 10)
+			must(t, err)
+			return wait
+		}
+		for range 5 {
+			if wait := spent(); wait != 0 {
+				t.Fatalf("before the first call: %s", wait)
+			}
+		}
+		for range 2 { // a tenth at once
+			if acquireOn(t, l, provider.Limits{PerMinute: 10}) == nil {
+				t.Fatal("asking took a call")
+			}
+		}
+		if wait := spent(); wait <= 0 || wait > 7*time.Second { // the next comes in 6.8 s
+			t.Errorf("after both: %s", wait)
+		}
+	})
+
 	onEach(t, "A call without a place takes nothing of the rate", func(t *testing.T, c cluster) {
 		l := c.worker()
 		want := provider.Limits{PerMinute: 10, InFlight: 1}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -56,13 +57,13 @@ func (r Reply) refusal() (codes []string, text string, ok bool) {
 	switch inner := members["error"]; {
 	case holds(inner) && bytes.HasPrefix(inner, []byte("{")):
 		c := Reply{Body: documents[0]}.Complaint()
-		return []string{c.Code, c.Type, code}, or(c.Text(), text, string(inner)), true
+		return []string{c.Code, c.Type, code}, cmp.Or(c.Text(), text, string(inner)), true
 	case holds(inner) && strings.ContainsAny(plainText(inner), " ，。"): // a sentence
 		return []string{code}, strings.TrimSpace(plainText(inner) + " " + text), true
 	case holds(inner):
-		return []string{code, plainText(inner)}, or(text, plainText(inner), string(inner)), true
+		return []string{code, plainText(inner)}, cmp.Or(text, plainText(inner), string(inner)), true
 	case holds(members["errors"]):
-		return []string{code}, or(text, string(members["errors"])), true
+		return []string{code}, cmp.Or(text, string(members["errors"])), true
 	case plainText(members["success"]) == "false":
 		return []string{code}, text, true
 	}
@@ -160,15 +161,6 @@ func fineCode(code string) bool {
 		return true
 	}
 	return len(code) == 3 && code[0] == '2'
-}
-
-func or(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // lostUpstream finds where a gateway says that it lost the service behind it.

@@ -29,6 +29,7 @@ type queues interface {
 
 type limits interface {
 	Status(ctx context.Context, account string) (limit.Status, error)
+	Spent(ctx context.Context, account string, perMinute int) (time.Duration, error)
 }
 
 // Looker sees what tasks wait for. Queues and Limits are nil where they cannot be
@@ -98,15 +99,27 @@ func (l *Looker) redis(ctx context.Context, w *World, providers []string) error 
 			continue
 		}
 		for _, a := range svc.Accounts {
-			full := name + "/" + a.Name
-			s, err := l.Limits.Status(ctx, full)
+			account, err := l.account(ctx, name+"/"+a.Name, a.Limits, w.At)
 			if err != nil {
 				return err
 			}
-			w.Accounts[name] = append(w.Accounts[name], Account{Name: full, Until: s.ClosedUntil, Why: s.Reason, Eases: s.Eases, InFlight: s.InFlight, Places: a.Limits.InFlight})
+			w.Accounts[name] = append(w.Accounts[name], account)
 		}
 	}
 	return nil
+}
+
+func (l *Looker) account(ctx context.Context, name string, limits provider.Limits, at time.Time) (Account, error) {
+	s, err := l.Limits.Status(ctx, name)
+	if err != nil {
+		return Account{}, err
+	}
+	a := Account{Name: name, Until: s.ClosedUntil, Why: s.Reason, Eases: s.Eases, InFlight: s.InFlight, Places: limits.InFlight, PerMinute: limits.PerMinute}
+	spent, err := l.Limits.Spent(ctx, name, limits.PerMinute)
+	if spent > 0 {
+		a.Spent = at.Add(spent)
+	}
+	return a, err
 }
 
 // Reasons says of each of the tasks what it waits for, by their ids; those that wait

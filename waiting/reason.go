@@ -22,6 +22,7 @@ const (
 	Paused      Kind = "queue_paused" // somebody to resume its queue
 	Closed      Kind = "closed"       // the account, which the provider refuses or slows down
 	Full        Kind = "full"         // room: all calls that the account may have at a time are under way
+	Rate        Kind = "rate"         // the account's calls a minute, which are used up
 	Turn        Kind = "turn"         // its turn behind others
 	Preparing   Kind = "preparing"    // a worker, which has it and has not called yet
 	Calling     Kind = "calling"      // the provider's answer

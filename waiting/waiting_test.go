@@ -67,6 +67,9 @@ func TestWhyATaskWaits(t *testing.T) {
 			w.Accounts["openai"] = append(w.Accounts["openai"], Account{Name: "openai/b"})
 		}, nil, Turn, Nobody, ""},
 		{"All places are taken", func(_ *task.Task, w *World) { w.Accounts["openai"][0].InFlight = 4 }, nil, Full, Nobody, "4 calls are under way"},
+		{"The rate is used up", func(_ *task.Task, w *World) {
+			w.Accounts["openai"][0].PerMinute, w.Accounts["openai"][0].Spent = 50, soon
+		}, nil, Rate, Nobody, "its 50 calls a minute are used up, until 12:01:00 UTC"},
 		{"Not everything can be seen", func(_ *task.Task, w *World) { w.Blind = true }, nil, Unknown, Nobody, "cannot be seen"},
 		{"A worker has it", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, nil, Preparing, Nobody, "w-1"},
 		{"The provider is called", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, &Call{State: task.AttemptSending, SentAt: noon}, Calling, Nobody, "the answer of openai"},
@@ -144,6 +147,8 @@ func (a *asked) Status(context.Context, string) (limit.Status, error) {
 	return limit.Status{ClosedUntil: noon.Add(time.Hour), Reason: "401"}, nil
 }
 
+func (a *asked) Spent(context.Context, string, int) (time.Duration, error) { a.redis++; return 0, nil }
+
 func TestAListCostsNoMoreThanOne(t *testing.T) {
 	a := &asked{}
 	l := &Looker{Tasks: a, Queues: a, Limits: a, Services: provider.Services{"openai": {Name: "openai", Accounts: []provider.Account{{Name: "main"}}}}}
@@ -157,7 +162,7 @@ func TestAListCostsNoMoreThanOne(t *testing.T) {
 	if err != nil || len(why) != 100 || why[100].Kind != Closed {
 		t.Fatalf("%v, %d reasons", err, len(why))
 	}
-	if *a != (asked{rows: 3, redis: 2}) {
+	if *a != (asked{rows: 3, redis: 3}) {
 		t.Errorf("a hundred tasks ask %+v", *a)
 	}
 }

@@ -28,6 +28,7 @@ var sentences = map[Kind]words{
 	Paused:      {"waits for the queue %[1]s, which is paused", "等待队列 %[1]s：它被暂停了"},
 	Closed:      {"waits for the account %[1]s, which takes no calls now", "等待账号 %[1]s：它暂时不能调用"},
 	Full:        {"waits for room at %[1]s: %[2]d calls are under way, as many as are allowed at a time", "等待 %[1]s 的空位：已有 %[2]d 个调用在进行，达到上限"},
+	Rate:        {"waits for the rate of %[1]s: its %[2]d calls a minute are used up", "等待 %[1]s 的频率限额：每分钟 %[2]d 次调用已用完"},
 	Turn:        {"waits for its turn at %[1]s, with %[2]d in its queue", "在 %[1]s 排队，队列里有 %[2]d 个"},
 	Preparing:   {"is at worker %[1]s, which is about to call the provider", "在工作进程 %[1]s 上，即将调用服务商"},
 	Calling:     {"waits for the answer of %[1]s", "等待 %[1]s 的应答"},

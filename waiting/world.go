@@ -43,7 +43,13 @@ type Account struct {
 	Eases    bool      `json:"eases,omitempty"` // the closing ends by itself
 	InFlight int       `json:"in_flight,omitempty"`
 	Places   int       `json:"places,omitempty"` // calls at a time; 0 is no limit
+
+	PerMinute int       `json:"per_minute,omitempty"` // calls a minute; 0 is no limit
+	Spent     time.Time `json:"spent_until,omitzero"` // they are used up until then
 }
+
+// Closed says that it took no calls when it was looked at. Redis's clock said so, not ours.
+func (a Account) Closed() bool { return !a.Until.IsZero() }
 
 // Backlog is the due tasks of a provider.
 type Backlog struct {
@@ -154,21 +160,25 @@ const brief = time.Minute
 
 // room says whether an account of the provider would take a call now.
 func (w *World) room(r *Reason, provider string, queue Queue) *Reason {
-	var closed, full *Account
+	var closed, full, spent *Account
 	for i, a := range w.Accounts[provider] {
 		switch {
-		case a.Until.After(w.At):
+		case a.Closed():
 			if closed == nil || a.Until.Before(closed.Until) {
 				closed = &w.Accounts[provider][i]
 			}
 		case a.Places > 0 && a.InFlight >= a.Places:
 			full = &w.Accounts[provider][i]
+		case !a.Spent.IsZero():
+			spent = &w.Accounts[provider][i]
 		default:
 			r.Count = queue.Waiting
 			return r
 		}
 	}
 	switch {
+	case spent != nil:
+		r.Kind, r.Name, r.Count, r.Until = Rate, spent.Name, spent.PerMinute, spent.Spent
 	case full != nil:
 		r.Kind, r.Name, r.Count = Full, full.Name, full.InFlight
 	case closed != nil:

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -87,7 +86,7 @@ type operationsPage struct {
 	*waiting.World
 	Words    map[string]string
 	Queues   []namedQueue
-	Accounts []account
+	Accounts []waiting.Account
 }
 
 type namedQueue struct {
@@ -97,14 +96,6 @@ type namedQueue struct {
 
 // Held says that somebody paused it.
 func (q namedQueue) Held() bool { return !q.Paused.IsZero() }
-
-type account struct {
-	waiting.Account
-	at time.Time
-}
-
-// Closed says that it takes no calls now.
-func (a account) Closed() bool { return a.Until.After(a.at) }
 
 func (s *Site) operations(r *http.Request) (answer, error) {
 	if s.Waits == nil {
@@ -122,11 +113,9 @@ func (s *Site) operations(r *http.Request) (answer, error) {
 	}
 	slices.SortFunc(p.Queues, func(a, b namedQueue) int { return strings.Compare(a.Name, b.Name) })
 	for _, list := range w.Accounts {
-		for _, a := range list {
-			p.Accounts = append(p.Accounts, account{a, w.At})
-		}
+		p.Accounts = append(p.Accounts, list...)
 	}
-	slices.SortFunc(p.Accounts, func(a, b account) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Accounts, func(a, b waiting.Account) int { return strings.Compare(a.Name, b.Name) })
 	return view{name: "operations", Title: p.Words["operations"], Here: "operations", Refresh: refreshOperations, Data: p}, nil
 }
 
@@ -159,7 +148,7 @@ var operationWords = map[waiting.Language]map[string]string{
 		"operations": "Operations", "workers": "Workers", "none": "No worker is running: start `easel up` or `easel worker`. Until then tasks wait.",
 		"serves": "serves", "since": "since", "oldest": "Due and waiting", "nothing": "Nothing that is due waits.", "oldest_one": "the oldest for",
 		"queues": "Queues", "paused": "paused", "resume": "Resume it in asynqmon, at /queues.", "waiting": "waiting", "active": "at workers",
-		"idle": "Nothing is paused, and nothing is in a queue.", "accounts": "Accounts", "closed_until": "takes no calls until", "open": "takes calls",
+		"idle": "Nothing is paused, and nothing is in a queue.", "accounts": "Accounts", "closed_until": "takes no calls until", "open": "takes calls", "spent_until": "its calls a minute are used up until",
 		"in_flight": "under way", "away": "Redis does not answer", "safe": "Nothing is lost: the rows bring it all back. Start Redis or mend the way to it.",
 	},
 	waiting.Chinese: {
@@ -167,7 +156,7 @@ var operationWords = map[waiting.Language]map[string]string{
 		"operations": "运行状况", "workers": "工作进程", "none": "没有工作进程在运行：请启动 `easel up` 或 `easel worker`，在此之前任务会等待。",
 		"serves": "处理", "since": "开始于", "oldest": "到期等待的任务", "nothing": "没有到期的任务在等待。", "oldest_one": "最早的已等",
 		"queues": "队列", "paused": "已暂停", "resume": "请在 asynqmon（/queues）里恢复。", "waiting": "等待", "active": "在工作进程上",
-		"idle": "没有被暂停的队列，队列里也没有任务。", "accounts": "账号", "closed_until": "暂停调用，直到", "open": "可以调用",
+		"idle": "没有被暂停的队列，队列里也没有任务。", "accounts": "账号", "closed_until": "暂停调用，直到", "open": "可以调用", "spent_until": "每分钟的调用已用完，直到",
 		"in_flight": "进行中", "away": "Redis 没有应答", "safe": "不会丢失任何东西：数据库里的行会把一切带回来。请启动 Redis 或修复连接。",
 	},
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/internal/budget"
-	"github.com/easelqueue/easel/queue"
 )
 
 // setting is one environment variable.
@@ -112,56 +111,6 @@ func setURL(to *string, v string) error {
 		return errors.New("is not such a URL")
 	}
 	*to = strings.TrimRight(v, "/")
-	return nil
-}
-
-func setDatabase(c *config, v string) error {
-	a := address(v)
-	switch a.scheme() {
-	case "sqlite":
-		if strings.TrimPrefix(v, "sqlite:") == "" {
-			return errors.New("names no file")
-		}
-	case "postgres", "postgresql":
-		if err := checkServer(v); err != nil {
-			return err
-		}
-	default:
-		return errors.New("has a form that is not known")
-	}
-	c.DatabaseURL = a
-	return nil
-}
-
-// checkServer refuses an address of Postgres without a host.
-func checkServer(v string) error {
-	if u, err := url.Parse(v); err != nil || u.Host == "" && u.Query().Get("host") == "" {
-		return errors.New("is not a URL with a host (a special character in the password must be written as %XX)")
-	}
-	return nil
-}
-
-func isServer(a address) bool { return a.scheme() == "postgres" || a.scheme() == "postgresql" }
-
-func setDirect(c *config, v string) error {
-	a := address(v)
-	switch {
-	case !isServer(a):
-		return errors.New("has a form that is not known")
-	case !isServer(c.DatabaseURL):
-		return errors.New("is set, although the database is no server")
-	}
-	c.DirectURL = a
-	return checkServer(v)
-}
-
-func setRedis(c *config, v string) error {
-	client, err := queue.Redis(v)
-	if err != nil {
-		return errors.New("cannot be read (a special character in the password must be written as %XX)")
-	}
-	client.Close()
-	c.RedisURL = address(v)
 	return nil
 }
 
