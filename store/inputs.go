@@ -49,7 +49,7 @@ func (s *Store) FallBack(ctx context.Context, t *task.Task, to task.Fallback, re
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET provider = ?, model = ?, fallbacks = ?, status = 'pending', run_at = now(), published_at = NULL,
-				attempt = 0, waits = 0, crashes = 0, worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL, updated_at = now()
+				attempt = 0, waits = 0, crashes = 0, worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL, updated_at = now(), `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`), to.Provider, null(to.Model), null(rest), null(reason), t.ID, t.Fence))
 		fenced = err == ErrFenced
 		if err != nil && !fenced || a == nil {
@@ -58,7 +58,7 @@ func (s *Store) FallBack(ctx context.Context, t *task.Task, to task.Fallback, re
 		if err := s.lock(ctx, tx, t.ID); err != nil {
 			return err
 		}
-		return s.end(ctx, tx, a, fenced)
+		return s.endOf(ctx, tx, t, a, fenced)
 	})
 	if err == nil && fenced {
 		return ErrFenced

@@ -147,8 +147,13 @@ func (s *Store) RefuseAll(ctx context.Context, refs []task.Ref, f *task.Failure)
 
 func (s *Store) park(ctx context.Context, refs []task.Ref, holds string, f *task.Failure) (int64, error) {
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
-	return s.amongst(ctx, s.db, refs, holds, `status = 'failed', fence = fence + 1, error_msg = ?, error_kind = ?,
-		completed_at = now(), updated_at = now()`, null(f.Error()), f.Kind)
+	var n int64
+	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
+		n, err = s.amongst(ctx, tx, refs, holds, `status = 'failed', fence = fence + 1, error_msg = ?, error_kind = ?,
+			completed_at = now(), updated_at = now(), `+costs, null(f.Error()), f.Kind)
+		return err
+	})
+	return n, err
 }
 
 func (s *Store) notAllowed(ctx context.Context, ref task.Ref, action string) error {

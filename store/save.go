@@ -143,7 +143,7 @@ func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.
 			err = s.lock(ctx, tx, t.ID)
 		}
 		if err == nil && a != nil {
-			err = s.end(ctx, tx, a, fenced)
+			err = s.endOf(ctx, tx, t, a, fenced)
 		}
 		if err != nil || !fenced && v.Failure.Kind != task.OutcomeUnknown {
 			return err
@@ -153,5 +153,16 @@ func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.
 	if err == nil && fenced {
 		return ErrFenced
 	}
+	return err
+}
+
+// endOf is end for who has locked the row of t: what a turns out not to have cost is
+// taken from it.
+func (s *Store) endOf(ctx context.Context, tx *sqlx.Tx, t *task.Task, a *task.Attempt, late bool) error {
+	if err := s.end(ctx, tx, a, late); err != nil || !a.Unbilled {
+		return err
+	}
+	// No fence: what its calls have cost is true whoever holds the task.
+	_, err := tx.ExecContext(ctx, tx.Rebind("UPDATE image_generations SET "+costs+" WHERE id = ?"), t.ID)
 	return err
 }

@@ -17,6 +17,7 @@ func learning() []claim {
 		{"A job that is accepted late corrects the reason at once", acceptsLate},
 		{"A task that fails as unknown while its answer comes in does not say so", failsMeanwhile},
 		{"The cost of a call that is answered late is on its task, whatever has become of that", costsLate},
+		{"A task costs what its calls have cost, however it is taken from its worker", costsHowever},
 		{"A task whose calls were paid in two currencies has no sum", twoCurrencies},
 		{"A part whose task another has taken writes nothing", keepsPartTaken},
 	}
@@ -150,6 +151,55 @@ func costsLate(b *bench) {
 	got, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
 	b.same(*got.CostMicros, int64(40_000))
+}
+
+func costsHowever(b *bench) {
+	no := &task.Failure{Kind: task.Archived, Message: "no"}
+	for name, leave := range map[string]func(t *task.Task){
+		"Park": func(t *task.Task) {
+			b.exec("UPDATE image_generations SET status = 'pending' WHERE id = %d", t.ID)
+			_, err := b.store.Park(b.Context(), t.Ref(), no)
+			b.check(err)
+		},
+		"RefuseAll": func(t *task.Task) {
+			b.exec("UPDATE image_generations SET status = 'pending', started_at = NULL WHERE id = %d", t.ID)
+			_, err := b.store.RefuseAll(b.Context(), []task.Ref{t.Ref()}, no)
+			b.check(err)
+		},
+		"Orphans": func(t *task.Task) {
+			b.exec("UPDATE image_generations SET worker = 'never beat', lease_until = '2026-01-01 00:00:00+00:00' WHERE id = %d", t.ID)
+			_, err := b.store.Orphans(b.Context(), 10)
+			b.check(err)
+		},
+		"FallBack": func(t *task.Task) {
+			b.check(b.store.FallBack(b.Context(), t, task.Fallback{Provider: "rival"}, "", "no", nil))
+		},
+		"Fail": func(t *task.Task) {
+			unbilled := ended(b.begin(t), failed)
+			unbilled.Unbilled = true
+			b.check(b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: no}, unbilled))
+		},
+	} {
+		t := b.held()
+		b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
+		before := b.get(t.ID)
+		leave(t)
+		got := b.get(t.ID)
+		if got.Status == before.Status || got.CostMicros == nil || *got.CostMicros != 40_000 || got.Currency != "USD" {
+			b.Errorf("%s leaves it %s, and it costs %v %s", name, got.Status, got.CostMicros, got.Currency)
+		}
+	}
+	for _, other := range []bool{false, true} {
+		t := b.held()
+		unbilled := ended(b.begin(t), failed)
+		unbilled.Unbilled = true
+		if other {
+			b.check(b.store.FallBack(b.Context(), t, task.Fallback{Provider: "rival"}, "", "no", unbilled))
+		} else {
+			b.check(b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: no}, unbilled))
+		}
+		b.same(b.get(t.ID).CostMicros, ptr(int64(0)))
+	}
 }
 
 func twoCurrencies(b *bench) {
