@@ -38,9 +38,7 @@ func (s *Store) KeepLate(ctx context.Context, a *task.Attempt, o Outcome) (compl
 // cameAfterAll corrects the reason of a task that failed because the pictures of a, its
 // last call, could not be had: they are kept now. The task stays failed.
 func (s *Store) cameAfterAll(ctx context.Context, tx *sqlx.Tx, a *task.Attempt) error {
-	came := *a
-	came.State = task.AttemptSucceeded
-	f := task.Learnt([]task.Attempt{came})
+	f := task.CameLate(a.Number)
 	// No fence: nobody holds the task. Its status, its reason and that no other call came
 	// after this one are the guard.
 	_, err := tx.ExecContext(ctx, tx.Rebind(`
@@ -87,13 +85,13 @@ func (s *Store) Learn(ctx context.Context, id int64) error {
 
 // reconsider is Learn for who has locked the task's row.
 func (s *Store) reconsider(ctx context.Context, tx *sqlx.Tx, id int64) error {
-	var kind string
+	var t task.Task
 	// No fence: what calls have cost is true whoever holds the task.
-	err := tx.GetContext(ctx, &kind, tx.Rebind("UPDATE image_generations SET "+costs+`,
+	err := tx.GetContext(ctx, &t, tx.Rebind("UPDATE image_generations SET "+costs+`,
 			updated_at = CASE WHEN cost_micros IS NOT DISTINCT FROM (SELECT sum(a.cost_micros) FROM generation_attempt a WHERE a.task_id = image_generations.id)
 				THEN updated_at ELSE now() END
-		WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') RETURNING CASE WHEN status = 'failed' THEN coalesce(error_kind, '') ELSE '' END`), id)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && kind != string(task.OutcomeUnknown) {
+		WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') RETURNING id, status, coalesce(image_count, 0) AS image_count, coalesce(error_kind, '') AS error_kind`), id)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && (t.Status != task.Failed || t.ErrorKind != task.OutcomeUnknown) {
 		return nil
 	}
 	if err != nil {
@@ -101,7 +99,11 @@ func (s *Store) reconsider(ctx context.Context, tx *sqlx.Tx, id int64) error {
 	}
 	var attempts []task.Attempt
 	err = tx.SelectContext(ctx, &attempts, tx.Rebind("SELECT "+attemptColumns+" FROM generation_attempt WHERE task_id = ? ORDER BY number"), id)
-	f := task.Learnt(attempts)
+	if err != nil {
+		return err
+	}
+	settled, err := s.settled(ctx, tx, &t, false)
+	f := task.Learnt(attempts, max(t.ImageCount, 1)-settled)
 	if err != nil || f == nil {
 		return err
 	}

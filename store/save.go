@@ -80,8 +80,12 @@ func (s *Store) KeepPart(ctx context.Context, t *task.Task, a *task.Attempt, res
 // its calls have brought and, if refused, those that were refused to its calls, or
 // could not be collected, since the last retry by hand.
 func (s *Store) Settled(ctx context.Context, t *task.Task, refused bool) (int, error) {
+	return s.settled(ctx, s.db, t, refused)
+}
+
+func (s *Store) settled(ctx context.Context, db sqlx.QueryerContext, t *task.Task, refused bool) (int, error) {
 	var n int
-	err := s.db.GetContext(ctx, &n, s.db.Rebind(`
+	err := sqlx.GetContext(ctx, db, &n, s.db.Rebind(`
 		SELECT coalesce(sum(coalesce(images, ?)), 0) FROM generation_attempt a
 		WHERE task_id = ? AND (state = 'succeeded' AND EXISTS (SELECT 1 FROM generation_result WHERE attempt_id = a.id AND storage_key IS NOT NULL)
 			OR ? AND (state = 'failed' AND NOT unbilled OR state = 'answered') AND finished_at >= coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = a.task_id), finished_at))`),

@@ -3,6 +3,7 @@ package task
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // Kept is one picture of an answer whose bytes no decoder of ours takes. They lie in
@@ -46,31 +47,34 @@ type NextStep string
 const (
 	Collects NextStep = "collect" // fetches what was paid for, and buys nothing
 	Asks     NextStep = "ask"     // looks a call up whose outcome is unknown
-	Takes    NextStep = "take"    // takes pictures that are kept already
+	Takes    NextStep = "take"    // takes pictures that are all in our storage already
 	Buys     NextStep = "buy"     // makes a new call
 )
 
-// AfterRetry says what a retry by hand begins with, by the task's calls in their order.
-func AfterRetry(attempts []Attempt) NextStep {
-	switch {
-	case Found(attempts):
-		return Collects
-	case len(attempts) == 0:
+// AfterRetry says what a retry by hand begins with, by the task's calls in their order
+// and how many of its pictures are still to be drawn.
+func AfterRetry(attempts []Attempt, left int) NextStep {
+	if len(attempts) == 0 {
 		return Buys
 	}
-	switch attempts[len(attempts)-1].State {
-	case AttemptSending, AttemptUnknown:
+	last := attempts[len(attempts)-1]
+	switch {
+	case last.PaidFor(), last.State == AttemptUnknown && Found(attempts):
+		return Collects
+	case last.State == AttemptSending, last.State == AttemptUnknown:
 		return Asks
-	case AttemptSucceeded:
+	case left <= 0:
 		return Takes
+	case Found(attempts):
+		return Collects
 	}
 	return Buys
 }
 
 // Learnt returns why a task is failed that was held because nobody knew the outcome of
-// its calls, given what is known of them now, in their order. It is nil while any of
-// them is still in doubt.
-func Learnt(attempts []Attempt) *Failure {
+// its calls, given what is known of them now, in their order, and how many of its
+// pictures are still to be drawn. It is nil while any of them is still in doubt.
+func Learnt(attempts []Attempt, left int) *Failure {
 	if len(attempts) == 0 {
 		return nil
 	}
@@ -82,6 +86,9 @@ func Learnt(attempts []Attempt) *Failure {
 		rejected = rejected && a.State == AttemptRejected
 	}
 	last := attempts[len(attempts)-1]
+	if drew := lastSuccess(attempts); left <= 0 && drew != nil {
+		last = *drew // whatever became of the calls after it
+	}
 	switch {
 	case rejected:
 		return &Failure{Kind: Unavailable, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Next: "Retry it"}
@@ -90,12 +97,27 @@ func Learnt(attempts []Attempt) *Failure {
 		return &Failure{Kind: OutcomeUnknown, Executed: Yes, Message: "the provider has run this call after all; its worker had lost it",
 			Next: "`easel retry` collects what it drew and buys nothing"}
 	case last.State == AttemptSucceeded:
-		return &Failure{Kind: Timeout, Executed: Yes, Message: fmt.Sprintf("the pictures of attempt %d came late and are kept", last.Number),
-			Next: "`easel retry` completes the task with them, and buys only what is still missing"}
+		return CameLate(last.Number)
 	}
 	f := &Failure{Kind: last.ErrorKind, Executed: Yes, Code: last.ErrorCode, Message: last.ErrorMsg}
 	if f.Kind == "" || f.Kind == OutcomeUnknown {
 		f.Kind = ProviderError
 	}
 	return f
+}
+
+// CameLate is why a task is failed whose call of that number has brought its pictures
+// when the task was not waiting for them any more.
+func CameLate(number int) *Failure {
+	return &Failure{Kind: Timeout, Executed: Yes, Message: fmt.Sprintf("the pictures of attempt %d came late and are kept", number),
+		Next: "`easel retry` completes the task with them, and buys only what is still missing"}
+}
+
+func lastSuccess(attempts []Attempt) *Attempt {
+	for i := range slices.Backward(attempts) {
+		if attempts[i].State == AttemptSucceeded {
+			return &attempts[i]
+		}
+	}
+	return nil
 }

@@ -64,12 +64,20 @@ type Call struct {
 	SentAt time.Time
 }
 
+// paidFor reports whether the provider is known to have taken the call, and its
+// pictures are not in our storage yet.
+func (c *Call) paidFor() bool {
+	return c != nil && (c.State == task.AttemptAccepted || c.State == task.AttemptAnswered)
+}
+
 // Why says what t waits for; nil if it waits for nothing. last is its last call, and
 // nil if it has none or that is not known.
 func (w *World) Why(t *task.Task, last *Call) *Reason {
 	switch {
 	case t.Kept() && !t.Status.Final():
 		return &Reason{Kind: App, Who: Developer, Since: t.UpdatedAt}
+	case t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && last.paidFor():
+		return &Reason{Kind: Collect, Who: Operator, Name: t.Provider, Since: t.UpdatedAt}
 	case t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown:
 		return &Reason{Kind: Decision, Who: Operator, Since: t.UpdatedAt}
 	case t.Status == task.Processing:
@@ -147,7 +155,7 @@ func (w *World) queued(t *task.Task, last *Call) *Reason {
 		r.Kind, r.Who, r.Name, r.Said = Paused, Operator, name, "since "+queue.Paused.UTC().Format("2006-01-02 15:04 UTC")
 	case w.Blind:
 		r.Kind, r.Name = Unknown, ""
-	case last != nil && (last.State == task.AttemptAccepted || last.State == task.AttemptAnswered):
+	case last.paidFor():
 		r.Count = queue.Waiting // it goes on with what was bought, which needs no room
 	default:
 		return w.room(r, t.Provider, queue)

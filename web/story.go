@@ -184,7 +184,7 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.Kept(),
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.Kept(),
-		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && !task.Found(attempts),
+		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
 	}
 	if p.PaidFor = p.CanRetry && task.Found(attempts); p.PaidFor {
 		p.Advice.What = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."

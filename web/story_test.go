@@ -121,7 +121,9 @@ func TestStory(t *testing.T) {
 	})
 	t.Run("An unknown outcome shows three ways, and warns of the one that may pay twice", func(t *testing.T) {
 		b := newBench(t)
-		b.park(b.add(task.Task{}), task.OutcomeUnknown, "the connection was cut")
+		held, a := b.begin(b.add(task.Task{}))
+		a.State = task.AttemptUnknown
+		b.check(b.store.Fail(t.Context(), held, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "the connection was cut"}}, a))
 		page := b.get("/tasks/1")
 		b.has(page, "Ask the provider again", "you pay for it twice", `<input type="checkbox" name="not_charged" value="yes" required>`, "Give it up")
 		if n := strings.Count(page, `action="/tasks/1/retry"`); n != 2 {

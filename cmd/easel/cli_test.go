@@ -455,6 +455,25 @@ func TestRetryAndCancel(t *testing.T) {
 			t.Errorf("its call is %s", got)
 		}
 	})
+	t.Run("Pictures that are in storage already are taken by a retry, and only what is missing is bought", func(t *testing.T) {
+		d, s := setup(t)
+		for _, statement := range []string{
+			"UPDATE generation_attempt SET state = 'succeeded' WHERE task_id = 2",
+			`INSERT INTO generation_result (task_id, attempt_id, generated_image_url, storage_key)
+				SELECT task_id, id, 'http://x.test/2.png', '2/1-0.png' FROM generation_attempt WHERE task_id = 2`,
+			"UPDATE image_generations SET error_kind = 'timeout' WHERE id = 2",
+		} {
+			if _, err := s.DB().ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.easel("show", "2").wants(t, 0, "`easel retry 2`: that takes the pictures that are in storage already, and buys nothing")
+		d.easel("retry", "2").wants(t, 0, "task 2 is pending again: pictures that are in storage already are taken, and nothing is bought")
+		if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'failed', image_count = 2 WHERE id = 2; UPDATE generation_attempt SET images = 1"); err != nil {
+			t.Fatal(err)
+		}
+		d.easel("retry", "2").wants(t, 0, "task 2 is pending again: a new call is made")
+	})
 	t.Run("What was paid for is collected by a retry, and bought again by a confirmed word", func(t *testing.T) {
 		d, s := setup(t)
 		if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered', cost_micros = 40000, currency = 'USD' WHERE task_id = 2"); err != nil {

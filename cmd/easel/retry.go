@@ -86,16 +86,25 @@ func (a *app) retryEach(ctx context.Context, args []string, notCharged bool) err
 			return nil, err
 		}
 		attempts, err := c.Tasks.Attempts(ctx, id)
-		next[id] = task.AfterRetry(attempts)
+		if err != nil {
+			return retried, err
+		}
+		next[id], err = afterRetry(ctx, c.Tasks, retried, attempts)
 		return retried, err
 	})
+}
+
+// afterRetry says what a retry of the task begins with, by all of its calls.
+func afterRetry(ctx context.Context, s *store.Store, t *task.Task, attempts []task.Attempt) (task.NextStep, error) {
+	settled, err := s.Settled(ctx, t, false)
+	return task.AfterRetry(attempts, max(t.ImageCount, 1)-settled), err
 }
 
 // begins says what a retry begins with.
 var begins = map[task.NextStep]string{
 	task.Collects: "what was paid for is collected, and nothing is bought",
 	task.Asks:     "the call of unknown outcome is asked after first",
-	task.Takes:    "pictures that are kept already are taken, and only what is missing is bought",
+	task.Takes:    "pictures that are in storage already are taken, and nothing is bought",
 	task.Buys:     "a new call is made",
 }
 

@@ -39,6 +39,7 @@ type story struct {
 	Results  []task.Result   `json:"results"`
 
 	services provider.Services
+	next     task.NextStep // what a retry begins with
 }
 
 func (a *app) show(ctx context.Context, arg string) error {
@@ -85,6 +86,10 @@ func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secr
 		return nil, err
 	}
 	results, err := s.Results(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	next, err := afterRetry(ctx, s, t, attempts)
 	for i := range attempts {
 		attempts[i].HideSignatures()
 		attempts[i].Handle = string(provider.ScrubJSON(json.RawMessage(attempts[i].Handle), secrets...))
@@ -93,7 +98,7 @@ func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secr
 	for i := range results {
 		results[i].HideSignature()
 	}
-	return &story{Task: t, Attempts: attempts, Results: results}, err
+	return &story{Task: t, Attempts: attempts, Results: results, next: next}, err
 }
 
 // get is store.Get with the id in its error.
@@ -135,7 +140,7 @@ func (o *output) story(w io.Writer, told *story, now time.Time) {
 	if kept := o.kept(told.Attempts); kept != "" {
 		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Kept as it came, and no picture for easel"), kept)
 	}
-	if hint := hint(t, told.Attempts, told.services); hint != "" {
+	if hint := hint(told); hint != "" {
 		fmt.Fprintln(w, "\n"+hint)
 	}
 }
@@ -195,39 +200,6 @@ func acts(why *waiting.Reason, now time.Time) string {
 		text += " (for " + age(waits) + " now)"
 	}
 	return text
-}
-
-// undecided says the two ways on from a call whose outcome nobody can be asked about.
-func undecided(id, name, console string) string {
-	where := "Look the call up at " + clean(name)
-	if console != "" {
-		where += ": " + console
-	}
-	return where + "\nIf it was not charged, `easel retry " + id + " --not-charged` sends it again.\n" +
-		"If it was charged, `easel give-up " + id + "` ends it."
-}
-
-func hint(t *task.Task, attempts []task.Attempt, services provider.Services) string {
-	id := strconv.FormatInt(t.ID, 10)
-	switch {
-	case t.Fence < 0:
-		return "It was there before easel, which does not touch it. Enqueue it anew to have it drawn."
-	case t.Kept():
-		return "easel does not touch it. To hand it over, the app sets its status to pending."
-	case t.Status.Final() && t.Status != task.Completed && task.Found(attempts):
-		return "Retry it with `easel retry " + id + "`: that collects what was paid for and buys nothing.\n" +
-			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
-	case t.ErrorKind == task.OutcomeUnknown && services.Undecided(attempts):
-		return undecided(id, attempts[len(attempts)-1].Provider, services.Console(attempts[len(attempts)-1].Provider))
-	case t.ErrorKind == task.OutcomeUnknown:
-		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
-			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."
-	case t.ErrorKind == task.Invalid || t.ErrorKind == task.Unsupported || t.ErrorKind == task.Moderated:
-		return "The same request would fail again: enqueue another one. `easel retry " + id + "` is for when the cause has been mended."
-	case t.Status == task.Failed || t.Status == task.Cancelled:
-		return "Retry it with `easel retry " + id + "`."
-	}
-	return ""
 }
 
 // request lists what was asked for; what was left open is left out.

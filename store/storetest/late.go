@@ -12,6 +12,7 @@ func learning() []claim {
 	return []claim{
 		{"The late answer of its own last call completes a task that was held over it, and nothing else does", completesHeld},
 		{"What is learnt late becomes the reason of a task that was held for want of it", learns},
+		{"Pictures of an earlier call that come late are the reason, whatever became of the calls after it", learnsOfEarlier},
 		{"A reason that is known is not replaced by what comes late", keepsReason},
 		{"Pictures that come late correct the reason of a task whose last call could not be collected", cameAfterAll},
 		{"A job that is accepted late corrects the reason at once", acceptsLate},
@@ -86,6 +87,22 @@ func learns(b *bench) {
 		got := b.get(t.ID)
 		if got.Status != task.Failed || got.ErrorKind != want || got.ErrorMsg == "" || (got.ErrorMsg == "who knows") != (state == sending || state == unknown) {
 			b.Errorf("with a call that is %s it is %s, %s: %s", state, got.Status, got.ErrorKind, got.ErrorMsg)
+		}
+	}
+}
+
+func learnsOfEarlier(b *bench) {
+	for _, bought := range []bool{true, false} { // else one more picture is to be drawn
+		t, a := b.doubted()
+		b.exec(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, error_kind, error_msg, worker, fence, sent_at)
+			SELECT id, 0, 2, 'second of %[1]d', 'painter', 'rejected', 'billing', 'no money', 'w', 1, now() FROM image_generations WHERE id = %[1]d`, t.ID)
+		b.exec("UPDATE image_generations SET image_count = %d WHERE id = %d", map[bool]int{true: 2, false: 3}[bought], t.ID)
+		b.exec("UPDATE generation_attempt SET images = 2 WHERE id = %d", a.ID)
+		b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+		b.same(b.late(answered(a), outcome()), false)
+		got := b.get(t.ID)
+		if came := strings.Contains(got.ErrorMsg, "of attempt 1 came late and are kept"); came != bought || !bought && got.ErrorKind != task.Billing {
+			b.Errorf("with all its pictures drawn (%t) it says %s: %s", bought, got.ErrorKind, got.ErrorMsg)
 		}
 	}
 }

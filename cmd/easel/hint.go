@@ -1,0 +1,45 @@
+package main
+
+import (
+	"strconv"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// undecided says the two ways on from a call whose outcome nobody can be asked about.
+func undecided(id, name, console string) string {
+	where := "Look the call up at " + clean(name)
+	if console != "" {
+		where += ": " + console
+	}
+	return where + "\nIf it was not charged, `easel retry " + id + " --not-charged` sends it again.\n" +
+		"If it was charged, `easel give-up " + id + "` ends it."
+}
+
+// hint says what a person can do about a task that does not go on by itself; empty if nothing.
+func hint(told *story) string {
+	t, attempts := told.Task, told.Attempts
+	id := strconv.FormatInt(t.ID, 10)
+	parked := t.Status == task.Failed || t.Status == task.Cancelled
+	switch {
+	case t.Fence < 0:
+		return "It was there before easel, which does not touch it. Enqueue it anew to have it drawn."
+	case t.Kept():
+		return "easel does not touch it. To hand it over, the app sets its status to pending."
+	case parked && told.next == task.Collects:
+		return "Retry it with `easel retry " + id + "`: that collects what was paid for and buys nothing.\n" +
+			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
+	case t.ErrorKind == task.OutcomeUnknown && told.services.Undecided(attempts):
+		return undecided(id, attempts[len(attempts)-1].Provider, told.services.Console(attempts[len(attempts)-1].Provider))
+	case t.ErrorKind == task.OutcomeUnknown && told.next == task.Asks:
+		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
+			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."
+	case parked && told.next == task.Takes:
+		return "Retry it with `easel retry " + id + "`: that takes the pictures that are in storage already, and buys nothing."
+	case t.ErrorKind == task.Invalid || t.ErrorKind == task.Unsupported || t.ErrorKind == task.Moderated:
+		return "The same request would fail again: enqueue another one. `easel retry " + id + "` is for when the cause has been mended."
+	case parked:
+		return "Retry it with `easel retry " + id + "`."
+	}
+	return ""
+}
