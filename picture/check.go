@@ -25,8 +25,11 @@ type Error struct {
 
 	// Incomplete says that it is a picture that breaks off: asked for again it may be whole.
 	Incomplete bool
-	// Info is what the bytes are as far as could be seen. Where nobody knows, they are
-	// "application/octet-stream" and "bin", fit to be kept and not to be shown.
+	// Foreign says that they are of a kind of picture that easel cannot look into, as far as
+	// their beginning tells; Text that they are none at all: a page, a document, or nothing.
+	Foreign, Text bool
+	// Info is what the bytes are as far as could be seen. Of what is none of our formats the
+	// extension is "bin", fit to be kept and not to be shown.
 	Info Info
 }
 
@@ -146,16 +149,24 @@ func (c *Checker) examine(ctx context.Context, r io.ReadSeeker) (*exam, error) {
 	e := &exam{r: r, f: &unknown}
 	l := c.Limits.WithDefaults()
 	info, head, err := measure(ctx, r, l.Bytes)
+	if err != nil {
+		return e, err
+	}
 	e.info = info
-	e.info.ContentType, e.info.Extension = unknown.contentType, unknown.extension
-	if err != nil {
-		return e, err
+	f, stranger := sniff(head)
+	if stranger != nil {
+		e.info.ContentType, e.info.Extension = stranger.Info.ContentType, stranger.Info.Extension
+	} else {
+		e.f, e.info.ContentType, e.info.Extension = f, f.contentType, f.extension
 	}
-	f, err := sniff(head)
-	if err != nil {
-		return e, err
+	switch {
+	case info.Size == 0:
+		return e, &Error{Message: "the file is empty, not a picture", Text: true}
+	case info.Size > l.Bytes:
+		return e, refuse("the file has more than %d bytes, the limit for a picture", l.Bytes)
+	case stranger != nil:
+		return e, stranger
 	}
-	e.f, e.info.ContentType, e.info.Extension = f, f.contentType, f.extension
 	if err := e.survey(l); err != nil {
 		return e, err
 	}
@@ -235,7 +246,8 @@ func unsupported(err error) bool {
 	return errors.As(err, &u)
 }
 
-// measure reads all of r, counting and hashing, and returns its first bytes too.
+// measure reads all of r, or one byte more than limit, counting and hashing, and returns
+// its first bytes too.
 func measure(ctx context.Context, r io.ReadSeeker, limit int64) (Info, []byte, error) {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return Info{}, nil, fmt.Errorf("rewind the picture: %w", err)
@@ -243,13 +255,8 @@ func measure(ctx context.Context, r io.ReadSeeker, limit int64) (Info, []byte, e
 	sum := sha256.New()
 	head := &prefix{}
 	n, err := io.Copy(io.MultiWriter(sum, head), io.LimitReader(Until(ctx, r), limit+1))
-	switch {
-	case err != nil:
+	if err != nil {
 		return Info{}, nil, fmt.Errorf("read the picture: %w", err)
-	case n == 0:
-		return Info{}, nil, refuse("the file is empty, not a picture")
-	case n > limit:
-		return Info{}, nil, refuse("the file has more than %d bytes, the limit for a picture", limit)
 	}
 	return Info{Size: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, head.bytes, nil
 }

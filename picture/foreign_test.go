@@ -166,7 +166,7 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 	t.Run("A page of text is kept as nothing that could be shown", func(t *testing.T) {
 		_, err := check(t, &Checker{}, []byte("<svg onload='alert(1)'/>"))
 		var bad *Error
-		if !errors.As(err, &bad) || bad.Incomplete || bad.Info.Extension != "bin" || bad.Info.ContentType != "application/octet-stream" {
+		if !errors.As(err, &bad) || bad.Incomplete || bad.Info.Extension != "bin" || bad.Info.ContentType != "image/svg+xml" || !bad.Foreign || bad.Text {
 			t.Errorf("got %+v", bad)
 		}
 	})

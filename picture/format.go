@@ -70,13 +70,13 @@ var unknown = format{name: "unknown", contentType: "application/octet-stream", e
 
 // sniff returns the format that the first bytes of a file announce, or says
 // what the file is instead.
-func sniff(head []byte) (*format, error) {
+func sniff(head []byte) (*format, *Error) {
 	for _, f := range formats {
 		if f.magic(head) {
 			return f, nil
 		}
 	}
-	return nil, refuse("the file is %s; accepted are PNG, JPEG, WebP, GIF, AVIF, HEIF and JPEG XL pictures", looksLike(head))
+	return nil, strange(head)
 }
 
 // header makes an outline of what a decoder says of a header. Cost is the bytes of

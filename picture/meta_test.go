@@ -184,9 +184,9 @@ func TestStrip(t *testing.T) {
 
 func decoded(t *testing.T, data []byte) image.Image {
 	t.Helper()
-	f, err := sniff(data)
-	if err != nil {
-		t.Fatal(err)
+	f, stranger := sniff(data)
+	if stranger != nil {
+		t.Fatal(stranger)
 	}
 	m, err := f.decode(bytes.NewReader(data), int64(len(data)))
 	if err != nil {

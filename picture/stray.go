@@ -5,16 +5,9 @@ import (
 	"net/http"
 )
 
-// Stray is what bytes are that Check refuses.
-type Stray struct {
-	ContentType string
-	Picture     bool // a kind of picture that easel cannot look into, as far as its first bytes tell
-	Text        bool // no picture at all: a page, a document, or nothing
-}
-
-// strays are the kinds of pictures that easel cannot look into. The magic numbers are
+// foreigners are the kinds of pictures that easel cannot look into. The magic numbers are
 // those of the TIFF, BMP, ICO and JPEG 2000 specifications.
-var strays = []struct {
+var foreigners = []struct {
 	contentType string
 	magic       func([]byte) bool
 }{
@@ -22,24 +15,22 @@ var strays = []struct {
 	{"image/bmp", begins("BM")},
 	{"image/x-icon", begins("\x00\x00\x01\x00")},
 	{"image/jp2", begins("\x00\x00\x00\x0cjP  ", "\xff\x4f\xff\x51")},
+	{"image/svg+xml", func(head []byte) bool { return looksLike(head) == "an SVG drawing" }},
 }
 
-// StrayOf says what a file is that Check refuses, by its first bytes, of which 512 are
-// enough.
-func StrayOf(head []byte) Stray {
-	if looksLike(head) == "an SVG drawing" {
-		return Stray{ContentType: "image/svg+xml", Picture: true}
-	}
-	for _, s := range strays {
-		if s.magic(head) {
-			return Stray{ContentType: s.contentType, Picture: true}
+// strange is why a file is refused that begins so: as none of the formats does.
+func strange(head []byte) *Error {
+	bad := refuse("the file is %s; accepted are PNG, JPEG, WebP, GIF, AVIF, HEIF and JPEG XL pictures", looksLike(head))
+	bad.Info.Extension = unknown.extension
+	for _, f := range foreigners {
+		if f.magic(head) {
+			bad.Info.ContentType, bad.Foreign = f.contentType, true
+			return bad
 		}
 	}
-	if f, err := sniff(head); err == nil {
-		return Stray{ContentType: f.contentType}
-	}
-	text := len(bytes.TrimSpace(head)) == 0 || opensWith("<", "{", "[", "%pdf-")(head) || isText(head)
-	return Stray{ContentType: http.DetectContentType(head), Text: text}
+	bad.Info.ContentType = http.DetectContentType(head)
+	bad.Text = len(bytes.TrimSpace(head)) == 0 || opensWith("<", "{", "[", "%pdf-")(head) || isText(head)
+	return bad
 }
 
 // StrayEnd ends the keys of files that Check has refused. A browser is to save them and

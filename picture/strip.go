@@ -12,11 +12,12 @@ import (
 // file whose parts cannot be told apart is an error; a picture that Check has
 // accepted is none of these.
 func Strip(data []byte) ([]byte, error) {
-	f, err := sniff(data[:min(len(data), prefixLen)])
-	if err != nil {
-		return nil, err
+	f, stranger := sniff(data[:min(len(data), prefixLen)])
+	if stranger != nil {
+		return nil, stranger
 	}
 	var out []byte
+	var err error
 	switch f.extension {
 	case "png":
 		out, err = stripPNG(data)

@@ -24,13 +24,13 @@ import (
 const (
 	firstPause = time.Second      // before a picture that is not there is fetched again; grows with the time
 	pauseCap   = 10 * time.Minute // the longest
-	settling   = 2 * time.Minute  // for as long a service may serve half a file, or a page in its place
+	settling   = 2 * time.Minute  // for as long a service may serve a file that is damaged
 )
 
 // brought is what became of one picture of an answer.
 type brought struct {
 	results []task.Result // more than one of a grid
-	kept    *task.Kept    // its bytes, as they came: they are no picture for us
+	stray   *task.Kept    // its bytes, as they came: they are no picture for us
 	err     *task.Failure // why there is no result
 	again   bool          // it may be there later
 	moved   bool          // the output says something new of where it lies
@@ -41,7 +41,7 @@ type brought struct {
 type collection struct {
 	before, of int // pictures of the task's earlier calls, and of all
 	results    []task.Result
-	kept       []task.Kept
+	strays     []task.Kept
 	warnings   []string
 	refused    *task.Failure // the first failure
 	waits      *task.Failure // the first that may pass
@@ -53,8 +53,8 @@ type collection struct {
 func (c *collection) add(out *provider.Output, b brought) {
 	c.results = append(c.results, b.results...)
 	c.moved = c.moved || b.moved
-	if b.kept != nil {
-		c.kept = append(c.kept, *b.kept)
+	if b.stray != nil {
+		c.strays = append(c.strays, *b.stray)
 	}
 	if b.warning != "" {
 		c.warnings = append(c.warnings, fmt.Sprintf("picture %d of %d %s", c.before+out.Position+1, c.of, b.warning))
@@ -79,16 +79,27 @@ func (c *collection) missing(over *task.Failure) {
 	}
 }
 
+// straysWith are the strays of the answer, given those that were known before: what was not
+// looked at this time lies there all the same, and a whole picture takes the place of its half.
+func (c *collection) straysWith(before []task.Kept) []task.Kept {
+	all := slices.Clone(c.strays)
+	for _, k := range before {
+		again := func(now task.Kept) bool { return now.StorageKey == k.StorageKey }
+		whole := func(r task.Result) bool { return r.Position == k.Position }
+		if !slices.ContainsFunc(all, again) && !slices.ContainsFunc(c.results, whole) {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
 // noteCollected journals how far an answer has been collected that is not saved at once:
 // what is in storage need not be fetched again, and rows name all that lies there.
 func (s *step) noteCollected(ctx context.Context, ans answer, c *collection) error {
-	if !c.moved || c.waits == nil && c.full == nil && len(c.kept) == 0 {
+	before := s.last.KeptBytes()
+	strays := c.straysWith(before)
+	if !c.moved || c.waits == nil && c.full == nil && len(c.strays) == 0 && len(strays) == len(before) {
 		return nil
-	}
-	for _, k := range s.last.KeptBytes() { // what was not looked at this time lies there all the same
-		if !slices.ContainsFunc(c.kept, func(now task.Kept) bool { return now.StorageKey == k.StorageKey }) {
-			c.kept = append(c.kept, k)
-		}
 	}
 	ans.Version = answerVersion
 	text, err := json.Marshal(ans)
@@ -96,7 +107,7 @@ func (s *step) noteCollected(ctx context.Context, ans answer, c *collection) err
 		return err
 	}
 	s.last.Answer = string(text)
-	return s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Collected(ctx, s.last, c.kept) })
+	return s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Collected(ctx, s.last, strays) })
 }
 
 // fetchLater hands the task back until the picture is worth another look.
@@ -168,22 +179,31 @@ func (s *step) giveUp(ctx context.Context, f *task.Failure) error {
 }
 
 // bring gets one picture from wherever the answer says it is. Of bytes that were no
-// picture for us the address may give better ones by now.
+// picture for us the address may give better ones by now; until it does they are what
+// we have.
 func (s *step) bring(ctx context.Context, out *provider.Output) brought {
 	if out.Err != nil {
 		return brought{err: out.Err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
-	if out.URL != "" && strings.HasSuffix(out.Key, picture.StrayEnd) {
-		fresh := *out
-		fresh.Key = ""
-		if b := s.renewed(ctx, &fresh); b.err == nil || b.err.Kind == task.Storage {
-			*out = fresh
-			return b
-		}
+	if out.URL == "" || !strings.HasSuffix(out.Key, picture.StrayEnd) {
+		return s.renewed(ctx, out)
 	}
-	return s.renewed(ctx, out)
+	fresh := *out
+	fresh.Key = ""
+	b := s.renewed(ctx, &fresh)
+	out.URL = fresh.URL
+	switch {
+	case b.err == nil || b.stray != nil:
+		*out = fresh
+		return b
+	case b.err.Kind == task.Storage:
+		return b
+	}
+	had := s.fetched(ctx, out)
+	had.again = had.again || had.err != nil && b.again
+	return had
 }
 
 // renewed is fetched, at a new address if the old one gives nothing and the provider
@@ -220,39 +240,31 @@ func (s *step) fetched(ctx context.Context, out *provider.Output) brought {
 	return brought{results: results, moved: out.Key != had}
 }
 
-// strange decides about bytes that are no picture for us. Where the address may still
-// give better ones they are left; else they are kept as they came, ours for good: as the
-// picture itself, if only a decoder for it is missing.
+// strange decides about bytes that are no picture for us. They are kept as they came, but
+// for a page in the place of a picture: as the picture itself, if only a decoder for it is
+// missing. Whether the address may still give better ones depends on what they are: half a
+// picture may be whole until the address is dead, and a damaged one hardly changes.
 func (s *step) strange(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *picture.Error, ours bool) brought {
 	f := unusable(bad)
-	stray, err := strayOf(file)
-	if err != nil {
-		return brought{err: later("the picture cannot be read", err)}
-	}
-	age := time.Duration(0)
-	if s.last.AnsweredAt != nil {
-		age = s.sinceAnswered(ctx)
-	}
-	if !ours && (stray.Text || !stray.Picture && age < settling) {
+	if bad.Text && !ours {
 		return brought{err: f, again: true}
 	}
-	kept, err := s.shelveStray(ctx, file, out)
+	stray, err := s.shelveStray(ctx, file, out, bad)
 	if err != nil {
 		return brought{err: later("our storage does not take the bytes of a picture", err)}
 	}
-	if !stray.Picture || out.Tiles > 1 {
-		f.Message += ", and lies as it came at " + kept.StorageKey
-		kept.Reason = bad.Message
-		return brought{err: f, kept: kept, moved: true}
+	if !bad.Foreign || out.Tiles > 1 {
+		f.Message += ", and lies as it came at " + stray.StorageKey
+		return brought{err: f, stray: stray, again: !ours && (bad.Incomplete || s.sinceAnswered(ctx) < settling), moved: true}
 	}
-	r := s.result(out, kept.StorageKey)
-	r.ContentType, r.FileSize, r.SHA256 = kept.ContentType, kept.FileSize, kept.SHA256
-	return brought{results: []task.Result{r}, moved: true, warning: fmt.Sprintf("is kept as it came: easel cannot look into %s", kept.ContentType)}
+	r := s.result(out, stray.StorageKey)
+	r.ContentType, r.FileSize, r.SHA256 = stray.ContentType, stray.FileSize, stray.SHA256
+	return brought{results: []task.Result{r}, moved: true, warning: fmt.Sprintf("is kept as it came: easel cannot look into %s", stray.ContentType)}
 }
 
 func (s *step) sinceAnswered(ctx context.Context) time.Duration {
 	now, err := s.Tasks.Now(ctx)
-	if err != nil {
+	if err != nil || s.last.AnsweredAt == nil {
 		return 0
 	}
 	return now.Sub(*s.last.AnsweredAt)

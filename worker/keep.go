@@ -67,7 +67,7 @@ func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[in
 		case err == nil:
 			out.Key, out.Bytes, kept[out.Position] = r.StorageKey, nil, r
 		case errors.As(err, &bad):
-			s.shelveStray(ctx, out.Content(), out)
+			s.shelveStray(ctx, out.Content(), out, bad)
 		default:
 			s.log.Warn().Err(err).Msg("storage does not take a picture; the journal holds it")
 		}

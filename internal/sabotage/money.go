@@ -44,12 +44,12 @@ var ofMoney = []Mutant{
 	{
 		Name: "a call that was paid for is overlooked behind a later one", Rule: "What was paid for is collected before anything is bought",
 		Edits: []Edit{{"worker/step.go", "	if paid != nil {", "	if paid != nil && paid.State == task.AttemptSending {"}},
-		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
+		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
 	},
 	{
 		Name: "a job that is forgotten is bought again", Rule: "What the provider has taken is not unknown any more",
 		Edits: []Edit{{"worker/poll.go", "	case s.last.State != task.AttemptAccepted:\n", "	case s.last.State != task.AttemptAccepted, s.svc.Retry.OnUnknown == task.Resend:\n		s.last.State = task.AttemptFailed\n"}},
-		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
+		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
 	},
 	{
 		Name: "a failed poll fails the call", Rule: "An error of a poll is no error of the call", Violates: []string{"I3", "P6"},

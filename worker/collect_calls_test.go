@@ -1,0 +1,194 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestCollectingOfCalls(t *testing.T) {
+	inBubble(t, []claim{
+		{"One of several calls whose address is dead costs its own picture alone, and is not made again", deadPart},
+		{"If no call of several can be collected, a retry by hand collects and does not buy", deadParts},
+		{"What an older call has brought is collected before another is made", olderIsCollected},
+		{"What an older call has brought is collected while the last one is unknown", olderBesideUnknown},
+		{"A task that workers died over is collected by a retry", crashedIsCollected},
+		{"An answer that cannot be read stays, and is not bought again", unreadableAnswer},
+		{"A job that the service does not know any more stays accepted, and is bought again by a person's word alone", forgottenJob},
+		{"A job that the service does not know for a moment is waited for", forgottenForAMoment},
+		{"A job whose handle is in the journal is polled, whatever the policy and its state say", handlePolled},
+		{"A free job that is lost is made again where the policy says so", freeJobAgain},
+	})
+}
+
+func deadPart(r *rig) {
+	r.painter.can.AddressLife = time.Minute
+	r.dead()
+	r.parts(1, func(number, images int) (provider.Answer, error) {
+		if number == 2 {
+			return at(r.host + "/2"), nil
+		}
+		return part(number, images)
+	})
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 3})
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{r.widths(t.ID), r.painter.submits.Load()}, []any{[]string{"0:100", "2:300"}, int64(3)})
+	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded, task.AttemptAnswered, task.AttemptSucceeded})
+	if !strings.Contains(done.ErrorMsg, "call 2 for 1 of 3 pictures brought none") || !strings.Contains(done.ErrorMsg, "404") {
+		r.Errorf("the warning is %q", done.ErrorMsg)
+	}
+}
+
+func deadParts(r *rig) {
+	r.painter.can.AddressLife = time.Minute
+	_, alive := r.dead()
+	r.parts(1, func(number, _ int) (provider.Answer, error) { return at(fmt.Sprintf("%s/%d", r.host, number)), nil })
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 2})
+	failed := r.ends(t.ID, task.Failed)
+	answered := task.AttemptAnswered
+	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.State{answered, answered}, int64(2)})
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.painter.submits.Load()}, []any{task.Expired, int64(2)})
+	alive()
+	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(2), 2})
+}
+
+func olderIsCollected(r *rig) {
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	t := r.leaves(func(t *task.Task, a *task.Attempt) {
+		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":0,"url":"`+r.host+`/1"}]}`
+		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+		b := &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main"}
+		r.check(r.tasks.Begin(r.Context(), t, b))
+		b.State = task.AttemptRejected
+		r.check(r.tasks.End(r.Context(), b))
+	})
+	r.start()
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptSucceeded, task.AttemptRejected}})
+}
+
+func olderBesideUnknown(r *rig) {
+	r.painter.can.AddressLife, r.painter.can.Recover = time.Minute, true
+	_, alive := r.dead()
+	r.parts(1, func(number, _ int) (provider.Answer, error) {
+		if number == 2 {
+			return fails(task.Timeout, task.Maybe)
+		}
+		return at(fmt.Sprintf("%s/%d", r.host, number)), nil
+	})
+	r.start()
+	t := r.asksFor(task.Task{ImageCount: 3})
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptAnswered, task.AttemptUnknown}})
+	alive()
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID), len(r.results(t.ID)), r.painter.submits.Load()},
+		[]any{task.OutcomeUnknown, []task.State{task.AttemptSucceeded, task.AttemptUnknown}, 1, int64(2)})
+}
+
+func crashedIsCollected(r *rig) {
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	t := r.leaves(func(t *task.Task, a *task.Attempt) {
+		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":0,"url":"`+r.host+`/1"}]}`
+		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+	})
+	r.exec("UPDATE image_generations SET crashes = 3")
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Crashed, []task.State{task.AttemptAnswered}})
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func unreadableAnswer(r *rig) {
+	t := r.leaves(func(t *task.Task, a *task.Attempt) {
+		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":"first"}]}`
+		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+	})
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.State{task.AttemptAnswered}})
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Failed)
+	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func forgottenJob(r *rig) {
+	r.svc.Retry.OnUnknown = task.Resend
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return fails(task.Expired, task.Maybe) })
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.State{task.AttemptAccepted}})
+	if !strings.Contains(failed.ErrorMsg, "the painter says expired. `easel retry` asks after it again and buys nothing") {
+		r.Errorf("the reason is %q", failed.ErrorMsg)
+	}
+	polls := r.painter.polls.Load()
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{r.painter.polls.Load() > polls, r.painter.submits.Load()}, []any{true, int64(1)})
+	r.painter.submit = newPainter().submit
+	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.State{task.AttemptFailed, task.AttemptSucceeded}})
+}
+
+func forgottenForAMoment(r *rig) {
+	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
+		if n < 4 {
+			return fails(task.Expired, task.Maybe)
+		}
+		return drawn(pngOf(40, 30)), nil
+	})
+	r.start()
+	t := r.asks()
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func handlePolled(r *rig) {
+	r.svc.Retry.OnUnknown = task.Resend
+	t := r.leaves(r.accepted)
+	r.exec("UPDATE generation_attempt SET state = 'unknown'")
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
+	r.start()
+	r.ends(t.ID, task.Completed)
+	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{0, 0})
+}
+
+func freeJobAgain(r *rig) {
+	r.svc.Retry.OnUnknown, r.painter.can.Free = task.Resend, true
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
+		if r.painter.submits.Load() == 1 {
+			return fails(task.Expired, task.Maybe)
+		}
+		return drawn(pngOf(40, 30)), nil
+	})
+	r.start()
+	t := r.asks()
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.State{task.AttemptFailed, task.AttemptSucceeded}})
+}

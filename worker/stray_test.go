@@ -1,0 +1,168 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestStrays(t *testing.T) {
+	inBubble(t, []claim{
+		{"A truncated picture is kept as it came, and a retry by hand looks at it again and does not buy", truncatedIsKept},
+		{"A picture of a kind that cannot be decoded completes the task as it came", kindIsKept},
+		{"A truncated download is kept, and fetched again until the life of its address is over", truncatedDownload},
+		{"Half a picture that is whole before its address is dead takes the place of its half", halfThenWhole},
+		{"Half a picture stays ours when its address is dead before it is whole", halfThenDead},
+		{"A damaged picture is fetched again for two minutes, and kept", damagedDownload},
+		{"A retry by hand looks at the address again and not only at half a picture that is kept", wholeByNow},
+	})
+}
+
+func truncatedIsKept(r *rig) {
+	half := pngOf(40, 30)[:60]
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(half), nil }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	a := r.attempts(t.ID)[0]
+	kept := a.KeptBytes()
+	r.same(len(kept), 1)
+	r.same([]any{failed.ErrorKind, a.State, kept[0].ContentType, kept[0].FileSize, strings.Contains(failed.ErrorMsg, kept[0].StorageKey), strings.Contains(a.Answer, "bytes")},
+		[]any{task.BadAnswer, task.AttemptAnswered, "image/png", int64(60), true, false})
+	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
+
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.Delivery, r.painter.submits.Load(), len(r.attempts(t.ID)[0].KeptBytes())}, []any{1, int64(1), 1})
+
+	r.painter.submit = newPainter().submit
+	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	files, err := r.tasks.Files(r.Context(), []int64{t.ID})
+	r.check(err)
+	r.same([]any{r.painter.submits.Load(), files[t.ID].Open, strings.Contains(strings.Join(files[t.ID].Keys, " "), kept[0].StorageKey)}, []any{int64(2), false, true})
+}
+
+func kindIsKept(r *rig) {
+	for _, inline := range []bool{true, false} {
+		tiff := append([]byte("II*\x00"), bytes.Repeat([]byte{0, 7, 200}, 300)...)
+		r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(tiff) }
+		r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+			if inline {
+				return drawn(tiff), nil
+			}
+			return at(r.host + "/1"), nil
+		}
+		if r.started == 0 {
+			r.start()
+		}
+		t := r.asks()
+		done := r.ends(t.ID, task.Completed)
+		res := r.results(t.ID)[0]
+		r.same([]any{res.ContentType, res.FileSize, res.Width, res.ThumbnailKey, done.ErrorKind, strings.Contains(done.ErrorMsg, "is kept as it came: easel cannot look into image/tiff")},
+			[]any{"image/tiff", int64(len(tiff)), 0, "", task.Kind(""), true})
+		r.same(bytes.Equal(r.stored(res.StorageKey), tiff), true)
+	}
+	r.same(r.painter.submits.Load(), int64(2))
+}
+
+func truncatedDownload(r *rig) {
+	half := pngOf(40, 30)[:60]
+	r.painter.can.AddressLife = 10 * time.Minute
+	var gets atomic.Int64
+	r.web = func(w http.ResponseWriter, _ *http.Request) { gets.Add(1); w.Write(half) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	r.passes(3 * time.Minute)
+	kept := r.attempts(t.ID)[0].KeptBytes()
+	r.same([]any{r.get(t.ID).Status, len(kept)}, []any{task.Pending, 1})
+	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
+	failed := r.ends(t.ID, task.Failed)
+	r.same([]any{failed.ErrorKind, len(r.attempts(t.ID)[0].KeptBytes()), r.painter.submits.Load()}, []any{task.Expired, 1, int64(1)})
+	if n := gets.Load(); n < 10 || n > 40 || !strings.Contains(failed.ErrorMsg, "lies as it came at "+kept[0].StorageKey) {
+		r.Errorf("it was asked for %d times in ten minutes, and says %q", n, failed.ErrorMsg)
+	}
+}
+
+func halfThenWhole(r *rig) {
+	half := pngOf(40, 30)[:90]
+	var gets atomic.Int64
+	r.web = func(w http.ResponseWriter, _ *http.Request) {
+		w.Write(half[:len(half)-int(gets.Add(1))%2*10]) // of two lengths, in turn
+	}
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	r.passes(5 * time.Minute)
+	r.same([]any{r.get(t.ID).Status, gets.Load() > 5, r.attempts(t.ID)[0].KeptBytes()[0].FileSize}, []any{task.Pending, true, int64(len(half))})
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.ErrorMsg, *done.Width, r.painter.submits.Load(), len(r.attempts(t.ID)[0].KeptBytes())}, []any{"", 40, int64(1), 0})
+}
+
+func halfThenDead(r *rig) {
+	r.painter.can.AddressLife = 10 * time.Minute
+	half := pngOf(40, 30)[:60]
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(half) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	r.passes(time.Minute)
+	r.web = http.NotFound
+	r.passes(time.Minute)
+	r.same(r.get(t.ID).Status, task.Pending)
+	failed := r.ends(t.ID, task.Failed)
+	kept := r.attempts(t.ID)[0].KeptBytes()
+	r.same([]any{failed.ErrorKind, len(kept), strings.Contains(failed.ErrorMsg, kept[0].StorageKey)}, []any{task.Expired, 1, true})
+	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
+}
+
+func damagedDownload(r *rig) {
+	damaged := pngOf(40, 30)
+	damaged[60] ^= 0xff
+	var gets atomic.Int64
+	r.web = func(w http.ResponseWriter, _ *http.Request) { gets.Add(1); w.Write(damaged) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	began := time.Now()
+	failed := r.ends(t.ID, task.Failed)
+	if took := time.Since(began); took < settled || took > 2*settled {
+		r.Errorf("it was given up after %s", took)
+	}
+	kept := r.attempts(t.ID)[0].KeptBytes()
+	r.same([]any{failed.ErrorKind, len(kept), gets.Load() > 3, r.painter.submits.Load()}, []any{task.BadAnswer, 1, true, int64(1)})
+	r.same(bytes.Equal(r.stored(kept[0].StorageKey), damaged), true)
+}
+
+// settled is for as long a damaged file may get better.
+const settled = 2 * time.Minute
+
+func wholeByNow(r *rig) {
+	r.painter.can.AddressLife = 10 * time.Minute
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)[:60]) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.web = http.NotFound
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	failed = r.ends(t.ID, task.Failed)
+	r.same([]any{failed.Delivery, failed.ErrorKind, len(r.attempts(t.ID)[0].KeptBytes())}, []any{1, task.Expired, 1})
+	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.results(t.ID)[0].Width, r.painter.submits.Load()}, []any{40, int64(1)})
+}
