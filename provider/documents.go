@@ -31,6 +31,25 @@ func isPlain(document json.RawMessage) bool {
 // or list.
 func whole(body []byte) bool { return json.Valid(body) && !isPlain(bytes.TrimSpace(body)) }
 
+// shows reports whether a document names a picture somewhere: by an address or by its content.
+func shows(document json.RawMessage) bool {
+	switch kindOf(document) {
+	case '"':
+		return bytes.Contains(document, []byte(markBegins)) || NamesPicture(plainText(document))
+	case '[':
+		return slices.ContainsFunc(membersOf(document), func(member view) bool { return shows(json.RawMessage(member)) })
+	case '{':
+		var members map[string]view
+		json.Unmarshal(document, &members) // of a valid object: cannot fail
+		for _, member := range members {
+			if shows(json.RawMessage(member)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // values returns the JSON values of the body, of whatever type.
 func (r Reply) values() []json.RawMessage {
 	body := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(r.Body), []byte("\xef\xbb\xbf")))

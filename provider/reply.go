@@ -33,7 +33,7 @@ type Reply struct {
 	secrets []string
 	free    bool
 	notes   *[]string
-	cut     bool   // the connection ended before the answer did, behind a whole document
+	cut     bool   // the connection ended before the answer did, behind a whole document: it proves no failure
 	faults  Faults // of the service, for what is told within a 2xx
 	parts   *parts // long texts that are marked in Body
 }
@@ -189,6 +189,9 @@ func (r Reply) Bad(message string) *task.Failure {
 func (r Reply) failure(row Fault, message string) *task.Failure {
 	f := &task.Failure{Kind: row.Kind, Executed: row.Executed, Message: message, Next: row.Next,
 		Unbilled: row.Unbilled, OfModel: row.Model, HTTPStatus: r.Status, RequestID: r.RequestID, RetryAfter: r.RetryAfter}
+	if r.cut && (f.Unbilled || f.Executed == task.No) { // what would have come might have been a picture
+		f.Executed, f.Unbilled = task.Maybe, false
+	}
 	if r.free && f.Executed == task.Maybe {
 		f.Executed = task.No
 	}

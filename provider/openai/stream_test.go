@@ -1,0 +1,65 @@
+package openai
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
+)
+
+// breaking is an account at a service whose answers end before they are over.
+func breaking(t *testing.T, body string) *Adapter {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, body)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(s.Close)
+	a, err := New(Config{BaseURL: s.URL + "/v1", Key: "sk-test", Client: &provider.Client{Temp: t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestAStreamThatBreaksOffKeepsWhatHasCome(t *testing.T) {
+	picture := "iVBORw0KGgo" + strings.Repeat("AAAA", 40_000)
+	finished := `data: {"type":"image_generation.completed","b64_json":"` + picture + `"}` + "\n\n"
+	preview := `data: {"type":"image_generation.partial_image","b64_json":"` + picture + `"}` + "\n\n"
+	half := `data: {"type":"image_generation.completed","b64_json":"` + picture[:70_000]
+	for _, c := range []struct {
+		claim, body string
+		pictures    int
+	}{
+		{"A finished picture before the half of another", finished + half, 1},
+		{"Two finished pictures, after previews", preview + finished + preview + finished + "data: {", 2},
+		{"An address on a line of its own", `{"data":[{"url":"https://cdn.test/1.png"}]}` + "\n" + `{"data":[{"u`, 1},
+		{"A preview is no picture", preview + half, 0},
+		{"Half a picture is none", half, 0},
+		{"An error before the end is not believed", `data: {"error":{"code":"rate_limit_exceeded","message":"https://help.test/limits"}}` + "\n\n" + half, 0},
+		{"A failure of the service before the end is not believed", `data: {"error":{"code":"server_error","message":"https://help.test/"}}` + "\n\n" + half, 0},
+		{"A picture before an error is one", finished + `data: {"type":"error","error":{"code":"server_error","message":"it broke"}}` + "\n\n" + half, 1},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			ans, err := breaking(t, c.body).Submit(t.Context(), provider.Call{Endpoint: generations, Body: []byte(`{}`)})
+			f := task.AsFailure(err)
+			if c.pictures == 0 && (err == nil || f.Executed != task.Maybe || f.Unbilled) {
+				t.Errorf("got %d pictures, %+v", len(ans.Outputs), f)
+			}
+			if c.pictures > 0 && (err != nil || len(ans.Outputs) != c.pictures || len(ans.Notes) != 1 || !strings.Contains(ans.Notes[0], "the connection ended")) {
+				t.Errorf("got %d pictures, noted %q, %v", len(ans.Outputs), ans.Notes, err)
+			}
+			for _, o := range ans.Outputs {
+				if o.Err != nil || o.URL == "" && o.File.Len() != int64(len(picture)*3/4) {
+					t.Errorf("a picture is %+v", o)
+				}
+			}
+		})
+	}
+}
