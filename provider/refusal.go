@@ -138,8 +138,8 @@ func welcomes(text string) bool {
 		"created", "started", "success", "done", "complete", "finish", "ready", "成功", "排队", "提交", "处理", "生成", "完成")
 }
 
-// known reports whether a text says for certain that nothing was drawn.
-func known(text string) bool { return spoken(text).Executed == task.No }
+// known reports whether a text says for certain that no picture comes.
+func known(text string) bool { return spoken(text).Executed != task.Maybe }
 
 func containsAny(text string, words ...string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
@@ -177,16 +177,16 @@ func spoken(text string) Fault {
 		row   Fault
 		words []string
 	}{
-		{Fault{Kind: task.Billing, Next: "Top up the account at the provider"},
+		{Fault{Kind: task.Billing, Executed: task.No, Next: "Top up the account at the provider"},
 			[]string{"balance", "insufficient", "quota", "credit", "arrear", "余额", "额度", "欠费"}},
-		{Fault{Kind: task.Auth, Next: "Check the account's key and what it may do"},
+		{Fault{Kind: task.Auth, Executed: task.No, Next: "Check the account's key and what it may do"},
 			[]string{"api key", "api_key", "apikey", "unauthorized", "invalid token", "invalid_token", "令牌", "密钥"}},
-		{Fault{Kind: task.RateLimited}, []string{"rate limit", "rate_limit", "too many requests", "throttl", "限流", "频繁"}},
-		{Fault{Kind: task.Moderated, Next: "Change the prompt or the input pictures"},
+		{Fault{Kind: task.RateLimited, Executed: task.No}, []string{"rate limit", "rate_limit", "too many requests", "throttl", "限流", "频繁"}},
+		// Whether the prompt or a finished picture was refused is not said: it may be billed.
+		{Fault{Kind: task.Moderated, Executed: task.Yes, Next: "Change the prompt or the input pictures"},
 			[]string{"moderation", "content policy", "content_policy", "sensitive", "safety", "敏感", "违规"}},
 	} {
 		if containsAny(text, w.words...) {
-			w.row.Executed = task.No
 			return w.row
 		}
 	}

@@ -237,7 +237,7 @@ func TestErrorsWithin200(t *testing.T) {
 		{"Not an error before a document that breaks off", `{"code":1002,"message":"quota"}` + "\n" + `{"data":[{"b64_json":"iVBOR`, task.BadAnswer, task.Maybe, ""},
 		{"A code that the table names", `{"code": 1102, "message": "bad luck", "data": {}}`, task.RateLimited, task.No, "1102"},
 		{"A code that is a text", `{"code":"quota_used","msg":"用户额度不足","request_id":"r-1"}`, task.Billing, task.No, "quota_used"},
-		{"No success", `{"success": false, "message": "敏感词"}`, task.Moderated, task.No, ""},
+		{"No success, which may be for the finished picture", `{"success": false, "message": "敏感词"}`, task.Moderated, task.Yes, ""},
 		{"A list of errors", `{"errors":["too many requests"]}`, task.RateLimited, task.No, ""},
 		{"Not an error beside something that may be a picture", `{"error":{"message":"quota"},"data":[{"b64_json":"%%"}]}`, task.BadAnswer, task.Maybe, ""},
 		{"Not an error beside a job", `{"error":{"message":"quota"},"id":"job-1"}`, task.BadAnswer, task.Maybe, ""},
