@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 // use. A refused call is free, so it is short: whoever opens the model need not wait.
 const modelPause = 30 * time.Second
 
-// modelKey names the model of the task at an account, as the limiter knows it.
-func (s *step) modelKey(a provider.Account) string {
-	model := s.t.Model
-	if model == "" {
-		model = s.svc.DefaultModel
+// modelKey names the model of the task at an account, as the limiter knows it: its quota
+// apart, so that whoever finds it used up is told so.
+func (s *step) modelKey(a provider.Account, kind task.Kind) string {
+	key := accountKey(s.svc, a) + "/" + cmp.Or(s.t.Model, s.svc.DefaultModel)
+	if kind == task.Billing {
+		key += "/quota"
 	}
-	return accountKey(s.svc, a) + "/" + model
+	return key
 }
 
 // closeModel notes that the account may not use the task's model. Errors do not matter:
@@ -26,27 +28,32 @@ func (s *step) modelKey(a provider.Account) string {
 func (s *step) closeModel(ctx context.Context, f *task.Failure) {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	if err := s.Limiter.Close(ctx, s.modelKey(s.account), modelPause, f.Error()); err != nil {
+	if err := s.Limiter.Close(ctx, s.modelKey(s.account, f.Kind), modelPause, f.Error()); err != nil {
 		s.log.Debug().Err(err).Msg("the model is not closed")
 	}
 }
 
 // modelRefused returns why the account may not use the task's model, as the last task
 // for that model was told; empty if it may, or nobody knows.
-func (s *step) modelRefused(ctx context.Context, a provider.Account) string {
+func (s *step) modelRefused(ctx context.Context, a provider.Account) (task.Kind, string) {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	status, err := s.Limiter.Status(ctx, s.modelKey(a))
-	if err != nil || status.ClosedUntil.IsZero() {
-		return ""
+	for _, kind := range []task.Kind{task.Unsupported, task.Billing} {
+		status, err := s.Limiter.Status(ctx, s.modelKey(a, kind))
+		if err == nil && !status.ClosedUntil.IsZero() {
+			return kind, status.Reason
+		}
 	}
-	return status.Reason
+	return "", ""
 }
 
 // elsewhere reports whether another account of the service may use the task's model.
 func (s *step) elsewhere(ctx context.Context) bool {
 	for _, a := range s.svc.Accounts {
-		if a.Name != s.account.Name && s.modelRefused(ctx, a) == "" {
+		if a.Name == s.account.Name {
+			continue
+		}
+		if _, why := s.modelRefused(ctx, a); why == "" {
 			return true
 		}
 	}
@@ -57,14 +64,14 @@ func (s *step) elsewhere(ctx context.Context) bool {
 // task waits for another account, or it fails with the provider's words, as it would
 // have by a call of its own.
 func (s *step) modelOpen(ctx context.Context) error {
-	reason := s.modelRefused(ctx, s.account)
+	kind, reason := s.modelRefused(ctx, s.account)
 	switch {
 	case reason == "":
 		return nil
 	case s.elsewhere(ctx):
 		return s.handBack(ctx, time.Second, "account "+s.account.Name+" of "+s.svc.Name+" may not use the model: "+reason)
 	}
-	return s.fail(ctx, &task.Failure{Kind: task.Unsupported, Executed: task.No, OfModel: true,
+	return s.fail(ctx, &task.Failure{Kind: kind, Executed: task.No, OfModel: true,
 		Message: "no call was made, since " + s.svc.Name + " has just refused the model: " + reason,
 		Next:    "The model is tried again after " + modelPause.String()}, nil)
 }

@@ -14,7 +14,8 @@ func TestModelRefused(t *testing.T) {
 	inBubble(t, []claim{
 		{"A refusal of one model fails its task at once and leaves the account open to all others", modelRefused},
 		{"Tasks of a refused model spend one call, and one more when its time is over", modelSpared},
-		{"Another account that may use the model draws", modelElsewhere},
+		{"Another account that may use the model, or has quota left for it, draws", modelElsewhere},
+		{"A used-up quota of one model fails its tasks for want of money and leaves the account open to all others", modelQuota},
 		{"A 403 that names no key closes no account, and is tried again", func(r *rig) {
 			r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
 				if c.Number == 1 {
@@ -32,11 +33,16 @@ func TestModelRefused(t *testing.T) {
 	})
 }
 
-// refusesModel is a service that does not let an account use the model "closed".
+// refusesModel is a service that does not let an account use the model "closed", and has
+// used up its quota of the model "spent".
 func refusesModel(_ context.Context, c provider.Call) (provider.Answer, error) {
 	if c.Model == "closed" {
 		return provider.Answer{}, &task.Failure{Kind: task.Unsupported, Executed: task.No, OfModel: true, HTTPStatus: 403,
 			Message: "the provider answered 403", Detail: "must be verified to use the model closed"}
+	}
+	if c.Model == "spent" {
+		return provider.Answer{}, &task.Failure{Kind: task.Billing, Executed: task.No, OfModel: true, HTTPStatus: 403,
+			Message: "the provider answered 403", Detail: "the free tier of this model is used up"}
 	}
 	return drawn(pngOf(40, 30)), nil
 }
@@ -76,6 +82,25 @@ func modelElsewhere(r *rig) {
 	r.start()
 	for range 4 {
 		r.ends(r.asksFor(task.Task{Model: "closed", MaxAttempts: 3}).ID, task.Completed)
+		r.ends(r.asksFor(task.Task{Model: "spent", MaxAttempts: 3}).ID, task.Completed)
 	}
-	r.same(spare.submits.Load(), int64(4))
+	r.same(spare.submits.Load(), int64(8))
+}
+
+func modelQuota(r *rig) {
+	r.painter.submit = refusesModel
+	r.start()
+	began := time.Now()
+	for range 3 {
+		failed := r.ends(r.asksFor(task.Task{Model: "spent"}).ID, task.Failed)
+		r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "the free tier of this model is used up")}, []any{task.Billing, true})
+	}
+	r.ends(r.asksFor(task.Task{Model: "open"}).ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(2))
+	if took := time.Since(began); took > 20*time.Second {
+		r.Errorf("the other model waited %s", took)
+	}
+	s, err := r.limiter.Status(r.Context(), "painter/main")
+	r.check(err)
+	r.same(s.ClosedUntil.IsZero(), true)
 }

@@ -176,7 +176,7 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 		if f.OfModel {
 			s.closeModel(ctx, f)
 		}
-		if f.OfModel && f.Kind == task.Unsupported && s.elsewhere(ctx) {
+		if f.OfModel && (f.Kind == task.Unsupported || f.Kind == task.Billing) && s.elsewhere(ctx) {
 			f.Kind = task.Unavailable // of this account: the next try may meet another
 		}
 		verdict := s.failed(ctx, f)

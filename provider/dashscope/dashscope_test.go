@@ -159,3 +159,11 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
+	for code, ofModel := range map[string]bool{"AllocationQuota.FreeTierOnly": true, "Arrearage": false} {
+		if f := faults.Failure(provider.Reply{Status: 403}, "m", code); f.Kind != task.Billing || f.Executed != task.No || f.OfModel != ofModel {
+			t.Errorf("%s is %+v", code, f)
+		}
+	}
+}

@@ -20,7 +20,7 @@ const (
 var faults = provider.Faults{
 	{Code: "DataInspectionFailed", Kind: task.Moderated, Executed: task.Yes, Next: rephrase}, // of the input or of the picture: it is not said
 	{Code: "Arrearage", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "AllocationQuota.FreeTierOnly", Kind: task.Billing, Executed: task.No, Next: pay},
+	{Code: "AllocationQuota.FreeTierOnly", Kind: task.Billing, Executed: task.No, Model: true, Next: "Let the model be paid for in the console, or name another"},
 	{Code: "InvalidURL*", Kind: task.Invalid, Executed: task.No, Next: "Give input pictures that the provider can reach and read"},
 	{Code: "InvalidParameter*", Kind: task.Invalid, Executed: task.No, Next: correct},
 	{Code: "InvalidApiKey", Kind: task.Auth, Executed: task.No, Next: operator},

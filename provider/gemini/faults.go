@@ -22,6 +22,7 @@ var faults = provider.Faults{
 	{Code: "UNAUTHENTICATED", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
 	{Code: "PERMISSION_DENIED", Kind: task.Auth, Executed: task.No, Next: "Check what the account's key may do"},
 	{Code: "NOT_FOUND", Kind: task.Invalid, Executed: task.No, Next: "Name a model that the provider still has"},
+	{Code: "daily_quota_of_model", Kind: task.Billing, Executed: task.No, Model: true, Next: "Wait for the next day, raise the quota or name another model"},
 	{Code: "daily_quota", Kind: task.Billing, Executed: task.No, Next: "Wait for the next day or raise the quota"},
 	{Code: "RESOURCE_EXHAUSTED", Kind: task.RateLimited, Executed: task.No},
 	// "If your request fails with a 400 or 500 error, you won't be charged for the tokens
@@ -71,6 +72,21 @@ type detail struct {
 	} `json:"violations"`
 }
 
+// daily is the code for the quotas of the day that are used up; empty if none is.
+func (d detail) daily() string {
+	code := ""
+	for _, v := range d.Violations {
+		switch {
+		case !strings.Contains(v.QuotaID, "PerDay"):
+		case !strings.Contains(v.QuotaID, "PerModel"):
+			return "daily_quota"
+		default:
+			code = "daily_quota_of_model"
+		}
+	}
+	return code
+}
+
 func refusal(r provider.Reply) *task.Failure {
 	var p problem
 	json.Unmarshal(r.Body, &p) // what is no JSON is shown as it is
@@ -82,10 +98,8 @@ func refusal(r provider.Reply) *task.Failure {
 		if after, err := time.ParseDuration(d.RetryDelay); err == nil && after > 0 && r.RetryAfter == 0 {
 			r.RetryAfter = min(after, time.Hour)
 		}
-		for _, v := range d.Violations {
-			if code == "RESOURCE_EXHAUSTED" && strings.Contains(v.QuotaID, "PerDay") {
-				return faults.Failure(r, p.Error.Message, "daily_quota") // asking again in seconds would go on for the whole day
-			}
+		if quota := d.daily(); quota != "" && code == "RESOURCE_EXHAUSTED" {
+			return faults.Failure(r, p.Error.Message, quota) // asking again in seconds would go on for the whole day
 		}
 	}
 	return faults.Failure(r, p.Error.Message, code)

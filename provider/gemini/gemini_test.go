@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 		{Claim: "A sketch that is no picture", Status: 200, Body: `{"candidates":[{"content":{"parts":[{"thought":true,"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]}}]}`,
 			Kind: task.BadAnswer, Executed: task.Maybe},
 		{Claim: "Text alone", Status: 200, Body: `{"candidates":[{"content":{"parts":[{"text":"I cannot"}]}}]}`, Kind: task.BadAnswer, Executed: task.Maybe},
-		{Claim: "A quota of the day", Status: 429, Body: string(providertest.Example(t, "daily-quota.json")), Kind: task.Billing, Executed: task.No, Code: "daily_quota"},
+		{Claim: "A quota of the day", Status: 429, Body: string(providertest.Example(t, "daily-quota.json")), Kind: task.Billing, Executed: task.No, Code: "daily_quota_of_model"},
 	}
 	for _, row := range finishes {
 		refusals = append(refusals, finished(row.Code, row.Kind))
@@ -143,4 +143,14 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%+v", a)
 		}
 	})
+}
+
+func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
+	const ofModel, ofAll = `{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}`, `{"quotaId":"GenerateRequestsPerDayPerProject"}`
+	for violations, want := range map[string]bool{ofModel: true, ofAll: false, ofModel + "," + ofAll: false} {
+		body := `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"m","details":[{"violations":[` + violations + `]}]}}`
+		if f := refusal(provider.Reply{Status: 429, Body: []byte(body)}); f.Kind != task.Billing || f.Executed != task.No || f.OfModel != want {
+			t.Errorf("%s is %+v", violations, f)
+		}
+	}
 }

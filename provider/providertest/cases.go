@@ -161,7 +161,7 @@ func (s Suite) rows(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%s %d is %s, executed %s", row.Code, row.Status, row.Kind, row.Executed), func(t *testing.T) {
 			f := b.fails(t.Context(), t, Answers(status, string(s.ErrorBody(code, "a reason of the service"))))
-			if f.Kind != row.Kind || f.Executed != row.Executed || f.Unbilled != row.Unbilled || f.Code != code || f.Next != row.Next {
+			if f.Kind != row.Kind || f.Executed != row.Executed || f.Unbilled != row.Unbilled || f.OfModel != row.Model || f.Code != code || f.Next != row.Next {
 				t.Errorf("got %s, executed %s, code %q, next %q", f.Kind, f.Executed, f.Code, f.Next)
 			}
 			if code != "" && !strings.Contains(f.Error(), "a reason of the service") {

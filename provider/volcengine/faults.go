@@ -40,7 +40,7 @@ var faults = provider.Faults{
 	{Code: "OperationDenied.ServiceNotOpen", Kind: task.Auth, Executed: task.No, Next: operator},
 	{Code: "OperationDenied.ServiceOverdue", Kind: task.Billing, Executed: task.No, Next: pay},
 	{Code: "AccountOverdueError", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "SetLimitExceeded", Kind: task.Billing, Executed: task.No, Next: pay},
+	{Code: "SetLimitExceeded", Kind: task.Billing, Executed: task.No, Model: true, Next: "Raise the limit that was set for the model in the console"},
 	{Code: "QuotaExceeded.*", Kind: task.Billing, Executed: task.No, Next: pay},
 	// Plain, it is a full queue or a used-up free quota: a few tries tell.
 	{Code: "QuotaExceeded", Kind: task.Unavailable, Executed: task.No, Next: "Look at the account's quota if this lasts"},

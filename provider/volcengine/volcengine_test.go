@@ -263,3 +263,11 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
+	for code, ofModel := range map[string]bool{"SetLimitExceeded": true, "AccountOverdueError": false} {
+		if f := faults.Failure(provider.Reply{Status: 403}, "m", code); f.Kind != task.Billing || f.Executed != task.No || f.OfModel != ofModel {
+			t.Errorf("%s is %+v", code, f)
+		}
+	}
+}
