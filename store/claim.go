@@ -106,15 +106,20 @@ func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) 
 }
 
 // LastState is the state of the newest attempt of the task, or empty if there is
-// none: whether its next step is to buy or to go on.
-func (s *Store) LastState(ctx context.Context, id int64) (task.State, error) {
-	var state task.State
-	err := s.db.GetContext(ctx, &state, s.db.Rebind(
-		"SELECT state FROM generation_attempt WHERE task_id = ? ORDER BY number DESC LIMIT 1"), id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+// none: whether its next step is to buy or to go on. It also says whether the task
+// names a provider to fall back to.
+func (s *Store) LastState(ctx context.Context, id int64) (state task.State, fallsBack bool, err error) {
+	var row struct {
+		State     task.State `json:"state"`
+		Fallbacks bool       `json:"falls_back"`
 	}
-	return state, err
+	err = s.db.GetContext(ctx, &row, s.db.Rebind(`
+		SELECT coalesce((SELECT state FROM generation_attempt WHERE task_id = ? ORDER BY number DESC LIMIT 1), '') AS state,
+			coalesce(fallbacks, '') <> '' AS falls_back FROM image_generations WHERE id = ?`), id, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return row.State, row.Fallbacks, err
 }
 
 func (s *Store) lastAttempt(ctx context.Context, id int64) (*task.Attempt, error) {

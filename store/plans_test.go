@@ -247,7 +247,10 @@ func calls() map[string]call {
 		}},
 	}
 	single := map[string]func(ctx context.Context, s *store.Store) error{
-		"LastState": func(ctx context.Context, s *store.Store) error { _, err := s.LastState(ctx, 100_004); return err },
+		"LastState": func(ctx context.Context, s *store.Store) error {
+			_, _, err := s.LastState(ctx, 100_004)
+			return err
+		},
 		"LastCalls": func(ctx context.Context, s *store.Store) error {
 			_, err := s.LastCalls(ctx, []int64{100_004})
 			return err

@@ -28,11 +28,11 @@ func (a admission) release(ctx context.Context) {
 // was bought needs none: a closed account or a spent rate must not keep paid
 // pictures waiting until they have expired.
 func (w *Worker) permit(ctx context.Context, svc *provider.Service, id int64) (admission, error) {
-	switch state, err := w.Tasks.LastState(ctx, id); {
+	switch state, fallsBack, err := w.Tasks.LastState(ctx, id); {
 	case err != nil:
 		return admission{}, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
 	case state == "", state == task.AttemptRejected, state == task.AttemptFailed:
-		return w.admit(ctx, svc)
+		return w.admit(ctx, svc, fallsBack)
 	}
 	return admission{}, nil
 }
@@ -46,6 +46,9 @@ func (s *step) permitted(ctx context.Context) error {
 			return s.handBack(ctx, 2*time.Second, "limits cannot be read: "+err.Error())
 		}
 		if wait > 0 {
+			if verdict, passed := s.passClosed(ctx); passed {
+				return verdict
+			}
 			return s.handBack(ctx, wait, "no account of "+s.svc.Name+" has room for a call")
 		}
 		*s.permit = a
@@ -57,12 +60,14 @@ func (s *step) permitted(ctx context.Context) error {
 // admit waits until some account of the service has room for a call. Waiting
 // happens before the claim, so the row stays pending and no attempt is spent.
 // Only one step of a process asks at a time; the others stand behind it, so
-// that thousands of them cost Redis no more than one.
-func (w *Worker) admit(ctx context.Context, svc *provider.Service) (admission, error) {
+// that thousands of them cost Redis no more than one. Those that may fall back have a
+// line of their own: they do not wait for an account that is closed, and are let through
+// without a permit then; see passClosed.
+func (w *Worker) admit(ctx context.Context, svc *provider.Service, fallsBack bool) (admission, error) {
 	if len(svc.Accounts) == 0 {
 		return admission{}, nil // the check of the task says what is missing
 	}
-	gate, _ := w.gates.LoadOrStore(svc.Name, make(chan struct{}, 1))
+	gate, _ := w.gates.LoadOrStore(line{svc.Name, fallsBack}, make(chan struct{}, 1))
 	turn := gate.(chan struct{})
 	select {
 	case turn <- struct{}{}:
@@ -77,7 +82,7 @@ func (w *Worker) admit(ctx context.Context, svc *provider.Service) (admission, e
 		if err != nil {
 			return admission{}, &queue.Later{After: 2 * time.Second, Reason: "limits cannot be read: " + err.Error()}
 		}
-		if wait == 0 {
+		if wait == 0 || fallsBack && w.closed(ctx, svc) != "" {
 			return a, nil
 		}
 		if err := w.pause(ctx, wait, nil); err != nil {
@@ -85,6 +90,41 @@ func (w *Worker) admit(ctx context.Context, svc *provider.Service) (admission, e
 		}
 	}
 	return admission{}, &queue.Later{Reason: errDraining.Error()}
+}
+
+// line is one in which steps wait for room.
+type line struct {
+	provider  string
+	fallsBack bool
+}
+
+// closed returns why no account of the service takes calls until a person acts; empty if
+// one does, or will by itself.
+func (w *Worker) closed(ctx context.Context, svc *provider.Service) string {
+	why := ""
+	for _, a := range svc.Accounts {
+		s, err := w.Limiter.Status(ctx, accountKey(svc, a))
+		if err != nil || s.ClosedUntil.IsZero() || s.Eases {
+			return ""
+		}
+		why = cmp.Or(why, s.Reason)
+	}
+	return why
+}
+
+// passClosed lets a task whose account is closed fall back, as if its own call had been
+// refused like the one that closed it. It reports whether the task could.
+func (s *step) passClosed(ctx context.Context) (verdict error, passed bool) {
+	why := s.closed(ctx, s.svc)
+	if why == "" {
+		return nil, false
+	}
+	f := &task.Failure{Kind: task.Unavailable, Executed: task.No, Message: "no call was made, since the account is closed: " + why}
+	to, rest, ok := s.fallback(ctx, task.Verdict{Status: task.Failed, Failure: f})
+	if !ok {
+		return nil, false
+	}
+	return s.fallBack(ctx, to, rest, f, nil), true
 }
 
 // tryAccounts tries the accounts from a random one on, and returns the shortest wait if

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -31,6 +32,8 @@ func TestFallback(t *testing.T) {
 		{"A refused prompt is not tried elsewhere", func(r *rig) { r.noFallback(task.Moderated, task.No, task.Moderated) }},
 		{"An earlier call in doubt keeps the task from being bought elsewhere", doubtKeeps},
 		{"The second fallback follows the first", secondFallback},
+		{"An account that is closed is passed at once, in front of those that have to wait for it", closedPassed},
+		{"An account that pauses by itself is waited for", pauseWaited},
 	})
 }
 
@@ -100,4 +103,37 @@ func secondFallback(r *rig) {
 	if err == nil || !strings.Contains(err.Error(), "fallback nobody cannot do this") {
 		r.Errorf("an unknown fallback: %v", err)
 	}
+}
+
+func closedPassed(r *rig) {
+	r.painter.submit = refuses(task.Billing, task.No)
+	rival := r.rival()
+	r.start()
+	r.ends(r.asks().ID, task.Failed)
+	waits := r.asks() // and stands first in line
+	r.passes(time.Second)
+	began := time.Now()
+	for range 3 {
+		done := r.ends(r.asksFor(task.Task{Fallbacks: `["rival"]`}).ID, task.Completed)
+		r.same([]any{done.Provider, len(r.states(done.ID))}, []any{"rival", 1})
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		r.Errorf("they waited %s", took)
+	}
+	r.same([]any{r.get(waits.ID).Status, r.painter.submits.Load(), rival.submits.Load()}, []any{task.Pending, int64(1), int64(3)})
+}
+
+func pauseWaited(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		if r.painter.submits.Load() == 1 {
+			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, RetryAfter: 20 * time.Second, Message: "too fast"}
+		}
+		return drawn(pngOf(40, 30)), nil
+	}
+	rival := r.rival()
+	r.start()
+	r.asks()
+	r.until("the account pauses", func() bool { return r.painter.submits.Load() == 1 })
+	r.passes(time.Second)
+	r.same([]any{r.ends(r.asksFor(task.Task{Fallbacks: `["rival"]`}).ID, task.Completed).Provider, rival.submits.Load()}, []any{"painter", int64(0)})
 }

@@ -48,7 +48,7 @@ type Worker struct {
 	Lease    time.Duration // how long a silent worker keeps its tasks, default 9 s
 	Log      zerolog.Logger
 
-	gates   sync.Map // provider name → chan struct{}: who asks the limiter
+	gates   sync.Map // line → chan struct{}: who asks the limiter
 	mu      sync.Mutex
 	holding map[int64]held // running steps by task
 	pulse   pulse
