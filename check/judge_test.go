@@ -155,7 +155,7 @@ func TestJudge(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	for _, s := range slices.Concat(lost, effects, money, fences, ends, budgets, drifts, bounds, truths, bites) {
+	for _, s := range slices.Concat(lost, effects, money, fences, ends, budgets, drifts, bounds, truths, bites, helds) {
 		t.Run(s.claim, s.run)
 	}
 }
