@@ -154,3 +154,17 @@ func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
 		}
 	}
 }
+
+func TestAStreamThatBreaksOffKeepsWhatHasCome(t *testing.T) {
+	finished := `data: {"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo` + strings.Repeat("AAAA", 1000) + `="}}]}}]}` + "\n\n"
+	for body, want := range map[string]int{finished + finished + "data: {": 2, finished[:len(finished)-10]: 0} {
+		a, err := New(Config{BaseURL: providertest.Breaks(t, body), Key: "a-key", Client: &provider.Client{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ans, err := a.Submit(t.Context(), provider.Call{Endpoint: "/models/m:generateContent", Body: []byte(`{}`)})
+		if len(ans.Outputs) != want || want == 0 && task.AsFailure(err).Executed != task.Maybe {
+			t.Errorf("%q gives %d pictures, %v", body, len(ans.Outputs), err)
+		}
+	}
+}

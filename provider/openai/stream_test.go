@@ -1,27 +1,18 @@
 package openai
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/task"
 )
 
 // breaking is an account at a service whose answers end before they are over.
 func breaking(t *testing.T, body string) *Adapter {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, body)
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	}))
-	t.Cleanup(s.Close)
-	a, err := New(Config{BaseURL: s.URL + "/v1", Key: "sk-test", Client: &provider.Client{Temp: t.TempDir()}})
+	a, err := New(Config{BaseURL: providertest.Breaks(t, body) + "/v1", Key: "sk-test", Client: &provider.Client{Temp: t.TempDir()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +35,7 @@ func TestAStreamThatBreaksOffKeepsWhatHasCome(t *testing.T) {
 		{"Half a picture is none", half, 0},
 		{"An error before the end is not believed", `data: {"error":{"code":"rate_limit_exceeded","message":"https://help.test/limits"}}` + "\n\n" + half, 0},
 		{"A failure of the service before the end is not believed", `data: {"error":{"code":"server_error","message":"https://help.test/"}}` + "\n\n" + half, 0},
+		{"What may name a job before the end is not believed", `data: {"id":"task_1","status":"queued"}` + "\n\n" + half, 0},
 		{"A picture before an error is one", finished + `data: {"type":"error","error":{"code":"server_error","message":"it broke"}}` + "\n\n" + half, 1},
 	} {
 		t.Run(c.claim, func(t *testing.T) {

@@ -271,3 +271,17 @@ func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
 		}
 	}
 }
+
+func TestAStreamThatBreaksOffKeepsWhatHasCome(t *testing.T) {
+	finished := `data: {"type":"image_generation.partial_succeeded","image_index":0,"url":"https://cdn.test/0.png"}` + "\n\n"
+	for body, want := range map[string]int{finished + finished + "data: {": 2, finished[:len(finished)-10]: 0} {
+		a, err := New(Config{BaseURL: providertest.Breaks(t, body) + "/api/v3", Key: "a-key", Client: &provider.Client{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ans, err := a.Submit(t.Context(), provider.Call{Body: []byte(`{}`)})
+		if len(ans.Outputs) != want || want == 0 && task.AsFailure(err).Executed != task.Maybe {
+			t.Errorf("%q gives %d pictures, %v", body, len(ans.Outputs), err)
+		}
+	}
+}
