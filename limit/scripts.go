@@ -6,7 +6,7 @@ import "github.com/redis/go-redis/v9"
 //
 //	KEYS[1]  places   sorted set: who holds a place, until when (milliseconds)
 //	KEYS[2]  closed   hash: until, reason
-//	KEYS[3]  breaker  hash: failures (in a row), until
+//	KEYS[3]  breaker  hash: failures (in a row), until, reason (of the last)
 //
 // Every key has a TTL, so that an account nobody uses leaves nothing behind.
 // What is valid goes by the times in the values alone, because the in-process
@@ -102,9 +102,11 @@ return 0
 
 // fail counts a failure. The one that reaches ARGV[1] opens the breaker for
 // ARGV[2] milliseconds; those of calls that were already under way then do not
-// prolong it. Failures more than ARGV[3] milliseconds apart are not in a row.
+// prolong it. Failures more than ARGV[3] milliseconds apart are not in a row. ARGV[4]
+// says what failed.
 var fail = redis.NewScript(clock + `
 local n = redis.call('HINCRBY', KEYS[3], 'failures', 1)
+redis.call('HSET', KEYS[3], 'reason', ARGV[4])
 if n >= tonumber(ARGV[1]) and number(KEYS[3], 'until') <= now then
 	redis.call('HSET', KEYS[3], 'until', now + tonumber(ARGV[2]))
 end
@@ -113,8 +115,8 @@ return 0
 `)
 
 // look answers until when the account is closed, the reason, until when its
-// breaker is open, the failures in a row, the places taken, and 1 if the closing ends
-// by itself.
+// breaker is open, the failures in a row, the places taken, 1 if the closing ends by
+// itself, and the last failure.
 var look = redis.NewScript(clock + `
 local function ahead(till)
 	if till > now then return till end
@@ -127,5 +129,6 @@ return {
 	number(KEYS[3], 'failures'),
 	redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf'),
 	redis.call('HGET', KEYS[2], 'eases') or '',
+	redis.call('HGET', KEYS[3], 'reason') or '',
 }
 `)

@@ -45,17 +45,21 @@ func (l *Limiter) shut(ctx context.Context, account string, d time.Duration, rea
 		return nil
 	}
 	ms := max(min(d, MaxClosed).Milliseconds(), 1)
-	if len(reason) > maxReason {
-		reason = strings.ToValidUTF8(reason[:maxReason], "")
+	return l.run(ctx, account, shut, ms, cut(reason), eases)
+}
+
+func cut(reason string) string {
+	if len(reason) <= maxReason {
+		return reason
 	}
-	return l.run(ctx, account, shut, ms, reason, eases)
+	return strings.ToValidUTF8(reason[:maxReason], "")
 }
 
 // Failed counts a failure of the kind that means that the service is broken.
-// What the caller did wrong is none.
-func (l *Limiter) Failed(ctx context.Context, account string) error {
+// What the caller did wrong is none. The reason is shown to people.
+func (l *Limiter) Failed(ctx context.Context, account, reason string) error {
 	b := l.breaker()
-	return l.run(ctx, account, fail, b.Failures, b.Open.Milliseconds(), (b.Open + forget).Milliseconds())
+	return l.run(ctx, account, fail, b.Failures, b.Open.Milliseconds(), (b.Open + forget).Milliseconds(), cut(reason))
 }
 
 // Succeeded says that the service works: its failures are forgotten and the
@@ -89,6 +93,9 @@ func (l *Limiter) Status(ctx context.Context, account string) (Status, error) {
 		s.Reason, s.Eases = answer[1].(string), answer[5].(string) == "1"
 	case openUntil > 0:
 		s.Reason, s.Eases = fmt.Sprintf("%d failures in a row", s.Failures), true
+		if last := answer[6].(string); last != "" {
+			s.Reason += ", the last: " + last
+		}
 	}
 	return s, nil
 }

@@ -69,7 +69,7 @@ func TestBreaker(t *testing.T) {
 	fail := func(t *testing.T, l *Limiter, n int) {
 		t.Helper()
 		for range n {
-			must(t, l.Failed(t.Context(), account))
+			must(t, l.Failed(t.Context(), account, "500: it broke"))
 		}
 	}
 
@@ -83,7 +83,7 @@ func TestBreaker(t *testing.T) {
 		if acquireOn(t, b, unlimited) != nil {
 			t.Error("not open after three failures")
 		}
-		if s := status(t, b); s.Reason != "3 failures in a row" || !s.Eases || s.Failures != 3 || s.ClosedUntil.IsZero() {
+		if s := status(t, b); s.Reason != "3 failures in a row, the last: 500: it broke" || !s.Eases || s.Failures != 3 || s.ClosedUntil.IsZero() {
 			t.Errorf("status: %+v", s)
 		}
 	})
@@ -164,7 +164,7 @@ func TestRedis(t *testing.T) {
 		l := c.worker()
 		acquireOn(t, l, provider.Limits{PerMinute: 60, InFlight: 5})
 		must(t, l.renew(t.Context(), time.Second))
-		must(t, l.Failed(t.Context(), account))
+		must(t, l.Failed(t.Context(), account, "500: it broke"))
 		must(t, l.Close(t.Context(), account, time.Minute, "busy"))
 		found, err := l.Redis.Keys(t.Context(), "*").Result()
 		must(t, err)
@@ -187,7 +187,7 @@ func TestRedis(t *testing.T) {
 		_, _, acquireErr := l.Acquire(t.Context(), account, unlimited)
 		_, statusErr := l.Status(t.Context(), account)
 		for _, err := range []error{acquireErr, statusErr, l.Close(t.Context(), account, time.Second, "x"),
-			l.Failed(t.Context(), account), l.Succeeded(t.Context(), account)} {
+			l.Failed(t.Context(), account, "500: it broke"), l.Succeeded(t.Context(), account)} {
 			if err == nil || !strings.Contains(err.Error(), account) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got %v", err)
 			}

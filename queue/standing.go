@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/easelqueue/easel/task"
 )
 
 // Standing is how one of asynq's queues stands.
@@ -47,4 +51,30 @@ func (q *Queue) Standings(ctx context.Context, providers []string) (map[string]S
 		all[name] = s
 	}
 	return all, nil
+}
+
+// Hold pauses the queues that are named, or resumes them, as asynqmon's buttons do, and
+// returns them. The name of a provider stands for its three queues.
+func (q *Queue) Hold(ctx context.Context, names []string, pause bool) ([]string, error) {
+	var all []string
+	for _, name := range names {
+		if provider, priority := parseQueue(name); priority == task.Normal {
+			all = slices.AppendSeq(all, maps.Keys(queueNames(provider)))
+		} else {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	_, err := q.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, name := range all {
+			if pause {
+				p.SetNX(ctx, key(name, "paused"), time.Now().Unix(), 0) // as asynq does: when it was paused first
+			} else {
+				p.Del(ctx, key(name, "paused"))
+			}
+		}
+		return nil
+	})
+	return all, err
 }

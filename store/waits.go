@@ -36,6 +36,15 @@ func (s *Store) LastCalls(ctx context.Context, ids []int64) (map[int64]LastCall,
 	return all, nil
 }
 
+// WorkersSeen returns Workers, and beside them those that have gone or fallen silent,
+// until Bury: the lease of these is over.
+func (s *Store) WorkersSeen(ctx context.Context) ([]Worker, error) {
+	workers := []Worker{}
+	err := s.db.SelectContext(ctx, &workers,
+		"SELECT id, host, pid, version, providers, started_at, seen_at, lease_until FROM easel_worker ORDER BY started_at, id")
+	return workers, err
+}
+
 // Backlog is the due tasks of one provider.
 type Backlog struct {
 	Provider string    `json:"provider"`

@@ -18,7 +18,7 @@ const redisLimit = 1500 * time.Millisecond
 
 type rows interface {
 	Now(ctx context.Context) (time.Time, error)
-	Workers(ctx context.Context) ([]store.Worker, error)
+	WorkersSeen(ctx context.Context) ([]store.Worker, error)
 	LastCalls(ctx context.Context, ids []int64) (map[int64]store.LastCall, error)
 	Backlog(ctx context.Context) ([]store.Backlog, error)
 }
@@ -49,14 +49,19 @@ func (l *Looker) Look(ctx context.Context, providers ...string) (*World, error) 
 	if err != nil {
 		return nil, err
 	}
-	workers, err := l.Tasks.Workers(ctx)
+	workers, err := l.Tasks.WorkersSeen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &World{At: now, Blind: l.Queues == nil, Queues: map[string]Queue{}, Accounts: map[string][]Account{}}
 	for _, one := range workers {
-		w.Workers = append(w.Workers, Worker{ID: one.ID, Host: one.Host, PID: one.PID, StartedAt: one.StartedAt, SeenAt: one.SeenAt,
-			Providers: strings.FieldsFunc(one.Providers, func(r rune) bool { return r == ',' })})
+		seen := Worker{ID: one.ID, Host: one.Host, PID: one.PID, StartedAt: one.StartedAt, SeenAt: one.SeenAt,
+			Providers: strings.FieldsFunc(one.Providers, func(r rune) bool { return r == ',' })}
+		if one.LeaseUntil.Before(now) {
+			w.Gone = append(w.Gone, seen)
+			continue
+		}
+		w.Workers = append(w.Workers, seen)
 	}
 	if l.Queues == nil {
 		return w, nil
@@ -67,7 +72,7 @@ func (l *Looker) Look(ctx context.Context, providers ...string) (*World, error) 
 	asking, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	if err := l.redis(asking, w, providers); err != nil {
-		w.Redis = err.Error()
+		w.Redis = strings.TrimPrefix(err.Error(), "queue: redis does not answer: ")
 	}
 	return w, ctx.Err()
 }

@@ -24,6 +24,7 @@ const (
 	Full        Kind = "full"         // room: all calls that the account may have at a time are under way
 	Rate        Kind = "rate"         // the account's calls a minute, which are used up
 	Turn        Kind = "turn"         // its turn behind others
+	Next        Kind = "next"         // a worker to look at it again: nothing is before it
 	Preparing   Kind = "preparing"    // a worker, which has it and has not called yet
 	Calling     Kind = "calling"      // the provider's answer
 	Drawing     Kind = "drawing"      // the provider, which has the job
@@ -51,6 +52,7 @@ type Reason struct {
 	Who   Who       `json:"who_acts"`
 	Since time.Time `json:"since,omitzero"`
 	Until time.Time `json:"until,omitzero"` // when it ends by itself, if that is known
+	From  time.Time `json:"from,omitzero"`  // when the queue was paused, or such a worker was last seen, if that is known
 	Name  string    `json:"name,omitempty"` // of the provider, account, queue or worker that it is about
 	Count int       `json:"count,omitempty"`
 	Said  string    `json:"said,omitempty"` // the words of the service or of the last failure

@@ -41,6 +41,7 @@ func TestWhyATaskWaits(t *testing.T) {
 		text   string
 	}{
 		{"Others are before it", func(*task.Task, *World) {}, nil, Turn, Nobody, "7 in its queue"},
+		{"None is before it, and a worker has put it off", func(_ *task.Task, w *World) { w.Queues["openai"] = Queue{} }, nil, Next, Nobody, "in a moment"},
 		{"It was scheduled", func(t *task.Task, _ *World) { t.RunAt = soon }, nil, Scheduled, Nobody, "until 12:01:00 UTC"},
 		{"It is tried again", func(t *task.Task, _ *World) { t.RunAt, t.ErrorKind, t.ErrorMsg = soon, task.Unavailable, "it was busy" }, nil, Retry, Nobody, "it was busy"},
 		{"A key that is refused is the operator's", func(t *task.Task, _ *World) { t.RunAt, t.ErrorKind, t.ErrorMsg = soon, task.Auth, "bad key" }, nil, Retry, Operator, "bad key"},
@@ -48,6 +49,16 @@ func TestWhyATaskWaits(t *testing.T) {
 		{"Redis is away", func(_ *task.Task, w *World) { w.Redis = "connection refused" }, nil, RedisAway, Operator, "connection refused"},
 		{"No worker runs", func(_ *task.Task, w *World) { w.Workers = nil }, nil, NoWorker, Operator, "none is running"},
 		{"None that runs serves it", func(t *task.Task, _ *World) { t.Provider = "opnai" }, nil, Unserved, Operator, "serves opnai"},
+		{"The last worker that served it is gone", func(t *task.Task, w *World) {
+			t.Provider = "fal"
+			w.Gone = []Worker{{Providers: []string{"fal"}, SeenAt: noon.Add(-time.Minute)}, {Providers: []string{"bfl"}, SeenAt: noon}}
+		}, nil, Unserved, Operator, "the last one that did was seen at 2026-01-10 11:59 UTC"},
+		{"The last worker of all is gone", func(_ *task.Task, w *World) {
+			w.Workers, w.Gone = nil, []Worker{{Providers: []string{"bfl"}, SeenAt: noon}}
+		}, nil, NoWorker, Operator, "none is running; the last one was seen at 2026-01-10 12:00 UTC"},
+		{"Storage that is just tried again is the operator's", func(t *task.Task, _ *World) {
+			t.ErrorKind, t.ErrorMsg = task.Storage, "no space left"
+		}, &Call{State: task.AttemptAnswered}, Storage, Operator, "no space left"},
 		{"Nobody has brought it to the queue", func(t *task.Task, _ *World) { t.PublishedAt = nil }, nil, Unpublished, Nobody, "brought to the queue"},
 		{"Its queue is paused", func(_ *task.Task, w *World) { w.Queues["openai"] = Queue{Paused: noon.Add(-time.Hour)} }, nil, Paused, Operator, "since 2026-01-10 11:00 UTC"},
 		{"Another queue of its provider is paused", func(_ *task.Task, w *World) { w.Queues["openai:high"] = Queue{Paused: noon} }, nil, Turn, Nobody, ""},
@@ -99,7 +110,8 @@ func TestWhyATaskWaits(t *testing.T) {
 			if (r.Remedy(English) == "") != (r.Who == Nobody) {
 				t.Errorf("%s acts, and what to do is %q", r.Who, r.Remedy(English))
 			}
-			if strings.Contains(r.Sentence(Chinese)+r.Sentence(English), "%!") || r.Sentence(Chinese) == r.Sentence(English) || r.Actor(Chinese) == "" {
+			if strings.Contains(r.Sentence(Chinese)+r.Sentence(English), "%!") || strings.Contains(r.Sentence(Chinese), "since") || strings.Contains(r.Remedy(English), "%") ||
+				r.Sentence(Chinese) == r.Sentence(English) || r.Actor(Chinese) == "" {
 				t.Errorf("in Chinese: %s", r.Sentence(Chinese))
 			}
 		})
@@ -128,9 +140,10 @@ func TestWhyATaskWaits(t *testing.T) {
 type asked struct{ rows, redis int }
 
 func (a *asked) Now(context.Context) (time.Time, error) { a.rows++; return noon, nil }
-func (a *asked) Workers(context.Context) ([]store.Worker, error) {
+func (a *asked) WorkersSeen(context.Context) ([]store.Worker, error) {
 	a.rows++
-	return []store.Worker{{ID: "w-1", Providers: ",openai,"}}, nil
+	return []store.Worker{{ID: "w-1", Providers: ",openai,", LeaseUntil: noon.Add(time.Second)},
+		{ID: "w-0", Providers: ",fal,", SeenAt: noon.Add(-time.Minute), LeaseUntil: noon.Add(-time.Minute)}}, nil
 }
 func (a *asked) LastCalls(context.Context, []int64) (map[int64]store.LastCall, error) {
 	a.rows++
@@ -149,6 +162,14 @@ func (a *asked) Status(context.Context, string) (limit.Status, error) {
 }
 
 func (a *asked) Spent(context.Context, string, int) (time.Duration, error) { a.redis++; return 0, nil }
+
+func TestAWorkerWhoseLeaseIsOverIsGone(t *testing.T) {
+	a := &asked{}
+	w, err := (&Looker{Tasks: a}).Look(t.Context())
+	if err != nil || len(w.Workers) != 1 || w.Workers[0].ID != "w-1" || len(w.Gone) != 1 || w.Gone[0].ID != "w-0" {
+		t.Errorf("%+v, %v", w, err)
+	}
+}
 
 func TestAListCostsNoMoreThanOne(t *testing.T) {
 	a := &asked{}

@@ -30,6 +30,7 @@ var sentences = map[Kind]words{
 	Full:        {"waits for room at %[1]s: %[2]d calls are under way, as many as are allowed at a time", "等待 %[1]s 的空位：已有 %[2]d 个调用在进行，达到上限"},
 	Rate:        {"waits for the rate of %[1]s: its %[2]d calls a minute are used up", "等待 %[1]s 的频率限额：每分钟 %[2]d 次调用已用完"},
 	Turn:        {"waits for its turn at %[1]s, with %[2]d in its queue", "在 %[1]s 排队，队列里有 %[2]d 个"},
+	Next:        {"is next at %[1]s: a worker takes it up in a moment", "即将由处理 %[1]s 的工作进程接手"},
 	Preparing:   {"is at worker %[1]s, which is about to call the provider", "在工作进程 %[1]s 上，即将调用服务商"},
 	Calling:     {"waits for the answer of %[1]s", "等待 %[1]s 的应答"},
 	Drawing:     {"is being drawn by %[1]s", "%[1]s 正在绘制"},
@@ -42,12 +43,19 @@ var sentences = map[Kind]words{
 	Unknown:     {"waits for a worker or for its provider; which of them cannot be seen from here", "等待工作进程或服务商；从这里看不到是哪一个"},
 }
 
+// since is what a reason adds about the time that it is from.
+var since = map[Kind]words{
+	NoWorker: {"; the last one was seen at ", "；最后一个出现于 "},
+	Unserved: {"; the last one that did was seen at ", "；最后一个能处理它的出现于 "},
+	Paused:   {" since ", "，始于 "},
+}
+
 var remedies = map[Kind]words{
 	Storage:   {"Make room or mend its access; see `easel doctor`", "请腾出空间或修复权限，参见 `easel doctor`"},
 	RedisAway: {"Start Redis or mend the way to it; nothing is lost, the rows bring it all back", "请启动 Redis 或修复连接；不会丢失任何东西，数据库里的行会把一切带回来"},
 	NoWorker:  {"Start `easel up` or `easel worker`", "请启动 `easel up` 或 `easel worker`"},
 	Unserved:  {"Start a worker that has the provider in its configuration, or correct the task's provider", "请启动配置了该服务商的工作进程，或改正任务的 provider"},
-	Paused:    {"Resume the queue in asynqmon, at /queues", "请在 asynqmon（/queues）里恢复这个队列"},
+	Paused:    {"Resume the queue: `easel queues resume %[1]s`, or in asynqmon, at /queues", "请恢复这个队列：`easel queues resume %[1]s`，或在 asynqmon（/queues）里操作"},
 	Closed:    {"Mend it as the service says; the account is tried again by itself", "请按服务商的说明处理；账号会自动再试"},
 	App:       {"Only the app ends it", "只有应用自己能结束它"},
 	Decision:  {"Look the call up at the provider, then decide on its page or with `easel retry`", "请在服务商处核对这次调用，然后在任务页面或用 `easel retry` 决定"},
@@ -66,9 +74,12 @@ func (w words) in(l Language) string {
 	return w.en
 }
 
-// Brief says what the task waits for and until when, without a full stop.
+// Brief says what the task waits for, since when that is so and until when, without a full stop.
 func (r Reason) Brief(l Language) string {
 	s := r.fill(sentences[r.Kind].in(l))
+	if !r.From.IsZero() {
+		s += since[r.Kind].in(l) + r.From.UTC().Format("2006-01-02 15:04 UTC")
+	}
 	if !r.Until.IsZero() {
 		s += map[Language]string{English: ", until ", Chinese: "，直到 "}[l] + r.Until.UTC().Format("15:04:05 UTC")
 	}
@@ -90,7 +101,7 @@ func (r Reason) Remedy(l Language) string {
 	if r.Who == Nobody {
 		return ""
 	}
-	return remedies[r.Kind].in(l)
+	return r.fill(remedies[r.Kind].in(l))
 }
 
 // Actor says who has to act.

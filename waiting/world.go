@@ -13,8 +13,9 @@ type World struct {
 	Redis    string               `json:"redis,omitempty"` // why it cannot be asked; empty if it answers
 	Blind    bool                 `json:"blind,omitempty"` // queue and accounts cannot be seen from here
 	Workers  []Worker             `json:"workers"`
-	Queues   map[string]Queue     `json:"queues"`   // those of the providers that were asked for, by name
-	Accounts map[string][]Account `json:"accounts"` // likewise, by provider
+	Gone     []Worker             `json:"gone,omitempty"` // those that stopped or fell silent within the last hour
+	Queues   map[string]Queue     `json:"queues"`         // those of the providers that were asked for, by name
+	Accounts map[string][]Account `json:"accounts"`       // likewise, by provider
 	Oldest   []Backlog            `json:"oldest,omitempty"`
 }
 
@@ -146,21 +147,42 @@ func (w *World) queued(t *task.Task, last *Call) *Reason {
 	case w.Redis != "":
 		r.Kind, r.Who, r.Said, r.Name = RedisAway, Operator, w.Redis, ""
 	case len(w.Workers) == 0:
-		r.Kind, r.Who, r.Name = NoWorker, Operator, ""
+		r.Kind, r.Who, r.Name, r.From = NoWorker, Operator, "", w.Seen("")
 	case !slices.ContainsFunc(w.Workers, serves):
-		r.Kind, r.Who = Unserved, Operator
+		r.Kind, r.Who, r.From = Unserved, Operator, w.Seen(t.Provider)
 	case t.PublishedAt == nil:
 		r.Kind, r.Name = Unpublished, ""
 	case !queue.Paused.IsZero():
-		r.Kind, r.Who, r.Name, r.Said = Paused, Operator, name, "since "+queue.Paused.UTC().Format("2006-01-02 15:04 UTC")
+		r.Kind, r.Who, r.Name, r.From = Paused, Operator, name, queue.Paused
+	case last != nil && last.State == task.AttemptAnswered && t.ErrorKind == task.Storage: // it is just tried again
+		r.Kind, r.Who, r.Name, r.Said = Storage, Operator, "", t.ErrorMsg
 	case w.Blind:
 		r.Kind, r.Name = Unknown, ""
 	case last.paidFor():
-		r.Count = queue.Waiting // it goes on with what was bought, which needs no room
+		r.turn(queue) // it goes on with what was bought, which needs no room
 	default:
 		return w.room(r, t.Provider, queue)
 	}
 	return r
+}
+
+// turn says how many are before it. None are where workers have only put it off, as
+// until an account that was closed is tried again.
+func (r *Reason) turn(queue Queue) {
+	if r.Count = queue.Waiting; r.Count == 0 {
+		r.Kind = Next
+	}
+}
+
+// Seen is when a worker that is gone, and served the provider, was last seen; any
+// worker if none is named.
+func (w *World) Seen(provider string) (at time.Time) {
+	for _, one := range w.Gone {
+		if (provider == "" || slices.Contains(one.Providers, provider)) && one.SeenAt.After(at) {
+			at = one.SeenAt
+		}
+	}
+	return at
 }
 
 // brief is the longest pause of an account that nobody has to look at.
@@ -180,7 +202,7 @@ func (w *World) room(r *Reason, provider string, queue Queue) *Reason {
 		case !a.Spent.IsZero():
 			spent = &w.Accounts[provider][i]
 		default:
-			r.Count = queue.Waiting
+			r.turn(queue)
 			return r
 		}
 	}
@@ -195,7 +217,7 @@ func (w *World) room(r *Reason, provider string, queue Queue) *Reason {
 			r.Who = Nobody
 		}
 	default:
-		r.Count = queue.Waiting
+		r.turn(queue)
 	}
 	return r
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/task"
@@ -47,8 +48,13 @@ func (c card) Reason() string { return shorten(c.ErrorMsg, cardReason) }
 // Age is how old the task is, in as few characters as can be.
 func (c card) Age() string { return span(max(c.Now.Sub(c.CreatedAt), 0)) }
 
-// Standing says why the task is where it is.
-func (c card) Standing() string { return standingOf(c.Task, c.Why, c.Now) }
+// Standing says why the task is where it is, without what Reason says.
+func (c card) Standing() string {
+	if c.Why != nil && c.Why.Said != "" && strings.HasPrefix(c.ErrorMsg, c.Why.Said) {
+		return brief(c.Task, c.Why, c.Now)
+	}
+	return standingOf(c.Task, c.Why, c.Now)
+}
 
 // KindTitle names the kind of failure.
 func (c card) KindTitle() string { return adviceFor(c.ErrorKind).Title }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,13 +17,22 @@ import (
 type night struct{ at time.Time }
 
 func (n night) Operations(context.Context) (*waiting.World, error) {
-	return &waiting.World{At: n.at, Redis: "connection refused", Queues: map[string]waiting.Queue{"openai": {Paused: n.at.Add(-time.Hour), Waiting: 3}, "idle": {}},
+	return &waiting.World{At: n.at, Redis: "connection refused", Queues: map[string]waiting.Queue{"openai": {Paused: n.at.Add(-time.Hour), Waiting: 3}, "idle": {}}, Gone: []waiting.Worker{{SeenAt: n.at.Add(-time.Minute)}},
 		Accounts: map[string][]waiting.Account{"openai": {{Name: "openai/main", Until: n.at.Add(time.Minute), Why: "401: <b>Incorrect</b> API key"}}},
 		Oldest:   []waiting.Backlog{{Provider: "openai", Tasks: 7, Since: n.at.Add(-2 * time.Hour)}}}, nil
 }
 
 func (n night) Reasons(_ context.Context, tasks []task.Task) (map[int64]*waiting.Reason, error) {
 	return map[int64]*waiting.Reason{tasks[0].ID: {Kind: waiting.Closed, Who: waiting.Operator, Name: "openai/main", Said: "401: Incorrect API key"}}, nil
+}
+
+// blindNight is a night in which the queues cannot be seen.
+type blindNight struct{ night }
+
+func (b blindNight) Operations(ctx context.Context) (*waiting.World, error) {
+	w, err := b.night.Operations(ctx)
+	w.Queues, w.Accounts = nil, nil
+	return w, err
 }
 
 func TestOperations(t *testing.T) {
@@ -32,6 +42,24 @@ func TestOperations(t *testing.T) {
 	t.Run("The page names what does not go and who says so", func(t *testing.T) {
 		b.with(t).has(b.get("/operations"), "Redis does not answer", "connection refused", "No worker is running", "paused", "2026-01-10 11:00:00 UTC",
 			"takes no calls until", "401: &lt;b&gt;Incorrect&lt;/b&gt; API key", "7", "the oldest for 2h")
+	})
+	t.Run("It does not say that queues are empty which it cannot see", func(t *testing.T) {
+		blind := newBench(t)
+		blind.site.Waits = blindNight{night{}}
+		blind.with(t).has(blind.get("/operations"), "Cannot be seen while Redis does not answer")
+		blind.with(t).hasNot(blind.get("/operations"), "nothing is in a queue")
+	})
+	t.Run("It says when the last worker was seen", func(t *testing.T) {
+		b.with(t).has(b.get("/operations"), "The last one was seen at", "2026-01-10 11:59:00 UTC")
+	})
+	t.Run("It names what waits for another try, and why", func(t *testing.T) {
+		full := newBench(t)
+		full.site.Waits = night{}
+		full.add(task.Task{Provider: "openai"})
+		full.exec("UPDATE image_generations SET error_kind = 'storage', error_msg = 'no <space> left'")
+		full.add(task.Task{Provider: "fal"})
+		full.with(t).has(full.get("/operations"), "Waiting for another try", "1 × storage", "no &lt;space&gt; left")
+		b.with(t).hasNot(b.get("/operations"), "Waiting for another try")
 	})
 	t.Run("It speaks Chinese to those who read it", func(t *testing.T) {
 		for _, wanted := range []string{"zh-CN,zh;q=0.9,en;q=0.8", "zh;q=0.9", "fr, zh ;q=0.9, en;q=0.8"} {
@@ -47,6 +75,15 @@ func TestOperations(t *testing.T) {
 		page := b.get("/tasks/1")
 		b.with(t).has(page, "waits for the account openai/main", "401: Incorrect API key", "the operator", "Mend it as the service says")
 		b.with(t).has(b.get("/"), "waits for the account openai/main", "401: Incorrect API key")
+	})
+	t.Run("A card of the gallery says an error once", func(t *testing.T) {
+		one := newBench(t)
+		one.site.Waits = night{}
+		one.add(task.Task{})
+		one.exec("UPDATE image_generations SET error_kind = 'auth', error_msg = '401: Incorrect API key'")
+		if n := strings.Count(one.get("/"), "401: Incorrect API key"); n != 1 {
+			t.Errorf("it says it %d times", n)
+		}
 	})
 	t.Run("Without it there is no page", func(t *testing.T) {
 		other := newBench(t)

@@ -171,7 +171,7 @@ func (s *step) tellLimiter(ctx context.Context, f *task.Failure) {
 	case task.Auth, task.Billing: // a person has to act, and every further call would be refused
 		_ = s.Limiter.Close(ctx, key, 30*time.Second, f.Error())
 	case task.Unavailable, task.ProviderError, task.Timeout, task.BadAnswer:
-		_ = s.Limiter.Failed(ctx, key)
+		_ = s.Limiter.Failed(ctx, key, f.Error())
 	default:
 		_ = s.Limiter.Succeeded(ctx, key) // it answered, and that is what the breaker asks
 	}

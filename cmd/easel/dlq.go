@@ -82,7 +82,7 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 	newest := o.table("id", "kind", "provider", "age", "prompt", "error")
 	for _, t := range d.Newest {
 		newest.AppendRow(table.Row{t.ID, string(t.ErrorKind), oneLine(t.Provider, 20), age(now.Sub(t.CreatedAt)),
-			oneLine(t.Prompt, 30), oneLine(t.ErrorMsg, 120)})
+			oneLine(t.Prompt, 30), oneLine(t.ErrorMsg, 300)})
 	}
 	fmt.Fprintln(w, "\n"+newest.Render())
 }
@@ -90,6 +90,9 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 func retryHint(g store.Tally, services provider.Services) string {
 	if g.ErrorKind == task.OutcomeUnknown && !services.Asks(g.Provider) {
 		return "look each up at the provider, then as easel show ID says"
+	}
+	if slices.Contains([]task.Kind{task.Invalid, task.Unsupported, task.Moderated}, g.ErrorKind) {
+		return "a retry fails again: enqueue them anew, as the error says"
 	}
 	return fmt.Sprintf("easel retry --status failed --kind %s --provider %s", g.ErrorKind, oneLine(g.Provider, 20))
 }

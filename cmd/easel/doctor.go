@@ -104,9 +104,9 @@ func (o *output) diagnosis(w io.Writer, d diagnosis) {
 	colors := map[verdict]ink{fine: green, warn: yellow, bad: red}
 	t := o.table()
 	for _, f := range d.Findings {
-		t.AppendRow(table.Row{paint(o.color, colors[f.Result], string(f.Result)), f.Check, oneLine(f.Detail, 160)})
+		t.AppendRow(table.Row{paint(o.color, colors[f.Result], string(f.Result)), f.Check, oneLine(f.Detail, 500)})
 		if f.Do != "" {
-			t.AppendRow(table.Row{"", "", paint(o.color, bold, "→ "+oneLine(f.Do, 200))})
+			t.AppendRow(table.Row{"", "", paint(o.color, bold, "→ "+oneLine(f.Do, 300))})
 		}
 	}
 	fmt.Fprintln(w, t.Render())

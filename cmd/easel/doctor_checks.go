@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -41,13 +42,13 @@ func checkFolder(name, folder string) finding {
 	}
 	probe, err := os.CreateTemp(path, ".doctor-*")
 	if err != nil {
-		f.Detail, f.Do = plainPathError(err), "Give easel's user the right to write there"
+		f.Detail, f.Do = plainPathError(err), mendFolder(err)
 		return f
 	}
 	defer os.Remove(probe.Name())
 	_, err = probe.Write(make([]byte, 4096))
 	if err := errors.Join(err, probe.Sync(), probe.Close()); err != nil {
-		f.Detail, f.Do = plainPathError(err), "Make room, or mend the disk"
+		f.Detail, f.Do = plainPathError(err), mendFolder(err)
 		return f
 	}
 	free, err := freeBytes(path)
@@ -65,6 +66,17 @@ func checkFolder(name, folder string) finding {
 		f.Result = fine
 	}
 	return f
+}
+
+// mendFolder says what may help against a folder that cannot be written.
+func mendFolder(err error) string {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return "Mount it for writing, and look why it was not: a disk with errors is mounted read-only"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EIO):
+		return "Make room, or mend the disk"
+	}
+	return "Give easel's user the right to write there"
 }
 
 // checkSpool looks for paid answers that have not reached the database.
@@ -101,7 +113,7 @@ func checkDatabase(ctx context.Context, cfg config) []finding {
 	start := time.Now()
 	s, err := store.OpenDirect(ctx, string(cfg.DatabaseURL), string(cfg.DirectURL))
 	if err != nil {
-		return []finding{{Check: "database", Result: bad, Detail: err.Error(), Do: "Start the database, or " + databaseHint(err, cfg)}}
+		return []finding{{Check: "database", Result: bad, Detail: "cannot " + err.Error(), Do: "Start the database, or " + databaseHint(err, cfg)}}
 	}
 	defer s.Close()
 	all := []finding{{Check: "database", Result: fine, Detail: fmt.Sprintf("%s answers in %s", cfg.DatabaseURL, took(time.Since(start)))}}

@@ -9,11 +9,15 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
 )
 
 // longWait is how old a due task may be before doctor warns.
 const longWait = 5 * time.Minute
+
+// shortWait is how old one may be while no worker is running: one that starts needs a moment.
+const shortWait = time.Minute
 
 // checkWaits says what tasks wait for now: paused queues, closed accounts, providers
 // that no worker serves, and for how long.
@@ -37,14 +41,14 @@ func checkWaits(ctx context.Context, cfg config) []finding {
 	if err != nil {
 		return []finding{{Check: "waiting", Result: warn, Detail: "what tasks wait for cannot be seen: " + err.Error()}}
 	}
-	return waitFindings(world)
+	return append(waitFindings(cfg, world), retryFindings(ctx, s)...)
 }
 
-func waitFindings(w *waiting.World) []finding {
+func waitFindings(cfg config, w *waiting.World) []finding {
 	all := serviceFindings(w)
 	for _, name := range slices.Sorted(maps.Keys(w.Queues)) {
 		if q := w.Queues[name]; !q.Paused.IsZero() {
-			f := finding{Check: "queue " + name, Result: warn, Do: "Resume it in asynqmon, at /queues",
+			f := finding{Check: "queue " + name, Result: warn, Do: "Resume it: `easel queues resume " + name + "`, or in asynqmon, at /queues",
 				Detail: "paused since " + q.Paused.UTC().Format("2006-01-02 15:04 UTC") + ", with nothing in it"}
 			if q.Waiting > 0 {
 				f.Result, f.Detail = bad, fmt.Sprintf("paused since %s, with %d waiting in it", q.Paused.UTC().Format("2006-01-02 15:04 UTC"), q.Waiting)
@@ -55,12 +59,50 @@ func waitFindings(w *waiting.World) []finding {
 	for _, name := range slices.Sorted(maps.Keys(w.Accounts)) {
 		for _, a := range w.Accounts[name] {
 			if a.Until.After(w.At) {
-				all = append(all, finding{Check: "account " + a.Name, Result: warn, Detail: fmt.Sprintf("takes no calls until %s: %s", a.Until.UTC().Format("15:04:05 UTC"), a.Why),
-					Do: "Mend what it names; the account is tried again by itself"})
+				all = append(all, closedFinding(cfg, a))
 			}
 		}
 	}
 	return append(all, backlogFindings(w)...)
+}
+
+// closedFinding is about an account that takes no calls. It fails where a person has
+// to act before it takes any.
+func closedFinding(cfg config, a waiting.Account) finding {
+	f := finding{Check: "account " + a.Name, Result: warn, Do: "Wait, or look at the provider's status page: it is tried again by itself",
+		Detail: fmt.Sprintf("takes no calls until %s: %s", a.Until.UTC().Format("15:04:05 UTC"), a.Why)}
+	if a.Eases {
+		return f
+	}
+	f.Result, f.Do = bad, "Mend what it names; the account is tried again by itself"
+	for _, p := range cfg.Providers {
+		for _, one := range p.Accounts {
+			if p.Name+"/"+one.Name == a.Name && one.KeyVariable != "" {
+				f.Do += ". A new key goes into " + one.KeyVariable + "; start the workers again after that"
+			}
+		}
+	}
+	return f
+}
+
+// retryFindings says how many tasks wait for another try, after what.
+func retryFindings(ctx context.Context, s *store.Store) (all []finding) {
+	tally, err := s.Tally(ctx, store.Filter{Statuses: []task.Status{task.Pending}, Ours: true})
+	if err != nil {
+		return []finding{{Check: "retries", Result: warn, Detail: "what waits for another try cannot be seen: " + err.Error()}}
+	}
+	for _, t := range tally {
+		if t.ErrorKind == "" {
+			continue
+		}
+		newest, err := s.List(ctx, store.Filter{Statuses: []task.Status{task.Pending}, Kinds: []task.Kind{t.ErrorKind}, Provider: t.Provider, Limit: 1})
+		if err != nil || len(newest) == 0 {
+			continue // they have gone on meanwhile
+		}
+		all = append(all, finding{Check: "retries", Result: warn, Do: fmt.Sprintf("`easel list --status pending --kind %s` names them", t.ErrorKind),
+			Detail: fmt.Sprintf("%d at %s wait for another try after %s, such as task %d: %s", t.Tasks, t.Provider, t.ErrorKind, newest[0].ID, newest[0].ErrorMsg)})
+	}
+	return all
 }
 
 // serviceFindings names what the live workers serve.
@@ -71,13 +113,24 @@ func serviceFindings(w *waiting.World) (all []finding) {
 	return all
 }
 
+// lastSeen adds when the last such worker was seen, if that is known.
+func lastSeen(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return "; the last one was seen at " + at.UTC().Format("2006-01-02 15:04 UTC")
+}
+
 func backlogFindings(w *waiting.World) (all []finding) {
 	for _, b := range w.Oldest {
 		f := finding{Check: "waiting", Result: fine, Detail: fmt.Sprintf("%d due at %s, the oldest for %s", b.Tasks, b.Provider, age(w.At.Sub(b.Since)))}
 		served := slices.ContainsFunc(w.Workers, func(one waiting.Worker) bool { return slices.Contains(one.Providers, b.Provider) })
 		switch {
-		case !served && len(w.Workers) > 0: // that none runs at all is a finding of its own
-			f.Result, f.Detail = bad, f.Detail+"; no worker that runs serves it"
+		case len(w.Workers) == 0 && w.At.Sub(b.Since) > shortWait:
+			f.Result, f.Detail, f.Do = bad, f.Detail+"; no worker is running"+lastSeen(w.Seen("")), "Start `easel up` or `easel worker`"
+		case len(w.Workers) == 0: // which is a finding of its own
+		case !served:
+			f.Result, f.Detail = bad, f.Detail+"; no worker that runs serves it"+lastSeen(w.Seen(b.Provider))
 			f.Do = "Start a worker that has " + b.Provider + " in its configuration, or correct the tasks' provider"
 		case w.At.Sub(b.Since) > longWait:
 			f.Result, f.Do = warn, "`easel show ID` says what a task waits for"

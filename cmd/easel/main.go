@@ -73,7 +73,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.out.json, "json", a.out.json, "print JSON for programs")
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.started = true }
 	root.AddCommand(a.enqueueCommand(), a.listCommand(), a.showCommand(), a.watchCommand(),
-		a.retryCommand(), a.giveUpCommand(), a.cancelCommand(), a.dlqCommand(), a.deleteCommand(), a.picturesCommand(), a.providersCommand(),
+		a.retryCommand(), a.giveUpCommand(), a.cancelCommand(), a.dlqCommand(), a.deleteCommand(), a.picturesCommand(), a.providersCommand(), a.queuesCommand(),
 		a.upCommand(), a.workerCommand(), a.demoCommand(), a.migrateCommand(), a.selftestCommand(), a.doctorCommand(), a.pingCommand(), versionCommand(a), environmentTopic())
 	return root
 }

@@ -50,9 +50,12 @@ func serves(b *bench) {
 		[]bool{true, true, false, false, false, false})
 	b.check(b.store.Leave(b.Context(), "a"))
 	b.same([]any{len(b.workers()), served("painter")}, []any{0, true})
+	seen, err := b.store.WorkersSeen(b.Context())
+	b.check(err)
+	b.same([]any{len(seen), seen[0].ID, seen[0].LeaseUntil.Before(seen[0].SeenAt)}, []any{1, "a", true})
 	b.exec("UPDATE easel_worker SET seen_at = '2026-01-01 00:00:01+00:00', lease_until = '2026-01-01 00:00:00+00:00'")
 	b.same(served("painter"), true)
-	_, err := b.store.Bury(b.Context(), time.Hour)
+	_, err = b.store.Bury(b.Context(), time.Hour)
 	b.check(err)
 	b.same(served("painter"), false)
 }

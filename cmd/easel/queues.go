@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/waiting"
+)
+
+const queuesHelp = `Show how the queues of the providers stand, and hold them or let them go on. A provider
+has three queues: its name stands for all of them, and openai:high for one. What is
+at a worker goes on while its queue is paused; nothing new begins.`
+
+func (a *app) queuesCommand() *cobra.Command {
+	c := &cobra.Command{Use: "queues", Short: "Show the queues, pause and resume them", Long: queuesHelp, Args: cobra.NoArgs,
+		Example: "  easel queues\n  easel queues pause openai\n  easel queues resume openai:high",
+		RunE:    func(c *cobra.Command, _ []string) error { return a.queues(c.Context()) }}
+	c.AddCommand(
+		&cobra.Command{Use: "pause NAME...", Short: "Begin nothing new from these queues", Args: cobra.MinimumNArgs(1),
+			RunE: func(c *cobra.Command, args []string) error { return a.hold(c.Context(), args, true) }},
+		&cobra.Command{Use: "resume NAME...", Short: "Let paused queues go on", Args: cobra.MinimumNArgs(1),
+			RunE: func(c *cobra.Command, args []string) error { return a.hold(c.Context(), args, false) }})
+	return c
+}
+
+// standings is the answer of queues.
+type standings struct {
+	Queues map[string]waiting.Queue `json:"queues"`
+}
+
+func (a *app) queues(ctx context.Context) error {
+	cfg, s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	w := newWatcher(a.out, cfg, s)
+	defer w.close()
+	world, err := w.world(ctx)
+	switch {
+	case err != nil:
+		return err
+	case world.Redis != "":
+		return fmt.Errorf("redis does not answer: %s; start it, or see `easel doctor`", world.Redis)
+	case world.Blind:
+		return errInside
+	}
+	return a.out.answer(standings{world.Queues}, func(w io.Writer) { a.out.standings(w, world) })
+}
+
+func (o *output) standings(w io.Writer, world *waiting.World) {
+	t := o.table("queue", "waiting", "at workers", "paused since")
+	for _, name := range slices.Sorted(maps.Keys(world.Queues)) {
+		q, paused := world.Queues[name], ""
+		if !q.Paused.IsZero() {
+			paused = q.Paused.UTC().Format("2006-01-02 15:04 UTC")
+		}
+		t.AppendRow(table.Row{oneLine(name, 40), q.Waiting, q.Active, paused})
+	}
+	fmt.Fprintln(w, t.Render())
+}
+
+// errInside says why queues cannot be reached.
+var errInside = errors.New("the queues are inside the process of `easel up`: start it, or start it with EASEL_QUEUES=write and use asynqmon at /queues; a Redis of its own (EASEL_REDIS_URL) can be reached from everywhere")
+
+// held is the answer of queues pause and queues resume.
+type held struct {
+	Queues []string `json:"queues"`
+	Paused bool     `json:"paused"`
+}
+
+func (a *app) hold(ctx context.Context, names []string, pause bool) error {
+	cfg, err := loadConfig(a.env)
+	switch {
+	case err != nil:
+		return err
+	case cfg.RedisURL == "":
+		return errInside
+	}
+	for _, name := range names {
+		if provider, _, _ := strings.Cut(name, ":"); !slices.Contains(cfg.Services.Names(), provider) {
+			return usage("queue %s is of no provider that is configured; they are %s", quoted(name), strings.Join(cfg.Services.Names(), ", "))
+		}
+	}
+	client, err := queue.Redis(string(cfg.RedisURL))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
+	answer := held{Paused: pause}
+	if answer.Queues, err = (&queue.Queue{Redis: client}).Hold(ctx, names, pause); err != nil {
+		return fmt.Errorf("redis at %s does not take it: %w; see `easel doctor`", cfg.RedisURL, err)
+	}
+	verb := map[bool]string{true: "paused", false: "resumed"}[pause]
+	return a.out.answer(answer, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", verb, strings.Join(answer.Queues, ", ")) })
+}
