@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -96,6 +97,15 @@ func TestDashboardWithoutMemory(t *testing.T) {
 		}
 		if path == "/queues/api/queues/sketch" && !strings.Contains(w.Body.String(), `"pending":1`) {
 			t.Errorf("the page says %s", w.Body)
+		}
+	}
+}
+
+func TestReadersFindTheRule(t *testing.T) {
+	for _, name := range []string{"../README.md", "../README.zh.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil || !strings.Contains(string(text), Rule) {
+			t.Errorf("%s does not say %q: %v", name, Rule, err)
 		}
 	}
 }

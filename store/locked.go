@@ -28,7 +28,7 @@ const personWaits = 5 * time.Second
 type Locked struct{ err error }
 
 func (l *Locked) Error() string {
-	return "another transaction holds the row locked: " + l.err.Error()
+	return "another transaction holds the row of the task locked, so nothing was changed; try again when it has ended (pg_stat_activity shows who is idle in transaction)"
 }
 func (l *Locked) Unwrap() error { return l.err }
 

@@ -103,3 +103,16 @@ func TestADatabaseThatIsAwayIsNamed(t *testing.T) {
 	b.site.Tasks = away{b.site.Tasks}
 	b.refuses(b.do(httptest.NewRequest("GET", "/", nil)), 503, "The database does not answer")
 }
+
+// lockedRows are tasks whose rows an app's transaction holds.
+type lockedRows struct{ tasks }
+
+func (lockedRows) Tally(context.Context, store.Filter) ([]store.Tally, error) {
+	return nil, &store.Locked{}
+}
+
+func TestALockedRowIsNoDatabaseThatIsAway(t *testing.T) {
+	b := newBench(t)
+	b.site.Tasks = lockedRows{b.site.Tasks}
+	b.refuses(b.do(httptest.NewRequest("GET", "/", nil)), 409, "held the row of this task locked")
+}

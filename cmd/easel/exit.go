@@ -84,7 +84,8 @@ func sentence(err error) string {
 		}
 		return b.String()
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	var locked *store.Locked
+	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &locked) {
 		return err.Error() + " (it took too long)"
 	}
 	return err.Error()
