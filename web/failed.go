@@ -32,6 +32,16 @@ type group struct {
 	Kind      task.Kind
 	Count     int
 	Providers []store.Tally // the largest first
+	Retried   []store.Tally // those of them for which a retry of all does something
+}
+
+// Retries is how many tasks a retry of all is about.
+func (g group) Retries() int {
+	n := 0
+	for _, t := range g.Retried {
+		n += t.Tasks
+	}
+	return n
 }
 
 // Unknown says that each of the group's tasks wants a decision of its own.
@@ -57,7 +67,7 @@ func (s *Site) failed(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := failedPage{Total: pick{}.count(tally), Groups: groups(tally), Kind: p.Kind, Title: adviceFor(p.Kind).Title, Done: done(q.Get("retried"))}
+	d := failedPage{Total: pick{}.count(tally), Groups: s.groups(tally), Kind: p.Kind, Title: adviceFor(p.Kind).Title, Done: done(q.Get("retried"))}
 	if p.Before > 0 {
 		d.Newest = pick{Kind: p.Kind}.at("/failed")
 	}
@@ -74,7 +84,7 @@ func (s *Site) failed(r *http.Request) (answer, error) {
 }
 
 // groups gathers a count by kind, the largest first.
-func groups(tally []store.Tally) []group {
+func (s *Site) groups(tally []store.Tally) []group {
 	var all []group
 	for _, c := range tally {
 		i := slices.IndexFunc(all, func(g group) bool { return g.Kind == c.ErrorKind })
@@ -85,11 +95,15 @@ func groups(tally []store.Tally) []group {
 		all[i].Count += c.Tasks
 		all[i].Providers = append(all[i].Providers, c)
 	}
-	for _, g := range all {
-		for i := range g.Providers {
-			clip(task.MaxText, &g.Providers[i].Provider)
-		}
+	for i := range all {
+		g := &all[i]
 		slices.SortStableFunc(g.Providers, func(x, y store.Tally) int { return cmp.Compare(y.Tasks, x.Tasks) })
+		g.Retried = slices.DeleteFunc(slices.Clone(g.Providers), func(t store.Tally) bool { return g.Unknown() && s.Asks != nil && !s.Asks(t.Provider) })
+		for _, list := range [][]store.Tally{g.Providers, g.Retried} {
+			for i := range list {
+				clip(task.MaxText, &list[i].Provider)
+			}
+		}
 	}
 	slices.SortStableFunc(all, func(x, y group) int { return cmp.Compare(y.Count, x.Count) })
 	return all

@@ -116,6 +116,27 @@ func TestFailed(t *testing.T) {
 			t.Error(d)
 		}
 	})
+	t.Run("Only providers that can be asked are offered to be asked", func(t *testing.T) {
+		b := fullDesk(t)
+		b.park(b.add(task.Task{Provider: "comfyui"}), task.OutcomeUnknown, "the line was cut")
+		const all = `name="kind" value="outcome_unknown"><button`
+		b.has(b.get("/failed"), all, "Ask the provider about all 2")
+		b.site.Asks = func(provider string) bool { return provider == "comfyui" }
+		page := b.get("/failed")
+		b.has(page, all, "Ask the provider about 1 of them", "<bdi>openai</bdi> 1")
+		b.hasNot(page, `value="outcome_unknown"><input type="hidden" name="provider" value="openai"`)
+		b.site.Asks = func(string) bool { return false }
+		page = b.get("/failed")
+		b.has(page, "Decide on the page of each task", "Retry all 3")
+		b.hasNot(page, all, "Ask the provider")
+	})
+	t.Run("A picture that could not be had is looked for again, and nothing says that a retry buys it", func(t *testing.T) {
+		b := newBench(t)
+		b.park(b.add(task.Task{}), task.Expired, "404")
+		page := b.get("/failed")
+		b.has(page, "looks for it again and buys nothing")
+		b.hasNot(page, "A retry draws, and pays for")
+	})
 	t.Run("Unknown outcomes are asked about and not sent again", func(t *testing.T) {
 		b := fullDesk(t)
 		form := url.Values{"kind": {"outcome_unknown"}}

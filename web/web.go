@@ -50,6 +50,8 @@ type Site struct {
 	// nobody can be asked about it, and the provider's page to look it up on, if known.
 	// Nil says that somebody can always be asked.
 	Undecided func([]task.Attempt) (bool, string)
+	// Asks reports whether the provider can be asked about calls; nil says that every one can.
+	Asks func(provider string) bool
 
 	// Hosts are the names by which the site may be called, without ports; empty
 	// accepts all. A site that listens on loopback sets LoopbackHosts: otherwise

@@ -147,7 +147,7 @@ func FuzzRead(f *testing.F) {
 
 func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
 	const ofModel, ofAll = `{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}`, `{"quotaId":"GenerateRequestsPerDayPerProject"}`
-	for violations, want := range map[string]bool{ofModel: true, ofAll: false, ofModel + "," + ofAll: false} {
+	for violations, want := range map[string]bool{ofModel: true, ofAll: false, ofModel + "," + ofAll: false, ofAll + "," + ofModel: false} {
 		body := `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"m","details":[{"violations":[` + violations + `]}]}}`
 		if f := refusal(provider.Reply{Status: 429, Body: []byte(body)}); f.Kind != task.Billing || f.Executed != task.No || f.OfModel != want {
 			t.Errorf("%s is %+v", violations, f)
