@@ -39,33 +39,6 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 func refuse(format string, args ...any) *Error { return &Error{Message: fmt.Sprintf(format, args...)} }
 
-// Defaults of Limits and Checker.
-const (
-	defaultBytes     = 64 << 20
-	defaultSide      = 16_384
-	defaultPixels    = 50_000_000
-	defaultFrames    = 500
-	defaultMemory    = 512 << 20
-	defaultThumbnail = 512
-	defaultPreview   = 1280
-)
-
-// WithDefaults returns l with every field that is not positive set to its default.
-func (l Limits) WithDefaults() Limits {
-	l.Bytes = positive(l.Bytes, defaultBytes)
-	l.Side = positive(l.Side, defaultSide)
-	l.Pixels = positive(l.Pixels, defaultPixels)
-	l.Frames = positive(l.Frames, defaultFrames)
-	return l
-}
-
-func positive[N int | int64](n, fallback N) N {
-	if n <= 0 {
-		return fallback
-	}
-	return n
-}
-
 // Checker accepts pictures. All checks through one Checker together hold no
 // more decoded pictures than Memory allows, so a process shares one. Its zero
 // value is ready to use; its fields are set before its first use.
@@ -293,30 +266,6 @@ func (e *exam) survey(l Limits) error {
 		return err
 	}
 	e.memory += 2 * frames.pixels
-	return nil
-}
-
-func (l Limits) fits(name string, w, h int) error {
-	switch {
-	case w < 1 || h < 1:
-		return refuse("the %s picture is %d x %d pixels, which shows nothing", name, w, h)
-	case w > l.Side || h > l.Side:
-		return refuse("the %s picture is %d x %d pixels; no side may be longer than %d", name, w, h, l.Side)
-	case int64(w)*int64(h) > l.Pixels:
-		return refuse("the %s picture is %d x %d pixels; the limit is %d pixels in all", name, w, h, l.Pixels)
-	}
-	return nil
-}
-
-func (l Limits) fitsFrames(name string, f frames) error {
-	switch {
-	case f.count == 0:
-		return refuse("the %s picture has no frame", name)
-	case f.count > l.Frames:
-		return refuse("the %s picture has more than %d frames, the limit", name, l.Frames)
-	case f.pixels > l.Pixels:
-		return refuse("the frames of the %s picture have %d pixels together; the limit is %d", name, f.pixels, l.Pixels)
-	}
 	return nil
 }
 
