@@ -118,12 +118,14 @@ func TestFailed(t *testing.T) {
 	})
 	t.Run("Only providers that can be asked are offered to be asked", func(t *testing.T) {
 		b := fullDesk(t)
-		b.park(b.add(task.Task{Provider: "comfyui"}), task.OutcomeUnknown, "the line was cut")
+		for _, p := range []string{"comfyui", "fal"} {
+			b.park(b.add(task.Task{Provider: p}), task.OutcomeUnknown, "the line was cut")
+		}
 		const all = `name="kind" value="outcome_unknown"><button`
-		b.has(b.get("/failed"), all, "Ask the provider about all 2")
-		b.site.Asks = func(provider string) bool { return provider == "comfyui" }
+		b.has(b.get("/failed"), all, "Ask the provider about all 3")
+		b.site.Asks = func(provider string) bool { return provider != "openai" }
 		page := b.get("/failed")
-		b.has(page, all, "Ask the provider about 1 of them", "<bdi>openai</bdi> 1")
+		b.has(page, all, "Ask the provider about 2 of them", "<bdi>openai</bdi> 1", `value="outcome_unknown"><input type="hidden" name="provider" value="fal"`)
 		b.hasNot(page, `value="outcome_unknown"><input type="hidden" name="provider" value="openai"`)
 		b.site.Asks = func(string) bool { return false }
 		page = b.get("/failed")
