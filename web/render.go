@@ -11,6 +11,8 @@ import (
 	"path"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/easelqueue/easel/waiting"
 )
 
 //go:embed templates
@@ -50,6 +52,10 @@ func (s *Site) page(h handler) http.Handler {
 			}
 			a, status = view{name: "refusal", Title: refused.Title, Data: refused}, refused.Status
 		}
+		if v, ok := a.(view); ok {
+			v.Lang = language(r)
+			a = v
+		}
 		if err := a.write(s, w, status); err != nil {
 			s.logged(r, err)
 		}
@@ -65,12 +71,13 @@ type view struct {
 	Data    any
 
 	HasQueues, HasOperations, ReadOnly bool
+	Lang                               waiting.Language
 }
 
 func (v view) write(s *Site, w http.ResponseWriter, status int) error {
 	v.HasQueues, v.HasOperations, v.ReadOnly = s.Queues != nil, s.Waits != nil, s.ReadOnly
 	var buf bytes.Buffer
-	if err := pages[v.name].Execute(&buf, v); err != nil {
+	if err := pages[v.Lang][v.name].Execute(&buf, v); err != nil {
 		http.Error(w, "This page cannot be shown.", http.StatusInternalServerError)
 		return fmt.Errorf("render %s: %w", v.name, err)
 	}
@@ -143,16 +150,16 @@ func assetPath(name string) (string, error) {
 	return "/assets/" + name + "?v=" + hex.EncodeToString(sum[:6]), nil
 }
 
-// pages are the templates by name, each inside the layout. A mistake in one
-// stops the program at its start.
-var pages = parsePages("gallery", "story", "failed", "confirm", "refusal", "operations")
+// pages are the templates by language and name, each inside the layout. A mistake in
+// one stops the program at its start.
+var pages = map[waiting.Language]map[string]*template.Template{waiting.English: parsePages(waiting.English), waiting.Chinese: parsePages(waiting.Chinese)}
 
-func parsePages(names ...string) map[string]*template.Template {
+func parsePages(l waiting.Language) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"ago": ago, "asset": assetPath, "clock": clock, "link": link, "stamp": stamp, "lasted": lasted,
+		"say": say(l), "ago": since(l), "asset": assetPath, "clock": clock, "link": link, "stamp": stamp, "lasted": lasted,
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	all := make(map[string]*template.Template)
-	for _, name := range names {
+	for _, name := range []string{"gallery", "story", "failed", "confirm", "refusal", "operations"} {
 		all[name] = template.Must(template.Must(layout.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return all

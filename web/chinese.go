@@ -1,0 +1,122 @@
+package web
+
+import (
+	"strings"
+	"time"
+
+	"github.com/easelqueue/easel/waiting"
+)
+
+// say returns text in the language, for those texts of the pages that are the same each
+// time but for a number that they begin with. What has no translation, as the words of services, stays as it is.
+func say(l waiting.Language) func(text string) string {
+	return func(text string) string {
+		number := text[:len(text)-len(strings.TrimLeft(text, "0123456789 "))]
+		if told, ok := chinese[text[len(number):]]; ok && l == waiting.Chinese {
+			return number + told
+		}
+		return text
+	}
+}
+
+// since is ago in the language.
+func since(l waiting.Language) func(now, t time.Time) string {
+	if l != waiting.Chinese {
+		return ago
+	}
+	return func(now, t time.Time) string {
+		told := ago(now, t)
+		if before, past := strings.CutSuffix(told, " ago"); past {
+			return before + " 前"
+		}
+		if after, ahead := strings.CutPrefix(told, "in "); ahead {
+			return after + " 后"
+		}
+		return "刚刚"
+	}
+}
+
+// chinese holds the texts of the pages by the English ones.
+var chinese = map[string]string{
+	// The frame.
+	"Skip to the content": "跳到内容", "Main": "主导航", "Gallery": "图库", "provider": "服务商", "reason": "原因", "Nothing to see with this filter": "没有符合条件的任务", "Show all tasks": "显示全部任务", "An empty easel": "空空的画架", "Ask for a picture and it appears here:": "提交一张图片，它就会出现在这里：", "Failed": "失败", "Operations": "运行状况", "Queues": "队列", "read-only": "只读",
+	"Pages": "翻页", "← Newest": "← 最新", "Older →": "更早 →", "Back": "返回",
+
+	// The desk of failed tasks.
+	"parked until somebody decides": "已停放，等待处理", "tasks are parked until somebody decides": "个任务已停放，等待处理",
+	"Who has to act:": "需要谁处理：", "Ask the provider about all": "全部向服务商询问", "Retry all": "全部重试", "Ask the provider about": "向服务商询问", "of them": "个", "only ": "仅 ", "task is parked until somebody decides": "个任务已停放，等待处理", "Ask the provider about it": "向服务商询问", "Retry it": "重试", ", the newest": "，最新的", "The newest": "最新的", "All kinds": "全部原因",
+	"no reason was written down": "没有记录原因", "Decide…": "决定…", "Retry": "重试", "None on this page.": "本页没有。", "Nothing has failed": "没有失败的任务",
+	"Tasks that easel gives up are parked here, with the reason and what to do about it.": "easel 放弃的任务停放在这里，并注明原因和处理办法。",
+	"Task": "任务", "Cancel": "取消",
+
+	// What a person is asked before many are retried.
+	"Nothing to retry": "没有可重试的任务",
+	"Ask about":        "询问", "task": "个任务", "tasks": "个任务", "All that are parked as": "所有停放原因为", "at": "在", ", those that join them in the next moments included.": "，接下来片刻内加入的也包括在内。",
+	"this task": "这个任务", "all": "全部", "No task is parked any more as": "已没有停放的任务，原因",
+	"The providers that can be asked are asked about each call. What they cannot tell comes back here, and what nobody can be asked about stays here; a call is sent again only if it certainly did not happen.": "能查询的服务商会被逐一询问。查不到结果的会回到这里，无法查询的留在这里；只有确定没有发生的调用才会重新发送。",
+	"Each retry may call its provider again, and may cost money.": "每次重试都可能再次调用服务商，并可能产生费用。",
+
+	// What a person decides about a call.
+	"Look the call up at the provider": "到服务商处核对这次调用", "Three ways from here": "有三种处理办法",
+	"Nobody but a person can find out whether the call was billed: this provider has no way to look it up by our id.": "只有人能查清这次调用是否计费：这家服务商不能用我们的编号查询。",
+	"Open the provider's console": "打开服务商的控制台", "Ask the provider again": "再次询问服务商", "Ask again": "再次询问",
+	"easel looks the call up by its own id. If the provider has it, its pictures are kept and nothing is bought twice. If it certainly did not happen, it is sent now. If the provider cannot tell, the task comes back here.": "easel 用自己的编号查询这次调用。服务商有记录，就收下图片，不会重复购买；确定没有发生，就现在发送；服务商也说不清，任务会回到这里。",
+	"It was not charged: send it again": "没有计费：重新发送", "Only if you have looked in the provider's own records.": "请先在服务商自己的记录里核对。",
+	"If the call was charged after all, you pay for it twice.": "如果其实已经计费，你会付两次钱。",
+	"I have looked it up: this call was not charged":           "我已核对：这次调用没有计费",
+	"Send it again":                                  "重新发送",
+	"It was charged: give it up":                     "已经计费：放弃",
+	"I have looked it up: this call was charged":     "我已核对：这次调用已经计费",
+	"Give it up":                                     "放弃",
+	"If it cannot be collected":                      "如果取不回来",
+	"It is paid for as well.":                        "这一张也要付费。",
+	"I give up what was paid for, and pay once more": "我放弃已付费的图片，再付一次钱",
+	"Buy again":                                      "重新购买",
+	"Retry collects what was paid for as often as you like, and buys nothing. Only if that is in vain: give it up, and have a new one drawn.":      "重试可以反复收取已付费的图片，不会购买。只有怎样都取不回来时，才放弃它，另画一张。",
+	"The task stays failed and says so, with what the call cost if the price is known. Nothing is sent, and a picture that still arrives is kept.": "任务保持失败并注明这一点；知道价格时会记下费用。不会再发送，之后仍到达的图片会保存。",
+
+	// The story of a task.
+	"Prompt": "提示词", "Not wanted": "不想要的内容", "Attempts": "调用记录", "Attempt": "调用", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
+	"The provider's reply": "服务商的应答", "Came too late": "来得太晚", "More": "更多", "account": "账号", "took": "用时", "cost": "费用", "sent": "发送", "no reply": "没有应答",
+	"Pictures of a call that was cancelled or given up meanwhile. They were paid for, so they are kept; they are not the task's answer.": "这些图片来自已取消或已放弃的调用。它们付过费，所以保存在这里，但不是任务的结果。",
+	"waits for a worker": "等待工作进程", "not in the queue yet": "尚未入队", "being drawn": "正在绘制", "given up by a person": "被人放弃", "kept by the app itself": "由应用自己管理",
+	"written down before the call; no reply so far": "调用前已记录，尚无应答", "the provider has the job": "服务商已接受任务", "pictures are drawn, not yet kept": "图片已画好，尚未保存", "pictures are kept": "图片已保存", "nobody can say whether it happened": "无法确定是否发生", "unknown": "未知", "free": "免费", "none, the call did not happen": "无，调用没有发生", "certainly not carried out": "确定没有执行", "carried out, without a picture": "执行了，但没有图片",
+
+	// Who has to act on a failure, and how.
+	"Without a reason": "没有原因", "Whoever parked it": "停放它的人", "Whoever stopped it": "停止它的人", "Who asked for it": "提出请求的人", "You, the operator": "你，运维人员", "Nobody": "无人",
+	"You, the operator, once the provider is well":                                             "你，运维人员，等服务商恢复之后",
+	"The row says failed but not why; it was not easel that wrote it. A retry works as usual.": "这一行写着失败但没有原因，不是 easel 写的。可以照常重试。",
+	"Request refused": "请求被拒绝", "The request itself is wrong, so sending it again fails the same way. Mend it and enqueue a new task.": "请求本身有错，重发仍会失败。请改正后提交新任务。",
+	"Not supported": "不支持", "This provider or model cannot do what was asked. Enqueue it for another one.": "这个服务商或模型做不到。请换一个提交。",
+	"Key refused": "密钥被拒绝", "The provider refuses our key. Put a working key into the configuration, then retry.": "服务商拒绝了我们的密钥。请在配置里换上有效的密钥，然后重试。",
+	"No money left": "余额不足", "The account at the provider has no credit or quota left. Top it up, then retry.": "服务商账号的余额或配额已用完。请充值后重试。",
+	"Rate limited": "频率受限", "The provider kept asking us to wait. Lower the configured rate or ask the provider for more, then retry.": "服务商一直要求等待。请降低配置的频率，或向服务商申请更高限额，然后重试。",
+	"Refused by moderation": "内容审核拒绝", "The provider refuses the prompt or the picture. A retry is refused again: change the words and enqueue a new task.": "服务商拒绝了提示词或图片。重试仍会被拒绝：请修改内容后提交新任务。",
+	"Provider unreachable": "无法连接服务商", "The provider could not be reached or was too busy to begin. Retry when its status page is green.": "无法连接服务商，或它太忙没有开始。请等它的状态页恢复后重试。",
+	"Provider broke": "服务商故障", "The provider failed while it worked. Retry when it is well again. Unless the reason says that nothing was billed, a call that it ran may be billed once more.": "服务商在处理时出错。请等它恢复后重试。除非原因里写明没有计费，否则已执行的调用可能再次计费。",
+	"Unusable answer": "应答无法使用", "The provider answered with something that is no picture. If it happens again, its API has changed: look at the attempts.": "服务商的应答不是图片。如果再次出现，说明它的接口变了：请查看调用记录。",
+	"No answer in time": "超时没有应答", "The provider did not finish within its limit. Raise the limit or retry at a quieter hour.": "服务商没有在时限内完成。请延长时限，或在空闲时段重试。",
+	"Result is gone": "结果已失效", "The picture that was paid for could not be had for as long as the provider keeps it. A retry looks for it again and buys nothing; only the page of a task has a new one drawn, which is paid for as well.": "付过费的图片在服务商保留期内没能取到。重试会再找一次，不会购买；只有在任务页面上才能另画一张，那也要付费。",
+	"Own storage refused": "自己的存储拒绝写入", "Our storage did not take the pictures. Free space or mend its access, then retry: pictures that the provider still has are not bought again.": "我们的存储没有收下图片。请腾出空间或修复权限，然后重试：服务商还保留的图片不会重复购买。",
+	"Too late": "已过期限", "The task's own deadline passed. A retry runs without that deadline.": "任务自己的期限已过。重试时不再受它限制。",
+	"Workers died": "工作进程崩溃", "Several workers died while they held this task. Read their logs, for memory above all, before you retry: it may kill the next one.": "多个工作进程在处理它时崩溃。重试之前请查看日志，首先看内存：它可能让下一个也崩溃。",
+	"Parked by hand": "人工停放", "A person archived the delivery. Retry it when it may go on.": "有人把它归档了。可以继续时请重试。",
+	"Stopped by hand": "人工停止", "A person cancelled the task while it was drawn. Retry it if it is wanted after all.": "有人在绘制时取消了它。如果还需要，请重试。",
+	"Outcome unknown": "结果不明", "Nobody can say whether the provider ran and billed the call, so it is not sent again by itself. Decide on the page of each task: it says whether the provider can be asked, or where you look the call up.": "无法确定服务商是否执行并计费，所以不会自动重发。请在每个任务的页面上决定：那里写明能否询问服务商，或到哪里核对。",
+	"Charged and given up": "已计费并放弃", "A person found that the call was billed, and its picture never came. A retry draws, and pays for, a new one.": "有人查明这次调用已计费，而图片没有到来。重试会另画一张并付费。",
+	"Fault of easel": "easel 的故障", "Something in easel or its configuration is wrong. The reason and the worker's log say what; retry when it is mended.": "easel 或它的配置有问题。原因和工作进程的日志会说明；修复后请重试。",
+
+	// What is refused.
+	"Nothing here": "这里什么都没有", "There is no page at this address.": "这个地址没有页面。", "Not any more": "情况已变", "No such task": "没有这个任务", "There is no such task.": "没有这个任务。",
+	"Read-only": "只读", "This site is read-only: tasks are retried and cancelled from the command line here.": "本站只读：请在命令行里重试和取消任务。",
+	"Interrupted": "已中断", "The request was given up.": "请求已放弃。", "Not understood": "无法理解", "Too large": "太大", "Refused": "已拒绝", "Wrong address": "地址不对", "Nobody can be asked": "无人可以询问",
+	"The form cannot be read. Go back and press the button again.": "表单无法读取。请返回再按一次按钮。",
+	"Locked by somebody else":                                      "被别人锁住",
+	"Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended.": "有应用或人的事务把这个任务的行锁住了五秒，所以什么都没有改动。请返回，等那个事务结束后再试。",
+	"The database is away": "数据库没有应答",
+	"The database does not answer, so nothing can be shown. Calls that are under way go on, and what they bring is kept until it is back. Start the database, or see what easel doctor says on the machine of this site.": "数据库没有应答，所以什么都无法显示。正在进行的调用会继续，结果会保留到它恢复。请启动数据库，或在本站的机器上运行 easel doctor 查看。",
+	"Out of order": "出了故障", "This page cannot be made right now; the log of easel says why. Try again in a moment.": "现在无法生成这个页面；easel 的日志写明了原因。请稍后再试。",
+	"This request was sent by another site's page, so nothing was changed. Use the buttons on easel's own pages.": "这个请求来自别的网站的页面，所以什么都没有改动。请使用 easel 自己页面上的按钮。",
+	"This site does not answer to the name in the request. Open it under the host of EASEL_PUBLIC_URL.":           "本站不响应请求中的主机名。请用 EASEL_PUBLIC_URL 的主机名打开。",
+	"tasks are on their way again.": "个任务已重新开始。", "One task is on its way again.": "一个任务已重新开始。",
+}

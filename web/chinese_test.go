@@ -1,0 +1,74 @@
+package web
+
+import (
+	"net/http/httptest"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/waiting"
+)
+
+var said = regexp.MustCompile(`say "((?:[^"\\\\]|\\\\.)*)"`)
+
+func TestChinesePages(t *testing.T) {
+	chineseOf := say(waiting.Chinese)
+	t.Run("Every text of the templates is told in Chinese", func(t *testing.T) {
+		files, err := templateFiles.ReadDir("templates")
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, f := range files {
+			text, err := templateFiles.ReadFile("templates/" + f.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range said.FindAllStringSubmatch(string(text), -1) {
+				if seen++; chineseOf(m[1]) == m[1] {
+					t.Errorf("%s: %q is not", f.Name(), m[1])
+				}
+			}
+		}
+		if seen < 50 {
+			t.Errorf("there are %d texts", seen)
+		}
+	})
+	t.Run("So is who has to act on a failure, and how", func(t *testing.T) {
+		for _, k := range append([]task.Kind{""}, task.Kinds...) {
+			a := adviceFor(k)
+			for _, text := range []string{a.Title, a.Who, a.What} {
+				if chineseOf(text) == text {
+					t.Errorf("%s: %q is not", k, text)
+				}
+			}
+		}
+	})
+	t.Run("The desk, a failed task and a refusal speak Chinese to those who read it", func(t *testing.T) {
+		b := fullDesk(t)
+		in := func(path string) string {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header.Set("Accept-Language", "zh-CN")
+			return b.do(r).Body.String()
+		}
+		b.with(t).has(in("/failed"), `<html lang="zh"`, "4 个任务已停放", "密钥被拒绝", "需要谁处理：", "全部重试 3…", "刚刚")
+		b.with(t).hasNot(in("/failed"), "Who has to act", "Key refused", "parked")
+		b.with(t).has(in("/tasks/1"), "密钥被拒绝", "请在配置里换上有效的密钥", "no key at openai")
+		b.with(t).has(in("/nowhere"), "这个地址没有页面。")
+		gone := newBench(t)
+		gone.site.Tasks = away{gone.site.Tasks}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept-Language", "zh-CN")
+		b.with(t).has(gone.do(r).Body.String(), "请启动数据库")
+		b.with(t).has(b.get("/failed"), `<html lang="en"`, "4 tasks are parked")
+	})
+	t.Run("Times are told in Chinese", func(t *testing.T) {
+		now := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
+		for d, want := range map[time.Duration]string{-time.Hour: "1h 前", time.Hour: "1h 后", 0: "刚刚"} {
+			if got := since(waiting.Chinese)(now, now.Add(d)); got != want {
+				t.Errorf("%s: %s", d, got)
+			}
+		}
+	})
+}
