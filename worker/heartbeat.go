@@ -114,6 +114,14 @@ func (p *pulse) age() (age time.Duration, ok bool) {
 	return time.Since(p.beaten), !p.beaten.IsZero()
 }
 
+// late reports whether the database seems to be away: the last heartbeat has failed, or
+// is so old that another should have worked since.
+func (p *pulse) late(lease time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err != nil || time.Since(p.beaten) > lease/2
+}
+
 // alive reports whether others can see that this worker lives.
 func (w *Worker) alive() bool {
 	age, ok := w.pulse.age()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/easelqueue/easel/store"
@@ -14,7 +15,8 @@ import (
 )
 
 const (
-	spoolAfter = time.Second      // a database that takes so long may not come back before we go
+	spoolAfter = time.Second      // a database that is away for so long may not come back before we go
+	lineAfter  = 10 * time.Second // for so long an answer stands in line for a database that works
 	adoptEvery = 30 * time.Second // between two looks at what others have left
 )
 
@@ -26,24 +28,20 @@ type spooler interface {
 }
 
 // persistPaid is persist for what a paid call has told: its handle or its
-// answer. If the database does not take it soon it goes into the spool as well,
-// where it outlives this process.
+// answer. If the database is away, or has not taken it for long, it goes into the spool
+// as well, where it outlives this process.
 func (s *step) persistPaid(ctx context.Context, write func(context.Context) error) error {
 	if s.Spool == nil {
 		return s.persist(ctx, write)
 	}
 	taken, spooled := make(chan struct{}), make(chan bool, 1)
-	go func() {
-		timer := time.NewTimer(spoolAfter)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			spooled <- s.spool()
-		case <-taken:
-			spooled <- false
-		}
-	}()
-	err := s.persist(ctx, write)
+	var failed atomic.Bool
+	go func() { spooled <- s.spoolUnless(taken, &failed) }()
+	err := s.persist(ctx, func(ctx context.Context) error {
+		err := write(ctx)
+		failed.Store(err != nil)
+		return err
+	})
 	close(taken)
 	kept := <-spooled
 	known := err == nil || errors.Is(err, store.ErrFenced) || s.Tasks.Refuses(err)
@@ -58,6 +56,24 @@ func (s *step) persistPaid(ctx context.Context, write func(context.Context) erro
 	return err
 }
 
+// spoolUnless spools the answer if the database is away: a write of it has failed, or the
+// heartbeat is late. In a long line before one that works an answer waits for lineAfter:
+// thousands of files would make the line longer. It reports whether it has spooled it.
+func (s *step) spoolUnless(taken <-chan struct{}, failed *atomic.Bool) bool {
+	look := time.NewTicker(spoolAfter)
+	defer look.Stop()
+	for began := time.Now(); ; {
+		select {
+		case <-taken:
+			return false
+		case <-look.C:
+		}
+		if failed.Load() || s.pulse.late(s.lease()) || time.Since(began) >= lineAfter {
+			return s.spool()
+		}
+	}
+}
+
 func (s *step) spool() bool {
 	a := *s.last
 	text, err := json.Marshal(a)
@@ -68,8 +84,8 @@ func (s *step) spool() bool {
 		s.log.Error().Err(err).Msg("a paid answer is held in memory only")
 		return false
 	}
-	// It may be away, or many may stand in line for it.
-	s.log.Warn().Dur("after", spoolAfter).Bool("heartbeat", s.alive()).Msg("the database has not taken a paid answer yet; it is in the spool as well")
+	// The database may be away, or many may stand in line for it.
+	s.log.Warn().Bool("heartbeat_late", s.pulse.late(s.lease())).Msg("the database has not taken a paid answer yet; it is in the spool as well")
 	return true
 }
 

@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -167,19 +166,7 @@ func slowPool(r *rig) {
 	t := r.asks()
 	var once sync.Once
 	r.svc.Accounts[0].Provider = &slow{painter: r.painter, prepare: func() {
-		once.Do(func() {
-			var taken []*sql.Conn
-			for range r.tasks.DB().Stats().MaxOpenConnections {
-				c, err := r.tasks.DB().Conn(context.WithoutCancel(r.Context()))
-				r.check(err)
-				taken = append(taken, c)
-			}
-			time.AfterFunc(5*r.lease, func() {
-				for _, c := range taken {
-					c.Close()
-				}
-			})
-		})
+		once.Do(func() { r.takeConnections(5 * r.lease) })
 	}}
 	r.start()
 	other := r.start()

@@ -301,7 +301,7 @@ func TestSpooledAnswers(t *testing.T) {
 			if err := o.postgres.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, 30*time.Second, "all answers are in the spool", func() bool { return strings.Count(victim.said(), "a paid answer is in the spool") == n })
+			eventually(t, 2*time.Minute, "all answers are in the spool", func() bool { return strings.Count(victim.said(), "it is in the spool as well") == n })
 			if err := victim.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -310,7 +310,7 @@ func TestSpooledAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			heir := o.start("worker")
-			eventually(t, time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+			eventually(t, 2*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 			if bills, attempts := o.bills(), o.number("SELECT count(*) FROM generation_attempt"); bills != n || attempts != n {
 				t.Errorf("%d bills and %d attempts for %d tasks", bills, attempts, n)
 			}
