@@ -50,12 +50,11 @@ func (s *Store) Claim(ctx context.Context, ref task.Ref, worker string, lease ti
 	}
 }
 
-// The pauses between looks at a locked row add up to twice lockedPause; then its
-// delivery comes again after lockedWait.
-const (
-	lockedPause = 40 * time.Millisecond
-	lockedWait  = time.Second
-)
+// lockedPause is half of what the pauses between looks at a locked row add up to.
+const lockedPause = 40 * time.Millisecond
+
+// LockedWait is after how long the delivery of a locked row is to come again.
+const LockedWait = time.Second
 
 func (s *Store) claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*Claim, *Refusal, error) {
 	var t task.Task
@@ -97,7 +96,7 @@ func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) 
 	}
 	// A pending row is locked, or was given back between the two statements.
 	if t.Status == task.Pending && t.Delivery == ref.Delivery && t.DeletedAt == nil && !t.Kept() {
-		return &Refusal{Locked: true, Wait: lockedWait, Status: t.Status, Task: t}, nil
+		return &Refusal{Locked: true, Wait: LockedWait, Status: t.Status, Task: t}, nil
 	}
 	if t.Delivery == ref.Delivery && !t.Status.Final() && t.DeletedAt == nil && !t.Kept() {
 		return &Refusal{Busy: true, Wait: lease, Status: t.Status, Task: t}, nil
@@ -105,21 +104,35 @@ func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) 
 	return &Refusal{Stale: true, Status: t.Status, Task: t}, nil
 }
 
-// LastState is the state of the newest attempt of the task, or empty if there is
-// none: whether its next step is to buy or to go on. It also says whether the task
-// names a provider to fall back to.
-func (s *Store) LastState(ctx context.Context, id int64) (state task.State, fallsBack bool, err error) {
-	var row struct {
-		State     task.State `json:"state"`
-		Fallbacks bool       `json:"falls_back"`
-	}
-	err = s.db.GetContext(ctx, &row, s.db.Rebind(`
-		SELECT coalesce((SELECT state FROM generation_attempt WHERE task_id = ? ORDER BY number DESC LIMIT 1), '') AS state,
-			coalesce(fallbacks, '') <> '' AS falls_back FROM image_generations WHERE id = ?`), id, id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, nil
-	}
-	return row.State, row.Fallbacks, err
+// Next is what a delivery will find.
+type Next struct {
+	// State is that of the newest attempt of the task, or empty if there is none.
+	State task.State `json:"state"`
+	// FallsBack: the task names a provider to fall back to.
+	FallsBack bool `json:"falls_back"`
+	// Locked: the task waits for this delivery, its next step is to buy, and a transaction
+	// of somebody's has its row locked: Claim would refuse it.
+	Locked bool `json:"locked"`
+}
+
+// Buys reports whether the next step may be to buy, and is not to go on with what was bought.
+func (n Next) Buys() bool {
+	return n.State == "" || n.State == task.AttemptRejected || n.State == task.AttemptFailed
+}
+
+// Next looks ahead. Only who locks a row sees whether it can be locked, so that is done
+// for a moment, by a transaction that no disk waits for.
+func (s *Store) Next(ctx context.Context, ref task.Ref) (Next, error) {
+	var next Next
+	row := "FROM image_generations WHERE id = ? AND delivery = ? AND status = 'pending'"
+	err := s.db.GetContext(ctx, &next, s.db.Rebind(`
+		SELECT state, falls_back, CASE WHEN waits AND state IN ('', 'rejected', 'failed') AND `+s.dialect.unflushed+` IS NOT NULL
+			THEN (SELECT id `+row+s.dialect.skipLocked+`) IS NULL ELSE false END AS locked
+		FROM (SELECT EXISTS (SELECT 1 `+row+`) AS waits,
+			coalesce((SELECT coalesce(fallbacks, '') <> '' FROM image_generations WHERE id = ?), false) AS falls_back,
+			coalesce((SELECT state FROM generation_attempt WHERE task_id = ? ORDER BY number DESC LIMIT 1), '') AS state) AS before`),
+		ref.Task, ref.Delivery, ref.Task, ref.Delivery, ref.Task, ref.Task)
+	return next, err
 }
 
 func (s *Store) lastAttempt(ctx context.Context, id int64) (*task.Attempt, error) {

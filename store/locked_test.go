@@ -28,7 +28,9 @@ func boats(t testing.TB, s *store.Store, n int) []*task.Task {
 
 func claimed(t testing.TB, s *store.Store, tk *task.Task) *task.Task {
 	t.Helper()
-	c, refusal, err := s.Claim(t.Context(), tk.Ref(), "first", time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, refusal, err := s.Claim(ctx, tk.Ref(), "first", time.Minute)
 	must(t, err)
 	if refusal != nil {
 		t.Fatalf("refused: %+v", refusal)
@@ -154,6 +156,18 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 				c, refusal, err := l.Claim(ctx, tk.Ref(), "second", time.Minute)
 				if err == nil && (c != nil || !refusal.Locked) {
 					t.Errorf("claimed %v, refused %+v", c, refusal)
+				}
+				return err
+			})
+		}
+	})
+	t.Run("A delivery of a locked row is known for one before it is claimed", func(t *testing.T) {
+		free := boats(t, l.Store, 1)[0]
+		for tk, locked := range map[*task.Task]bool{l.waiting[0]: true, l.held[0]: false, l.failed: false, free: false, {ID: 1 << 40}: false} {
+			soon(t, "looking ahead", func(ctx context.Context) error {
+				next, err := l.Next(ctx, tk.Ref())
+				if next.Locked != locked || !next.Buys() {
+					t.Errorf("task %d: %+v", tk.ID, next)
 				}
 				return err
 			})

@@ -247,8 +247,8 @@ func calls() map[string]call {
 		}},
 	}
 	single := map[string]func(ctx context.Context, s *store.Store) error{
-		"LastState": func(ctx context.Context, s *store.Store) error {
-			_, _, err := s.LastState(ctx, 100_004)
+		"Next": func(ctx context.Context, s *store.Store) error {
+			_, err := s.Next(ctx, task.Ref{Task: 100_004})
 			return err
 		},
 		"LastCalls": func(ctx context.Context, s *store.Store) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -27,14 +28,35 @@ func (a admission) release(ctx context.Context) {
 // permit admits a task whose next step may be to buy. One that goes on with what
 // was bought needs none: a closed account or a spent rate must not keep paid
 // pictures waiting until they have expired.
-func (w *Worker) permit(ctx context.Context, svc *provider.Service, id int64) (admission, error) {
-	switch state, fallsBack, err := w.Tasks.LastState(ctx, id); {
+//
+// What can be seen beforehand to come to nothing asks for none: a delivery of a row that an
+// app has locked comes each second and would use up the rate of all others.
+func (w *Worker) permit(ctx context.Context, svc *provider.Service, ref task.Ref) (admission, error) {
+	if w.holds(ref.Task) {
+		return admission{}, w.holdsAlready()
+	}
+	switch next, err := w.Tasks.Next(ctx, ref); {
 	case err != nil:
 		return admission{}, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
-	case state == "", state == task.AttemptRejected, state == task.AttemptFailed:
-		return w.admit(ctx, svc, fallsBack)
+	case next.Locked:
+		return admission{}, lockedRow(store.LockedWait)
+	case next.Buys():
+		return w.admit(ctx, svc, next.FallsBack)
 	}
 	return admission{}, nil
+}
+
+// holdsAlready, unseen and lockedRow are the verdicts on deliveries that cannot be worked on now.
+func (w *Worker) holdsAlready() error {
+	return &queue.Later{After: w.lease(), Reason: "this worker holds the task already"}
+}
+
+func (w *Worker) unseen() error {
+	return &queue.Later{After: w.lease() / 10, Reason: "this worker's heartbeat does not reach the database"}
+}
+
+func lockedRow(wait time.Duration) error {
+	return &queue.Later{After: wait, Reason: "a transaction in the database has the task's row locked"}
 }
 
 // permitted makes sure of a permit before a call, for a step that began without
@@ -78,6 +100,9 @@ func (w *Worker) admit(ctx context.Context, svc *provider.Service, fallsBack boo
 		return admission{}, &queue.Later{Reason: ctx.Err().Error()}
 	}
 	for !w.draining() {
+		if !w.alive() {
+			return admission{}, w.unseen()
+		}
 		a, wait, err := w.tryAccounts(ctx, svc)
 		if err != nil {
 			return admission{}, &queue.Later{After: 2 * time.Second, Reason: "limits cannot be read: " + err.Error()}

@@ -24,6 +24,7 @@ func TestOnServers(t *testing.T) {
 		{"A database that fails while an answer comes does not lose it", databaseFails},
 		{"Redis that forgets everything loses no task and buys none twice", redisForgets},
 		{"Run on an archived delivery retries by hand", runArchived},
+		{"Deliveries of rows that an app has locked take nothing of the rate", lockedTakesNothing},
 		{"A lost claim is given back although the row of an earlier one is locked", lostBehindALock},
 	})
 }

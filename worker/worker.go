@@ -83,34 +83,43 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 	if !known {
 		return &queue.Later{After: elsewhere, Reason: "this worker does not have the provider " + ring.Provider}
 	}
-	permit, err := w.permit(ctx, svc, ring.Task)
+	permit, err := w.permit(ctx, svc, ring.Ref)
 	if err != nil {
 		return err
 	}
 	defer func() { permit.release(ctx) }()
 	waiting, news, done := w.hold(ctx, ring.Task)
 	if waiting == nil {
-		return &queue.Later{After: w.lease(), Reason: "this worker holds the task already"}
+		return w.holdsAlready()
 	}
 	defer done()
-	if !w.alive() {
-		return &queue.Later{After: w.lease() / 10, Reason: "this worker's heartbeat does not reach the database"}
-	}
 	claimed := time.Now()
-	crash.At("K0")
-	claim, refusal, err := w.Tasks.Claim(ctx, ring.Ref, w.Self.ID, w.lease())
-	switch {
-	case err != nil:
-		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
-	case refusal != nil:
-		return w.refused(ctx, ring, refusal)
-	case claim.Task.Provider != ring.Provider:
-		return w.misdirected(ctx, claim.Task)
+	claim, verdict := w.claim(ctx, ring)
+	if claim == nil {
+		return verdict
 	}
 	crash.At("K1")
 	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: permit.account, permit: &permit, claimed: claimed, waiting: waiting, news: news,
 		log: w.Log.With().Str("provider", svc.Name).Int64("task", ring.Task).Int("delivery", ring.Delivery).Int64("fence", claim.Task.Fence).Logger()}
 	return s.guarded(ctx)
+}
+
+// claim takes the row of a delivery. Without a claim it returns the verdict, nil included.
+func (w *Worker) claim(ctx context.Context, ring queue.Ring) (*store.Claim, error) {
+	if !w.alive() {
+		return nil, w.unseen()
+	}
+	crash.At("K0")
+	claim, refusal, err := w.Tasks.Claim(ctx, ring.Ref, w.Self.ID, w.lease())
+	switch {
+	case err != nil:
+		return nil, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	case refusal != nil:
+		return nil, w.refused(ctx, ring, refusal)
+	case claim.Task.Provider != ring.Provider:
+		return nil, w.misdirected(ctx, claim.Task)
+	}
+	return claim, nil
 }
 
 // refused says what a delivery means whose row cannot be claimed.
@@ -119,7 +128,7 @@ func (w *Worker) refused(ctx context.Context, ring queue.Ring, r *store.Refusal)
 	case r.Busy:
 		return &queue.Later{After: r.Wait, Reason: "another worker holds the task"}
 	case r.Locked:
-		return &queue.Later{After: r.Wait, Reason: "a transaction in the database has the task's row locked"}
+		return lockedRow(r.Wait)
 	}
 	if r.Task == nil || r.Status != task.Failed || r.Task.Delivery != ring.Delivery {
 		return nil

@@ -22,6 +22,7 @@ func journal() []claim {
 		{"A task that failed as unknown says so no more once none of its calls can have been made", undoubted},
 		{"It goes on saying so while another call of it may have been", stillDoubted},
 		{"An attempt is found by its key", byKey},
+		{"Whether the next step is to buy follows from the newest attempt", looksAhead},
 	}
 }
 
@@ -185,5 +186,23 @@ func (b *bench) leads(name string, a *task.Attempt, write func() error, want out
 		if got := b.attempts(a.TaskID)[0].State; got != want[i] {
 			b.Errorf("%s makes %s %s, not %s", name, from, got, want[i])
 		}
+	}
+}
+
+func looksAhead(b *bench) {
+	next := func(t *task.Task) store.Next {
+		n, err := b.store.Next(b.Context(), t.Ref())
+		b.check(err)
+		return n
+	}
+	b.same(next(&task.Task{ID: 7}), store.Next{})
+	t := b.insert(task.Task{})
+	b.same([]any{next(t), next(t).Buys()}, []any{store.Next{}, true})
+	held := b.take(t.Ref(), "first", lease).Task
+	b.begin(held)
+	for state, buys := range map[task.State]bool{task.AttemptSending: false, task.AttemptUnknown: false, task.AttemptAnswered: false,
+		task.AttemptRejected: true, task.AttemptFailed: true} {
+		b.exec("UPDATE generation_attempt SET state = '%s'", state)
+		b.same([]any{next(t), next(t).Buys()}, []any{store.Next{State: state}, buys})
 	}
 }

@@ -1,0 +1,92 @@
+package worker_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestRateIsForCalls(t *testing.T) {
+	inBubble(t, []claim{
+		{"A worker whose heartbeat is late takes nothing of the rate", lateTakesNothing},
+		{"A delivery of a task that this worker holds takes nothing of the rate", heldTakesNothing},
+	})
+}
+
+// granted reports how many calls of ten a minute are left at once, of the two that there are.
+func (r *rig) granted() (n int) {
+	r.Helper()
+	for range 3 {
+		g, _, err := r.limiter.Acquire(r.Context(), "painter/main", r.svc.Accounts[0].Limits)
+		r.check(err)
+		if g != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *rig) tenAMinute() { r.svc.Accounts[0].Limits = provider.Limits{PerMinute: 10} }
+
+func lateTakesNothing(r *rig) {
+	r.tenAMinute()
+	p := r.start()
+	p.heartStops()
+	r.passes(2 * r.lease)
+	var asked []*task.Task
+	for range 5 {
+		asked = append(asked, r.asks())
+	}
+	for _, t := range asked {
+		r.in(t.Ref(), queue.Retry)
+	}
+	r.same([]any{r.granted(), r.painter.submits.Load()}, []any{2, int64(0)})
+}
+
+func heldTakesNothing(r *rig) {
+	r.tenAMinute()
+	var p *process
+	var once sync.Once
+	t, ready, left := r.asks(), make(chan struct{}), make(chan int, 1)
+	r.svc.Accounts[0].Provider = &slow{painter: r.painter, prepare: func() {
+		once.Do(func() {
+			<-ready
+			for range 5 {
+				var later *queue.Later
+				if err := p.Handle(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"}); !errors.As(err, &later) {
+					r.Errorf("the delivery of a task that is held ended with %v", err)
+				}
+			}
+			left <- r.granted()
+		})
+	}}
+	p = r.start()
+	close(ready)
+	r.ends(t.ID, task.Completed)
+	r.same(<-left, 1) // the other of the two was its own
+}
+
+func lockedTakesNothing(r *rig) {
+	r.tenAMinute()
+	var locked []*task.Task
+	for range 10 {
+		locked = append(locked, r.asks())
+	}
+	app, err := r.tasks.DB().Begin()
+	r.check(err)
+	defer app.Rollback()
+	_, err = app.Exec("UPDATE image_generations SET drama_id = 7")
+	r.check(err)
+	r.start()
+	for _, t := range locked {
+		r.in(t.Ref(), queue.Retry)
+	}
+	if left := r.granted(); left < 2 {
+		r.Errorf("%d of two calls are left", left)
+	}
+	r.same(r.painter.submits.Load(), int64(0))
+}
