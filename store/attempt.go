@@ -83,6 +83,14 @@ func (s *Store) journal(ctx context.Context, t *task.Task, a *task.Attempt, jobI
 	})
 }
 
+// NewestAttempt returns the highest id of an attempt in the journal, or 0. Ids grow with
+// time whatever any clock says; only a failover that has lost some gives them again.
+func (s *Store) NewestAttempt(ctx context.Context) (int64, error) {
+	var id int64
+	err := s.db.GetContext(ctx, &id, "SELECT coalesce((SELECT id FROM generation_attempt ORDER BY id DESC LIMIT 1), 0)")
+	return id, err
+}
+
 // AttemptID returns the id of the attempt with that key. ErrNotFound if the
 // database does not have it.
 func (s *Store) AttemptID(ctx context.Context, key string) (int64, error) {

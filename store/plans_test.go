@@ -220,13 +220,14 @@ func calls() map[string]call {
 			_, err := s.Retry(ctx, task.Ref{Task: 100_003, Delivery: -1}, false)
 			return err
 		}},
-		"Cancel":       {1, func(ctx context.Context, s *store.Store) error { _, err := s.Cancel(ctx, 80_001); return err }},
-		"Delete":       {1, func(ctx context.Context, s *store.Store) error { return s.Delete(ctx, 100_005) }},
-		"Retire":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Retire(ctx, time.Now(), 500); return err }},
-		"List":         {100, func(ctx context.Context, s *store.Store) error { _, err := s.List(ctx, store.Filter{}); return err }},
-		"Observe":      {2, func(ctx context.Context, s *store.Store) error { _, err := s.Observe(ctx, time.Second); return err }},
-		"ServerErrors": {1, func(ctx context.Context, s *store.Store) error { _, err := s.ServerErrors(ctx, held); return err }},
-		"Settled":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.Settled(ctx, held, true); return err }},
+		"Cancel":        {1, func(ctx context.Context, s *store.Store) error { _, err := s.Cancel(ctx, 80_001); return err }},
+		"Delete":        {1, func(ctx context.Context, s *store.Store) error { return s.Delete(ctx, 100_005) }},
+		"Retire":        {500, func(ctx context.Context, s *store.Store) error { _, err := s.Retire(ctx, time.Now(), 500); return err }},
+		"List":          {100, func(ctx context.Context, s *store.Store) error { _, err := s.List(ctx, store.Filter{}); return err }},
+		"Observe":       {2, func(ctx context.Context, s *store.Store) error { _, err := s.Observe(ctx, time.Second); return err }},
+		"NewestAttempt": {1, func(ctx context.Context, s *store.Store) error { _, err := s.NewestAttempt(ctx); return err }},
+		"ServerErrors":  {1, func(ctx context.Context, s *store.Store) error { _, err := s.ServerErrors(ctx, held); return err }},
+		"Settled":       {1, func(ctx context.Context, s *store.Store) error { _, err := s.Settled(ctx, held, true); return err }},
 		"KeepInput": {1, func(ctx context.Context, s *store.Store) error {
 			return s.KeepInput(ctx, held.ID, task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"})
 		}},

@@ -21,6 +21,9 @@ func TestDeadWorkers(t *testing.T) {
 		{"A lost call that is found is not made again", lostAndFound},
 		{"A lost job that is found is polled", lostJobFound},
 		{"A lost call that never happened is made once", neverHappened},
+		{"A lost call that a clock which jumped makes look old is waited for all the same", lostBeforeAJump("2001-01-01 00:00:00.000000+00:00")},
+		{"A lost call that a clock which jumped makes look new is waited for no longer", lostBeforeAJump("2199-01-01 00:00:00.000000+00:00")},
+		{"A worker that starts has not seen a lost call before, and waits its whole time", waitsSinceItLooks},
 		{"A job that was bought does not wait for a closed account", resumedWhileClosed},
 		{"A lost call that never happened waits for a closed account", neverHappenedWhileClosed},
 		{"A lost call that failed fails its task", lostAndFailed},
@@ -123,6 +126,52 @@ func neverHappened(r *rig) {
 	if waited := all[1].SentAt.Sub(all[0].SentAt); waited < r.svc.Timeout+r.lease {
 		r.Errorf("it was made again after %s, when the first may still have been on its way", waited)
 	}
+}
+
+// lostBeforeAJump: to the database the call was made at that time.
+func lostBeforeAJump(sentAt string) func(r *rig) {
+	return func(r *rig) {
+		var made time.Time
+		r.svc.Timeout = time.Minute
+		r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.No) }
+		r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+			made = time.Now()
+			return drawn(pngOf(40, 30)), nil
+		}
+		t := r.leaves(nil)
+		lost := time.Now()
+		r.exec("UPDATE generation_attempt SET sent_at = '" + sentAt + "'")
+		r.start()
+		r.ends(t.ID, task.Completed)
+		wait := r.svc.Timeout + r.lease
+		if waited := made.Sub(lost); waited < wait || waited > wait+r.lease {
+			r.Errorf("it was made again after %s, want about %s", waited, wait)
+		}
+		r.same(r.painter.submits.Load(), int64(1))
+	}
+}
+
+// waitsSinceItLooks: the process that met the call first is gone when its time is over.
+func waitsSinceItLooks(r *rig) {
+	r.svc.Timeout = time.Minute
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.No) }
+	first := r.start()
+	t := r.leaves(nil)
+	var made time.Time
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		made = time.Now()
+		return drawn(pngOf(40, 30)), nil
+	}
+	r.until("somebody has asked", func() bool { return r.painter.recovers.Load() > 0 })
+	r.stop(first)
+	r.passes(30 * time.Second)
+	second := r.start()
+	began := time.Now()
+	r.ends(t.ID, task.Completed)
+	if waited := made.Sub(began); waited < r.svc.Timeout+r.lease {
+		r.Errorf("the new one made it again after %s", waited)
+	}
+	r.stop(second)
 }
 
 func resumedWhileClosed(r *rig) {

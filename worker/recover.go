@@ -53,6 +53,7 @@ func (s *step) stranded(ctx context.Context) error {
 // recover asks after a call whose worker died, or whose outcome was lost.
 func (s *step) recover(ctx context.Context) error {
 	a, was := s.last, s.last.State
+	early := s.mayCome() // a call may reach the provider while it is asked
 	asking, cancel := context.WithTimeout(ctx, s.callTime())
 	defer cancel()
 	ans, err := s.account.Provider.Recover(asking, provider.Lost{Key: a.Key, Endpoint: a.Endpoint, SentAt: a.SentAt})
@@ -68,8 +69,8 @@ func (s *step) recover(ctx context.Context) error {
 	case f.Executed == task.No && aboutAsking(f.Kind) && s.t.Attempt+1 < s.t.Tries():
 		f.Message = fmt.Sprintf("attempt %d was lost, and %s could not be asked about it: %s", a.Number, s.svc.Name, f.Message)
 		return s.fail(ctx, &f, nil) // the attempt stays as it is, and the next try asks again
-	case f.Executed == task.No && !aboutAsking(f.Kind) && s.mayCome(ctx) > 0:
-		return s.handBack(ctx, max(s.mayCome(ctx), 0), fmt.Sprintf("%s does not have attempt %d yet, and it may still be on its way", s.svc.Name, a.Number))
+	case f.Executed == task.No && !aboutAsking(f.Kind) && early > 0:
+		return s.handBack(ctx, early, fmt.Sprintf("%s does not have attempt %d yet, and it may still be on its way", s.svc.Name, a.Number))
 	case f.Executed == task.No && !aboutAsking(f.Kind):
 		a.State, a.ErrorMsg = task.AttemptRejected, "the provider never had this call: "+f.Message
 	case was == task.AttemptUnknown && a.ErrorMsg != "": // it was known why, which says more than that nobody can tell
@@ -109,9 +110,10 @@ func (s *step) notFound(ctx context.Context, f *task.Failure, was task.State) er
 // mayCome is how long the lost call may still reach the provider: its worker
 // may have stood still while it dialled, and send when it goes on. Only after
 // that does it prove anything that the provider does not have the call. The
-// lease on top is for a request that is slow on its way.
-func (s *step) mayCome(ctx context.Context) time.Duration {
-	return s.callTime() + s.lease() - s.age(ctx)
+// lease on top is for a request that is slow on its way. It goes by our own time alone:
+// see journalLooks.
+func (s *step) mayCome() time.Duration {
+	return s.callTime() + s.lease() - s.looks.age(s.last.ID)
 }
 
 // aboutAsking reports whether a failure of that kind may speak of the question

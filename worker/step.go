@@ -73,6 +73,7 @@ func (s *step) run(ctx context.Context) error {
 	if s.last == nil {
 		return s.buy(ctx)
 	}
+	s.looks.note(s.last.ID, time.Now(), s.longestWait())
 	switch s.last.State {
 	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
 		return s.buyRest(ctx)

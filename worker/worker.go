@@ -52,6 +52,7 @@ type Worker struct {
 	mu      sync.Mutex
 	holding map[int64]held // running steps by task
 	pulse   pulse
+	looks   journalLooks
 }
 
 // bell is the part of the queue that a worker needs.

@@ -68,7 +68,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a lost call is given up while it may still come", Rule: "That the provider does not have a call proves nothing before its time is over", Violates: []string{"I3"},
-		Edits: []Edit{{"worker/recover.go", "	return s.callTime() + s.lease() - s.age(ctx)", "	return 0"}},
+		Edits: []Edit{{"worker/recover.go", "	return s.callTime() + s.lease() - s.looks.age(s.last.ID)", "	return 0"}},
 		Lives: Lives{First: 31, Seeds: 10},
 	},
 	{

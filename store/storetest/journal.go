@@ -22,6 +22,7 @@ func journal() []claim {
 		{"A task that failed as unknown says so no more once none of its calls can have been made", undoubted},
 		{"It goes on saying so while another call of it may have been", stillDoubted},
 		{"An attempt is found by its key", byKey},
+		{"Ids of attempts only grow, also when the newest is deleted", newest},
 		{"Whether the next step is to buy follows from the newest attempt", looksAhead},
 	}
 }
@@ -187,6 +188,21 @@ func (b *bench) leads(name string, a *task.Attempt, write func() error, want out
 			b.Errorf("%s makes %s %s, not %s", name, from, got, want[i])
 		}
 	}
+}
+
+func newest(b *bench) {
+	ids := func() int64 {
+		id, err := b.store.NewestAttempt(b.Context())
+		b.check(err)
+		return id
+	}
+	b.same(ids(), int64(0))
+	first, second := b.begin(b.held()), b.begin(b.held())
+	b.same([]int64{ids(), first.ID + 1}, []int64{second.ID, second.ID})
+	b.exec("DELETE FROM generation_attempt WHERE id = %d", second.ID)
+	b.same(ids(), first.ID)
+	third := b.begin(b.held())
+	b.same([]any{ids(), third.ID > second.ID}, []any{third.ID, true})
 }
 
 func looksAhead(b *bench) {

@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"sort"
+	"sync"
+	"time"
+)
+
+// journalLooks is what this process has seen of the journal: up to which attempt it went,
+// and when. How old a call is at least follows from that and from our own monotonic time
+// alone. The times in the rows do not say it: they are those of a clock that may have
+// jumped since, or of another server's before a failover.
+type journalLooks struct {
+	mu  sync.Mutex
+	all []journalLook // newest and at both grow
+}
+
+type journalLook struct {
+	newest int64     // the highest id of an attempt
+	at     time.Time // when it had been read
+}
+
+// note remembers a look. Of those that are older than keep one stays.
+func (l *journalLooks) note(newest int64, at time.Time, keep time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.all); n > 0 && l.all[n-1].newest >= newest {
+		return // an earlier look proves as much, and more
+	}
+	l.all = append(l.all, journalLook{newest, at})
+	for len(l.all) > 1 && at.Sub(l.all[1].at) >= keep {
+		l.all = l.all[1:]
+	}
+}
+
+// age is how long the attempt has been in the journal at least: since the first look
+// that went as far; 0 if none did.
+func (l *journalLooks) age(attempt int64) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := sort.Search(len(l.all), func(i int) bool { return l.all[i].newest >= attempt })
+	if i == len(l.all) {
+		return 0
+	}
+	return time.Since(l.all[i].at)
+}
+
+// begin forgets all looks if the journal has lost its newest attempt since: the ids of
+// what a failover has lost come again, for others.
+func (l *journalLooks) begin(newest int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.all); n > 0 && l.all[n-1].newest > newest {
+		l.all = nil
+	}
+}
+
+// lookAtJournal is done all the time, so that this process need not begin to wait when
+// it meets a lost call. What it misses makes calls only younger.
+func (w *Worker) lookAtJournal(ctx context.Context) {
+	looking, cancel := context.WithTimeout(ctx, w.lease()/4)
+	defer cancel()
+	if newest, err := w.Tasks.NewestAttempt(looking); err == nil {
+		w.looks.begin(newest)
+		w.looks.note(newest, time.Now(), w.longestWait())
+	}
+}
+
+// longestWait is the longest that mayCome may be of any service.
+func (w *Worker) longestWait() time.Duration {
+	longest := time.Duration(0)
+	for _, svc := range w.Services {
+		longest = max(longest, cmp.Or(svc.Timeout, defaultTimeout))
+	}
+	return longest + w.lease()
+}
