@@ -90,7 +90,8 @@ func postgres() dialect {
 		unflushed: "CASE WHEN set_config('synchronous_commit', 'off', true) <> '' THEN now() END",
 		isAnswer: func(err error) bool {
 			state := sqlState(err)
-			return state != "" && !strings.HasPrefix(state, "57") // the server is going, or has cancelled the statement
+			// The server is going, has cancelled the statement, or takes no writes any more: another may.
+			return state != "" && !strings.HasPrefix(state, "57") && state != "25006"
 		},
 		byIndex: `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 			set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`,
