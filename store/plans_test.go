@@ -197,14 +197,15 @@ func calls() map[string]call {
 			_, _, err := s.Waiting(ctx, 70_000, time.Second, 1000)
 			return err
 		}},
-		"Rings":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.Rings(ctx, final); return err }},
-		"Files":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.Files(ctx, final); return err }},
-		"Orphans": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.Orphans(ctx, 500); return err }}, // all that are held
-		"Held":    {1800, func(ctx context.Context, s *store.Store) error { _, err := s.Held(ctx, "alive"); return err }},
-		"Stopped": {10, func(ctx context.Context, s *store.Store) error { _, err := s.Stopped(ctx, "alive"); return err }},
-		"Served":  {1, func(ctx context.Context, s *store.Store) error { _, err := s.Served(ctx, "painter"); return err }},
-		"Workers": {1, func(ctx context.Context, s *store.Store) error { _, err := s.Workers(ctx); return err }},
-		"Bury":    {1, func(ctx context.Context, s *store.Store) error { _, err := s.Bury(ctx, time.Hour); return err }},
+		"Rings":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Rings(ctx, final); return err }},
+		"Files":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Files(ctx, final); return err }},
+		"Orphans":     {2000, func(ctx context.Context, s *store.Store) error { _, err := s.Orphans(ctx, 500); return err }}, // all that are held
+		"Held":        {1800, func(ctx context.Context, s *store.Store) error { _, err := s.Held(ctx, "alive"); return err }},
+		"Stopped":     {10, func(ctx context.Context, s *store.Store) error { _, err := s.Stopped(ctx, "alive"); return err }},
+		"Served":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.Served(ctx, "painter"); return err }},
+		"Workers":     {1, func(ctx context.Context, s *store.Store) error { _, err := s.Workers(ctx); return err }},
+		"WorkersSeen": {1, func(ctx context.Context, s *store.Store) error { _, err := s.WorkersSeen(ctx); return err }},
+		"Bury":        {1, func(ctx context.Context, s *store.Store) error { _, err := s.Bury(ctx, time.Hour); return err }},
 		"Beat": {1, func(ctx context.Context, s *store.Store) error {
 			return s.Beat(ctx, store.Worker{ID: "other"}, time.Minute)
 		}},
