@@ -150,8 +150,14 @@ func sqliteDialect() (dialect, error) {
 		// One writer: more connections would only wait for each other, and a
 		// busy_timeout is slept through outside of any context.
 		connections: 1,
-		clock:       func(context.Context, *sqlx.DB) (time.Time, error) { return time.Now().UTC(), nil },
-		later:       "later(?)",
+		clock: func(ctx context.Context, db *sqlx.DB) (time.Time, error) {
+			var now string
+			if err := db.GetContext(ctx, &now, "SELECT now()"); err != nil {
+				return time.Time{}, err
+			}
+			return time.Parse(sqliteTime, now)
+		},
+		later: "later(?)",
 		among: func(holds string) string {
 			return `id IN (SELECT g.id FROM json_each(?) AS wanted CROSS JOIN image_generations AS g
 				WHERE g.id = json_extract(wanted.value, '$.id') AND delivery = json_extract(wanted.value, '$.delivery') AND ` + holds + `)`

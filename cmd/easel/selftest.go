@@ -22,7 +22,8 @@ whether it kept its promises.
 
 Postgres, Redis and an S3 server (versitygw) are started in folders of their own if
 their programs are found; otherwise a file, a Redis inside this process and a folder
-serve, and what cannot be broken there is left out. Three workers (one of them with a
+serve, and what cannot be broken there is left out (the clock of Postgres jumps only
+where libfaketime is installed). Three workers (one of them with a
 clock that is 70 seconds off), two producers and a service that bills run as processes,
 with proxies between all of them. The service speaks as ComfyUI, Replicate (which calls
 back) and OpenAI do. Nothing of yours is touched, and nothing costs money.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ func (r *run) one(ctx context.Context, rnd *rand.Rand, statuses ...task.Status) 
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	all, err := r.tasks.List(ctx, store.Filter{Statuses: statuses, Limit: 100})
+	all = slices.DeleteFunc(all, func(t task.Task) bool { return t.Prompt == flood })
 	if err != nil || len(all) == 0 {
 		return nil
 	}
@@ -99,7 +101,7 @@ func (r *run) observe(ctx context.Context) error {
 			continue
 		}
 		for i := range all {
-			if t := &all[i]; seen[t.ID] != t.Status {
+			if t := &all[i]; seen[t.ID] != t.Status && t.Prompt != flood {
 				seen[t.ID] = t.Status
 				r.tell(told{Event: "seen", Task: t.ID, Tag: tagOf(t.Prompt), Detail: string(t.Status)})
 			}

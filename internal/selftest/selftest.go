@@ -96,6 +96,7 @@ type run struct {
 	told   []told
 
 	drawn   int             // faults so far
+	jumped  bool            // the database's clock has
 	busy    map[string]bool // targets that a fault has at the moment
 	helping sync.WaitGroup  // faults that are not over
 }

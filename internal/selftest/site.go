@@ -36,7 +36,8 @@ type site struct {
 	database, redisAt server // nil where the server is given or embedded
 	storage           server // S3; nil if the pictures lie in a folder
 	embedded          *miniredis.Miniredis
-	databaseURL       string // without a proxy
+	clock             func(ahead time.Duration) error // sets the database's; nil where it cannot be had
+	databaseURL       string                          // without a proxy
 	redisURL          string
 	storageURL        string
 
@@ -72,7 +73,7 @@ func (r *run) open(ctx context.Context) error {
 func (r *run) openDatabase(ctx context.Context) (err error) {
 	r.databaseURL = r.DatabaseURL
 	if r.databaseURL == "" {
-		server, err := throwaway.Postgres(ctx, throwaway.Options{Settings: map[string]string{"max_connections": "300"}})
+		server, err := r.ownPostgres(ctx)
 		if err == nil {
 			r.database, r.databaseURL = server, withPassword(server.URL)
 		} else {
@@ -87,6 +88,22 @@ func (r *run) openDatabase(ctx context.Context) (err error) {
 		return fmt.Errorf("the database: %w", err)
 	}
 	return nil
+}
+
+// ownPostgres has a clock that can be set if the library for that is installed.
+func (r *run) ownPostgres(ctx context.Context) (*throwaway.Server, error) {
+	o := throwaway.Options{Clock: true, Settings: map[string]string{"max_connections": "300"}}
+	server, err := throwaway.Postgres(ctx, o)
+	if err == nil {
+		r.clock = server.SetClock
+		return server, nil
+	}
+	o.Clock = false
+	server, without := throwaway.Postgres(ctx, o)
+	if without == nil {
+		r.Say("the database's clock does not jump: " + firstLine(err))
+	}
+	return server, without
 }
 
 // withPassword adds a canary as the password, which our own server does not ask for.

@@ -224,7 +224,11 @@ func (a *adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 // RoundTrip serves the downloads of the process.
 func (a *adapter) RoundTrip(r *http.Request) (*http.Response, error) {
 	err := a.ask(r.Context(), "download")
-	if left, _ := a.w.outage(&a.w.noDownloads); err == nil && left > 0 {
+	left, trouble := a.w.outage(&a.w.noDownloads)
+	if left <= 0 {
+		trouble = ""
+	}
+	if err == nil && trouble == downloadsFail {
 		err = errLost
 	}
 	if err != nil {
@@ -232,8 +236,11 @@ func (a *adapter) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response := &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{}, ContentLength: -1}
 	j, ok := a.w.studio.job(strings.TrimPrefix(r.URL.Path, "/"))
-	if !ok {
-		response.StatusCode = http.StatusNotFound
+	if !ok || trouble == unknownYet {
+		response.StatusCode, j.picture = http.StatusNotFound, nil
+	}
+	if trouble == halves {
+		j.picture = j.picture[:len(j.picture)/2]
 	}
 	response.Body = io.NopCloser(bytes.NewReader(j.picture))
 	return response, a.heard(r.Context(), "download")

@@ -6,15 +6,17 @@ import (
 	"database/sql/driver"
 	"errors"
 	"sync"
+	"time"
 )
 
 // database is the one SQLite behind all processes. Each process has a pool of
 // sessions of its own, and whoever has the turn uses the only real connection:
 // waiting for a channel is seen by the bubble, waiting for SQLite's lock is not.
 type database struct {
-	turn chan struct{}
-	real driver.Conn
-	kept map[string]driver.Stmt
+	turn  chan struct{}
+	real  driver.Conn
+	kept  map[string]driver.Stmt
+	ahead time.Duration // its clock, of all others; only who has the turn may look
 }
 
 func newDatabase() *database {
@@ -143,6 +145,11 @@ func (s *session) begin(ctx context.Context) error {
 func (s *session) do(ctx context.Context, query string, run func() (func(), error)) error {
 	op := sqlOp(query)
 	hindered := s.w.meet(s.p, false, op, "sql")
+	if op == "beat" {
+		if err := s.p.beats(ctx); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	if s.tx != nil || s.broken {
 		defer s.mu.Unlock()

@@ -67,6 +67,9 @@ const (
 	commandLost  = "redis command unheard" // done, reported as failed
 
 	databaseAway   = "database away"
+	clockJumps     = "database clock jumps" // by Arg seconds, and back
+	beatBlocked    = "heartbeat blocked"    // no heartbeat of the worker gets through
+	poolTaken      = "connections taken"    // all of the worker's, but those that it keeps
 	statementFails = "statement fails"
 	statementLost  = "statement unheard" // done, reported as failed
 
@@ -89,10 +92,12 @@ const (
 	pollsFail   = "polls fail"        //
 
 	downloadsFail = "downloads fail"
+	unknownYet    = "addresses unknown" // a CDN that does not have its pictures yet answers 404
+	halves        = "half pictures"     // downloads break off, and nobody says so
 )
 
 // ambiguous are the faults after which nobody may know whether a call was made.
-var ambiguous = map[string]bool{kill: true, pause: true, paid500: true, badGateway: true, cutAnswer: true, hangs: true}
+var ambiguous = map[string]bool{kill: true, pause: true, beatBlocked: true, paid500: true, badGateway: true, cutAnswer: true, hangs: true}
 
 // arm waits until each fault's time has come and makes it happen, or lets it
 // wait for its moment.
@@ -187,8 +192,14 @@ func (w *world) strike(f fault, p *process) error {
 		w.setOutage(&w.noStorage, f)
 	case pollsFail:
 		w.setOutage(&w.noPolls, f)
-	case downloadsFail:
+	case downloadsFail, unknownYet, halves:
 		w.setOutage(&w.noDownloads, f)
+	case clockJumps:
+		w.helpers.Go(func() { w.jump(time.Duration(f.Arg)*time.Second, f.For) }) // whoever meets it may have the turn
+	case beatBlocked:
+		p.setBeatless(time.Now().Add(f.For))
+	case poolTaken:
+		w.takePool(p, f.For)
 	case commandFails, commandLost, statementFails, statementLost:
 		return errLost
 	case vandal:
@@ -207,30 +218,30 @@ func (w *world) strike(f fault, p *process) error {
 // outage is until when something is away, and how.
 type outage struct {
 	until time.Time
-	hangs bool
+	kind  string
 }
 
 func (w *world) setOutage(o *outage, f fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	*o = outage{until: time.Now().Add(f.For), hangs: f.Kind == redisHangs}
+	*o = outage{until: time.Now().Add(f.For), kind: f.Kind}
 }
 
-func (w *world) outage(o *outage) (left time.Duration, hangs bool) {
+func (w *world) outage(o *outage) (left time.Duration, kind string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return time.Until(o.until), o.hangs
+	return time.Until(o.until), o.kind
 }
 
 // patience is how long a client waits for a server that hangs, retries included.
 const patience = 12 * time.Second
 
 func (w *world) outageOfRedis(ctx context.Context, p *process) error {
-	left, hangs := w.outage(&w.noRedis)
+	left, kind := w.outage(&w.noRedis)
 	switch {
 	case left <= 0 || p.slot == people:
 		return nil
-	case !hangs:
+	case kind == redisAway:
 		return errAway
 	}
 	if err := sleep(ctx, min(left, patience)); err != nil || left > patience {
@@ -244,4 +255,32 @@ func (w *world) outageOfDatabase(ctx context.Context, p *process) error {
 		return errAway
 	}
 	return ctx.Err()
+}
+
+// jump puts the database's clock that far ahead of all others, for d.
+func (w *world) jump(ahead, d time.Duration) {
+	set := func(ahead time.Duration) {
+		w.db.turn <- struct{}{}
+		w.db.ahead = ahead
+		<-w.db.turn
+	}
+	set(ahead)
+	<-time.After(d)
+	set(0)
+}
+
+// takePool takes each connection of p's pool that comes free, for d.
+func (w *world) takePool(p *process, d time.Duration) {
+	ctx, over := context.WithTimeout(context.Background(), d)
+	w.helpers.Go(func() {
+		defer over()
+		for {
+			c, err := p.db.Conn(ctx)
+			if err != nil {
+				break
+			}
+			defer c.Close()
+		}
+		<-ctx.Done()
+	})
 }

@@ -1,18 +1,30 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 )
 
-// placed are the faults that are put before and after each step of a task.
-var placed = []struct {
+// placement is a fault that is put before and after steps.
+type placement struct {
 	kind string
 	last time.Duration
+	arg  int
 	at   []string // the steps; nil is all
-}{
+}
+
+func (p placement) name() string {
+	if p.arg != 0 {
+		return fmt.Sprintf("%s by %+d s", p.kind, p.arg)
+	}
+	return p.kind
+}
+
+// placed are the faults that are put before and after each step of a task.
+var placed = []placement{
 	{kind: kill, last: 5 * time.Second},
 	{kind: pause, last: 40 * time.Second},
 	{kind: drain, last: time.Second},
@@ -23,6 +35,10 @@ var placed = []struct {
 	{kind: storageFull, last: 40 * time.Second},
 	{kind: dropWires},
 	{kind: cancels},
+	{kind: clockJumps, last: 5 * lease, arg: 60},
+	{kind: clockJumps, last: 5 * lease, arg: -60},
+	{kind: poolTaken, last: 5 * lease},
+	{kind: beatBlocked, last: 5 * lease},
 	{kind: statementFails, at: []string{"claim", "begin", "accept", "answer", "save"}},
 	{kind: commandFails, at: []string{"ack"}},
 }
@@ -33,7 +49,7 @@ var placed = []struct {
 func TestEachStep(t *testing.T) {
 	for i, f := range placed {
 		for j, class := range []string{"K", "C", "A", "S"} {
-			t.Run(f.kind+", "+class, func(t *testing.T) {
+			t.Run(f.name()+", "+class, func(t *testing.T) {
 				t.Parallel()
 				for k, step := range stepsOf(class) {
 					if f.at != nil && !slices.Contains(f.at, step) || !*all && f.kind != kill && f.kind != pause && (i+k)%4 != j {
@@ -43,7 +59,7 @@ func TestEachStep(t *testing.T) {
 						if (i+j+k+m)%*thin != 0 {
 							continue
 						}
-						one := fault{Kind: f.kind, Slot: any_, Op: step, After: after, For: f.last, Arg: 1}
+						one := fault{Kind: f.kind, Slot: any_, Op: step, After: after, For: f.last, Arg: cmp.Or(f.arg, 1)}
 						prove(t, class+"-hold", one)
 					}
 				}
@@ -73,7 +89,9 @@ func TestProviderFaults(t *testing.T) {
 					prove(t, class+policy, fault{Kind: kind, Slot: any_})
 				}
 				prove(t, class+policy, fault{Kind: pollsFail, Slot: any_, Op: "poll", For: time.Minute})
-				prove(t, class+policy, fault{Kind: downloadsFail, Slot: any_, Op: "download", For: time.Minute})
+				for _, kind := range []string{downloadsFail, unknownYet, halves} {
+					prove(t, class+policy, fault{Kind: kind, Slot: any_, Op: "download", For: time.Minute})
+				}
 			})
 		}
 	}

@@ -33,7 +33,8 @@ type process struct {
 	mu       sync.Mutex
 	frozen   chan struct{} // closed when the process goes on; nil while it runs
 	dead     bool
-	loses    int // replies of Redis that get lost on the way to it
+	loses    int       // replies of Redis that get lost on the way to it
+	beatless time.Time // until then no heartbeat of it gets through
 	sessions map[*session]bool
 	conns    map[net.Conn]bool
 
@@ -131,6 +132,20 @@ func (p *process) lost() bool {
 	}
 	p.loses--
 	return true
+}
+
+func (p *process) setBeatless(until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beatless = until
+}
+
+// beats holds a heartbeat up for as long as none gets through.
+func (p *process) beats(ctx context.Context) error {
+	p.mu.Lock()
+	left := time.Until(p.beatless)
+	p.mu.Unlock()
+	return sleep(ctx, left)
 }
 
 // shifted returns args with the points in time among them as the clock of p shows

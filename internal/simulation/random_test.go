@@ -38,6 +38,15 @@ var kinds = []struct {
 	{2, func(d dice) fault { return d.count(d.world(retries), 3) }},
 	{2, func(d dice) fault { return d.lasting(storageFull, 5*time.Second, 60*time.Second) }},
 	{2, func(d dice) fault { return d.lasting(pollsFail, 5*time.Second, 60*time.Second) }},
+	{1, func(d dice) fault { return d.lasting(unknownYet, 2*time.Second, 120*time.Second) }},
+	{1, func(d dice) fault { return d.lasting(halves, 2*time.Second, 120*time.Second) }},
+	{2, func(d dice) fault { return d.worker(poolTaken, time.Second, 5*lease) }},
+	{2, func(d dice) fault { return d.worker(beatBlocked, time.Second, 5*lease) }},
+	{2, func(d dice) fault {
+		f := d.lasting(clockJumps, time.Second, 5*lease)
+		f.Arg = []int{60, -60}[d.IntN(2)]
+		return f
+	}},
 	{2, func(d dice) fault { return d.moment(kill, d.IntN(2) == 0, steps...) }},
 	{2, func(d dice) fault {
 		f := d.moment(pause, d.IntN(2) == 0, steps...)

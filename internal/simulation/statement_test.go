@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -11,7 +12,7 @@ func (d *database) exec(query string, args []driver.NamedValue) (driver.Result, 
 	if strings.Contains(query, ";") { // a migration
 		return d.real.(driver.ExecerContext).ExecContext(context.Background(), query, args)
 	}
-	s, err := d.prepared(query)
+	s, err := d.prepared(d.dated(query))
 	if err != nil {
 		return nil, err
 	}
@@ -20,7 +21,7 @@ func (d *database) exec(query string, args []driver.NamedValue) (driver.Result, 
 
 // query reads all rows, so that no cursor outlives the turn.
 func (d *database) query(query string, args []driver.NamedValue) (*rows, error) {
-	s, err := d.prepared(query)
+	s, err := d.prepared(d.dated(query))
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +42,15 @@ func (d *database) query(query string, args []driver.NamedValue) (*rows, error) 
 		}
 		r.all = append(r.all, row)
 	}
+}
+
+// dated is the query as the database's clock has it.
+func (d *database) dated(query string) string {
+	if d.ahead == 0 {
+		return query
+	}
+	ms := fmt.Sprint(d.ahead.Milliseconds())
+	return strings.NewReplacer("now()", "later("+ms+")", "later(?)", "later(? + "+ms+")").Replace(query)
 }
 
 func (d *database) prepared(query string) (driver.Stmt, error) {
