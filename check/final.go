@@ -62,11 +62,11 @@ func (b *books) glimpses(d *dossier) []glimpse {
 // between two looks: the one way out of failed that needs no person, for a task that was
 // held over that very call. Nobody needs to have looked while it was held.
 func (d *dossier) settled(from, to *glimpse) bool {
-	if from.status != failed || to.status != completed || d.answer == nil || d.answer != d.attempts[len(d.attempts)-1] {
+	if from.status != failed || to.status != completed || len(d.attempts) == 0 {
 		return false
 	}
-	end := d.answer.FinishedAt
-	return !end.Before(from.began) && !end.After(to.at)
+	last := d.attempts[len(d.attempts)-1]
+	return last.State == succeeded && !last.FinishedAt.Before(from.began) && !last.FinishedAt.After(to.at)
 }
 
 // retried reports whether a retry may lie between two looks.

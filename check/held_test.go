@@ -29,6 +29,12 @@ func (e *Evidence) buysAgain() {
 // spared look wrong as what innocent holds does, and are not.
 var spared = []spoiled{
 	{claim: "The late answer of its own call completes a task that was held", spoil: func(e *Evidence) { e.answersLate() }},
+	{claim: "So does that of the last of several calls", spoil: func(e *Evidence) {
+		seen, late := When{e.Run.Began.Add(30 * time.Second)}, When{e.Run.Began.Add(40 * time.Second)}
+		a := e.drawInParts()
+		a.AnsweredAt, a.FinishedAt, e.taskRow(10).CompletedAt = late, late, late
+		e.Clients = append(e.Clients, Told{At: seen, Event: "seen", Task: 10, Tag: "t-000010", Detail: failed})
+	}},
 	{claim: "A late answer whose acknowledgement was lost may have completed it", spoil: func(e *Evidence) {
 		o := e.answersLate()
 		o.OK, o.Unknown, o.Fence = false, true, 0
