@@ -22,7 +22,7 @@ type NotAllowed struct {
 
 func (e *NotAllowed) Error() string {
 	if e.Kept {
-		return fmt.Sprintf("task %d is kept by the app itself and cannot be %s from here; the app has to do it", e.Task, e.Action)
+		return fmt.Sprintf("task %d is managed by the app itself and cannot be %s from here; the app has to do it", e.Task, e.Action)
 	}
 	if e.Moved {
 		return fmt.Sprintf("task %d has moved on since it was looked at; look again", e.Task)

@@ -2,6 +2,7 @@ package waiting
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +74,9 @@ func (l *Looker) Look(ctx context.Context, providers ...string) (*World, error) 
 	defer cancel()
 	if err := l.redis(asking, w, providers); err != nil {
 		w.Redis = strings.TrimPrefix(err.Error(), "queue: redis does not answer: ")
+		if errors.Is(err, context.DeadlineExceeded) {
+			w.Redis = "it has not answered within " + redisLimit.String()
+		}
 	}
 	return w, ctx.Err()
 }

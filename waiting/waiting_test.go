@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +169,21 @@ func TestAWorkerWhoseLeaseIsOverIsGone(t *testing.T) {
 	w, err := (&Looker{Tasks: a}).Look(t.Context())
 	if err != nil || len(w.Workers) != 1 || w.Workers[0].ID != "w-1" || len(w.Gone) != 1 || w.Gone[0].ID != "w-0" {
 		t.Errorf("%+v, %v", w, err)
+	}
+}
+
+// slow is a Redis that does not answer in time.
+type slow struct{ asked }
+
+func (*slow) Standings(context.Context, []string) (map[string]queue.Standing, error) {
+	return nil, fmt.Errorf("queue: redis does not answer: %w", context.DeadlineExceeded)
+}
+
+func TestARedisThatIsSilentIsNamedInPlainWords(t *testing.T) {
+	s := &slow{}
+	w, err := (&Looker{Tasks: s, Queues: s, Limits: s}).Look(t.Context())
+	if err != nil || w.Redis != "it has not answered within 1.5s" {
+		t.Errorf("%q, %v", w.Redis, err)
 	}
 }
 

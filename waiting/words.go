@@ -37,7 +37,7 @@ var sentences = map[Kind]words{
 	Keeping:     {"is drawn; its pictures are being stored", "已经画好，正在存储图片"},
 	Cancelling:  {"is being cancelled by worker %[1]s", "工作进程 %[1]s 正在取消它"},
 	LostWorker:  {"waits to be taken from worker %[1]s, which is gone", "等待从已消失的工作进程 %[1]s 那里收回"},
-	App:         {"is kept by the app itself", "由应用自己管理"},
+	App:         {"is managed by the app itself", "由应用自己管理"},
 	Decision:    {"waits for a person: nobody can say whether its call was billed", "等待人工决定：无法确定调用是否已计费"},
 	Collect:     {"waits for a person to retry it: %[1]s has run its call after all, and what it drew is not collected yet", "等待人工重试：%[1]s 其实执行了这次调用，画好的图片还没有取回"},
 	Unknown:     {"waits for a worker or for its provider; which of them cannot be seen from here", "等待工作进程或服务商；从这里看不到是哪一个"},

@@ -79,8 +79,8 @@ var chinese = map[string]string{
 	"Prompt": "提示词", "Not wanted": "不想要的内容", "Attempts": "调用记录", "Attempt": "调用", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
 	"The provider's reply": "服务商的应答", "Came too late": "来得太晚", "More": "更多", "account": "账号", "took": "用时", "cost": "费用", "sent": "发送", "no reply": "没有应答",
 	"Pictures of a call that was cancelled or given up meanwhile. They were paid for, so they are kept; they are not the task's answer.": "这些图片来自已取消或已放弃的调用。它们付过费，所以保存在这里，但不是任务的结果。",
-	"waits for a worker": "等待工作进程", "not in the queue yet": "尚未入队", "being drawn": "正在绘制", "given up by a person": "被人放弃", "kept by the app itself": "由应用自己管理",
-	"written down before the call; no reply so far": "调用前已记录，尚无应答", "the provider has the job": "服务商已接受任务", "pictures are drawn, not yet kept": "图片已画好，尚未保存", "pictures are kept": "图片已保存", "nobody can say whether it happened": "无法确定是否发生", "unknown": "未知", "free": "免费", "none, the call did not happen": "无，调用没有发生", "certainly not carried out": "确定没有执行", "carried out, without a picture": "执行了，但没有图片",
+	"waits for a worker": "等待工作进程", "not in the queue yet": "尚未入队", "being drawn": "正在绘制", "given up by a person": "被人放弃", "managed by the app itself": "由应用自己管理",
+	"written down before the call; no reply so far": "调用前已记录，尚无应答", "the provider has the job": "服务商已接受任务", "pictures are drawn, not yet stored": "图片已画好，尚未保存", "pictures are stored": "图片已保存", "nobody can say whether it happened": "无法确定是否发生", "unknown": "未知", "free": "免费", "none, the call did not happen": "无，调用没有发生", "certainly not carried out": "确定没有执行", "carried out, without a picture": "执行了，但没有图片",
 
 	// Who has to act on a failure, and how.
 	"Without a reason": "没有原因", "Whoever parked it": "停放它的人", "Whoever stopped it": "停止它的人", "Who asked for it": "提出请求的人", "You, the operator": "你，运维人员", "Nobody": "无人",

@@ -134,9 +134,9 @@ func (c call) Meaning() string {
 	case task.AttemptAccepted:
 		return "the provider has the job"
 	case task.AttemptAnswered:
-		return "pictures are drawn, not yet kept"
+		return "pictures are drawn, not yet stored"
 	case task.AttemptSucceeded:
-		return "pictures are kept"
+		return "pictures are stored"
 	case task.AttemptFailed:
 		return "carried out, without a picture"
 	case task.AttemptUnknown:

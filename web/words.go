@@ -154,7 +154,7 @@ func brief(t *task.Task, why *why, now time.Time) string {
 func standing(t *task.Task, now time.Time) string {
 	switch {
 	case t.Kept():
-		return "kept by the app itself"
+		return "managed by the app itself"
 	case t.Status == task.Pending && t.RunAt.After(now):
 		return "waits, due " + ago(now, t.RunAt)
 	case t.Status == task.Pending && t.PublishedAt == nil:

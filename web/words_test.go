@@ -50,7 +50,7 @@ func TestStanding(t *testing.T) {
 		"not in the queue yet":          {Status: task.Pending, RunAt: before},
 		"waits for a worker":            {Status: task.Pending, RunAt: before, PublishedAt: &before},
 		"being drawn":                   {Status: task.Processing, Worker: "w"},
-		"kept by the app itself":        {Status: task.Processing, Progress: 40},
+		"managed by the app itself":     {Status: task.Processing, Progress: 40},
 		"being drawn, 40%":              {Status: task.Processing, Worker: "w", Progress: 40},
 		"done in 1m30s":                 {Status: task.Completed, StartedAt: &before, CompletedAt: &now},
 		"parked until somebody decides": {Status: task.Failed},

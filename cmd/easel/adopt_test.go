@@ -142,7 +142,7 @@ func TestForeignTables(t *testing.T) {
 		if diff := cmp.Diff(before, dump(t, address, appColumns)[:3]); diff != "" {
 			t.Errorf("the app's old rows (-before +after):\n%s", diff)
 		}
-		if said := s.easel(0, "list"); strings.Count(said, "kept by the app itself") != 2 {
+		if said := s.easel(0, "list"); strings.Count(said, "managed by the app itself") != 2 {
 			t.Errorf("%s", said)
 		}
 		if said := s.easel(0, "retry", "--status", "failed", "--yes"); !strings.Contains(said, "no task fits") {

@@ -87,11 +87,11 @@ func TestAppsOfSQLAlchemy(t *testing.T) {
 					t.Errorf("it was touched: %+v", after)
 				}
 				for _, command := range [][]string{{"show", id}, {"list"}} {
-					if said := s.easel(0, command...); !strings.Contains(said, "kept by the app itself") {
+					if said := s.easel(0, command...); !strings.Contains(said, "managed by the app itself") {
 						t.Errorf("easel %v:\n%s", command, said)
 					}
 				}
-				if said := s.easel(1, "cancel", id); !strings.Contains(said, "kept by the app itself") {
+				if said := s.easel(1, "cancel", id); !strings.Contains(said, "managed by the app itself") {
 					t.Error(said)
 				}
 				goOn()

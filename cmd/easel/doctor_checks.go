@@ -199,7 +199,7 @@ func checkRedis(ctx context.Context, cfg config) []finding {
 	defer client.Close()
 	health, err := (&queue.Queue{Redis: client}).Health(ctx)
 	if err != nil {
-		return []finding{{Check: "redis", Result: bad, Detail: err.Error(), Do: "Start Redis, or correct EASEL_REDIS_URL: " + cfg.RedisURL.String()}}
+		return []finding{{Check: "redis", Result: bad, Detail: strings.TrimPrefix(err.Error(), "queue: "), Do: "Start Redis, or correct EASEL_REDIS_URL: " + cfg.RedisURL.String()}}
 	}
 	all := []finding{{Check: "redis", Result: fine, Detail: fmt.Sprintf("%s, version %s, answers in %s", cfg.RedisURL, health.Version, took(health.Latency))}}
 	for _, problem := range health.Problems() {

@@ -103,7 +103,7 @@ func brief(t task.Task) task.Task {
 func outcome(t *task.Task, why *waiting.Reason, now time.Time) string {
 	switch {
 	case t.Kept() && !t.Status.Final():
-		return "kept by the app itself"
+		return "managed by the app itself"
 	case t.Status == task.Failed && t.ErrorMsg != "":
 		return t.ErrorMsg
 	case t.Status == task.Completed:

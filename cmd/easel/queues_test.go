@@ -130,3 +130,19 @@ func TestRetryHint(t *testing.T) {
 		}
 	}
 }
+
+func TestHelpNamesWhatAccountsTake(t *testing.T) {
+	d := newDesk(t)
+	got := d.must(nil, "help", "environment")
+	for name, a := range adapters {
+		for _, option := range a.options {
+			if !strings.Contains(got.out, option+":") {
+				t.Errorf("%s takes %s, which help does not say", name, option)
+			}
+		}
+	}
+	_, example, _ := strings.Cut(got.out, "\n  providers:")
+	writeFile(t, "easel.yaml", strings.ReplaceAll("\n  providers:"+example, "\n  ", "\n"))
+	d.env = []string{"GATEWAY_KEY=" + canary}
+	d.easel("providers", "openai").wants(t, 0, "gateway")
+}

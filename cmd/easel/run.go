@@ -184,7 +184,7 @@ func openShelf(cfg config) (shelf picture.Lister, done func() error, err error) 
 	}
 	folder, err := dir.New(cfg.Pictures, at)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w; mend it there, or name another folder in EASEL_PICTURES", err)
 	}
 	return folder, folder.Close, nil
 }

@@ -49,6 +49,20 @@ func versionCommand(a *app) *cobra.Command {
 	}
 }
 
+// accountHelp is about the file that the environment names.
+const accountHelp = `EASEL_CONFIG configures providers. Accounts take name, key, base_url, per_minute, in_flight,
+webhooks and webhook_secret, and those of some adapters more:
+
+  openai      async: on submits to a gateway's /async paths and polls; default off
+              edits: json or multipart is how input pictures are sent; default json, and multipart once the service says so
+  comfyui     workflow: a file in API format
+  midjourney  dialect: novicezk, trueai or gateway
+
+  providers:
+    openai:
+      accounts:
+        - {name: gateway, key: "${GATEWAY_KEY}", base_url: "https://gateway.example/v1", async: on, edits: multipart}`
+
 // environmentTopic is `easel help environment`.
 func environmentTopic() *cobra.Command {
 	text := "Settings come from the environment; an empty variable is not set.\n"
@@ -60,5 +74,6 @@ func environmentTopic() *cobra.Command {
 			text += fmt.Sprintf("\n  %-22s key of the provider %s", key, name)
 		}
 	}
+	text += "\n\n" + accountHelp
 	return &cobra.Command{Use: "environment", Short: "The settings that easel reads", Long: text}
 }
