@@ -35,8 +35,8 @@ const (
 
 	publishLimit = 3 * time.Second
 
-	lookAtTop = time.Second // how long urgent tasks may wait while many others are rung for
-	spread    = 4           // over how many batches relays part that meet
+	lookAround = time.Second // how long tasks may wait while many others that came before are rung for
+	spread     = 4           // over how many batches relays part that meet
 )
 
 // Run relays until ctx ends. Errors of the database and of Redis are waited out.
@@ -93,11 +93,11 @@ func (r *Relay) loop(ctx context.Context, wake <-chan struct{}) error {
 }
 
 // Drain rings for all tasks that wait for it now and returns how many it found. It
-// goes through them once, so that rows that are locked do not keep it, and begins at
-// the top now and then, where what is urgent has come in meanwhile.
+// goes through them once, so that rows that are locked do not keep it, and looks around
+// now and then.
 func (r *Relay) Drain(ctx context.Context) (int, error) {
 	total, batch := 0, cmp.Or(r.Batch, 500)
-	look, top := store.Look{Limit: batch}, time.Now()
+	look, looked := store.Look{Limit: batch}, time.Now()
 	for {
 		rang, err := r.batch(ctx, look)
 		found := len(rang.Found)
@@ -113,13 +113,23 @@ func (r *Relay) Drain(ctx context.Context) (int, error) {
 		if rang.Noted < found {
 			look.Skip = batch * rand.N(spread)
 		}
-		if time.Since(top) > lookAtTop {
-			top = time.Now()
-			if _, err := r.batch(ctx, store.Look{Limit: batch}); err != nil {
+		if time.Since(looked) > lookAround {
+			looked = time.Now()
+			if err := r.around(ctx, look); err != nil {
 				return total, err
 			}
 		}
 	}
+}
+
+// around rings for what has come in while many others are rung for: what is urgent, which
+// is at the top, and what is not, which is at the end.
+func (r *Relay) around(ctx context.Context, at store.Look) error {
+	if _, err := r.batch(ctx, store.Look{Limit: at.Limit}); err != nil || at.After == nil {
+		return err
+	}
+	_, err := r.batch(ctx, store.Look{After: at.After, Newest: true, Limit: at.Limit})
+	return err
 }
 
 // batch rings for the tasks of one look.

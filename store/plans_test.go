@@ -181,6 +181,10 @@ func calls() map[string]call {
 			_, err := s.Ring(ctx, store.Look{After: &task.Task{ID: 40_000}, Skip: 500, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return err
 		}},
+		"Ring, newest": {500, func(ctx context.Context, s *store.Store) error {
+			_, err := s.Ring(ctx, store.Look{After: &task.Task{ID: 40_000}, Newest: true, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
+			return err
+		}},
 		"Rung":      {500, func(ctx context.Context, s *store.Store) error { return s.Rung(ctx, unrung) }},
 		"Unring":    {500, func(ctx context.Context, s *store.Store) error { return s.Unring(ctx, rung) }},
 		"Redeliver": {500, func(ctx context.Context, s *store.Store) error { return s.Redeliver(ctx, rung) }},

@@ -21,9 +21,10 @@ const ringColumns = "id, delivery, coalesce(provider, '') AS provider, priority,
 // Look says which of the tasks that nobody has rung for to hand out: up to Limit of
 // them, the most urgent and the oldest first.
 type Look struct {
-	After *task.Task // those that come after this one; nil is from the first
-	Skip  int        // how many of these to leave to others
-	Limit int
+	After  *task.Task // those that come after this one; nil is from the first
+	Newest bool       // instead the newest of those as urgent as After, and then of more urgent ones
+	Skip   int        // how many of these to leave to others
+	Limit  int
 }
 
 // Rang is what a Ring did.
@@ -54,6 +55,9 @@ func (s *Store) unrung(ctx context.Context, l Look) (due []task.Task, err error)
 	const order = " ORDER BY priority DESC, id LIMIT ?"
 	err = s.byIndex(ctx, func(tx sqlx.ExtContext) error {
 		due = nil
+		if l.After != nil && l.Newest { // backwards; of one priority alone the ids would be read, with those of all other tasks
+			return sqlx.SelectContext(ctx, tx, &due, s.db.Rebind(query+" AND priority >= ? ORDER BY priority, id DESC LIMIT ?"), l.After.Priority, l.Limit)
+		}
 		if l.After == nil {
 			return sqlx.SelectContext(ctx, tx, &due, s.db.Rebind(query+order+" OFFSET ?"), l.Limit, l.Skip)
 		}

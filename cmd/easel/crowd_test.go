@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
@@ -26,6 +27,7 @@ const (
 	crowdLease = 3 * time.Second
 	crowdLasts = 5 * crowdLease
 	crowdCalls = 30
+	crowdBeats = 15 // three in a lease
 )
 
 var crowds = []struct {
@@ -118,13 +120,49 @@ func (c *crowd) exec(query string) {
 	}
 }
 
-// lasts waits; nothing that could be looked at says that it is over.
-func (c *crowd) lasts() { <-time.After(crowdLasts) }
+// lasts returns when each worker's heart has beaten for five leases, as db sees it, and
+// disturbs meanwhile what there is to disturb.
+func (c *crowd) lasts(db querier, meanwhile func()) {
+	c.t.Helper()
+	last, beats := make(map[string]string), make(map[string]int)
+	eventually(c.t, 2*time.Minute, fmt.Sprintf("%d heartbeats of each worker", crowdBeats), func() bool {
+		meanwhile()
+		rows, err := db.QueryContext(c.t.Context(), "SELECT id, CAST(seen_at AS text) FROM easel_worker")
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id, seen string
+			if err := rows.Scan(&id, &seen); err != nil {
+				c.t.Fatal(err)
+			}
+			if last[id] != seen {
+				last[id] = seen
+				beats[id]++
+			}
+		}
+		enough := 0
+		for _, n := range beats {
+			if n >= crowdBeats {
+				enough++
+			}
+		}
+		return rows.Err() == nil && enough == 2
+	})
+}
+
+// querier is a pool, a connection or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func nothing() {}
 
 func manyRows(c *crowd) {
 	c.exec(`INSERT INTO image_generations (provider, model, prompt, size, run_at)
 		SELECT 'studio', 'brush', 'picture ' || i, '64x64', now() + interval '1 day' FROM generate_series(1, 60000) i`)
-	c.lasts()
+	c.lasts(c.db, nothing)
 }
 
 // open leaves a transaction open after the statement.
@@ -138,7 +176,7 @@ func (c *crowd) open(query string) {
 	if _, err := tx.ExecContext(c.t.Context(), query); err != nil {
 		c.t.Fatalf("%s: %v", query, err)
 	}
-	c.lasts()
+	c.lasts(c.db, nothing)
 }
 
 func (c *crowd) openUpdate() {
@@ -158,7 +196,7 @@ func (c *crowd) useUp() {
 		}
 		taken = append(taken, conn)
 	}
-	c.lasts()
+	c.lasts(taken[0], nothing)
 	for _, conn := range taken {
 		conn.Close()
 	}
@@ -166,19 +204,19 @@ func (c *crowd) useUp() {
 }
 
 func (c *crowd) jump() {
-	end, tick := time.After(crowdLasts), time.NewTicker(crowdLease/4)
-	defer tick.Stop()
-	for {
-		if err := c.setClock([]time.Duration{0, time.Minute, -time.Minute}[rand.IntN(3)]); err != nil {
+	set := func(off time.Duration) {
+		if err := c.setClock(off); err != nil {
 			c.t.Fatal(err)
 		}
+	}
+	tick := time.NewTicker(crowdLease / 4)
+	defer tick.Stop()
+	c.lasts(c.db, func() {
 		select {
 		case <-tick.C:
-		case <-end:
-			if err := c.setClock(0); err != nil {
-				c.t.Fatal(err)
-			}
-			return
+			set([]time.Duration{0, time.Minute, -time.Minute}[rand.IntN(3)])
+		default:
 		}
-	}
+	})
+	set(0)
 }

@@ -19,6 +19,7 @@ func ringing() []claim {
 		{"A delivery that changed before it was noted stays unrung", ringsDelivery},
 		{"Ring goes no further than its limit", ringsLimit},
 		{"Ring goes on after a task, and leaves some to others", ringsOn},
+		{"Ring hands out the newest of those as urgent as a task", ringsNewest},
 		{"Waiting looks at no more rows than it is told, due or not", waitsBounded},
 		{"RefuseAll parks waiting deliveries that nobody ever took and leaves all others alone", refusesAll},
 		{"Rung and Unring take more deliveries than fit one statement", rung},
@@ -42,6 +43,15 @@ func (b *bench) ring(limit int) []task.Ref {
 	b.check(err)
 	b.same([]int{len(rang.Found), rang.Noted}, []int{len(all), len(all)})
 	return all
+}
+
+func ringsNewest(b *bench) {
+	all := b.insertMany(5)
+	b.insert(task.Task{Priority: task.High})
+	b.insert(task.Task{Priority: task.Low})
+	rang, err := b.store.Ring(b.Context(), store.Look{After: all[0], Newest: true, Limit: 2}, func(due []task.Task) ([]task.Ref, error) { return nil, nil })
+	b.check(err)
+	b.same(refs(rang.Found), []task.Ref{all[4].Ref(), all[3].Ref()})
 }
 
 func refs(tasks []task.Task) []task.Ref {
