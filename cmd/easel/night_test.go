@@ -73,6 +73,7 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 	fake.Always(providertest.Answers(401, `{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}`))
 	s.ask("openai")
 	eventually(t, time.Minute, "the key is refused", func() bool { return s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'auth'") > 0 })
+	staysClosed(t, client, "openai/main")
 	id = s.ask("openai")
 	s.waitsFor(id, waiting.Closed, -1, "Incorrect API key provided", "the operator")
 	if found := s.easel(-1, "doctor"); !strings.Contains(found, "Incorrect API key provided") {
@@ -99,6 +100,21 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 	}
 	id = s.ask("openai")
 	s.waitsFor(id, waiting.RedisAway, 1, "Redis")
+}
+
+// staysClosed waits until the account is closed and makes that last, so that it does not
+// try the service again between two looks.
+func staysClosed(t *testing.T, client redis.UniversalClient, account string) {
+	t.Helper()
+	key := "easel:limit:{" + account + "}:closed"
+	eventually(t, time.Minute, account+" is closed", func() bool { return client.HExists(t.Context(), key, "until").Val() })
+	err := client.HSet(t.Context(), key, "until", time.Now().Add(time.Hour).UnixMilli()).Err()
+	if err == nil {
+		err = client.Persist(t.Context(), key).Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // ask enqueues a task and returns its id.
