@@ -115,7 +115,8 @@ func (r *Relay) Drain(ctx context.Context) (int, error) {
 		}
 		if time.Since(looked) > lookAround {
 			looked = time.Now()
-			if err := r.around(ctx, look); err != nil {
+			more, err := r.around(ctx, look)
+			if total += more; err != nil {
 				return total, err
 			}
 		}
@@ -123,13 +124,14 @@ func (r *Relay) Drain(ctx context.Context) (int, error) {
 }
 
 // around rings for what has come in while many others are rung for: what is urgent, which
-// is at the top, and what is not, which is at the end.
-func (r *Relay) around(ctx context.Context, at store.Look) error {
-	if _, err := r.batch(ctx, store.Look{Limit: at.Limit}); err != nil || at.After == nil {
-		return err
+// is at the top, and what is not, which is at the end. It returns how many it found.
+func (r *Relay) around(ctx context.Context, at store.Look) (int, error) {
+	top, err := r.batch(ctx, store.Look{Limit: at.Limit})
+	if err != nil || at.After == nil {
+		return len(top.Found), err
 	}
-	_, err := r.batch(ctx, store.Look{After: at.After, Newest: true, Limit: at.Limit})
-	return err
+	end, err := r.batch(ctx, store.Look{After: at.After, Newest: true, Limit: at.Limit})
+	return len(top.Found) + len(end.Found), err
 }
 
 // batch rings for the tasks of one look.

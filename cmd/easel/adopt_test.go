@@ -135,10 +135,10 @@ func TestForeignTables(t *testing.T) {
 		}
 		s.start("worker")
 		id := pythonSays(t, address, "second.py", "insert")
-		eventually(t, time.Minute, "the app's new row is drawn", func() bool { return s.task(id).Status == task.Completed })
+		eventually(t, 5*time.Minute, "the app's new row is drawn", func() bool { return s.task(id).Status == task.Completed })
 		s.easel(0, "enqueue", "a boat", "--provider", "sketch", "--size", "64x64", "--wait")
 		orphan := s.insertOrphan()
-		eventually(t, time.Minute, "a dead worker's task is taken back", func() bool { return s.task(orphan).Status == task.Completed })
+		eventually(t, 5*time.Minute, "a dead worker's task is taken back", func() bool { return s.task(orphan).Status == task.Completed })
 		if diff := cmp.Diff(before, dump(t, address, appColumns)[:3]); diff != "" {
 			t.Errorf("the app's old rows (-before +after):\n%s", diff)
 		}

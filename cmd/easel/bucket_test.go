@@ -51,17 +51,17 @@ func TestABucket(t *testing.T) {
 		s := newSite(t, yaml, append(env, "FAKE_KEY=sk-test")...)
 		s.start("worker")
 		s.insert(n, "openai", nil)
-		eventually(t, time.Minute, "a quarter is done", func() bool { return s.count(task.Completed) >= n/4 })
+		eventually(t, 5*time.Minute, "a quarter is done", func() bool { return s.count(task.Completed) >= n/4 })
 		if err := server.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, time.Minute, "tasks wait for the bucket", func() bool {
+		eventually(t, 5*time.Minute, "tasks wait for the bucket", func() bool {
 			return s.number("SELECT count(*) FROM image_generations WHERE waits > 0 AND error_kind = 'storage'") > 0
 		})
 		if err := server.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 2*time.Minute, "all ended", func() bool { return s.open() == 0 })
+		eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
 		if got := s.count(task.Completed); got != n {
 			t.Errorf("%d of %d completed", got, n)
 		}

@@ -63,7 +63,7 @@ func TestCallbacks(t *testing.T) {
 	}
 	post(at+"/control", `{"fates":["cut"]}`)
 	s.easel(0, "enqueue", "一只红狐狸", "--provider", "replicate")
-	eventually(t, time.Minute, "the call's outcome is unknown", func() bool {
+	eventually(t, 5*time.Minute, "the call's outcome is unknown", func() bool {
 		return s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'outcome_unknown'") == 1
 	})
 
@@ -76,7 +76,7 @@ func TestCallbacks(t *testing.T) {
 		}
 	})
 	t.Run("It brings a call back whose answer was lost: a retry by hand gets its picture and buys nothing", func(t *testing.T) {
-		eventually(t, time.Minute, "the callback names the job", func() bool { return attempt().Handle != "" })
+		eventually(t, 5*time.Minute, "the callback names the job", func() bool { return attempt().Handle != "" })
 		if out := s.easel(0, "show", "1"); !strings.Contains(out, "has run this call after all") || !strings.Contains(out, "collects what it drew and buys nothing") ||
 			!strings.Contains(out, "Who has to act: the operator. Retry it") || strings.Contains(out, "--not-charged") || strings.Contains(out, "Look the call up") {
 			t.Errorf("the story does not say that the job was found:\n%s", out)
@@ -85,7 +85,7 @@ func TestCallbacks(t *testing.T) {
 			t.Errorf("the page offers to buy it again:\n%s", text)
 		}
 		s.easel(0, "retry", "1")
-		eventually(t, time.Minute, "the task is completed", func() bool { return s.count(task.Completed) == 1 })
+		eventually(t, 5*time.Minute, "the task is completed", func() bool { return s.count(task.Completed) == 1 })
 		if bills := book.bills(t); bills != 1 || attempt().Number != 1 {
 			t.Errorf("%d bills, %d attempts", bills, attempt().Number)
 		}

@@ -53,15 +53,15 @@ func TestCrowds(t *testing.T) {
 			t.Parallel()
 			o := newCrowd(t, c.own)
 			first, second := o.start("worker"), o.start("worker")
-			eventually(t, time.Minute, "both work", func() bool {
+			eventually(t, 5*time.Minute, "both work", func() bool {
 				return strings.Contains(first.said(), `"message":"working"`) && strings.Contains(second.said(), `"message":"working"`)
 			})
 			o.insert(crowdCalls, "studio", nil)
-			eventually(t, time.Minute, "all calls are under way", func() bool {
+			eventually(t, 5*time.Minute, "all calls are under way", func() bool {
 				return o.number("SELECT count(*) FROM generation_attempt WHERE state = 'sending'") == crowdCalls
 			})
 			c.disturb(o)
-			eventually(t, 3*time.Minute, "all completed", func() bool {
+			eventually(t, 5*time.Minute, "all completed", func() bool {
 				return o.number("SELECT count(*) FROM image_generations WHERE status IN ('pending', 'processing') AND run_at <= now() + interval '10 minutes'") == 0
 			})
 			o.judge(first, second)
@@ -125,7 +125,7 @@ func (c *crowd) exec(query string) {
 func (c *crowd) lasts(db querier, meanwhile func()) {
 	c.t.Helper()
 	last, beats := make(map[string]string), make(map[string]int)
-	eventually(c.t, 2*time.Minute, fmt.Sprintf("%d heartbeats of each worker", crowdBeats), func() bool {
+	eventually(c.t, 5*time.Minute, fmt.Sprintf("%d heartbeats of each worker", crowdBeats), func() bool {
 		meanwhile()
 		rows, err := db.QueryContext(c.t.Context(), "SELECT id, CAST(seen_at AS text) FROM easel_worker")
 		if err != nil {
@@ -181,7 +181,7 @@ func (c *crowd) open(query string) {
 
 func (c *crowd) openUpdate() {
 	c.insert(40, "studio", nil)
-	eventually(c.t, time.Minute, "they are published", func() bool {
+	eventually(c.t, 5*time.Minute, "they are published", func() bool {
 		return c.number("SELECT count(*) FROM image_generations WHERE status = 'pending' AND published_at IS NOT NULL") == 40
 	})
 	c.open("UPDATE image_generations SET drama_id = 7 WHERE status = 'pending'")

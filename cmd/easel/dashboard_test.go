@@ -93,12 +93,12 @@ func TestDashboard(t *testing.T) {
 	}
 	site := "http://" + variables(s.env)["EASEL_LISTEN"]
 	active := enqueue("drawn for long", "--provider", "busy", "--param", "delay=10m", "--param", "mode=async")
-	eventually(t, 30*time.Second, "one task is being drawn", is(active, task.Processing))
+	eventually(t, 5*time.Minute, "one task is being drawn", is(active, task.Processing))
 	pending := enqueue("waits its turn", "--provider", "busy")
 	retry := enqueue("waits for a retry", "--provider", "patient", "--param", "fail=unavailable")
 	archived := enqueue("parked at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1")
-	eventually(t, 30*time.Second, "the task is parked", is(archived, task.Failed))
-	eventually(t, 30*time.Second, "the task waits for a retry", func() bool {
+	eventually(t, 5*time.Minute, "the task is parked", is(archived, task.Failed))
+	eventually(t, 5*time.Minute, "the task waits for a retry", func() bool {
 		found, err := s.tasks.Get(t.Context(), retry)
 		return err == nil && found.Attempt == 1 && found.Status == task.Pending
 	})
@@ -140,7 +140,7 @@ func TestDashboard(t *testing.T) {
 		if got := run(site); got/100 != 2 {
 			t.Fatalf("status %d, want 2xx", got)
 		}
-		eventually(t, 30*time.Second, "the task completed", is(archived, task.Completed))
+		eventually(t, 5*time.Minute, "the task completed", is(archived, task.Completed))
 		if found, err := s.tasks.Get(t.Context(), archived); err != nil || found.Delivery != 1 || found.LocalPath == "" {
 			t.Errorf("delivery %d, local_path %q (%v)", found.Delivery, found.LocalPath, err)
 		}

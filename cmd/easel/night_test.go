@@ -29,7 +29,7 @@ func (s *testSite) waitsFor(id int64, kind waiting.Kind, doctor int, words ...st
 			s.t.Logf("show says %s", last)
 		}
 	}()
-	eventually(s.t, time.Minute, fmt.Sprintf("task %d waits for %s", id, kind), func() bool {
+	eventually(s.t, 5*time.Minute, fmt.Sprintf("task %d waits for %s", id, kind), func() bool {
 		last = s.easel(0, "show", fmt.Sprint(id), "--json")
 		var said told
 		return json.Unmarshal([]byte(last), &said) == nil && said.WaitsFor != nil && said.WaitsFor.Kind == kind
@@ -62,17 +62,17 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 	t.Cleanup(func() { client.Close() })
 
 	s.ask("openai")
-	eventually(t, time.Minute, "the first is drawn", func() bool { return s.open() == 0 })
+	eventually(t, 5*time.Minute, "the first is drawn", func() bool { return s.open() == 0 })
 
 	pauseQueue(t, client, "openai", true)
 	id := s.ask("openai")
 	s.waitsFor(id, waiting.Paused, 1, "paused")
 	pauseQueue(t, client, "openai", false)
-	eventually(t, time.Minute, "it goes on", func() bool { return s.open() == 0 })
+	eventually(t, 5*time.Minute, "it goes on", func() bool { return s.open() == 0 })
 
 	fake.Always(providertest.Answers(401, `{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}`))
 	s.ask("openai")
-	eventually(t, time.Minute, "the key is refused", func() bool { return s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'auth'") > 0 })
+	eventually(t, 5*time.Minute, "the key is refused", func() bool { return s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'auth'") > 0 })
 	staysClosed(t, client, "openai/main")
 	id = s.ask("openai")
 	s.waitsFor(id, waiting.Closed, -1, "Incorrect API key provided", "the operator")
@@ -107,7 +107,7 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 func staysClosed(t *testing.T, client redis.UniversalClient, account string) {
 	t.Helper()
 	key := "easel:limit:{" + account + "}:closed"
-	eventually(t, time.Minute, account+" is closed", func() bool { return client.HExists(t.Context(), key, "until").Val() })
+	eventually(t, 5*time.Minute, account+" is closed", func() bool { return client.HExists(t.Context(), key, "until").Val() })
 	err := client.HSet(t.Context(), key, "until", time.Now().Add(time.Hour).UnixMilli()).Err()
 	if err == nil {
 		err = client.Persist(t.Context(), key).Err()

@@ -178,7 +178,7 @@ func (p *process) serves() {
 			listen = value
 		}
 	}
-	eventually(p.t, 30*time.Second, "the pages answer", func() bool {
+	eventually(p.t, 5*time.Minute, "the pages answer", func() bool {
 		conn, err := net.Dial("tcp", listen)
 		if err != nil {
 			return false
@@ -276,7 +276,7 @@ func TestAKilledWorker(t *testing.T) {
 		victim := s.start("worker")
 		s.start("worker")
 		s.insert(n, "openai", nil)
-		eventually(t, time.Minute, "both workers at work", func() bool {
+		eventually(t, 5*time.Minute, "both workers at work", func() bool {
 			return s.number("SELECT count(DISTINCT worker) FROM generation_attempt") == 2 && s.count(task.Completed) > n/5
 		})
 		if err := victim.Process.Kill(); err != nil {
@@ -313,7 +313,7 @@ func TestAKilledWorker(t *testing.T) {
 		victim := s.start("worker")
 		s.start("worker")
 		s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "1s"})
-		eventually(t, time.Minute, "both workers at work", func() bool {
+		eventually(t, 5*time.Minute, "both workers at work", func() bool {
 			return s.number("SELECT count(DISTINCT worker) FROM generation_attempt WHERE state = 'accepted'") == 2
 		})
 		if err := victim.Process.Kill(); err != nil {
@@ -343,7 +343,7 @@ func TestSIGTERM(t *testing.T) {
 			s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test", "EASEL_DRAIN=20s")
 			p := s.start(command)
 			s.insert(20, "openai", nil)
-			eventually(t, 30*time.Second, "five calls in flight", func() bool { submits, _ := fake.Count(""); return submits == 5 })
+			eventually(t, 5*time.Minute, "five calls in flight", func() bool { submits, _ := fake.Count(""); return submits == 5 })
 			if command == "up" {
 				p.serves()
 			}
@@ -365,7 +365,7 @@ func TestSIGTERM(t *testing.T) {
 		s := newSite(t, "providers:\n  sketch:\n    on_unknown: hold\n")
 		p := s.start("worker")
 		s.insert(20, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "4s"})
-		eventually(t, 30*time.Second, "all accepted", func() bool {
+		eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == 20
 		})
 		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
@@ -378,7 +378,7 @@ func TestSIGTERM(t *testing.T) {
 			t.Errorf("%d tasks pending after the drain, want 20", got)
 		}
 		s.start("worker")
-		eventually(t, 30*time.Second, "all completed", func() bool { return s.count(task.Completed) == 20 })
+		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == 20 })
 		if got := s.number("SELECT count(*) FROM generation_attempt"); got != 20 {
 			t.Errorf("%d attempts for 20 tasks", got)
 		}
@@ -405,7 +405,7 @@ func TestRowsFromOutside(t *testing.T) {
 	}
 	ends := func(id int64) *task.Task {
 		t.Helper()
-		eventually(t, 30*time.Second, fmt.Sprintf("task %d ended", id), func() bool { return get(id).Status.Final() })
+		eventually(t, 5*time.Minute, fmt.Sprintf("task %d ended", id), func() bool { return get(id).Status.Final() })
 		return get(id)
 	}
 

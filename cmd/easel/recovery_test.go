@@ -125,7 +125,7 @@ func workerID(t *testing.T, p *process) string {
 
 func (p *process) works() {
 	p.t.Helper()
-	eventually(p.t, 30*time.Second, "the worker works", func() bool { return strings.Contains(p.said(), `"message":"working"`) })
+	eventually(p.t, 5*time.Minute, "the worker works", func() bool { return strings.Contains(p.said(), `"message":"working"`) })
 }
 
 func TestRecovery(t *testing.T) {
@@ -134,10 +134,10 @@ func TestRecovery(t *testing.T) {
 	t.Run("Of 200 asynchronous jobs of a killed worker the first goes on within 10 s and all within 20 s, and none is bought again", func(t *testing.T) {
 		t.Parallel()
 		const n = 200
-		o := newOuting(t, program, "A", studio.Options{Takes: 50 * time.Second}, n)
+		o := newOuting(t, program, "A", studio.Options{Takes: 90 * time.Second}, n)
 		victim := o.start("worker")
 		o.insert(n, "studio", nil)
-		eventually(t, time.Minute, "all are with the provider", func() bool {
+		eventually(t, 5*time.Minute, "all are with the provider", func() bool {
 			return o.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == n
 		})
 		heir := o.start("worker")
@@ -148,7 +148,7 @@ func TestRecovery(t *testing.T) {
 		}
 		o.within(killed, 10*time.Second, "the first goes on", func() bool { return o.heldBy(heir) > 0 })
 		o.within(killed, 20*time.Second, "all go on", func() bool { return o.heldBy(heir)+o.count(task.Completed) == n })
-		eventually(t, 3*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 		if bills, attempts := o.bills(), o.number("SELECT count(*) FROM generation_attempt"); bills != n || attempts != n {
 			t.Errorf("%d bills and %d attempts for %d tasks", bills, attempts, n)
 		}
@@ -160,7 +160,7 @@ func TestRecovery(t *testing.T) {
 		o := newOuting(t, program, "S", studio.Options{Takes: time.Hour}, n)
 		victim := o.start("worker")
 		o.insert(n, "studio", nil)
-		eventually(t, time.Minute, "all are billed", func() bool { return o.bills() == n })
+		eventually(t, 5*time.Minute, "all are billed", func() bool { return o.bills() == n })
 		o.start("worker").works()
 		killed := time.Now()
 		if err := victim.Process.Kill(); err != nil {
@@ -189,7 +189,7 @@ func TestRecovery(t *testing.T) {
 			}
 			return int(waiting)
 		}
-		eventually(t, 2*time.Minute, "all ring", func() bool { return ringing() >= n-2 })
+		eventually(t, 5*time.Minute, "all ring", func() bool { return ringing() >= n-2 })
 		emptied := time.Now()
 		if err := o.redis.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
@@ -209,7 +209,7 @@ func TestRecovery(t *testing.T) {
 		o := newOuting(t, program, "S", studio.Options{Takes: 40 * time.Second}, places)
 		o.insert(n, "studio", nil)
 		o.start("worker").works()
-		eventually(t, 30*time.Second, "all places are taken", func() bool { return o.bills() >= places })
+		eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
 		if err := syscall.Kill(o.queue.Pid(), syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +233,7 @@ func TestRecovery(t *testing.T) {
 		o := newOuting(t, program, "S", studio.Options{Takes: time.Second}, places)
 		o.start("worker").works()
 		o.insert(n, "studio", nil)
-		eventually(t, 30*time.Second, "it is at work", func() bool { return o.count(task.Completed) > places })
+		eventually(t, 5*time.Minute, "it is at work", func() bool { return o.count(task.Completed) > places })
 		if err := o.postgres.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +246,7 @@ func TestRecovery(t *testing.T) {
 		o.within(back, 5*time.Second, "the first claim", func() bool {
 			return o.number("SELECT count(*) FROM image_generations WHERE started_at > $1", back) > 0
 		})
-		eventually(t, 2*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 		if bills := o.bills(); bills != n {
 			t.Errorf("%d bills for %d tasks", bills, n)
 		}
@@ -259,7 +259,7 @@ func TestRecovery(t *testing.T) {
 		o.start("worker").works()
 		o.start("selftest", "worker", "--clock", "70s").works()
 		o.insert(n, "studio", nil)
-		eventually(t, 3*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 		if bills, by := o.bills(), o.number("SELECT count(DISTINCT worker) FROM generation_attempt"); bills != n || by != 2 {
 			t.Errorf("%d calls for %d tasks by %d workers", bills, n, by)
 		}
@@ -271,7 +271,7 @@ func TestRecovery(t *testing.T) {
 		o := newOuting(t, program, "S", studio.Options{Takes: 8 * time.Second}, places)
 		o.insert(n, "studio", nil)
 		p := o.start("worker")
-		eventually(t, 30*time.Second, "all places are taken", func() bool { return o.bills() >= places })
+		eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
 		asked := time.Now()
 		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -297,11 +297,11 @@ func TestSpooledAnswers(t *testing.T) {
 			o := newOuting(t, program, class, studio.Options{Takes: 4 * time.Second, Latency: 4 * time.Second}, n)
 			victim := o.start("worker")
 			o.insert(n, "studio", nil)
-			eventually(t, 30*time.Second, "all are bought", func() bool { return o.bills() == n })
+			eventually(t, 5*time.Minute, "all are bought", func() bool { return o.bills() == n })
 			if err := o.postgres.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, 2*time.Minute, "all answers are in the spool", func() bool { return strings.Count(victim.said(), "it is in the spool as well") == n })
+			eventually(t, 5*time.Minute, "all answers are in the spool", func() bool { return strings.Count(victim.said(), "it is in the spool as well") == n })
 			if err := victim.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -310,7 +310,7 @@ func TestSpooledAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			heir := o.start("worker")
-			eventually(t, 2*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+			eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 			if bills, attempts := o.bills(), o.number("SELECT count(*) FROM generation_attempt"); bills != n || attempts != n {
 				t.Errorf("%d bills and %d attempts for %d tasks", bills, attempts, n)
 			}

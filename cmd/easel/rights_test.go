@@ -37,7 +37,7 @@ func TestAWorkerNeedsNoMoreOfRedisThanTheRule(t *testing.T) {
 	up := s.start("up")
 	up.serves()
 	s.ask("openai")
-	eventually(t, time.Minute, "the task is completed", func() bool {
+	eventually(t, 5*time.Minute, "the task is completed", func() bool {
 		return s.number("SELECT count(*) FROM image_generations WHERE status = 'completed'") == 1
 	})
 	s.easel(0, "queues", "pause", "openai")

@@ -55,7 +55,7 @@ func TestRollingChange(t *testing.T) {
 		p := s.startProgram(before, "worker")
 		s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "500ms"})
 		s.easel(0, "enqueue", "one by the new command", "--provider", "sketch")
-		eventually(t, time.Minute, "all completed", func() bool { return s.count(task.Completed) == n+1 })
+		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n+1 })
 		for _, level := range []string{`"level":"error"`, `"level":"warn","error"`} {
 			if strings.Contains(p.said(), level) {
 				t.Errorf("it complains:\n%s", p.said())
@@ -69,7 +69,7 @@ func TestRollingChange(t *testing.T) {
 		s := newSite(t, yaml)
 		p := s.startProgram(before, "worker")
 		s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "6s"})
-		eventually(t, 30*time.Second, "all accepted", func() bool {
+		eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == n
 		})
 		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
@@ -77,7 +77,7 @@ func TestRollingChange(t *testing.T) {
 		}
 		p.ends(30 * time.Second)
 		s.start("worker")
-		eventually(t, time.Minute, "all completed", func() bool { return s.count(task.Completed) == n })
+		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n })
 		if attempts := s.number("SELECT count(*) FROM generation_attempt"); attempts != n {
 			t.Errorf("%d attempts for %d tasks", attempts, n)
 		}
@@ -89,7 +89,7 @@ func TestRollingChange(t *testing.T) {
 		s := newSite(t, yaml)
 		first := s.start("worker")
 		s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "6s"})
-		eventually(t, 30*time.Second, "all accepted", func() bool {
+		eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == n
 		})
 		s.startProgram(before, "worker")
@@ -97,7 +97,7 @@ func TestRollingChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.start("worker")
-		eventually(t, time.Minute, "all completed", func() bool { return s.count(task.Completed) == n })
+		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n })
 		if attempts := s.number("SELECT count(*) FROM generation_attempt"); attempts != n {
 			t.Errorf("%d attempts for %d tasks", attempts, n)
 		}

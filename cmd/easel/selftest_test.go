@@ -47,13 +47,17 @@ func TestSelftest(t *testing.T) {
 	t.Parallel()
 	t.Run("A short attack on real servers breaks no promise, and says what it did", func(t *testing.T) {
 		t.Parallel()
-		code, out, complaints := selftestOf(t, "--for", "12s", "--every", "1s", "--seed", "3", "--json")
+		args := []string{"--for", "12s", "--every", "1s", "--seed", "3", "--json"}
+		for _, brief := range []string{"worker killed", "worker frozen", "worker drained", "provider storm", "network cut", "redis emptied", "postgres restarted", "table flooded", "rows locked", "clock jumped", "dashboard"} {
+			args = append(args, "--faults", brief) // one that stops everybody would last for the whole run
+		}
+		code, out, complaints := selftestOf(t, args...)
 		var r selftest.Report
 		if err := json.Unmarshal([]byte(out), &r); err != nil {
 			t.Fatalf("exit %d, and its answer is no report: %v\n%s\n%s", code, err, out, complaints)
 		}
 		if code != 0 || !r.OK || r.Seed != 3 || !slices.Equal(r.Servers, []string{"PostgreSQL", "Redis", "S3"}) {
-			t.Errorf("exit %d, report %+v", code, r)
+			t.Errorf("exit %d, report %+v\n%s", code, r, complaints)
 		}
 		if c := r.Judged.Counts; len(r.Faults) == 0 || c.Acknowledged < 20 || c.Billed < 20 || c.Faults == 0 {
 			t.Errorf("nothing much happened: %d kinds of faults, %+v", len(r.Faults), c)
@@ -85,7 +89,7 @@ func TestSelftest(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, time.Minute, "its workers work", func() bool {
+		eventually(t, 5*time.Minute, "its workers work", func() bool {
 			logs, _ := filepath.Glob(filepath.Join(temp, "easel-selftest-*", "sinks", "worker-*.log"))
 			return len(logs) == 3
 		})

@@ -47,7 +47,7 @@ func TestNoSinkHoldsAKey(t *testing.T) {
 			s.easel(0, "enqueue", fmt.Sprint("kite ", i), "--provider", name, "--model", "acme/brush")
 		}
 	}
-	eventually(t, time.Minute, "all ended, and some well", func() bool { return s.open() == 0 })
+	eventually(t, 5*time.Minute, "all ended, and some well", func() bool { return s.open() == 0 })
 	if drawn := s.count(task.Completed); drawn < 2 {
 		t.Errorf("%d were drawn", drawn)
 	}

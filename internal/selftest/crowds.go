@@ -98,8 +98,11 @@ func useUpConnections(r *run, ctx context.Context, _ string, d time.Duration) er
 func jumpClock(r *run, ctx context.Context, _ string, d time.Duration) error {
 	r.mu.Lock()
 	r.jumped = true
-	ahead := []time.Duration{clockStep, -clockStep}[r.rnd.IntN(2)]
 	r.mu.Unlock()
+	ahead := clockStep
+	if d%2 == 0 { // d was drawn, and only who draws may ask the dice
+		ahead = -clockStep
+	}
 	err := r.clock(ahead)
 	sleep(ctx, d)
 	return errors.Join(err, r.clock(0))

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,6 +25,7 @@ func TestAServiceThatWantsTheBucketInItsHostSaysSo(t *testing.T) {
 	} {
 		t.Run(code, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // minio-go closes it twice at a time if the answer comes first
 				w.Header().Set("Content-Type", "application/xml")
 				w.WriteHeader(c.status)
 				fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message></Error>`, code, c.text)
