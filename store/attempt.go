@@ -155,6 +155,10 @@ func (s *Store) EndFrom(ctx context.Context, a *task.Attempt, from task.State) (
 	return n > 0, err
 }
 
+// sinceRetry is now, but never before the last retry by hand, although the clock may have been
+// set back: what ends after a retry counts as ended since, or its call would be made again.
+const sinceRetry = "coalesce((SELECT g.retried_at FROM image_generations g WHERE g.id = generation_attempt.task_id AND g.retried_at > now()), now())"
+
 // end is End for who holds the task, and late for who has lost it: the new
 // holder may have learnt more. What the provider has taken is not unknown any more. An
 // answer was bought for certain, so it may come to nothing or wait for a person to
@@ -162,7 +166,7 @@ func (s *Store) EndFrom(ctx context.Context, a *task.Attempt, from task.State) (
 func (s *Store) end(ctx context.Context, db sqlx.ExtContext, a *task.Attempt, late bool) error {
 	_, err := db.ExecContext(ctx, s.db.Rebind(`
 		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), error_kind = ?, error_code = ?, error_msg = ?,
-			provider_request_id = coalesce(?, provider_request_id), finished_at = now(),
+			provider_request_id = coalesce(?, provider_request_id), finished_at = `+sinceRetry+`,
 			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE cost_micros END
 		WHERE `+s.call(`(state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))`)),
 		a.State, a.HTTPStatus, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), null(a.ProviderRequestID),

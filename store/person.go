@@ -96,6 +96,11 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 		if err != nil {
 			return err
 		}
+		// What is paid for is collected anew, also if the clock was set back since it was given up.
+		_, err = tx.ExecContext(ctx, tx.Rebind("UPDATE generation_attempt SET finished_at = NULL WHERE task_id = ? AND state IN ('accepted', 'answered')"), ref.Task)
+		if err != nil {
+			return err
+		}
 		return with(tx)
 	})
 	if errors.Is(err, sql.ErrNoRows) {

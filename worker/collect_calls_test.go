@@ -21,6 +21,7 @@ func TestCollectingOfCalls(t *testing.T) {
 		{"What an older call has brought is collected before another is made", olderIsCollected},
 		{"What an older call has brought is collected while the last one is unknown", olderBesideUnknown},
 		{"A task that workers died over is collected by a retry", crashedIsCollected},
+		{"A retry by hand collects and does not buy, also if the database's clock was set back since", collectedAtAnyTime},
 		{"An answer that cannot be read stays, and is not bought again", unreadableAnswer},
 		{"A job that the service does not know any more stays accepted, and is bought again by a person's word alone", forgottenJob},
 		{"A job that the service does not know for a moment is waited for", forgottenForAMoment},
@@ -118,6 +119,19 @@ func crashedIsCollected(r *rig) {
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func collectedAtAnyTime(r *rig) {
+	r.painter.can.AddressLife = time.Minute
+	_, alive := r.dead()
+	r.start()
+	failed := r.ends(r.asks().ID, task.Failed)
+	r.exec("UPDATE generation_attempt SET finished_at = '2099-01-01 00:00:00.000000+00:00'") // by the clock before
+	alive()
+	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	r.check(err)
+	r.ends(failed.ID, task.Completed)
+	r.same([]any{r.painter.submits.Load(), r.states(failed.ID)}, []any{int64(1), []task.State{task.AttemptSucceeded}})
 }
 
 func unreadableAnswer(r *rig) {

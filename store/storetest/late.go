@@ -28,6 +28,7 @@ func paying() []claim {
 	return []claim{
 		{"What was paid for and is not collected is found, the oldest first", findsPaid},
 		{"What could not be collected is settled until a person retries", settlesUncollected},
+		{"A retry by hand collects what was paid for, also if the clock was set back since it was given up", collectsAtAnyTime},
 		{"How far an answer is collected, and what is kept as it came, is noted while it is answered", notesCollected},
 		{"BuyAgain gives up what was paid for, and only that", buysAgain},
 		{"BuyAgain changes nothing where nothing was paid for", buysNothingAgain},
@@ -271,6 +272,16 @@ func settlesUncollected(b *bench) {
 	b.check(b.store.End(b.Context(), ended(a, answer)))
 	b.same([]any{b.settled(t, true), b.settled(t, false), b.paid(t)}, []any{2, 0, 0})
 	b.exec("UPDATE image_generations SET retried_at = now()")
+	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
+}
+
+func collectsAtAnyTime(b *bench) {
+	t := b.held()
+	b.check(b.store.End(b.Context(), ended(b.part(t, 1), answer)))
+	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired'")
+	b.exec("UPDATE generation_attempt SET finished_at = '2099-01-01 00:00:00.000000+00:00'")
+	_, err := b.store.Retry(b.Context(), t.Ref(), false)
+	b.check(err)
 	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
 }
 

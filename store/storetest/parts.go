@@ -82,6 +82,12 @@ func settles(b *bench) {
 	late.State = task.AttemptFailed
 	b.check(b.store.End(b.Context(), late))
 	b.same(b.settled(t, true), 6) // it was made before the retry, and refused after it
+	b.exec("UPDATE image_generations SET retried_at = '2099-01-01 00:00:00.000000+00:00'")
+	b.same(b.settled(t, true), 4)
+	back := b.part(t, 1) // the clock was set back after the retry
+	back.State = task.AttemptFailed
+	b.check(b.store.End(b.Context(), back))
+	b.same(b.settled(t, true), 5)
 	b.exec("UPDATE generation_result SET storage_key = NULL")
 	b.same(b.settled(t, false), 0)
 	all := b.part(t, 0)
