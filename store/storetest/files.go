@@ -38,14 +38,15 @@ func namesFiles(b *bench) {
 }
 
 func openFiles(b *bench) {
-	waiting, held, cancelled, failed := b.insert(task.Task{}), b.held(), b.held(), b.held()
+	waiting, held, cancelled, failed, doubtful := b.insert(task.Task{}), b.held(), b.held(), b.held(), b.held()
 	b.begin(cancelled)
+	b.check(b.store.Fail(b.Context(), doubtful, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown}}, ended(b.begin(doubtful), unknown)))
 	_, err := b.store.Cancel(b.Context(), cancelled.ID)
 	b.check(err)
 	b.check(b.store.Fail(b.Context(), failed, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Message: "no"}}, nil))
-	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID})
+	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, doubtful.ID})
 	b.check(err)
-	b.same([]bool{got[waiting.ID].Open, got[held.ID].Open, got[cancelled.ID].Open, got[failed.ID].Open}, []bool{true, true, true, false})
+	b.same([]bool{got[waiting.ID].Open, got[held.ID].Open, got[cancelled.ID].Open, got[failed.ID].Open, got[doubtful.ID].Open}, []bool{true, true, true, false, true})
 }
 
 func retires(b *bench) {
