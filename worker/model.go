@@ -13,12 +13,15 @@ import (
 // use. A refused call is free, so it is short: whoever opens the model need not wait.
 const modelPause = 30 * time.Second
 
-// modelKey names the model of the task at an account, as the limiter knows it: its quota
-// apart, so that whoever finds it used up is told so.
+// modelKey names the model of the task at an account, as the limiter knows it, for each
+// kind of refusal apart: what a task does depends on it.
 func (s *step) modelKey(a provider.Account, kind task.Kind) string {
 	key := accountKey(s.svc, a) + "/" + cmp.Or(s.t.Model, s.svc.DefaultModel)
-	if kind == task.Billing {
+	switch kind {
+	case task.Billing:
 		key += "/quota"
+	case task.Auth:
+		key += "/access"
 	}
 	return key
 }
@@ -38,7 +41,7 @@ func (s *step) closeModel(ctx context.Context, f *task.Failure) {
 func (s *step) modelRefused(ctx context.Context, a provider.Account) (task.Kind, string) {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	for _, kind := range []task.Kind{task.Unsupported, task.Billing} {
+	for _, kind := range []task.Kind{task.Unsupported, task.Billing, task.Auth} {
 		status, err := s.Limiter.Status(ctx, s.modelKey(a, kind))
 		if err == nil && !status.ClosedUntil.IsZero() {
 			return kind, status.Reason
@@ -62,7 +65,7 @@ func (s *step) elsewhere(ctx context.Context) bool {
 
 // modelOpen returns the verdict to end with if the account may not use the model: the
 // task waits for another account, or it fails with the provider's words, as it would
-// have by a call of its own.
+// have by a call of its own. A refusal that does not name the model may pass: it waits.
 func (s *step) modelOpen(ctx context.Context) error {
 	kind, reason := s.modelRefused(ctx, s.account)
 	switch {
@@ -70,6 +73,8 @@ func (s *step) modelOpen(ctx context.Context) error {
 		return nil
 	case s.elsewhere(ctx):
 		return s.handBack(ctx, time.Second, "account "+s.account.Name+" of "+s.svc.Name+" may not use the model: "+reason)
+	case kind == task.Auth:
+		return s.handBack(ctx, modelPause, s.svc.Name+" has just refused a call for this model: "+reason)
 	}
 	return s.fail(ctx, &task.Failure{Kind: kind, Executed: task.No, OfModel: true,
 		Message: "no call was made, since " + s.svc.Name + " has just refused the model: " + reason,

@@ -16,21 +16,30 @@ func TestModelRefused(t *testing.T) {
 		{"Tasks of a refused model spend one call, and one more when its time is over", modelSpared},
 		{"Another account that may use the model, or has quota left for it, draws", modelElsewhere},
 		{"A used-up quota of one model fails its tasks for want of money and leaves the account open to all others", modelQuota},
-		{"A 403 that names no key closes no account, and is tried again", func(r *rig) {
-			r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
-				if c.Number == 1 {
-					return provider.Answer{}, provider.Faults{}.Failure(provider.Reply{Status: 403, Body: []byte(`{"detail":"no"}`)}, "no")
-				}
-				return drawn(pngOf(40, 30)), nil
-			}
-			r.start()
-			t := r.asks()
-			r.until("it was refused", func() bool { return r.get(t.ID).ErrorKind == task.Auth })
-			s, err := r.limiter.Status(r.Context(), "painter/main")
-			r.check(err)
-			r.same(s.ClosedUntil.IsZero(), true)
-		}},
+		{"A 403 that names neither key nor model closes no account and fails nothing: it is tried again, and others wait for that", modelRefusedForNow},
 	})
+}
+
+func modelRefusedForNow(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		if r.painter.submits.Load() == 1 {
+			return provider.Answer{}, provider.Faults{}.Failure(provider.Reply{Status: 403, Body: []byte(`{"detail":"no"}`)}, "no")
+		}
+		return drawn(pngOf(40, 30)), nil
+	}
+	r.start()
+	t := r.asks()
+	r.until("it was refused", func() bool { return r.get(t.ID).ErrorKind == task.Auth })
+	s, err := r.limiter.Status(r.Context(), "painter/main")
+	r.check(err)
+	r.same(s.ClosedUntil.IsZero(), true)
+	other := r.asks()
+	r.until("the other waits", func() bool {
+		return strings.Contains(r.get(other.ID).ErrorMsg, "has just refused a call for this model")
+	})
+	r.same(r.painter.submits.Load(), int64(1))
+	r.ends(t.ID, task.Completed)
+	r.same(r.ends(other.ID, task.Completed).Attempt, 0)
 }
 
 // refusesModel is a service that does not let an account use the model "closed", and has
