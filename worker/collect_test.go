@@ -266,7 +266,7 @@ func storedBeforeFull(r *rig) {
 }
 
 func boughtAgain(r *rig) {
-	r.painter.can.AddressLife = 10 * time.Minute
+	r.painter.can.AddressLife = time.Minute
 	r.dead()
 	r.start()
 	t := r.asks()

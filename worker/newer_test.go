@@ -39,12 +39,12 @@ func TestLaterReleases(t *testing.T) {
 	})
 }
 
-// waitsForLater lets a worker of this release try for five minutes, and sees that it
+// waitsForLater lets a worker of this release try for two minutes, and sees that it
 // has spent nothing of the task.
 func (r *rig) waitsForLater(id int64) {
 	r.Helper()
 	r.start()
-	r.passes(5 * time.Minute)
+	r.passes(2 * time.Minute)
 	t := r.get(id)
 	if t.Status != task.Pending && t.Status != task.Processing || t.Attempt != 0 || t.Waits != 0 || t.Crashes > 1 {
 		r.Errorf("it is %s with %d tries, %d waits and %d crashes spent: %s", t.Status, t.Attempt, t.Waits, t.Crashes, t.ErrorMsg)

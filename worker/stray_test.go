@@ -77,20 +77,20 @@ func kindIsKept(r *rig) {
 
 func truncatedDownload(r *rig) {
 	half := pngOf(40, 30)[:60]
-	r.painter.can.AddressLife = 10 * time.Minute
+	r.painter.can.AddressLife = 4 * time.Minute
 	var gets atomic.Int64
 	r.web = func(w http.ResponseWriter, _ *http.Request) { gets.Add(1); w.Write(half) }
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
 	r.start()
 	t := r.asks()
-	r.passes(3 * time.Minute)
+	r.passes(settled + 30*time.Second)
 	kept := r.attempts(t.ID)[0].KeptBytes()
 	r.same([]any{r.get(t.ID).Status, len(kept)}, []any{task.Pending, 1})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
 	failed := r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, len(r.attempts(t.ID)[0].KeptBytes()), r.painter.submits.Load()}, []any{task.Expired, 1, int64(1)})
-	if n := gets.Load(); n < 10 || n > 40 || !strings.Contains(failed.ErrorMsg, "lies as it came at "+kept[0].StorageKey) {
-		r.Errorf("it was asked for %d times in ten minutes, and says %q", n, failed.ErrorMsg)
+	if n := gets.Load(); n < 6 || n > 30 || !strings.Contains(failed.ErrorMsg, "lies as it came at "+kept[0].StorageKey) {
+		r.Errorf("it was asked for %d times in four minutes, and says %q", n, failed.ErrorMsg)
 	}
 }
 
@@ -103,7 +103,7 @@ func halfThenWhole(r *rig) {
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
 	r.start()
 	t := r.asks()
-	r.passes(5 * time.Minute)
+	r.passes(settled + 30*time.Second)
 	r.same([]any{r.get(t.ID).Status, gets.Load() > 5, r.attempts(t.ID)[0].KeptBytes()[0].FileSize}, []any{task.Pending, true, int64(len(half))})
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
 	done := r.ends(t.ID, task.Completed)
@@ -111,7 +111,7 @@ func halfThenWhole(r *rig) {
 }
 
 func halfThenDead(r *rig) {
-	r.painter.can.AddressLife = 10 * time.Minute
+	r.painter.can.AddressLife = 3 * time.Minute
 	half := pngOf(40, 30)[:60]
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(half) }
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
@@ -149,7 +149,7 @@ func damagedDownload(r *rig) {
 const settled = 2 * time.Minute
 
 func wholeByNow(r *rig) {
-	r.painter.can.AddressLife = 10 * time.Minute
+	r.painter.can.AddressLife = 3 * time.Minute
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)[:60]) }
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
 	r.start()
