@@ -58,7 +58,7 @@ func waitFindings(cfg config, w *waiting.World) []finding {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Accounts)) {
 		for _, a := range w.Accounts[name] {
-			if a.Until.After(w.At) {
+			if a.Closed() {
 				all = append(all, closedFinding(cfg, a))
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
 )
 
@@ -87,8 +88,12 @@ func (a *app) hold(ctx context.Context, names []string, pause bool) error {
 		return errInside
 	}
 	for _, name := range names {
-		if provider, _, _ := strings.Cut(name, ":"); !slices.Contains(cfg.Services.Names(), provider) {
+		provider, priority, found := strings.Cut(name, ":")
+		switch {
+		case !slices.Contains(cfg.Services.Names(), provider):
 			return usage("queue %s is of no provider that is configured; they are %s", quoted(name), strings.Join(cfg.Services.Names(), ", "))
+		case found && priority != task.High.String() && priority != task.Low.String():
+			return usage("there is no queue %s; %[2]s has %[2]s, %[2]s:%[3]s and %[2]s:%[4]s", quoted(name), provider, task.High, task.Low)
 		}
 	}
 	client, err := queue.Redis(string(cfg.RedisURL))

@@ -48,6 +48,7 @@ func TestQueues(t *testing.T) {
 		t.Errorf("paused are %v", paused())
 	}
 	d.easel("queues", "pause", "skech").wants(t, 2, `"skech" is of no provider`, "sketch")
+	d.easel("queues", "pause", "sketch:urgent").wants(t, 2, `no queue "sketch:urgent"`, "sketch:high and sketch:low")
 	d.env = []string{"EASEL_REDIS_URL=redis://127.0.0.1:1"}
 	d.easel("queues", "pause", "sketch").wants(t, 1, "127.0.0.1:1 does not take it", "easel doctor")
 }

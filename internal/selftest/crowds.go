@@ -86,9 +86,11 @@ func useUpConnections(r *run, ctx context.Context, _ string, d time.Duration) er
 	}
 	defer db.Close()
 	for {
-		if _, err := db.Conn(ctx); err != nil { // it takes no more; Close gives them back
+		c, err := db.Conn(ctx)
+		if err != nil { // it takes no more
 			break
 		}
+		defer c.Close()
 	}
 	sleep(ctx, d)
 	return nil
