@@ -69,6 +69,21 @@ func deadParts(r *rig) {
 	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(2), 2})
 }
 
+func fetchedInPlace(r *rig) {
+	r.svc.Accounts[0].Limits = provider.Limits{InFlight: 1}
+	gets, alive := r.dead()
+	r.start()
+	t := r.asks()
+	r.until("it was fetched in vain", func() bool { return gets.Load() > 0 })
+	g, _, err := r.limiter.Acquire(r.Context(), "painter/main", r.svc.Accounts[0].Limits)
+	r.check(err)
+	r.same(g != nil, true) // nothing of the account is held meanwhile
+	g.Release(r.Context())
+	alive()
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.Fence, done.ErrorMsg, r.painter.submits.Load()}, []any{int64(1), "", int64(1)})
+}
+
 func olderIsCollected(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {

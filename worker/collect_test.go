@@ -23,6 +23,7 @@ func TestCollecting(t *testing.T) {
 		{"The life of its addresses, which the service knows, bounds the trying", boundedByLife},
 		{"The task's own deadline bounds it too", boundedByDeadline},
 		{"A picture that is waited for holds no place", holdsNoPlace},
+		{"A picture that is there within a moment is fetched by the same claim, and does not stand in line again", fetchedInPlace},
 		{"What is there is fetched once, while another picture is waited for", fetchedOnce},
 		{"What is in our storage is not fetched again because the next picture found it full", storedBeforeFull},
 		{"A person's word buys again, and nothing else does", boughtAgain},

@@ -9,12 +9,31 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
+
+// inPlace is for how long the step that has got the answer waits for a picture that is not
+// there yet.
+const inPlace = 5 * time.Second
+
+// stays waits for a picture that may be there in a moment, and reports whether it has: a
+// row that is given back stands in line behind all others, and its address may be dead
+// before its turn. No place of the account is held meanwhile.
+func (s *step) stays(ctx context.Context, pause time.Duration) bool {
+	s.looking = cmp.Or(s.looking, time.Now())
+	resumed := s.last.AnsweredAt != nil
+	if resumed || s.waiting == nil || s.late || time.Since(s.looking)+pause > inPlace {
+		return false
+	}
+	s.permit.release(ctx)
+	*s.permit = admission{} // a further call asks for another
+	return s.pause(s.waiting, pause, nil) == nil
+}
 
 // renew asks the provider once more where a picture is that cannot be fetched, and
 // reports whether it is somewhere else now.

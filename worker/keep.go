@@ -129,7 +129,10 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 	}
 	if c.waits != nil {
 		pause, over := s.pauseBefore(ctx, c.waits)
-		if over == nil {
+		switch {
+		case over == nil && s.stays(ctx, pause):
+			return s.keep(ctx, ans, kept)
+		case over == nil:
 			return s.fetchLater(ctx, c.waits, pause)
 		}
 		c.missing(over)

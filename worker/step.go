@@ -31,6 +31,7 @@ type step struct {
 	claimed time.Time       // when the claim was asked for, by our own clock
 	waiting context.Context // for waiting only; see hold
 	news    <-chan struct{} // hints that the provider may have more to say
+	looking time.Time       // since when it waits for a picture
 	refused bool            // the database has refused a row of this step
 	late    bool            // the task is cancelled, and its job only waited for
 	log     zerolog.Logger
