@@ -98,9 +98,10 @@ func archived(r *rig) {
 	r.check(r.reconciler().Compare(r.Context()))
 	parked := r.get(t.ID)
 	r.same([]any{parked.Status, parked.ErrorKind, r.where(t.Ref())}, []any{task.Failed, task.Archived, queue.Archived})
+	r.check(r.queue.Redis.HSet(r.Context(), "asynq:{painter}:t:"+t.Ref().String(), "state", "active").Err()) // it was run, and rings
 	run, err := r.queue.WasRun(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"})
 	r.check(err)
-	r.same(run, true) // asked while it rings, this means that a person ran it
+	r.same(run, true)
 }
 
 func deadWorker(r *rig) {

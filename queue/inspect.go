@@ -196,7 +196,9 @@ func visitAll(queue string, ids []string, s State, visit func(Ring, State) error
 // delivery's last error is the one of asynq's recoverer and not ours.
 //
 // It holds for deliveries archived by a *Parked or by Park. One that a person
-// archived in asynqmon carries our text only once Park has stamped it.
+// archived in asynqmon carries our text only once Park has stamped it. One that lies in
+// the archive while it rings was not run: after Redis lost its data the same delivery can
+// ring twice at a time, and what parks the one puts the other away under it.
 func (q *Queue) WasRun(ctx context.Context, r Ring) (bool, error) {
 	inspector := asynq.NewInspectorFromRedisClient(q.Redis)
 	info, err := inspector.GetTaskInfo(r.Queue(), r.Ref.String())
@@ -212,7 +214,7 @@ func (q *Queue) WasRun(ctx context.Context, r Ring) (bool, error) {
 	case err != nil:
 		return false, fmt.Errorf("queue: last error of %s: %w", r.Ref, err)
 	}
-	return strings.HasPrefix(info.LastErr, parkedPrefix), nil
+	return info.State != asynq.TaskStateArchived && strings.HasPrefix(info.LastErr, parkedPrefix), nil
 }
 
 // received returns the delivery that asynq handed over. Its id and its payload

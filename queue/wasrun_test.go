@@ -75,6 +75,13 @@ func TestWasRun(t *testing.T) {
 				t.Error("it counts as a Run")
 			}
 		},
+		"What is put into the archive while it rings was not run": func(t *testing.T, q *Queue) {
+			publishAll(t, q, ring(1))
+			must(t, q.Park(t.Context(), ring(1), "moderated"))
+			if run, err := q.WasRun(t.Context(), ring(1)); run || err != nil {
+				t.Error(run, err)
+			}
+		},
 		"What a person archived counts once Park has stamped it": func(t *testing.T, q *Queue) {
 			publishAll(t, q, ring(1))
 			must(t, inspector(q).ArchiveTask("openai", "1.0"))
@@ -90,6 +97,7 @@ func TestWasRun(t *testing.T) {
 			}
 			publishAll(t, q, ring(1))
 			must(t, q.Park(t.Context(), ring(1), "moderated"))
+			must(t, inspector(q).RunTask("openai", "1.0"))
 			must(t, q.Redis.Del(t.Context(), allQueues).Err())
 			if run, err := q.WasRun(t.Context(), ring(1)); !run || err != nil {
 				t.Error(run, err)

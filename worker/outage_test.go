@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
@@ -30,6 +31,7 @@ func TestOutage(t *testing.T) {
 		{"A worker that could not beat while the database was away keeps its task, whoever hears a bell", silentTogether},
 		{"A result that the database refuses fails its task, and is not lost", databaseRefuses},
 		{"Redis that forgets during a call leaves the call alone", redisForgetsDuring},
+		{"Redis that forgets while a delivery waits for room retries nothing by itself", ringsTwice},
 	})
 }
 
@@ -242,6 +244,32 @@ func redisForgets(r *rig) {
 		r.ends(t.ID, task.Completed)
 	}
 	r.same(r.painter.prompts(), want)
+}
+
+// ringsTwice lets a delivery ring anew while it waits for room: whoever comes second finds
+// its row failed, and its delivery in the archive.
+func ringsTwice(r *rig) {
+	r.svc.Accounts[0].Limits = provider.Limits{InFlight: 1}
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.ProviderError, task.Yes)
+	}
+	full := func() *limit.Grant {
+		g, _, err := r.limiter.Acquire(r.Context(), "painter/main", r.svc.Accounts[0].Limits)
+		r.check(err)
+		return g
+	}
+	full()
+	r.start()
+	t := r.asks()
+	r.in(t.Ref(), queue.Active)
+	r.check(r.redis.FlushAll(r.Context()).Err())
+	again := full()
+	r.in(t.Ref(), queue.Active)
+	r.passes(2 * time.Second)
+	again.Release(r.Context())
+	r.ends(t.ID, task.Failed)
+	r.passes(time.Minute)
+	r.same([]any{r.get(t.ID).Delivery, r.painter.submits.Load()}, []any{0, int64(1)})
 }
 
 func redisForgetsDuring(r *rig) {
