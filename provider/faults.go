@@ -78,6 +78,8 @@ func (r Reply) judged(row Fault) Fault {
 		return faultOf(r.Status)
 	case row.Unbilled && r.free: // of the asking, not of what was asked about
 		row.Unbilled, row.Executed = false, task.No
+	case row.Unbilled && r.Status < 300: // what is not billed services tell by their statuses
+		row.Unbilled, row.Executed = false, task.Maybe
 	case row.Unbilled && (byGateway(r.Status) || row.Code == "" && !bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("{"))):
 		row.Unbilled, row.Executed = false, task.Maybe
 	}

@@ -224,6 +224,7 @@ func TestErrorsWithin200(t *testing.T) {
 		{"Unknown words", `{"error":"bad luck"}`, task.ProviderError, task.Maybe, ""},
 		{"Words of a gateway that lost the service", `{"error":"upstream timeout 524"}`, task.ProviderError, task.Maybe, ""},
 		{"Words of a gateway beside a code of the service's", `{"error":{"message":"context deadline exceeded while waiting for upstream","code":"own_fault"}}`, task.ProviderError, task.Maybe, "own_fault"},
+		{"A failure of the service's own, which is billed as the 200 that it is", `{"error":{"message":"inside","code":"own_fault"}}`, task.ProviderError, task.Maybe, "own_fault"},
 		{"Words of a gateway before those of an account", `{"error":{"message":"upstream error: 524 A timeout occurred, quota kept","code":"bad_response_status_code"}}`, task.ProviderError, task.Maybe, "bad_response_status_code"},
 		{"Not a job in another spelling", `{"code":1202,"message":"quota accepted","taskId":"t1"}`, task.BadAnswer, task.Maybe, ""},
 		{"Not a job as the result", `{"code":2,"msg":"quota","result":"123"}`, task.BadAnswer, task.Maybe, ""},
