@@ -150,7 +150,8 @@ func (s *step) missing(ctx context.Context) (string, error) {
 	for _, a := range attempts {
 		switch {
 		case a.Images > 0 && (a.State == task.AttemptFailed && !a.Unbilled || a.State == task.AttemptAnswered) && s.refusedNow(a):
-			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, a.ErrorMsg)
+			why, _, _ := strings.Cut(a.ErrorMsg, retryCollects) // a completed task is not retried
+			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, strings.TrimRight(why, ". "))
 		case a.ID == s.last.ID && (s.last.State == task.AttemptAnswered || s.last.State == task.AttemptSucceeded):
 			a = *s.last
 		case a.State != task.AttemptSucceeded:
