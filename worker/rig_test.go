@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,8 +87,9 @@ type rig struct {
 
 	equip func(w *worker.Worker) // changes a worker before it starts; may be nil
 
-	web  http.HandlerFunc // what the service's picture addresses lead to
-	host string           // where web is served
+	web  http.HandlerFunc // what the service's picture addresses lead to; see serves
+	next atomic.Pointer[http.HandlerFunc]
+	host string // where web is served
 	http *http.Client
 
 	lease    time.Duration
@@ -246,11 +248,18 @@ func (r *rig) stop(p *process) {
 	p.ended = nil
 }
 
+// serves changes what the addresses lead to while workers run.
+func (r *rig) serves(f http.HandlerFunc) { r.next.Store(&f) }
+
 // served is an http.RoundTripper that needs no network.
 type served struct{ r *rig }
 
 func (s served) RoundTrip(req *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
-	s.r.web(w, req)
+	web := s.r.web
+	if next := s.r.next.Load(); next != nil {
+		web = *next
+	}
+	web(w, req)
 	return w.Result(), nil
 }

@@ -105,7 +105,7 @@ func halfThenWhole(r *rig) {
 	t := r.asks()
 	r.passes(settled + 30*time.Second)
 	r.same([]any{r.get(t.ID).Status, gets.Load() > 5, r.attempts(t.ID)[0].KeptBytes()[0].FileSize}, []any{task.Pending, true, int64(len(half))})
-	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	r.serves(func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) })
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{done.ErrorMsg, *done.Width, r.painter.submits.Load(), len(r.attempts(t.ID)[0].KeptBytes())}, []any{"", 40, int64(1), 0})
 }
@@ -118,7 +118,7 @@ func halfThenDead(r *rig) {
 	r.start()
 	t := r.asks()
 	r.passes(time.Minute)
-	r.web = http.NotFound
+	r.serves(http.NotFound)
 	r.passes(time.Minute)
 	r.same(r.get(t.ID).Status, task.Pending)
 	failed := r.ends(t.ID, task.Failed)
@@ -155,12 +155,12 @@ func wholeByNow(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.web = http.NotFound
+	r.serves(http.NotFound)
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same([]any{failed.Delivery, failed.ErrorKind, len(r.attempts(t.ID)[0].KeptBytes())}, []any{1, task.Expired, 1})
-	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
+	r.serves(func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) })
 	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)

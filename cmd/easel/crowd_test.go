@@ -57,8 +57,8 @@ func TestCrowds(t *testing.T) {
 				return strings.Contains(first.said(), `"message":"working"`) && strings.Contains(second.said(), `"message":"working"`)
 			})
 			o.insert(crowdCalls, "studio", nil)
-			eventually(t, 5*time.Minute, "all calls are under way", func() bool {
-				return o.number("SELECT count(*) FROM generation_attempt WHERE state = 'sending'") == crowdCalls
+			eventually(t, 5*time.Minute, "all calls are under way", func() bool { // on a busy machine the first have ended
+				return o.number("SELECT count(*) FROM generation_attempt") == crowdCalls
 			})
 			c.disturb(o)
 			eventually(t, 5*time.Minute, "all completed", func() bool {
