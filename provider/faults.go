@@ -69,7 +69,8 @@ func (fs Faults) of(r Reply, text string, codes []string) Fault {
 // judged is the row as it counts for this answer. A web page, an empty body and some
 // statuses come from a gateway, which does not know what the service behind it did. By
 // its status alone an answer is the service's word only if it is a JSON object.
-// A page that says 403 was written before the service was asked.
+// A page that says 403 was written before the service was asked. What is not billed
+// services tell by their statuses, and not within a 2xx.
 func (r Reply) judged(row Fault) Fault {
 	switch {
 	case r.Status == http.StatusForbidden && r.page():
@@ -78,9 +79,7 @@ func (r Reply) judged(row Fault) Fault {
 		return faultOf(r.Status)
 	case row.Unbilled && r.free: // of the asking, not of what was asked about
 		row.Unbilled, row.Executed = false, task.No
-	case row.Unbilled && r.Status < 300: // what is not billed services tell by their statuses
-		row.Unbilled, row.Executed = false, task.Maybe
-	case row.Unbilled && (byGateway(r.Status) || row.Code == "" && !bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("{"))):
+	case row.Unbilled && (r.Status < 300 || byGateway(r.Status) || row.Code == "" && !bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("{"))):
 		row.Unbilled, row.Executed = false, task.Maybe
 	}
 	return row

@@ -63,7 +63,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a result is written only once", Rule: "What has been paid for is held until the database takes it", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"worker/step.go", "		if err == nil || errors.Is(err, store.ErrFenced)", "		if true || errors.Is(err, store.ErrFenced)"}},
+		Edits: []Edit{{"worker/ending.go", "		if err == nil || errors.Is(err, store.ErrFenced)", "		if true || errors.Is(err, store.ErrFenced)"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
