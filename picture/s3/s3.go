@@ -122,18 +122,6 @@ func New(c Config) (*Store, error) {
 	return s, nil
 }
 
-// transport has a limit for everything that a service may keep waiting for, but the
-// body: a picture takes as long as it takes, and ends with its context.
-func transport(given http.RoundTripper) http.RoundTripper {
-	if given != nil {
-		return given
-	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSHandshakeTimeout, t.ResponseHeaderTimeout, t.IdleConnTimeout = 10*time.Second, time.Minute, 30*time.Second
-	t.MaxIdleConnsPerHost = 50
-	return t
-}
-
 // Put sends the picture in one request, which the service takes whole or not at all.
 func (s *Store) Put(ctx context.Context, key string, r io.Reader, contentType string) error {
 	if err := accept(ctx, key); err != nil {
