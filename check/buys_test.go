@@ -56,6 +56,12 @@ var effects = []spoiled{
 		drop(&e.Tables.Results, func(r *Result) bool { return r.TaskID == 10 })
 	}},
 	{"A completed task whose attempt is not settled is found", "I2", "which is answered", func(e *Evidence) { e.try("k1").State = answered }},
+	{"A completed task that owes the pictures of one of its calls is found", "I2", "attempt 2 was paid for and could not be collected", func(e *Evidence) {
+		a := e.drawInParts()
+		a.State, a.Images, a.FinishedAt = answered, 1, a.AnsweredAt
+		drop(&e.Tables.Results, func(r *Result) bool { return r.AttemptID == a.ID })
+		e.taskRow(10).ErrorMsg = "call 2 brought none"
+	}},
 	{"A second answer that nothing made late is found", "I2", "those of attempt 1 or 2 late", func(e *Evidence) {
 		a := *e.try("k1")
 		a.ID, a.Number, a.Key, a.CostMicros = 100, 2, "k1b", nil

@@ -25,6 +25,11 @@ func judgeEffect(b *books, f *finding) {
 		case d.answer != nil && d.answer.State != succeeded:
 			f.against(d, "completed with attempt %d, which is %s", d.answer.Number, d.answer.State)
 		}
+		for _, a := range d.attempts {
+			if a.Images > 0 && a.State == answered && !a.FinishedAt.IsZero() && !a.FinishedAt.After(d.row.CompletedAt.Time) {
+				f.against(d, "completed although attempt %d was paid for and could not be collected", a.Number)
+			}
+		}
 		b.judgeSurplus(d, f)
 	}
 }

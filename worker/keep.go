@@ -106,7 +106,7 @@ func (s *step) keepAgain(ctx context.Context) error {
 // It may be repeated and never buys.
 func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) error {
 	crash.At("K6")
-	c := collection{of: max(s.settled+len(ans.Outputs), s.t.ImageCount), before: s.settled}
+	c := collection{of: max(s.before+len(ans.Outputs), s.t.ImageCount), before: s.before}
 	for i := range ans.Outputs {
 		out := &ans.Outputs[i]
 		var b brought
@@ -154,6 +154,13 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 func (s *step) save(ctx context.Context, ans answer, results []task.Result) error {
 	if s.left() > s.asked() {
 		return s.keepPart(ctx, results)
+	}
+	owed, err := s.owed(ctx)
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	if owed != nil {
+		return s.keepPart(ctx, results) // the next step finds nothing to draw, and ends the task
 	}
 	outcome, err := s.outcome(ctx, results)
 	if err != nil {
@@ -224,7 +231,7 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 func (s *step) result(out *provider.Output, key string) task.Result {
 	at := s.Pictures.Locate(key)
 	return task.Result{
-		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.settled + out.Position, GeneratedImageURL: at.URL, SourceURL: cmp.Or(out.Source, provider.Unsigned(out.URL)),
+		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.before + out.Position, GeneratedImageURL: at.URL, SourceURL: cmp.Or(out.Source, provider.Unsigned(out.URL)),
 		Model: cmp.Or(s.t.Model, s.svc.DefaultModel), StorageKey: key, Seed: out.Seed, RevisedPrompt: out.RevisedPrompt,
 		LocalPath: at.LocalPath, ObjectURL: at.ObjectURL,
 	}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,10 +94,83 @@ func (s *step) endPart(ctx context.Context, f *task.Failure, state task.State) e
 	return s.finish(ctx)
 }
 
+// place finds where among the task's pictures those of a call belong: behind those of the
+// calls before number, or, where calls have theirs there already, in the first gap. Its
+// error is a verdict.
+func (s *step) place(ctx context.Context, number, images int) error {
+	s.before = s.settled
+	if s.settled == 0 || !s.severalCalls() {
+		return nil
+	}
+	attempts, err := s.Tasks.Attempts(ctx, s.t.ID)
+	kept, alsoErr := s.Tasks.Results(ctx, s.t.ID)
+	if err := cmp.Or(err, alsoErr); err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
+	}
+	s.before = 0
+	own := int64(0)
+	for _, a := range attempts {
+		switch {
+		case a.Number == number:
+			own = a.ID
+		case a.Number < number && (a.State == task.AttemptSucceeded || s.cameToNothing(a)):
+			s.before += a.Images
+		}
+	}
+	taken := func(from int) bool {
+		return slices.ContainsFunc(kept, func(r task.Result) bool {
+			return r.AttemptID != own && r.Position >= from && r.Position < from+images
+		})
+	}
+	if taken(s.before) {
+		for s.before = 0; taken(s.before); {
+			s.before++
+		}
+	}
+	return nil
+}
+
+// cameToNothing reports whether a is one of several calls that was refused its pictures,
+// or could not have them collected, since the last retry by hand.
+func (s *step) cameToNothing(a task.Attempt) bool {
+	return a.Images > 0 && (a.State == task.AttemptFailed && !a.Unbilled || a.State == task.AttemptAnswered) && s.refusedNow(a)
+}
+
+// owed returns the first of several calls that is paid for and could not be collected
+// since the last retry by hand; nil if there is none. A task is not completed over it:
+// nobody could have it collected then.
+func (s *step) owed(ctx context.Context) (*task.Attempt, error) {
+	if !s.severalCalls() {
+		return nil, nil
+	}
+	attempts, err := s.Tasks.Attempts(ctx, s.t.ID)
+	i := slices.IndexFunc(attempts, func(a task.Attempt) bool { return a.State == task.AttemptAnswered && s.cameToNothing(a) })
+	if err != nil || i < 0 {
+		return nil, err
+	}
+	return &attempts[i], nil
+}
+
+// endOwing ends a task of which nothing is left to draw as its call a did. What the others
+// have brought stays, and a retry by hand collects the rest.
+func (s *step) endOwing(ctx context.Context, a *task.Attempt) error {
+	why, _, _ := strings.Cut(a.ErrorMsg, retryCollects)
+	f := &task.Failure{Kind: a.ErrorKind, Executed: task.Yes, Code: a.ErrorCode, Next: retryCollects,
+		Message: fmt.Sprintf("call %d for %d of %d pictures: %s", a.Number, a.Images, s.t.ImageCount, strings.TrimRight(why, ". "))}
+	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, nil)
+}
+
 // finish completes a task of which nothing is left to draw with what its calls have
 // brought, also while the task was taken away; if that is nothing, it fails as the
-// last of them did.
+// last of them did, and if one is still to be collected, as that one did.
 func (s *step) finish(ctx context.Context) error {
+	owed, err := s.owed(ctx)
+	if err != nil {
+		return s.unsaved(ctx, err)
+	}
+	if owed != nil {
+		return s.endOwing(ctx, owed)
+	}
 	o, err := s.outcome(ctx, nil)
 	if err != nil {
 		return s.unsaved(ctx, err)
@@ -149,9 +223,8 @@ func (s *step) missing(ctx context.Context) (string, error) {
 	var said []string
 	for _, a := range attempts {
 		switch {
-		case a.Images > 0 && (a.State == task.AttemptFailed && !a.Unbilled || a.State == task.AttemptAnswered) && s.refusedNow(a):
-			why, _, _ := strings.Cut(a.ErrorMsg, retryCollects) // a completed task is not retried
-			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, strings.TrimRight(why, ". "))
+		case a.State == task.AttemptFailed && s.cameToNothing(a):
+			a.ErrorMsg = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, s.t.ImageCount, strings.TrimRight(a.ErrorMsg, ". "))
 		case a.ID == s.last.ID && (s.last.State == task.AttemptAnswered || s.last.State == task.AttemptSucceeded):
 			a = *s.last
 		case a.State != task.AttemptSucceeded:

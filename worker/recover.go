@@ -13,6 +13,9 @@ import (
 // resume goes on with a call that was made, or may have been, through the
 // account that made it.
 func (s *step) resume(ctx context.Context) error {
+	if err := s.place(ctx, s.last.Number, s.asked()); err != nil {
+		return err
+	}
 	maker, known := s.svc.Account(s.last.Account)
 	if s.last.Provider != s.svc.Name {
 		maker, known = provider.Account{}, false

@@ -162,7 +162,7 @@ func (w *Worker) endDoubt(ctx context.Context, a *task.Attempt) {
 	if known && t.Provider == a.Provider && a.State == task.AttemptAnswered && t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown {
 		s := &step{Worker: w, svc: svc, t: t, last: a, late: true, log: w.Log.With().Int64("task", t.ID).Int("attempt", a.Number).Logger()}
 		s.account, _ = svc.Account(a.Account) // which only renews an address
-		if s.settle(ctx) == nil {
+		if s.settle(ctx) == nil && s.place(ctx, a.Number, s.asked()) == nil {
 			_ = s.keepAgain(ctx) // its verdict is for a delivery, and there is none
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"time"
 
@@ -26,6 +27,7 @@ type step struct {
 	t       *task.Task
 	last    *task.Attempt // the attempt that is being worked on, if any
 	settled int           // pictures that need no further call; see parts.go
+	before  int           // pictures before those of the call that is being worked on
 	account provider.Account
 	permit  *admission      // to buy; empty if the step began by going on
 	claimed time.Time       // when the claim was asked for, by our own clock
@@ -142,7 +144,11 @@ func (s *step) buy(ctx context.Context) error {
 	if err := s.modelOpen(ctx); err != nil {
 		return err
 	}
-	part := provider.Part{Images: s.svc.Part(s.account.Provider, s.t, s.left()), Before: s.settled}
+	part := provider.Part{Images: s.svc.Part(s.account.Provider, s.t, s.left())}
+	if err := s.place(ctx, math.MaxInt, part.Images); err != nil {
+		return err
+	}
+	part.Before = s.before
 	call, err := s.prepare(ctx, part)
 	if err != nil {
 		return s.fail(ctx, task.AsFailure(err), nil)

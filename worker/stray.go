@@ -27,7 +27,7 @@ func (s *step) shelveStray(ctx context.Context, file io.ReadSeeker, out *provide
 	if err != nil {
 		return nil, err
 	}
-	k := &task.Kept{Position: s.settled + out.Position, ContentType: bad.Info.ContentType, FileSize: size, SHA256: hex.EncodeToString(sum.Sum(nil)),
+	k := &task.Kept{Position: s.before + out.Position, ContentType: bad.Info.ContentType, FileSize: size, SHA256: hex.EncodeToString(sum.Sum(nil)),
 		StorageKey: fmt.Sprintf("%d/%d-%d%s", s.t.ID, s.last.ID, out.Position, picture.StrayEnd), Reason: bad.Message}
 	known := s.last.KeptBytes()
 	if at := slices.IndexFunc(known, func(old task.Kept) bool { return old.StorageKey == k.StorageKey && old.FileSize >= size }); at >= 0 {

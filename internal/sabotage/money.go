@@ -47,6 +47,11 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
 	},
 	{
+		Name: "a task is completed although one of its calls is still to be collected", Rule: "What was paid for is collected, never thrown away",
+		Edits: []Edit{{"worker/parts.go", "	if err != nil || i < 0 {", "	if err != nil || i < 1_000 {"}},
+		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
+	},
+	{
 		Name: "a job that is forgotten is bought again", Rule: "What the provider has taken is not unknown any more",
 		Edits: []Edit{{"worker/poll.go", "	case s.last.State != task.AttemptAccepted:\n", "	case s.last.State != task.AttemptAccepted, s.svc.Retry.OnUnknown == task.Resend:\n		s.last.State = task.AttemptFailed\n"}},
 		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
