@@ -248,6 +248,9 @@ func (r *Reconciler) mend(ctx context.Context, rings []queue.Ring, states []queu
 	if err != nil {
 		return err
 	}
+	if err := r.hold(ctx, rings, rows); err != nil {
+		return err
+	}
 	for i, ring := range rings {
 		row, exists := rows[ring.Task]
 		if err := r.mendOne(ctx, ring, states[i], row, exists); err != nil && !errors.Is(err, queue.ErrActive) {
@@ -274,16 +277,4 @@ func (r *Reconciler) mendOne(ctx context.Context, ring queue.Ring, s queue.State
 	}
 	r.Log.Debug().Str("delivery", ring.Ref.String()).Str("state", string(s)).Msg("removed; its row does not wait for it")
 	return r.Queue.Remove(ctx, ring)
-}
-
-// park follows a person who archived a waiting delivery in asynqmon.
-func (r *Reconciler) park(ctx context.Context, ring queue.Ring) error {
-	f := &task.Failure{Kind: task.Archived, Executed: task.No, Message: "archived by hand in the dashboard", Next: "`easel retry` or Run in the dashboard brings it back"}
-	// The row may have been retried or claimed since it was read; Park decides.
-	parked, err := r.Tasks.Park(ctx, ring.Ref, f)
-	if err != nil || !parked {
-		return err
-	}
-	r.Log.Info().Int64("task", ring.Task).Msg("parked by hand in the dashboard")
-	return r.Queue.Park(ctx, ring, f.Error())
 }

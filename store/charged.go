@@ -14,7 +14,8 @@ import (
 // GiveUp records a person's word that the calls of a failed task whose outcome was
 // unknown were charged: they end as failed and cost what cost says, which may be nil
 // for unknown, and the task stays failed by that reason. Calls whose outcome is known
-// stay as they are. A NotAllowed if the task has no such call.
+// stay as they are. The journal says whether the task has such a call, also of a task that
+// was archived since; a NotAllowed if it has none.
 func (s *Store) GiveUp(ctx context.Context, ref task.Ref, cost *task.Money) (*task.Task, error) {
 	var t task.Task
 	var micros, currency, version any
@@ -29,8 +30,8 @@ func (s *Store) GiveUp(ctx context.Context, ref task.Ref, cost *task.Money) (*ta
 			UPDATE generation_attempt SET state = 'failed', finished_at = now(), error_kind = ?, error_msg = 'a person found that this call was charged' || coalesce(': ' || error_msg, ''),
 				cost_micros = coalesce(cost_micros, ?), currency = coalesce(currency, ?), price_version = coalesce(price_version, ?)
 			WHERE task_id = ? AND state = 'unknown' AND EXISTS (SELECT 1 FROM image_generations g
-				WHERE g.id = generation_attempt.task_id AND g.status = 'failed' AND g.error_kind = ? AND (g.delivery = ? OR ? < 0))`),
-			task.Charged, micros, currency, version, ref.Task, task.OutcomeUnknown, ref.Delivery, ref.Delivery)
+				WHERE g.id = generation_attempt.task_id AND g.status = 'failed' AND g.error_kind IN (?, ?) AND (g.delivery = ? OR ? < 0))`),
+			task.Charged, micros, currency, version, ref.Task, task.OutcomeUnknown, task.Archived, ref.Delivery, ref.Delivery)
 		if err != nil {
 			return err
 		}
@@ -41,8 +42,8 @@ func (s *Store) GiveUp(ctx context.Context, ref task.Ref, cost *task.Money) (*ta
 		return tx.GetContext(ctx, &t, tx.Rebind(`
 			UPDATE image_generations SET error_kind = ?, error_msg = 'a person found that the call was charged, and gave its picture up' || coalesce(': ' || error_msg, ''),
 				updated_at = now(), `+costs+`
-			WHERE id = ? AND (delivery = ? OR ? < 0) AND status = 'failed' AND error_kind = ? AND deleted_at IS NULL
-			RETURNING `+taskColumns), task.Charged, ref.Task, ref.Delivery, ref.Delivery, task.OutcomeUnknown)
+			WHERE id = ? AND (delivery = ? OR ? < 0) AND status = 'failed' AND error_kind IN (?, ?) AND deleted_at IS NULL
+			RETURNING `+taskColumns), task.Charged, ref.Task, ref.Delivery, ref.Delivery, task.OutcomeUnknown, task.Archived)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, s.notAllowed(ctx, ref, "given up")

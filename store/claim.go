@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"github.com/easelqueue/easel/task"
 )
@@ -12,6 +15,17 @@ import (
 // kept holds for a row that the app keeps by itself (see task.Kept): no statement of
 // ours changes its status, but for deleting it by hand.
 const kept = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
+
+// maxFence is the highest fence: a row that has it was written so by an app. It cannot be
+// claimed, for nothing would tell two claims apart, and whatever ends it leaves it there.
+const maxFence = math.MaxInt64
+
+// fenceGrows and deliveryGrows are how a row leaves everybody's hands. Each holds at the
+// bound of its column, or one such row would keep all others of its statement back.
+const (
+	fenceGrows    = "fence = CASE WHEN fence < 9223372036854775807 THEN fence + 1 ELSE fence END"
+	deliveryGrows = "delivery = CASE WHEN delivery < 2147483647 THEN delivery + 1 ELSE 0 END"
+)
 
 // Claim is a task that a worker holds, with the last call made for it.
 type Claim struct {
@@ -136,8 +150,12 @@ func (s *Store) Next(ctx context.Context, ref task.Ref) (Next, error) {
 }
 
 func (s *Store) lastAttempt(ctx context.Context, id int64) (*task.Attempt, error) {
+	return s.newest(ctx, s.db, id)
+}
+
+func (s *Store) newest(ctx context.Context, db sqlx.QueryerContext, id int64) (*task.Attempt, error) {
 	var a task.Attempt
-	err := s.db.GetContext(ctx, &a, s.db.Rebind(
+	err := sqlx.GetContext(ctx, db, &a, s.db.Rebind(
 		"SELECT "+attemptColumns+" FROM generation_attempt WHERE task_id = ? ORDER BY number DESC LIMIT 1"), id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil

@@ -86,7 +86,7 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 		// No fence: a person's word takes it. The final status is the guard, and
 		// nobody but a person moves a task out of that.
 		err := tx.GetContext(ctx, &t, tx.Rebind(`
-			UPDATE image_generations SET status = 'pending', delivery = delivery + 1, fence = fence + 1, attempt = 0, waits = 0, crashes = 0,
+			UPDATE image_generations SET status = 'pending', `+deliveryGrows+`, fence = CASE WHEN fence < 9223372036854775807 THEN fence + 1 ELSE 1 END, attempt = 0, waits = 0, crashes = 0,
 				published_at = NULL, run_at = now(), retried_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
 				error_msg = NULL, error_kind = NULL, error_code = NULL, completed_at = NULL, updated_at = now(),
 				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END
@@ -123,7 +123,7 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 	// that it is meant.
 	err := s.patiently(ctx, func() error {
 		return s.db.GetContext(ctx, &t, s.db.Rebind(`
-			UPDATE image_generations SET status = 'cancelled', fence = fence + 1, cancel_requested_at = now(), completed_at = now(),
+			UPDATE image_generations SET status = 'cancelled', `+fenceGrows+`, cancel_requested_at = now(), completed_at = now(),
 				lease_until = NULL, updated_at = now(), `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND status IN ('pending', 'processing')
 				AND deleted_at IS NULL AND NOT `+kept+s.dialect.lock+`)
@@ -133,14 +133,6 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 		return nil, s.notAllowed(ctx, task.Ref{Task: id, Delivery: -1}, "cancelled")
 	}
 	return &t, err
-}
-
-// Park moves a waiting task to the dead-letter queue because a person archived
-// its delivery. It reports whether it did: a task that moved on is left alone, and
-// so is one whose row is locked.
-func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (bool, error) {
-	n, err := s.park(ctx, []task.Ref{ref}, "status = 'pending'", f)
-	return n > 0, err
 }
 
 // RefuseAll moves waiting tasks that no worker has ever taken to the dead-letter
@@ -154,7 +146,7 @@ func (s *Store) park(ctx context.Context, refs []task.Ref, holds string, f *task
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
 	var n int64
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
-		n, err = s.amongst(ctx, tx, refs, holds, `status = 'failed', fence = fence + 1, error_msg = ?, error_kind = ?,
+		n, err = s.amongst(ctx, tx, refs, holds, `status = 'failed', `+fenceGrows+`, error_msg = ?, error_kind = ?,
 			completed_at = now(), updated_at = now(), `+costs, null(f.Error()), f.Kind)
 		return err
 	})

@@ -196,6 +196,7 @@ func calls() map[string]call {
 			_, err := s.Park(ctx, task.Ref{Task: 30_000}, failure)
 			return err
 		}},
+		"Hold":      {500, func(ctx context.Context, s *store.Store) error { _, err := s.Hold(ctx, rung); return err }},
 		"UnringAll": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.UnringAll(ctx); return err }},
 		"Waiting": {1000, func(ctx context.Context, s *store.Store) error {
 			_, _, err := s.Waiting(ctx, 70_000, time.Second, 1000)

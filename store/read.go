@@ -105,8 +105,8 @@ func (s *Store) Tally(ctx context.Context, f Filter) ([]Tally, error) {
 	}
 	tallies := []Tally{}
 	err = s.db.SelectContext(ctx, &tallies, s.db.Rebind(
-		"SELECT status, provider, coalesce(error_kind, '') AS error_kind, count(*) AS tasks FROM image_generations WHERE "+where+
-			" GROUP BY status, provider, coalesce(error_kind, '') ORDER BY status, provider, error_kind"), args...)
+		"SELECT status, provider, coalesce(kind, '') AS error_kind, count(*) AS tasks FROM (SELECT status, provider, "+kindIs+" AS kind FROM image_generations WHERE "+where+
+			") AS tasks GROUP BY status, provider, coalesce(kind, '') ORDER BY status, provider, error_kind"), args...)
 	return tallies, err
 }
 
@@ -136,6 +136,9 @@ func (s *Store) Results(ctx context.Context, id int64) ([]task.Result, error) {
 	return results, err
 }
 
+// kindIs is why a task failed, by its row and its journal.
+const kindIs = "(CASE WHEN " + hidden + " THEN 'outcome_unknown' ELSE error_kind END)"
+
 func (f Filter) where() (string, []any, error) {
 	conditions := []string{"deleted_at IS NULL"}
 	var args []any
@@ -150,7 +153,7 @@ func (f Filter) where() (string, []any, error) {
 		add("status IN (?)", f.Statuses)
 	}
 	if len(f.Kinds) > 0 {
-		add("error_kind IN (?)", f.Kinds)
+		add(kindIs+" IN (?)", f.Kinds)
 	}
 	if f.Provider != "" {
 		add("provider = ?", f.Provider)

@@ -156,7 +156,7 @@ func (s *Store) unring(ctx context.Context, refs []task.Ref) (int64, error) {
 // only slept, its claim comes too late. A row that is locked stays as it is.
 func (s *Store) Redeliver(ctx context.Context, refs []task.Ref) error {
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
-	_, err := s.amongst(ctx, s.db, refs, "status = 'pending'", "delivery = delivery + 1, fence = fence + 1, published_at = NULL, updated_at = now()")
+	_, err := s.amongst(ctx, s.db, refs, "status = 'pending'", deliveryGrows+", "+fenceGrows+", published_at = NULL, updated_at = now()")
 	return err
 }
 
@@ -196,7 +196,7 @@ func (s *Store) Rings(ctx context.Context, ids []int64) (map[int64]task.Task, er
 		return found, nil
 	}
 	var tasks []task.Task
-	if err := s.selectIn(ctx, &tasks, "SELECT "+ringColumns+" FROM image_generations WHERE deleted_at IS NULL AND id IN (?)", ids); err != nil {
+	if err := s.selectIn(ctx, &tasks, "SELECT "+ringColumns+", coalesce(error_kind, '') AS error_kind FROM image_generations WHERE deleted_at IS NULL AND id IN (?)", ids); err != nil {
 		return nil, err
 	}
 	for _, t := range tasks {

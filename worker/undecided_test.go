@@ -19,6 +19,8 @@ func TestUndecided(t *testing.T) {
 	inBubble(t, []claim{
 		{"Where nobody can be asked a plain retry changes nothing, and a person's word decides", undecided},
 		{"Run in asynqmon changes nothing where nobody can be asked, and the reason stays", undecidedRun},
+		{"A held task that the app sets back to pending is held again for its true reason, and give-up ends it", heldAgain},
+		{"A task that reads as archived over a call of unknown outcome is held for that", heldAfterArchive},
 		{"What a look-up cannot tell does not replace the reason that was found", richerReason},
 		{"not charged speaks of calls in doubt and of no others", notChargedBounds},
 	})
@@ -112,4 +114,49 @@ func notChargedBounds(r *rig) {
 	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), true)
 	r.check(err)
 	r.same(r.states(t.ID), states)
+}
+
+// heldOver is a task that is held, and the delivery that is parked with it.
+func (r *rig) heldOver() *task.Task {
+	r.Helper()
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.start()
+	t := r.ends(r.asks().ID, task.Failed)
+	r.in(t.Ref(), queue.Archived)
+	return t
+}
+
+func heldAgain(r *rig) {
+	t := r.heldOver()
+	for range 2 { // the reason does not grow
+		r.exec("UPDATE image_generations SET status = 'pending'")
+		t = r.ends(t.ID, task.Failed)
+	}
+	want := "the app had set the task back to pending; nobody can say whether the provider ran and billed the last call: the painter says timeout. `easel show` says how to go on"
+	r.same([]any{t.ErrorKind, t.ErrorMsg, r.states(t.ID), r.painter.submits.Load()}, []any{task.OutcomeUnknown, want, []task.State{task.AttemptUnknown}, int64(1)})
+	_, err := r.client.Retry(r.Context(), t.Ref(), false)
+	if doubt := new(enqueue.InDoubt); !errors.As(err, &doubt) {
+		r.Errorf("the retry says %v", err)
+	}
+	given, err := r.client.GiveUp(r.Context(), t.Ref())
+	r.check(err)
+	r.same([]any{given.ErrorKind, *given.CostMicros, r.states(t.ID)}, []any{task.Charged, int64(40_000), []task.State{task.AttemptFailed}})
+
+	r.exec("UPDATE image_generations SET status = 'pending'") // and what has no doubt keeps its reason too
+	t = r.ends(t.ID, task.Failed)
+	r.same([]any{t.ErrorKind, t.ErrorMsg}, []any{task.Charged, "the app had set the task back to pending; " + given.ErrorMsg})
+	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func heldAfterArchive(r *rig) {
+	t := r.heldOver()
+	r.exec("UPDATE image_generations SET error_kind = 'archived', error_msg = 'archived by hand in the dashboard'")
+	r.until("it is held again", func() bool { return r.get(t.ID).ErrorKind == task.OutcomeUnknown })
+	if text := r.get(t.ID).ErrorMsg; !strings.Contains(text, "nobody can say") || !strings.Contains(text, "the painter says timeout") {
+		r.Errorf("its reason is %q", text)
+	}
+	r.exec("UPDATE image_generations SET error_kind = 'archived'")
+	given, err := r.client.GiveUp(r.Context(), t.Ref())
+	r.check(err)
+	r.same(given.ErrorKind, task.Charged)
 }

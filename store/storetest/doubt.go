@@ -53,3 +53,23 @@ func byKey(b *bench) {
 		b.Errorf("a key that there is not: %v", err)
 	}
 }
+
+func archivedDoubt(b *bench) {
+	doubted, _ := b.doubted()
+	b.exec("UPDATE image_generations SET error_kind = 'archived'")
+	plain := b.used(task.Failed)
+	b.exec("UPDATE image_generations SET error_kind = 'archived' WHERE id = %d", plain.ID)
+	for kind, want := range map[task.Kind]int64{task.OutcomeUnknown: doubted.ID, task.Archived: plain.ID} {
+		f := store.Filter{Kinds: []task.Kind{kind}}
+		found, err := b.store.List(b.Context(), f)
+		b.check(err)
+		n, err := b.store.Count(b.Context(), f)
+		b.check(err)
+		if n != 1 || len(found) != 1 || found[0].ID != want {
+			b.Errorf("%s picks %d, %v", kind, n, found)
+		}
+	}
+	tally, err := b.store.Tally(b.Context(), store.Filter{})
+	b.check(err)
+	b.same(tally, []store.Tally{{Status: task.Failed, Provider: "painter", ErrorKind: task.Archived, Tasks: 1}, {Status: task.Failed, Provider: "painter", ErrorKind: task.OutcomeUnknown, Tasks: 1}})
+}

@@ -198,10 +198,10 @@ func (m *machine) allowed(t *rapid.T, what string, may bool, err error) {
 func (m *machine) park(t *rapid.T) {
 	parked, err := m.store.Park(m.Context(), task.Ref{Task: m.id, Delivery: m.delivery}, &task.Failure{Kind: task.Archived, Message: "by hand"})
 	m.check(err)
-	if parked != (m.status == task.Pending) {
+	if (parked != nil) != (m.status == task.Pending) {
 		t.Fatalf("parked is %v while %s", parked, m.status)
 	}
-	if parked {
+	if parked != nil {
 		m.moved(task.Failed, 0)
 	}
 }

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// doubted holds for a task whose newest call is of unknown outcome: no reason on its row
+// may hide that.
+const doubted = `(SELECT a.state FROM generation_attempt a WHERE a.task_id = image_generations.id ORDER BY a.number DESC LIMIT 1) = 'unknown'`
+
+// hidden holds for a task that reads as archived and is doubted.
+const hidden = "(status = 'failed' AND error_kind = 'archived' AND " + doubted + ")"
+
+const (
+	setBack = "the app had set the task back to pending"
+	noWord  = "nobody can say whether the provider ran and billed the last call"
+)
+
+// Park moves a waiting task to the dead-letter queue whose delivery lies in the archive,
+// and returns why: for f if a person put it there. One that was set back to pending by the
+// app keeps the reason that it had, and one whose last call is of unknown outcome is held
+// for that. It returns nil for a task that moved on or whose row is locked, which is left alone.
+func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error) {
+	var why *task.Failure
+	err := s.in(ctx, func(tx *sqlx.Tx) error {
+		var t task.Task
+		err := tx.GetContext(ctx, &t, tx.Rebind("SELECT "+taskColumns+` FROM image_generations
+			WHERE id = ? AND delivery = ? AND status = 'pending'`+s.dialect.skipLocked), ref.Task, ref.Delivery)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		last, err := s.newest(ctx, tx, t.ID)
+		if err != nil {
+			return err
+		}
+		why = parkedFor(&t, last, f)
+		// No fence in the condition: the row is ours and its status the guard.
+		_, err = tx.ExecContext(ctx, tx.Rebind(`
+			UPDATE image_generations SET status = 'failed', `+fenceGrows+`, error_msg = ?, error_kind = ?, error_code = ?,
+				completed_at = now(), updated_at = now(), `+costs+`
+			WHERE id = ? AND delivery = ? AND status = 'pending'`), null(why.Error()), why.Kind, null(why.Code), ref.Task, ref.Delivery)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return why, nil
+}
+
+// parkedFor is the true reason of a waiting task whose delivery is archived. Only a task
+// that had ended before has a time of its end.
+func parkedFor(t *task.Task, last *task.Attempt, f *task.Failure) *task.Failure {
+	ended := t.CompletedAt != nil
+	switch {
+	case last != nil && last.State == task.AttemptUnknown:
+		held := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe, Message: f.Message + "; " + noWord, Next: "`easel show` says how to go on"}
+		if ended {
+			held.Message = setBack + "; " + noWord
+		}
+		if last.ErrorMsg != "" {
+			held.Message += ": " + strings.TrimSuffix(last.ErrorMsg, ".")
+		}
+		return held
+	case ended && t.ErrorKind != "":
+		return &task.Failure{Kind: t.ErrorKind, Code: t.ErrorCode, Message: setBack + "; " + strings.TrimPrefix(t.ErrorMsg, setBack+"; ")}
+	case ended:
+		return &task.Failure{Kind: task.Archived, Message: setBack + " after it had ended", Next: "`easel retry` brings it back"}
+	}
+	return f
+}
+
+// Hold lets those of the failed tasks say that the outcome of their last call is unknown
+// which read as archived although nobody has said what became of it. It returns how many
+// they were; a row that is locked is left out.
+func (s *Store) Hold(ctx context.Context, refs []task.Ref) (int64, error) {
+	// No fence: nobody holds a failed task, and only a wrong reason changes.
+	var n int64
+	if len(refs) == 0 {
+		return 0, nil
+	}
+	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
+		n, err = s.amongst(ctx, tx, refs, hidden, `error_kind = ?, updated_at = now(), error_msg = '`+noWord+`'
+			|| coalesce(': ' || (SELECT a.error_msg FROM generation_attempt a WHERE a.task_id = image_generations.id ORDER BY a.number DESC LIMIT 1), '')
+			|| '. `+"`easel show`"+` says how to go on'`, task.OutcomeUnknown)
+		return err
+	})
+	return n, err
+}
