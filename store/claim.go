@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -15,10 +14,6 @@ import (
 // kept holds for a row that the app keeps by itself (see task.Kept): no statement of
 // ours changes its status, but for deleting it by hand.
 const kept = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
-
-// maxFence is the highest fence: a row that has it was written so by an app. It cannot be
-// claimed, for nothing would tell two claims apart, and whatever ends it leaves it there.
-const maxFence = math.MaxInt64
 
 // fenceGrows and deliveryGrows are how a row leaves everybody's hands. Each holds at the
 // bound of its column, or one such row would keep all others of its statement back.
