@@ -108,7 +108,7 @@ func (s *step) unsaved(ctx context.Context, err error) error {
 		s.refused = true // if the database refuses this as well, the task is handed back
 		s.log.Error().Err(err).Msg("the database refuses a row")
 		return s.fail(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the database refuses what belongs to this task",
-			Detail: err.Error(), Next: "What was bought is in the journal of its last attempt; please report it"}, nil)
+			Detail: err.Error(), Next: "What was bought is " + cmp.Or(s.onlyIn, "in the journal of its last attempt") + "; please report it"}, nil)
 	}
 	return &queue.Later{After: s.lease(), Reason: "the database did not take the row: " + err.Error()}
 }

@@ -38,6 +38,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.letGo(ctx) }) })
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.lookAtJournal(ctx) }) })
 	loops.Go(func() error { return every(ctx, adoptEvery, func() { w.adoptSpool(ctx) }) })
+	for range doubtsAt {
+		loops.Go(func() error { return every(ctx, time.Second, func() { w.endDoubts(ctx) }) })
+	}
 	err = loops.Wait()
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()

@@ -20,6 +20,7 @@ func TestLearntLate(t *testing.T) {
 	inBubble(t, []claim{
 		{"A paid answer in the spool completes the task that is held for want of it", spoolCompletes},
 		{"All answers of the spool are journalled before a picture is fetched, and a panic over one is its task's own", spoolInOrder},
+		{"A picture that hangs keeps no later spool waiting, and the row says before it what its call has become", hangingDoubt},
 		{"A zombie whose call was refused says why its task failed", refusedLate},
 		{"A zombie that learns that the provider has the job waits for it and completes the task", acceptedLate},
 		{"A zombie's answer does not complete a task that a person has cancelled, and its cost is on it", cancelledStays},
@@ -82,6 +83,26 @@ func spoolInOrder(r *rig) {
 	l.entries.Store(&[]spool.Entry{r.spooled(first.ID, at(r.host+"/1")), r.spooled(second.ID, drawn(pngOf(40, 30)))})
 	r.until("the second is completed", func() bool { return r.get(second.ID).Status == task.Completed })
 	r.same([]any{<-journalled, r.states(first.ID)}, []any{[]task.State{task.AttemptAnswered}, []task.State{task.AttemptAnswered}})
+}
+
+func hangingDoubt(r *rig) {
+	var l left
+	r.equip = func(w *worker.Worker) { w.Spool = &l }
+	first, second := r.leaves(nil), r.leaves(nil)
+	goes := make(chan struct{})
+	r.web = func(http.ResponseWriter, *http.Request) { <-goes }
+	r.start()
+	r.ends(first.ID, task.Failed)
+	r.ends(second.ID, task.Failed)
+	l.entries.Store(&[]spool.Entry{r.spooled(first.ID, at(r.host+"/1"))})
+	r.until("the first is adopted", func() bool { return r.states(first.ID)[0] == task.AttemptAnswered })
+	l.entries.Store(&[]spool.Entry{r.spooled(second.ID, drawn(pngOf(40, 30)))})
+	r.passes(time.Minute)
+	r.same([]any{r.states(first.ID), r.get(second.ID).Status}, []any{[]task.State{task.AttemptAnswered}, task.Completed})
+	if text := r.get(first.ID).ErrorMsg; !strings.Contains(text, "has run this call after all") {
+		r.Errorf("meanwhile the first says %q", text)
+	}
+	close(goes)
 }
 
 // frozen leaves a call in the hands of a zombie whose task is held, and returns what it

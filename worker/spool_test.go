@@ -3,9 +3,14 @@ package worker_test
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -18,6 +23,8 @@ func TestSpooling(t *testing.T) {
 		{"An answer that stands in line for a database that works is not spooled", spools(9*time.Second, false, 0, 0)},
 		{"It is spooled as well when the line is longer than ten seconds", spools(time.Minute, false, 10*time.Second, 11*time.Second)},
 		{"An answer is spooled soon when the heartbeat is late", spools(time.Minute, true, time.Second, 6*time.Second)},
+		{"An answer that the database refuses stays in the spool, and the task says where it is", staysRefused},
+		{"An entry that cannot be adopted is reported once, and is no outage", reportedOnce},
 		{"An answer whose write has failed is spooled after a second", spoolsFailed},
 	})
 }
@@ -103,4 +110,85 @@ func spoolsFailed(r *rig) {
 	}
 	r.exec("ALTER TABLE away RENAME TO generation_attempt")
 	r.ends(t.ID, task.Completed)
+}
+
+// staying is a spool that hands the same entries out again and again, and notes what is
+// put into it and taken out.
+type staying struct {
+	putting
+	removes atomic.Int64
+	entries atomic.Pointer[[]spool.Entry]
+	takes   atomic.Int64
+	errs    atomic.Int64 // other than that an entry stays
+}
+
+func (s *staying) Remove(string) error {
+	s.removes.Add(1)
+	return nil
+}
+
+func (s *staying) Adopt(take func(spool.Entry) error, _ func(string, error)) error {
+	all := s.entries.Load()
+	if all == nil {
+		return nil
+	}
+	for _, e := range *all {
+		s.takes.Add(1)
+		if !errors.Is(take(e), spool.ErrStays) {
+			s.errs.Add(1)
+		}
+	}
+	return nil
+}
+
+func staysRefused(r *rig) {
+	s := &staying{}
+	r.equip = func(w *worker.Worker) { w.Spool = s }
+	r.exec("CREATE TRIGGER no BEFORE UPDATE ON generation_attempt WHEN NEW.state = 'answered' BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: no'); END")
+	r.start()
+	failed := r.ends(r.asks().ID, task.Failed)
+	r.same([]any{failed.ErrorKind, s.puts.Load(), s.removes.Load()}, []any{task.Internal, int64(1), int64(0)})
+	if want := "not in the journal but in this worker's spool, in " + r.attempts(failed.ID)[0].Key + ".json"; !strings.Contains(failed.ErrorMsg, want) {
+		r.Errorf("the task says %q", failed.ErrorMsg)
+	}
+	r.exec("DROP TRIGGER no")
+}
+
+func reportedOnce(r *rig) {
+	s := &staying{}
+	var said lines
+	r.equip = func(w *worker.Worker) { w.Spool, w.Log = s, zerolog.New(&said) }
+	t := r.leaves(nil)
+	lost, refused := r.spooled(t.ID, drawn(pngOf(4, 3))), r.spooled(t.ID, drawn(pngOf(4, 3)))
+	lost.Key = "lost"
+	s.entries.Store(&[]spool.Entry{lost, refused})
+	r.exec("CREATE TRIGGER no BEFORE UPDATE ON generation_attempt WHEN NEW.state = 'answered' BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: no'); END")
+	r.start()
+	r.until("they were met three times", func() bool { return s.takes.Load() >= 6 })
+	r.same([]any{s.errs.Load(), said.count("has lost; its file stays"), said.count("refuses; its file stays")}, []any{int64(0), 1, 1})
+	r.exec("DROP TRIGGER no")
+}
+
+// lines is a log that can be searched.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(p))
+	return len(p), nil
+}
+
+func (l *lines) count(word string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.all {
+		if strings.Contains(line, word) {
+			n++
+		}
+	}
+	return n
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ const (
 	spoolAfter = time.Second      // a database that is away for so long may not come back before we go
 	lineAfter  = 10 * time.Second // for so long an answer stands in line for a database that works
 	adoptEvery = 30 * time.Second // between two looks at what others have left
+	doubtsAt   = 4                // once are ended of those that were adopted
 )
 
 // spooler is the part of a spool that a worker needs.
@@ -29,7 +31,7 @@ type spooler interface {
 
 // persistPaid is persist for what a paid call has told: its handle or its
 // answer. If the database is away, or has not taken it for long, it goes into the spool
-// as well, where it outlives this process.
+// as well, where it outlives this process. What the database refuses stays there.
 func (s *step) persistPaid(ctx context.Context, write func(context.Context) error) error {
 	if s.Spool == nil {
 		return s.persist(ctx, write)
@@ -44,8 +46,13 @@ func (s *step) persistPaid(ctx context.Context, write func(context.Context) erro
 	})
 	close(taken)
 	kept := <-spooled
-	known := err == nil || errors.Is(err, store.ErrFenced) || s.Tasks.Refuses(err)
+	known := err == nil || errors.Is(err, store.ErrFenced)
 	switch {
+	case s.Tasks.Refuses(err): // the journal will never have it, so its only copy stays
+		s.onlyIn = "nowhere but in the log"
+		if kept || s.spool() {
+			s.onlyIn = "not in the journal but in this worker's spool, in " + s.last.Key + ".json"
+		}
 	case !known && !kept: // the process must go
 		s.spool()
 	case known && kept:
@@ -89,8 +96,46 @@ func (s *step) spool() bool {
 	return true
 }
 
+// doubts are tasks whose calls were adopted from a spool and that do not say so yet.
+type doubts struct {
+	mu    sync.Mutex
+	calls []*task.Attempt
+	stays map[string]bool // keys of entries that cannot be adopted and have been reported
+}
+
+// report reports once for each entry that cannot be adopted.
+func (d *doubts) report(key string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stays == nil {
+		d.stays = make(map[string]bool)
+	}
+	first := !d.stays[key]
+	d.stays[key] = true
+	return first
+}
+
+func (d *doubts) add(calls []*task.Attempt) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls = append(d.calls, calls...)
+}
+
+// next returns one of them, and nil if there is none.
+func (d *doubts) next() *task.Attempt {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.calls) == 0 {
+		return nil
+	}
+	a := d.calls[0]
+	d.calls = d.calls[1:]
+	return a
+}
+
 // adoptSpool writes into the journal what processes of this machine left in the
-// spool when they died. All is journalled before any picture is fetched.
+// spool when they died, and what is known by that into their tasks. It fetches no
+// picture, which may take minutes: endDoubts does.
 func (w *Worker) adoptSpool(ctx context.Context) {
 	if w.Spool == nil {
 		return
@@ -110,12 +155,25 @@ func (w *Worker) adoptSpool(ctx context.Context) {
 		w.Log.Warn().Err(err).Msg("the spool waits for the database")
 	}
 	for _, a := range adopted {
+		w.learnLate(ctx, a.TaskID)
+	}
+	w.doubts.add(adopted)
+}
+
+// endDoubts ends all doubts that are there.
+func (w *Worker) endDoubts(ctx context.Context) {
+	for ctx.Err() == nil {
+		a := w.doubts.next()
+		if a == nil {
+			return
+		}
 		w.endDoubt(ctx, a)
 	}
 }
 
-// adoptEntry journals one entry, under the guard of the attempt's own state. An
-// attempt that the database has lost is an error: its file stays for a person.
+// adoptEntry journals one entry, under the guard of the attempt's own state. The file of
+// an attempt that the database has lost, or whose answer it refuses, stays for a person: a
+// spool.ErrStays.
 func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, error) {
 	var a task.Attempt
 	if err := json.Unmarshal(e.Attempt, &a); err != nil {
@@ -125,8 +183,7 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, 
 	defer cancel()
 	id, err := w.Tasks.AttemptID(writing, e.Key)
 	if errors.Is(err, store.ErrNotFound) {
-		w.Log.Error().Int64("task", e.Task).Str("attempt_key", e.Key).Msg("the spool holds a paid answer whose attempt the database has lost; its file stays")
-		return nil, err
+		return nil, w.stays(e, "the spool holds a paid answer whose attempt the database has lost; its file stays", err)
 	}
 	if err != nil {
 		return nil, err
@@ -138,10 +195,20 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, 
 	} else {
 		err = w.Tasks.Answer(writing, of, &a, "")
 	}
+	if w.Tasks.Refuses(err) {
+		return nil, w.stays(e, "the spool holds a paid answer that the database refuses; its file stays", err)
+	}
 	if err == nil {
 		w.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("state", string(a.State)).Msg("a paid answer was adopted from the spool")
 	}
 	return &a, err
+}
+
+func (w *Worker) stays(e spool.Entry, why string, err error) error {
+	if w.doubts.report(e.Key) {
+		w.Log.Error().Err(err).Int64("task", e.Task).Str("attempt_key", e.Key).Msg(why)
+	}
+	return spool.ErrStays
 }
 
 // endDoubt lets a task that is held say what its call has turned out to be, and completes
@@ -166,7 +233,11 @@ func (w *Worker) endDoubt(ctx context.Context, a *task.Attempt) {
 			_ = s.keepAgain(ctx) // its verdict is for a delivery, and there is none
 		}
 	}
-	if err := w.Tasks.Learn(ctx, a.TaskID); err != nil {
-		w.Log.Warn().Err(err).Int64("task", a.TaskID).Msg("what was learnt late is not on the task")
+	w.learnLate(ctx, a.TaskID)
+}
+
+func (w *Worker) learnLate(ctx context.Context, id int64) {
+	if err := w.Tasks.Learn(ctx, id); err != nil {
+		w.Log.Warn().Err(err).Int64("task", id).Msg("what was learnt late is not on the task")
 	}
 }

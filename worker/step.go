@@ -35,6 +35,7 @@ type step struct {
 	news    <-chan struct{} // hints that the provider may have more to say
 	looking time.Time       // since when it waits for a picture
 	refused bool            // the database has refused a row of this step
+	onlyIn  string          // where a paid answer lies that the database has refused; empty is in the journal
 	late    bool            // the task is cancelled, and its job only waited for
 	log     zerolog.Logger
 }

@@ -53,6 +53,7 @@ type Worker struct {
 	holding map[int64]held // running steps by task
 	pulse   pulse
 	looks   journalLooks
+	doubts  doubts
 }
 
 // bell is the part of the queue that a worker needs.

@@ -37,6 +37,10 @@ var ErrFull = errors.New("the spool is full")
 // ErrNewer says that an entry was written by a later release.
 var ErrNewer = errors.New("the entry was written by a later release")
 
+// ErrStays is what a taker returns for an entry that it cannot take and has reported: its
+// file stays where it is.
+var ErrStays = errors.New("the entry stays in the spool")
+
 // Entry is what a process has learnt of one attempt.
 type Entry struct {
 	Version int             `json:"v"`
@@ -122,7 +126,7 @@ func (s *Spool) Remove(key string) error {
 }
 
 // Adopt hands every entry that dead processes have left to take, and removes
-// those for which it returns nil. A file that cannot be read is set aside under
+// those for which it returns nil; those of an ErrStays are no error. A file that cannot be read is set aside under
 // another name and reported to spoilt; one of a later release is left alone.
 func (s *Spool) Adopt(take func(Entry) error, spoilt func(path string, err error)) error {
 	folders, err := os.ReadDir(s.root)
@@ -160,7 +164,11 @@ func adopt(folder string, take func(Entry) error, spoilt func(string, error)) er
 			spoilt(path, errors.Join(err, os.Rename(path, path+badEnd)))
 			continue
 		}
-		if err := take(e); err != nil {
+		err = take(e)
+		if errors.Is(err, ErrStays) {
+			continue
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
