@@ -113,9 +113,13 @@ func list(refs []task.Ref) string {
 	return string(append(text, ']'))
 }
 
+// ahead is how far in the future a time of ringing must lie to be none.
+const ahead = time.Minute
+
 // Waiting returns those of the next looks tasks with ids above after that wait and
 // have been rung for, that are due for longer than grace: their deliveries should be
-// in the queue. next is where to go on, or 0 at the end.
+// in the queue. next is where to go on, or 0 at the end. A time of ringing that has not
+// come is that of a clock which was ahead, and counts as long ago.
 func (s *Store) Waiting(ctx context.Context, after int64, grace time.Duration, looks int) (due []task.Task, next int64, err error) {
 	var rows []struct {
 		task.Task
@@ -123,10 +127,10 @@ func (s *Store) Waiting(ctx context.Context, after int64, grace time.Duration, l
 	}
 	err = s.byIndex(ctx, func(tx sqlx.ExtContext) error {
 		rows = nil
-		return sqlx.SelectContext(ctx, tx, &rows, s.db.Rebind("SELECT "+ringColumns+", published_at < "+s.dialect.later+
-			" AND run_at < "+s.dialect.later+` AS due FROM image_generations
+		return sqlx.SelectContext(ctx, tx, &rows, s.db.Rebind("SELECT "+ringColumns+", (published_at < "+s.dialect.later+
+			" OR published_at > "+s.dialect.later+") AND run_at < "+s.dialect.later+` AS due FROM image_generations
 			WHERE status = 'pending' AND published_at IS NOT NULL AND deleted_at IS NULL AND fence >= 0 AND id > ?
-			ORDER BY id LIMIT ?`), -grace.Milliseconds(), -grace.Milliseconds(), after, looks)
+			ORDER BY id LIMIT ?`), -grace.Milliseconds(), ahead.Milliseconds(), -grace.Milliseconds(), after, looks)
 	})
 	for i := range rows {
 		if rows[i].Due {

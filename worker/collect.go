@@ -120,33 +120,24 @@ func (s *step) fetchLater(ctx context.Context, f *task.Failure, pause time.Durat
 // time for which it has been in vain. Once its address is dead, or the task's time is
 // over, it returns why the task fails.
 func (s *step) pauseBefore(ctx context.Context, f *task.Failure) (time.Duration, *task.Failure) {
-	now, err := s.Tasks.Now(ctx)
-	if err != nil {
-		return firstPause, nil
+	vain := s.sinceAnswered(ctx)
+	left, over := s.addressEnds(vain)
+	if left <= 0 {
+		over.Executed, over.Cause, over.Code, over.HTTPStatus, over.RequestID = task.Yes, f, f.Code, f.HTTPStatus, f.RequestID
+		over.Message, over.Detail, over.Next = over.Message+": "+f.Message, f.Detail, retryCollects
+		return 0, over
 	}
-	answered := now
-	if s.last.AnsweredAt != nil {
-		answered = *s.last.AnsweredAt
-	}
-	until, why := s.addressEnds(answered)
-	if !now.Before(until) {
-		over := *f
-		over.Kind, over.Executed, over.Cause = why, task.Yes, f
-		over.Message = fmt.Sprintf("the picture that was paid for at %s could not be fetched until %s: %s",
-			answered.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339), f.Message)
-		over.Next = retryCollects
-		return 0, &over
-	}
-	pause := min(max(now.Sub(answered)/2, firstPause), pauseCap)
+	pause := min(max(vain/2, firstPause), pauseCap)
 	pause = max(time.Duration((0.5+random())*float64(pause)), min(f.RetryAfter, pauseCap))
-	return min(pause, until.Sub(now)), nil // the last look is at the end
+	return min(pause, left), nil // the last look is at the end
 }
 
 const retryCollects = "`easel retry` fetches it again and buys nothing; `easel retry --buy-again` has a new one drawn, which is paid for as well"
 
-// addressEnds returns until when the addresses of an answer of that time are tried, and
-// as what the task fails after it.
-func (s *step) addressEnds(answered time.Time) (time.Time, task.Kind) {
+// addressEnds returns for how much longer the addresses of an answer are tried that have
+// been tried in vain for that long, and as what the task fails after it. A deadline goes by
+// our own clock, as before the call was made.
+func (s *step) addressEnds(vain time.Duration) (time.Duration, *task.Failure) {
 	p := s.account.Provider
 	if p == nil && len(s.svc.Accounts) > 0 {
 		p = s.svc.Accounts[0].Provider
@@ -156,14 +147,12 @@ func (s *step) addressEnds(answered time.Time) (time.Time, task.Kind) {
 		life = s.svc.Capabilities(p, s.t).AddressLife
 	}
 	deadline := s.t.DeadlineAt
-	if life == 0 && deadline != nil {
-		return *deadline, task.Deadline
+	left := cmp.Or(life, s.svc.Deadline, defaultDeadline) - vain
+	if deadline != nil && (life == 0 || time.Until(*deadline) < left) {
+		return time.Until(*deadline), &task.Failure{Kind: task.Deadline,
+			Message: "the picture that was paid for could not be fetched before deadline_at, " + deadline.UTC().Format(time.RFC3339)}
 	}
-	end := answered.Add(cmp.Or(life, s.svc.Deadline, defaultDeadline))
-	if deadline != nil && deadline.Before(end) {
-		return *deadline, task.Deadline
-	}
-	return end, task.Expired
+	return left, &task.Failure{Kind: task.Expired, Message: fmt.Sprintf("the picture that was paid for could not be fetched for %s", vain.Round(time.Second))}
 }
 
 // giveUp ends a task whose pictures were paid for and cannot be had now. The attempt
@@ -260,14 +249,6 @@ func (s *step) strange(ctx context.Context, file io.ReadSeeker, out *provider.Ou
 	r := s.result(out, stray.StorageKey)
 	r.ContentType, r.FileSize, r.SHA256 = stray.ContentType, stray.FileSize, stray.SHA256
 	return brought{results: []task.Result{r}, moved: true, warning: fmt.Sprintf("is kept as it came: easel cannot look into %s", stray.ContentType)}
-}
-
-func (s *step) sinceAnswered(ctx context.Context) time.Duration {
-	now, err := s.Tasks.Now(ctx)
-	if err != nil || s.last.AnsweredAt == nil {
-		return 0
-	}
-	return now.Sub(*s.last.AnsweredAt)
 }
 
 // shelve stores a picture, or the tiles of a grid one by one: cut again they are the

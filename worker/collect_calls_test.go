@@ -104,10 +104,14 @@ func deadParts(r *rig) {
 	failed := r.ends(t.ID, task.Failed)
 	answered := task.AttemptAnswered
 	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.State{answered, answered}, int64(2)})
+	began := time.Now()
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.painter.submits.Load()}, []any{task.Expired, int64(2)})
+	if took := time.Since(began); took > 40*time.Second { // each has had the life of its address
+		r.Errorf("the retry took %s", took)
+	}
 	alive()
 	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)

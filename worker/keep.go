@@ -137,6 +137,7 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 		}
 		c.missing(over)
 	}
+	s.collecting.over(s.last.ID)
 	switch {
 	case len(c.results) == 0 && c.bought:
 		return s.giveUp(ctx, c.refused)

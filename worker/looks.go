@@ -22,12 +22,18 @@ type journalLook struct {
 	at     time.Time // when it had been read
 }
 
+// lookEvery is how close together looks are remembered.
+const lookEvery = time.Second
+
 // note remembers a look. Of those that are older than keep one stays.
 func (l *journalLooks) note(newest int64, at time.Time, keep time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n := len(l.all); n > 0 && l.all[n-1].newest >= newest {
 		return // an earlier look proves as much, and more
+	}
+	if n := len(l.all); n > 1 && at.Sub(l.all[n-2].at) < lookEvery {
+		l.all = l.all[:n-1] // calls become that much younger, and the looks do not become many
 	}
 	l.all = append(l.all, journalLook{newest, at})
 	for len(l.all) > 1 && at.Sub(l.all[1].at) >= keep {
@@ -68,11 +74,11 @@ func (w *Worker) lookAtJournal(ctx context.Context) {
 	}
 }
 
-// longestWait is the longest that mayCome may be of any service.
+// longestWait is the longest for which a call of any service is waited for.
 func (w *Worker) longestWait() time.Duration {
 	longest := time.Duration(0)
 	for _, svc := range w.Services {
-		longest = max(longest, cmp.Or(svc.Timeout, defaultTimeout))
+		longest = max(longest, cmp.Or(svc.Timeout, defaultTimeout), cmp.Or(svc.Deadline, defaultDeadline))
 	}
 	return longest + w.lease()
 }

@@ -113,15 +113,6 @@ func (s *step) progress(ctx context.Context, percent int) error {
 	return s.Tasks.Progress(ctx, s.t, percent)
 }
 
-// age is how long ago the attempt was sent, by the database's clock.
-func (s *step) age(ctx context.Context) time.Duration {
-	now, err := s.Tasks.Now(ctx)
-	if err != nil {
-		return 0
-	}
-	return max(now.Sub(s.last.SentAt), 0)
-}
-
 // interrupted ends the waiting: a draining process hands the job to another one,
 // which goes on from its handle; a cancelled task is cancelled upstream.
 func (s *step) interrupted(ctx context.Context, err error) error {

@@ -54,6 +54,8 @@ type Worker struct {
 	pulse   pulse
 	looks   journalLooks
 	doubts  doubts
+
+	collecting collecting
 }
 
 // bell is the part of the queue that a worker needs.

@@ -176,6 +176,10 @@ func waits(b *bench) {
 		b.same(refs(got), want)
 	}
 	b.same(b.get(unrung.ID).PublishedAt == nil, true)
+	b.exec("UPDATE image_generations SET run_at = '2001-01-01 00:00:00+00:00', published_at = '2999-01-01 00:00:00+00:00' WHERE id = %d", due.ID) // by a clock that was ahead
+	got, _, err := b.store.Waiting(b.Context(), 0, time.Minute, 10)
+	b.check(err)
+	b.same(refs(got), []task.Ref{due.Ref()})
 }
 
 func waitsPaged(b *bench) {

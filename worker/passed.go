@@ -1,0 +1,81 @@
+package worker
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+)
+
+// How long a paid call has been waited for goes by our own monotonic time. The database's
+// clock may be set, or be another one after a failover, and what was paid for is not to be
+// given up for that.
+
+// clockStep is how far the database's clock may be wrong. Only what it says beyond that
+// counts, so that the waiting ends also where no process lives long enough to see all of it.
+const clockStep = 24 * time.Hour
+
+// passed is how much time has passed at least: as much as we have seen ourselves, or as
+// the database's clock says if it is at most clockStep ahead.
+func passed(own, byClock time.Duration) time.Duration { return max(own, byClock-clockStep) }
+
+// collecting is since when this process has waited for the pictures of calls, by attempt.
+type collecting struct {
+	mu    sync.Mutex
+	since map[int64]time.Time
+	swept time.Time
+}
+
+// of returns for how long it has waited, which is 0 at first. What other processes have
+// ended is forgotten some time.
+func (c *collecting) of(attempt int64) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.since == nil {
+		c.since, c.swept = make(map[int64]time.Time), now
+	}
+	if now.Sub(c.swept) > clockStep {
+		c.swept = now
+		maps.DeleteFunc(c.since, func(_ int64, since time.Time) bool { return now.Sub(since) > 30*clockStep })
+	}
+	since, known := c.since[attempt]
+	if !known {
+		c.since[attempt], since = now, now
+	}
+	return now.Sub(since)
+}
+
+// over forgets an attempt.
+func (c *collecting) over(attempt int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.since, attempt)
+}
+
+// age is how long ago the last attempt was sent, at least.
+func (s *step) age(ctx context.Context) time.Duration {
+	return passed(s.looks.age(s.last.ID), s.byClock(ctx, &s.last.SentAt))
+}
+
+// sinceAnswered is how long ago the last attempt was answered, at least. Of one that was
+// given up before, and that a person has collected once more, the database's clock says it.
+func (s *step) sinceAnswered(ctx context.Context) time.Duration {
+	byClock := s.byClock(ctx, s.last.AnsweredAt)
+	if s.last.ErrorKind != "" {
+		return byClock
+	}
+	return passed(s.collecting.of(s.last.ID), byClock)
+}
+
+// byClock is how long ago t was by the database's clock; 0 if that is not known.
+func (s *step) byClock(ctx context.Context, t *time.Time) time.Duration {
+	if t == nil {
+		return 0
+	}
+	now, err := s.Tasks.Now(ctx)
+	if err != nil {
+		return 0
+	}
+	return max(now.Sub(*t), 0)
+}
