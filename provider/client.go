@@ -180,6 +180,11 @@ func (c *Client) read(ctx context.Context, resp *http.Response, r HTTPRequest) (
 		reply.note("the connection ended before the answer did")
 		return reply, nil
 	}
+	if too, ok := errors.AsType[odd](err); ok { // as below, but for its words
+		f := reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, too.Error())
+		f.Detail = reply.excerpt()
+		return Reply{}, f
+	}
 	if err != nil {
 		f := reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, "the provider's answer broke off before its end")
 		f.Detail, f.Cause = Scrub(bare(err).Error(), r.Secrets...), bare(err)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+
+	"github.com/easelqueue/easel/task"
 )
 
 // maxDocuments bounds of how many JSON documents one answer may consist.
@@ -115,4 +117,9 @@ func appendValues(found []json.RawMessage, body []byte) []json.RawMessage {
 }
 
 // JSON reads the callback's body as Reply.JSON reads an answer's.
-func (c Callback) JSON(v any) error { return Reply{Status: 200, Body: c.Body}.JSON(v) }
+func (c Callback) JSON(v any) error {
+	if err := readable(c.Body); err != nil {
+		return &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: err.Error()}
+	}
+	return Reply{Status: 200, Body: c.Body}.JSON(v)
+}

@@ -35,7 +35,7 @@ func (r Reply) refused() *task.Failure {
 // refusal reads the error of an answer with status 2xx that is nothing but an error.
 func (r Reply) refusal() (codes []string, text string, ok bool) {
 	var members map[string]json.RawMessage
-	if !r.OK() || r.cut {
+	if !r.OK() || r.cut || len(r.Body) > maxErrorBody {
 		return nil, "", false
 	}
 	documents := r.Documents()

@@ -27,6 +27,7 @@ const (
 type sieve struct {
 	kept  bytes.Buffer
 	parts parts
+	tally tally // of what is no text
 
 	within  bool // a text
 	escaped bool // the next byte is part of an escape
@@ -38,6 +39,9 @@ type sieve struct {
 func (s *sieve) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		n := s.run(rest)
+		if !s.within {
+			s.tally.count(rest[:n])
+		}
 		s.put(rest[:n])
 		rest = rest[n:]
 		if n == 0 {
@@ -109,12 +113,16 @@ func (s *sieve) part() {
 	s.parted = true
 }
 
-// freeReply is how much memory an answer may take that borrows none.
-const freeReply = 1 << 20
+// An answer borrows no memory that has no more bytes and no more values than these.
+const (
+	freeReply  = 1 << 20
+	freeValues = 1 << 13
+)
 
 // charged borrows memory for a large answer before it takes more of it, as much as the
-// largest takes while it is read, or half of all: an answer that comes slowly does not
-// stop everybody else. The wait holds back what is being sent.
+// largest that is read takes, or half of all: an answer that comes slowly does not
+// stop everybody else. The wait holds back what is being sent. What is not to be read
+// ends it with an odd.
 type charged struct {
 	ctx    context.Context // of the call: what is borrowed is given back when it ends
 	to     *sieve
@@ -124,16 +132,17 @@ type charged struct {
 }
 
 func (c *charged) Write(p []byte) (int, error) {
-	if !c.paid && c.to.kept.Len() > freeReply {
+	if !c.paid && (c.to.kept.Len() > freeReply || c.to.tally.values > freeValues) {
 		c.paid = true
 		waiting, cancel := context.WithTimeout(c.ctx, c.patience())
-		release, err := c.memory.Acquire(waiting, c.owner, min(replyCopies*defaultMaxReply, c.memory.Half()))
+		release, err := c.memory.Acquire(waiting, c.owner, min(replyCopies*maxKept+treeMemory, c.memory.Half()))
 		cancel()
 		if err == nil {
 			context.AfterFunc(c.ctx, release)
 		}
 	}
-	return c.to.Write(p)
+	n, _ := c.to.Write(p) // never fails
+	return n, c.to.tally.fault(c.to.kept.Len())
 }
 
 // replyPatience is how long an answer waits for memory at most. It is paid for: after that

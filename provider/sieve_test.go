@@ -233,7 +233,7 @@ func TestLargeAnswersTakeLittleMemory(t *testing.T) {
 }
 
 func TestLargeAnswersWithoutPicturesBorrow(t *testing.T) {
-	c, r := answering(t, func(w io.Writer) { io.WriteString(w, "["+strings.Repeat("1,", 1<<20)+"1]") })
+	c, r := answering(t, func(w io.Writer) { io.WriteString(w, "["+strings.Repeat("1,", 1<<17)+"1]") })
 	c.Memory, c.Owner = &budget.Budget{Size: 100}, "a"
 	ctx, done := context.WithCancel(t.Context())
 	if _, err := c.Do(ctx, r); err != nil {
@@ -242,7 +242,7 @@ func TestLargeAnswersWithoutPicturesBorrow(t *testing.T) {
 	waiting, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := c.Memory.Acquire(waiting, "b", 51); err == nil {
-		t.Error("the answer has borrowed nothing")
+		t.Fatal("the answer has borrowed nothing")
 	}
 	done()
 	release, err := c.Memory.Acquire(t.Context(), "b", 100)

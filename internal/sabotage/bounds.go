@@ -13,6 +13,11 @@ var ofBounds = []Mutant{
 		Lives: Lives{Test: Test{Package: "provider", Run: "^TestLargeAnswersTakeLittleMemory$"}},
 	},
 	{
+		Name: "an answer of millions of values is read", Rule: "What a tree of an answer takes is bounded before it is made",
+		Edits: []Edit{{"provider/tally.go", "case t.values > maxValues:", "case false:"}},
+		Lives: Lives{Test: Test{Package: "provider", Run: "^TestAnOddAnswerTakesLittleMemoryAndIsNoRefusal$"}},
+	},
+	{
 		Name: "one provider's flood takes all", Rule: "No provider starves another",
 		Edits: []Edit{{"internal/budget/budget.go", "return held > 0 && held+c.n", "return false && held+c.n"}},
 		Lives: Lives{Test: Test{Package: "internal/budget", Run: "^TestBudget$"}},
