@@ -25,12 +25,13 @@ type needle struct {
 type needles struct {
 	all   []needle
 	first [256]bool // bytes that a form or an escape may begin with
+	long  stretches // of all
 }
 
 // needlesOf looks for each secret as it is, in base64 of both alphabets at
 // whatever place within other text, and in hex.
 func needlesOf(secrets []string) *needles {
-	n := &needles{}
+	n := &needles{long: make(stretches)}
 	n.first['\\'], n.first['%'], n.first['&'] = true, true, true
 	for _, s := range secrets {
 		s = strings.ToValidUTF8(s, "")
@@ -72,19 +73,20 @@ func (n *needles) add(text string, within bool) {
 		return
 	}
 	n.all = append(n.all, needle{[]rune(text), within})
+	n.long.add(text)
 	n.first[text[0]] = true
 }
 
 // span is a part of a text.
 type span struct{ from, to int }
 
-// conceal replaces the secrets in text by stars, however they are spelled. Text
-// that holds none comes back as it is. Its time grows with the length of text.
+// conceal replaces the secrets in text by stars, however they are spelled, and what has
+// long stretches of one. Text that holds none comes back as it is. Its time grows with the length of text.
 func (n *needles) conceal(text string) string {
 	if len(n.all) == 0 {
 		return text
 	}
-	found := n.find(nil, text, nil)
+	found := append(n.find(nil, text, nil), n.long.find(text)...)
 	layer, origin := text, []int(nil)
 	for range layers {
 		inner, from := peeled(layer)
@@ -98,6 +100,9 @@ func (n *needles) conceal(text string) string {
 		}
 		layer, origin = inner, from
 		found = n.find(found, layer, origin)
+		for _, f := range n.long.find(layer) {
+			found = append(found, span{origin[f.from], origin[f.to]})
+		}
 	}
 	return starred(text, found)
 }
@@ -159,13 +164,15 @@ func (n needle) match(text string, i int) int {
 func skipped(text string, i int, wanted rune) int {
 	for i < len(text) {
 		r, size := utf8.DecodeRuneInString(text[i:])
-		if r == wanted || !(unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+		if r == wanted || !unseen(r) {
 			return i
 		}
 		i += size
 	}
 	return i
 }
+
+func unseen(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 
 // word widens a match over what base64 is written with.
 func word(text string, from, to int) (int, int) {
