@@ -56,7 +56,11 @@ type Grant struct {
 	account string
 	place   string // our member of the account's places; empty if their number is not limited
 	trial   bool   // this is the one call that tries an account whose breaker was open
+	begun   bool   // its call was made, so that the account has been tried
 }
+
+// Begin says that the call is made. It is for whoever has the grant, as Release is.
+func (g *Grant) Begin() { g.begun = true }
 
 // verdict is what the script acquire answers first.
 type verdict int64
@@ -144,10 +148,17 @@ func pace(n int) redis_rate.Limit {
 }
 
 // Release ends the grant, also when ctx has ended. It may be called more than
-// once. If Redis can't be reached the place becomes free with its lease.
+// once. If Redis can't be reached the place becomes free with its lease. A trial of a
+// breaker for which no call was begun is given back: the next who asks has it.
 func (g *Grant) Release(ctx context.Context) {
 	l := g.limiter
-	if !l.drop(g) {
+	held := l.drop(g)
+	if g.trial && !g.begun {
+		g.refuse(ctx)
+		g.trial = false
+		return
+	}
+	if !held {
 		return
 	}
 	ctx, cancel := detached(ctx)
@@ -157,7 +168,7 @@ func (g *Grant) Release(ctx context.Context) {
 	}
 }
 
-// refuse gives back what acquire took, because the rate is used up.
+// refuse gives back what acquire took, because the rate is used up or no call was begun.
 func (g *Grant) refuse(ctx context.Context) {
 	if g.place == "" && !g.trial {
 		return

@@ -133,6 +133,30 @@ func TestBreaker(t *testing.T) {
 		}
 	})
 
+	onEach(t, "A try without a call is left to the next, and one with a call is not", func(t *testing.T, c cluster) {
+		l := c.worker()
+		l.Breaker.Open = time.Second
+		fail(t, l, 3)
+		var try *Grant
+		eventually(t, "nobody may try", func() bool { try = acquireOn(t, l, unlimited); return try != nil })
+		try.Release(t.Context())
+		if try = acquireOn(t, l, unlimited); try == nil {
+			t.Fatal("the try is used up although no call was made")
+		}
+		l.Breaker.Open = time.Hour
+		fail(t, l, 1)
+		try.Release(t.Context())
+		try = acquireOn(t, l, unlimited)
+		if try == nil {
+			t.Fatal("the second is used up")
+		}
+		try.Begin()
+		try.Release(t.Context())
+		if acquireOn(t, l, unlimited) != nil {
+			t.Error("a third call tries while the account is open")
+		}
+	})
+
 	onEach(t, "A try that the rate refuses is left to the next", func(t *testing.T, c cluster) {
 		l := c.worker()
 		l.Breaker.Open = 100 * time.Millisecond

@@ -14,7 +14,8 @@ import (
 // jumped since, or of another server's before a failover.
 type journalLooks struct {
 	mu  sync.Mutex
-	all []journalLook // newest and at both grow
+	all []journalLook        // newest and at both grow
+	met map[string]time.Time // when this process first asked after a lost call, by its key
 }
 
 type journalLook struct {
@@ -61,6 +62,29 @@ func (l *journalLooks) begin(newest int64) {
 	if n := len(l.all); n > 0 && l.all[n-1].newest > newest {
 		l.all = nil
 	}
+}
+
+// maxMet bounds the lost calls that are remembered; beyond it the looks alone count.
+const maxMet = 10_000
+
+// lost is how long a lost call has been in the journal at least. Its key, which comes to
+// no other call, says when this process has met it first: an app that deletes tasks as they
+// end, so that the looks begin anew again and again, makes it no younger than that.
+func (l *journalLooks) lost(attempt int64, key string) time.Duration {
+	age := l.age(attempt)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first, known := l.met[key]
+	switch {
+	case known:
+		return max(age, time.Since(first))
+	case len(l.met) >= maxMet:
+		return age
+	case l.met == nil:
+		l.met = make(map[string]time.Time)
+	}
+	l.met[key] = time.Now()
+	return age
 }
 
 // lookAtJournal is done all the time, so that this process need not begin to wait when

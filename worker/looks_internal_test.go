@@ -36,3 +36,22 @@ func TestJournalLooks(t *testing.T) {
 		})
 	}
 }
+
+func TestALostCallAgesAlthoughTheNewestIsDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l journalLooks
+		for round := range int64(10) {
+			for _, newest := range []int64{10 + round, 5} { // what is newer is deleted each time
+				l.begin(newest)
+				l.note(newest, time.Now(), time.Minute)
+				if got, want := l.lost(5, "lost"), time.Duration(round)*10*time.Second; got < want {
+					t.Errorf("its age is %s, want %s", got, want)
+				}
+				if got := l.age(5); newest == 5 && got != 0 {
+					t.Errorf("the looks alone say %s", got)
+				}
+			}
+			<-time.After(10 * time.Second)
+		}
+	})
+}

@@ -1,10 +1,13 @@
 package worker_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
@@ -13,6 +16,7 @@ import (
 func TestRateIsForCalls(t *testing.T) {
 	inBubble(t, []claim{
 		{"A worker whose heartbeat is late takes nothing of the rate", lateTakesNothing},
+		{"An account whose breaker is open is closed again by a try that fails", triedOnce},
 		{"A delivery of a task that this worker holds takes nothing of the rate", heldTakesNothing},
 	})
 }
@@ -89,4 +93,19 @@ func lockedTakesNothing(r *rig) {
 		r.Errorf("%d of two calls are left", left)
 	}
 	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func triedOnce(r *rig) {
+	r.limiter.Breaker = limit.Breaker{Failures: 2, Open: 30 * time.Second}
+	r.svc.Retry.Base, r.svc.Retry.Cap = time.Second, 2*time.Second
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Unavailable, task.No) }
+	r.start()
+	r.asksFor(task.Task{MaxAttempts: 100})
+	r.until("it was tried", func() bool { return r.painter.submits.Load() == 3 })
+	r.passes(time.Second)
+	s, err := r.limiter.Status(r.Context(), "painter/main")
+	r.check(err)
+	if s.ClosedUntil.IsZero() || r.painter.submits.Load() != 3 {
+		r.Errorf("after a try that failed it is open to another: %+v", s)
+	}
 }

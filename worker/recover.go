@@ -116,7 +116,7 @@ func (s *step) notFound(ctx context.Context, f *task.Failure, was task.State) er
 // lease on top is for a request that is slow on its way. It goes by our own time alone:
 // see journalLooks.
 func (s *step) mayCome() time.Duration {
-	return s.callTime() + s.lease() - s.looks.age(s.last.ID)
+	return s.callTime() + s.lease() - s.looks.lost(s.last.ID, s.last.Key)
 }
 
 // aboutAsking reports whether a failure of that kind may speak of the question

@@ -175,6 +175,9 @@ func (s *step) buy(ctx context.Context) error {
 func (s *step) send(ctx context.Context, call provider.Call, began time.Time) error {
 	sending, cancel := context.WithDeadline(ctx, began.Add(s.callTime()))
 	defer cancel()
+	if s.permit.grant != nil {
+		s.permit.grant.Begin()
+	}
 	answer, err := s.account.Provider.Submit(provider.Allowed(sending, s.leased), call)
 	cancel() // gives back what the answer was read with, which keeping it may wait for
 	if err != nil {

@@ -73,7 +73,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a lost call is given up while it may still come", Rule: "That the provider does not have a call proves nothing before its time is over",
-		Edits: []Edit{{"worker/recover.go", "	return s.callTime() + s.lease() - s.looks.age(s.last.ID)", "	return 0"}},
+		Edits: []Edit{{"worker/recover.go", "	return s.callTime() + s.lease() - s.looks.lost(s.last.ID, s.last.Key)", "	return 0"}},
 		Lives: Lives{Test: Test{"worker", "^TestDeadWorkers$/^A_(worker_that_starts_has_not_seen|lost_call_that_a_clock_which_jumped_makes_look_old)"}},
 	},
 	{
