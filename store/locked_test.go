@@ -21,7 +21,9 @@ func boats(t testing.TB, s *store.Store, n int) []*task.Task {
 	for i := range tasks {
 		tasks[i] = &task.Task{Provider: "painter", Prompt: fmt.Sprint("boat ", i)}
 	}
-	_, err := s.Insert(t.Context(), tasks)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a connection may never come free
+	defer cancel()
+	_, err := s.Insert(ctx, tasks)
 	must(t, err)
 	return tasks
 }
@@ -124,19 +126,21 @@ func lockRows(t *testing.T) *lockedRows {
 
 func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 	l := lockRows(t)
+	whole, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
 	var saving sync.WaitGroup
 	writes := map[string]func(tk *task.Task) error{
-		"Release": func(tk *task.Task) error { return l.Release(t.Context(), tk, 0, "") },
+		"Release": func(tk *task.Task) error { return l.Release(whole, tk, 0, "") },
 		"Fail": func(tk *task.Task) error {
-			return l.Fail(t.Context(), tk, task.Verdict{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Message: "away"}}, nil)
+			return l.Fail(whole, tk, task.Verdict{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Message: "away"}}, nil)
 		},
 		"Begin": func(tk *task.Task) error {
-			return l.Begin(t.Context(), tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
+			return l.Begin(whole, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
 		},
 		"FallBack": func(tk *task.Task) error {
-			return l.FallBack(t.Context(), tk, task.Fallback{Provider: "rival"}, "", "away", nil)
+			return l.FallBack(whole, tk, task.Fallback{Provider: "rival"}, "", "away", nil)
 		},
-		"Learn": func(tk *task.Task) error { return l.Learn(t.Context(), tk.ID) },
+		"Learn": func(tk *task.Task) error { return l.Learn(whole, tk.ID) },
 	}
 	i := 0
 	for range 4 {
@@ -189,7 +193,7 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 			_, err := l.RefuseAll(ctx, refs, &task.Failure{Kind: task.Invalid, Message: "no"})
 			return err
 		})
-		got, err := l.Get(t.Context(), free[0].ID)
+		got, err := l.Get(whole, free[0].ID)
 		must(t, err)
 		if got.Delivery != 1 {
 			t.Errorf("a free task has delivery %d", got.Delivery)
@@ -213,15 +217,15 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		var asking sync.WaitGroup
 		for name, ask := range map[string]func(tk *task.Task) error{
 			"Retry": func(tk *task.Task) error {
-				_, err := l.Retry(t.Context(), task.Ref{Task: tk.ID, Delivery: -1}, false)
+				_, err := l.Retry(whole, task.Ref{Task: tk.ID, Delivery: -1}, false)
 				return err
 			},
 			"BuyAgain": func(tk *task.Task) error {
-				_, err := l.BuyAgain(t.Context(), task.Ref{Task: tk.ID, Delivery: -1})
+				_, err := l.BuyAgain(whole, task.Ref{Task: tk.ID, Delivery: -1})
 				return err
 			},
-			"Cancel": func(tk *task.Task) error { _, err := l.Cancel(t.Context(), tk.ID); return err },
-			"Delete": func(tk *task.Task) error { return l.Delete(t.Context(), tk.ID) },
+			"Cancel": func(tk *task.Task) error { _, err := l.Cancel(whole, tk.ID); return err },
+			"Delete": func(tk *task.Task) error { return l.Delete(whole, tk.ID) },
 		} {
 			tk := l.waiting[0]
 			if name != "Cancel" {
