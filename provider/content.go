@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// maxAddress is how long an address may be, in bytes: RFC 9110 asks servers to take 8000.
+const maxAddress = 8 << 10
+
 // minPicture is less than any picture has, in bytes.
 const minPicture = 64
 
@@ -90,6 +93,13 @@ func (r Reply) Link(position int, address string) Output {
 		return Output{Position: position, Err: r.Bad(fmt.Sprintf("picture %d of the provider's answer has no address", position+1))}
 	case isData(address) || isBare64(address):
 		return r.content(position, []byte(address), "")
+	}
+	long := int64(len(address))
+	if head, rest, parted := r.parts.rest([]byte(address)); parted {
+		long = int64(len(head)) + rest.Size()
+	}
+	if long > maxAddress {
+		return Output{Position: position, Err: r.Bad(fmt.Sprintf("the url of picture %d of the provider's answer has %d bytes; accepted are up to %d", position+1, long, maxAddress))}
 	}
 	return Output{Position: position, URL: resolve(r.base, address)}
 }

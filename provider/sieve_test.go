@@ -149,6 +149,28 @@ func TestLargePicturesLieInFiles(t *testing.T) {
 	})
 }
 
+func TestAnAddressHasABound(t *testing.T) {
+	for size, accepted := range map[int]bool{maxAddress: true, maxAddress + 1: false, 3 << 20: false} {
+		c, r := answering(t, func(w io.Writer) {
+			io.WriteString(w, `{"url":"https://h.test/`+strings.Repeat("a", size-len("https://h.test/"))+`"}`)
+		})
+		reply, err := c.Do(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v struct{ URL string }
+		if err := reply.JSON(&v); err != nil {
+			t.Fatal(err)
+		}
+		switch o := reply.Link(0, v.URL); {
+		case accepted && (o.Err != nil || len(o.URL) != size):
+			t.Errorf("%d bytes: %v", size, o.Err)
+		case !accepted && (o.URL != "" || o.Err == nil || !strings.Contains(o.Err.Message, "the url of picture 1 of the provider's answer has "+strconv.Itoa(size)+" bytes; accepted are up to 8192")):
+			t.Errorf("%d bytes: %v", size, o.Err)
+		}
+	}
+}
+
 func TestFiledPicturesAreNotLost(t *testing.T) {
 	want := content(300_001)
 	c, r := answering(t, func(w io.Writer) { io.WriteString(w, `["`+base64.StdEncoding.EncodeToString(want)+`"]`) })

@@ -122,6 +122,7 @@ func TestPrepareRefuses(t *testing.T) {
 	}{
 		{"A model without an owner", `model is "flux"`, func(r *provider.Request) { r.Model = "flux" }},
 		{"A model that climbs", "model is", func(r *provider.Request) { r.Model = "a/../b" }},
+		{"A model that stays where it is", `model is "a/."`, func(r *provider.Request) { r.Model = "a/." }},
 		{"Five pictures", "image_count is 5", func(r *provider.Request) { r.Images = 5 }},
 		{"A ratio", `size is "3:2"`, func(r *provider.Request) { r.Size = "3:2" }},
 		{"A side beyond the limit", "accepted are", func(r *provider.Request) { r.Size = "20000x64" }},

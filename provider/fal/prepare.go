@@ -4,7 +4,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/easelqueue/easel/provider"
 )
@@ -21,7 +20,7 @@ const (
 const sizes = "width x height such as 1216x832, square, square_hd, portrait_4_3, portrait_16_9, landscape_4_3 or landscape_16_9"
 
 var (
-	named  = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9._-]+){1,7}$`)
+	named  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){1,7}$`)
 	shapes = []string{"square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"}
 	field  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 )
@@ -30,7 +29,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	if err := r.Check(maxPrompt); err != nil {
 		return provider.Call{}, err
 	}
-	if !named.MatchString(r.Model) || slices.Contains(strings.Split(r.Model, "/"), "..") {
+	if !named.MatchString(r.Model) {
 		return provider.Call{}, provider.Invalid("model is %q; accepted are names such as fal-ai/flux/dev", r.Model)
 	}
 	if r.Images < 1 || r.Images > maxImages {

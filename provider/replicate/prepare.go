@@ -19,7 +19,7 @@ const (
 const sizes = "width x height such as 1024x768, or an aspect ratio such as 3:2; which of them, the model says"
 
 var (
-	named     = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(:[0-9a-f]{64})?$`)
+	named     = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}(:[0-9a-f]{64})?$`) // a name of dots alone would lead elsewhere
 	versioned = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	aspect    = regexp.MustCompile(`^\d{1,3}:\d{1,3}$`)
 	field     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)

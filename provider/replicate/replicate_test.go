@@ -93,6 +93,9 @@ func TestPrepareRefuses(t *testing.T) {
 	}{
 		{"A model without an owner", `model is "flux"`, func(r *provider.Request) { r.Model = "flux" }},
 		{"A model that is a path", "model is", func(r *provider.Request) { r.Model = "../../account" }},
+		{"A model that climbs", `model is "a/.."; accepted are owner/name`, func(r *provider.Request) { r.Model = "a/.." }},
+		{"A model that stays where it is", `model is "a/."`, func(r *provider.Request) { r.Model = "a/." }},
+		{"A model that climbs with a version", `model is "../a`, func(r *provider.Request) { r.Model = "../a:" + strings.Repeat("a", 64) }},
 		{"Five pictures", "image_count is 5", func(r *provider.Request) { r.Images = 5 }},
 		{"A size by name", `size is "2K"`, func(r *provider.Request) { r.Size = "2K" }},
 		{"A data URL that is too large", "256000 bytes", func(r *provider.Request) {
