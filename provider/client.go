@@ -175,7 +175,7 @@ func (c *Client) read(ctx context.Context, resp *http.Response, r HTTPRequest) (
 	into := &sieve{parts: parts{folder: c.Temp}}
 	n, err := io.Copy(&charged{ctx: ctx, to: into, memory: c.Memory, owner: c.Owner}, io.LimitReader(resp.Body, limit+1))
 	reply.Body, reply.parts = into.kept.Bytes(), &into.parts // the file goes with the last reader: a call that ends does not take it away
-	if err != nil && (whole(reply.Body) || !r.Free && slices.ContainsFunc(reply.Documents(), shows)) {
+	if err != nil && (whole(reply.Body) || !r.Free && slices.ContainsFunc(reply.Documents(), worthReading)) {
 		reply.cut = true
 		reply.note("the connection ended before the answer did")
 		return reply, nil

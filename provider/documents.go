@@ -52,6 +52,20 @@ func shows(document json.RawMessage) bool {
 	return false
 }
 
+// worthReading reports whether a document of an answer that has broken off says what was
+// paid for, or how to ask after it.
+func worthReading(document json.RawMessage) bool { return shows(document) || namesJob(document) }
+
+// namesJob reports whether a document says by what a job is asked after.
+func namesJob(document json.RawMessage) bool {
+	var j struct {
+		TaskID Text `json:"task_id"`
+		ID     Text `json:"id"`
+		Status Text `json:"status"`
+	}
+	return kindOf(document) == '{' && json.Unmarshal(document, &j) == nil && (j.TaskID != "" || j.ID != "" && j.Status != "")
+}
+
 // values returns the JSON values of the body, of whatever type.
 func (r Reply) values() []json.RawMessage {
 	body := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(r.Body), []byte("\xef\xbb\xbf")))

@@ -124,8 +124,14 @@ func fetchFault(c *Client, resp *http.Response, limit int64) *task.Failure {
 	return f
 }
 
+// ErrTooLong is the cause of a failure to fetch what is longer than is accepted: it is no
+// use to fetch it again.
+var ErrTooLong = errors.New("too long")
+
 func tooLong(limit int64) *task.Failure {
-	return unfetched(task.BadAnswer, fmt.Sprintf("the picture is larger than the %d bytes that are accepted", limit), nil)
+	f := unfetched(task.BadAnswer, fmt.Sprintf("the picture is larger than the %d bytes that are accepted", limit), nil)
+	f.Cause = ErrTooLong
+	return f
 }
 
 func unfetched(kind task.Kind, message string, cause error) *task.Failure {

@@ -173,12 +173,19 @@ func (s *Store) loadPhoto(ctx context.Context, t *task.Task) error {
 }
 
 // Release gives a claimed task back, to be taken again after the delay. It
-// spends no attempt. Why a call has failed counts more than why the task waits, and stays. ErrFenced if the task is not ours any more.
+// spends no attempt. Why a call has failed counts more than why the task waits, and stays,
+// unless a call was answered since, whose pictures are all that it waits for. ErrFenced if
+// the task is not ours any more.
 func (s *Store) Release(ctx context.Context, t *task.Task, after time.Duration, reason string) error {
+	stays := "error_kind IS NOT NULL"
+	if reason != "" {
+		stays += " AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered')"
+	}
 	return s.patiently(ctx, func() error {
 		return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
 			UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
-				error_msg = CASE WHEN error_kind IS NULL THEN ? ELSE error_msg END, updated_at = now(), `+costs+`
+				error_msg = CASE WHEN `+stays+` THEN error_msg ELSE ? END, error_kind = CASE WHEN `+stays+` THEN error_kind END,
+				error_code = CASE WHEN `+stays+` THEN error_code END, updated_at = now(), `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 			after.Milliseconds(), null(reason), t.ID, t.Fence))
 	})

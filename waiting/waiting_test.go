@@ -58,8 +58,11 @@ func TestWhyATaskWaits(t *testing.T) {
 			w.Workers, w.Gone = nil, []Worker{{Providers: []string{"bfl"}, SeenAt: noon}}
 		}, nil, NoWorker, Operator, "none is running; the last one was seen at 2026-01-10 12:00 UTC"},
 		{"Storage that is just tried again is the operator's", func(t *task.Task, _ *World) {
-			t.ErrorKind, t.ErrorMsg = task.Storage, "no space left"
+			t.RunAt, t.ErrorKind, t.ErrorMsg = noon.Add(-10*time.Second), task.Storage, "no space left"
 		}, &Call{State: task.AttemptAnswered}, Storage, Operator, "no space left"},
+		{"What storage did not take once, and is due for long, waits for its turn", func(t *task.Task, _ *World) {
+			t.ErrorKind, t.ErrorMsg = task.Storage, "no space left"
+		}, &Call{State: task.AttemptAnswered}, Turn, Nobody, "7 in its queue"},
 		{"Nobody has brought it to the queue", func(t *task.Task, _ *World) { t.PublishedAt = nil }, nil, Unpublished, Nobody, "brought to the queue"},
 		{"Its queue is paused", func(_ *task.Task, w *World) { w.Queues["openai"] = Queue{Paused: noon.Add(-time.Hour)} }, nil, Paused, Operator, "since 2026-01-10 11:00 UTC"},
 		{"Another queue of its provider is paused", func(_ *task.Task, w *World) { w.Queues["openai:high"] = Queue{Paused: noon} }, nil, Turn, Nobody, ""},

@@ -154,7 +154,7 @@ func (w *World) queued(t *task.Task, last *Call) *Reason {
 		r.Kind, r.Name = Unpublished, ""
 	case !queue.Paused.IsZero():
 		r.Kind, r.Who, r.Name, r.From = Paused, Operator, name, queue.Paused
-	case last != nil && last.State == task.AttemptAnswered && t.ErrorKind == task.Storage: // it is just tried again
+	case last != nil && last.State == task.AttemptAnswered && t.ErrorKind == task.Storage && w.At.Sub(t.RunAt) < brief: // it is just tried again
 		r.Kind, r.Who, r.Name, r.Said = Storage, Operator, "", t.ErrorMsg
 	case w.Blind:
 		r.Kind, r.Name = Unknown, ""
@@ -185,7 +185,8 @@ func (w *World) Seen(provider string) (at time.Time) {
 	return at
 }
 
-// brief is the longest pause of an account that nobody has to look at.
+// brief is the longest pause of an account that nobody has to look at, and for how long
+// what was just due may be tried still.
 const brief = time.Minute
 
 // room says whether an account of the provider would take a call now.

@@ -212,7 +212,7 @@ func (s *step) fetched(ctx context.Context, out *provider.Output) brought {
 	file, err := s.open(ctx, out)
 	if err != nil {
 		f := task.AsFailure(err)
-		return brought{err: f, again: f.Kind != task.Storage && out.URL != ""}
+		return brought{err: f, again: f.Kind != task.Storage && out.URL != "" && !errors.Is(f.Cause, provider.ErrTooLong)}
 	}
 	defer file.Close()
 	results, err := s.shelve(ctx, file, out)

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
 )
 
 func TestStrays(t *testing.T) {
@@ -20,6 +22,7 @@ func TestStrays(t *testing.T) {
 		{"A truncated download is kept, and fetched again until the life of its address is over", truncatedDownload},
 		{"Half a picture that is whole before its address is dead takes the place of its half", halfThenWhole},
 		{"Half a picture stays ours when its address is dead before it is whole", halfThenDead},
+		{"A picture that is longer than is accepted fails at once and is not fetched again", tooLong},
 		{"A damaged picture is fetched again for two minutes, and kept", damagedDownload},
 		{"A retry by hand looks at the address again and not only at half a picture that is kept", wholeByNow},
 	})
@@ -125,6 +128,18 @@ func halfThenDead(r *rig) {
 	kept := r.attempts(t.ID)[0].KeptBytes()
 	r.same([]any{failed.ErrorKind, len(kept), strings.Contains(failed.ErrorMsg, kept[0].StorageKey)}, []any{task.Expired, 1, true})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
+}
+
+func tooLong(r *rig) {
+	r.painter.can.AddressLife = 4 * time.Minute
+	r.equip = func(w *worker.Worker) { w.Checker = &picture.Checker{Limits: picture.Limits{Bytes: 50}} }
+	var gets atomic.Int64
+	r.web = func(w http.ResponseWriter, _ *http.Request) { gets.Add(1); w.Write(pngOf(40, 30)) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
+	r.start()
+	failed := r.ends(r.asks().ID, task.Failed)
+	r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "larger than the 50 bytes"), r.states(failed.ID), gets.Load()},
+		[]any{task.BadAnswer, true, []task.State{task.AttemptAnswered}, int64(1)})
 }
 
 func damagedDownload(r *rig) {

@@ -19,6 +19,8 @@ const (
 	pollAfter = 3 * time.Second
 	// grace is how long a job may be unknown where it is asked after.
 	grace = time.Minute
+	// lostAfter is how old a call must be for one of its jobs to be given up.
+	lostAfter = 5 * time.Minute
 	// maxJobs bounds the jobs of one call: one a picture.
 	maxJobs = maxImages
 	// maxJobID bounds the name of a job.
@@ -104,6 +106,8 @@ func (a *Adapter) accepted(r provider.Reply, said gathered, jobs []job) provider
 }
 
 // Poll asks after each job of the call. What one of them has come to waits for the others.
+// A job that is not known any more is waited for as well while others are; once they have
+// ended, and it has not come back for lostAfter, they are the answer without it.
 func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answer, error) {
 	var h handle
 	if err := provider.ReadHandle(raw, "openai", version, &h); err != nil {
@@ -112,11 +116,21 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	if len(h.Jobs) == 0 || len(h.Jobs) > maxJobs {
 		return provider.Answer{}, provider.StrangeHandle("openai", nil)
 	}
-	running := provider.Answer{JobID: strings.Join(h.Jobs, " ")}
+	running := provider.Answer{JobID: strings.Join(h.Jobs, " "), PollAfter: pollAfter}
 	var done []provider.Answer
+	var gone *task.Failure
+	lost := 0
 	for _, id := range h.Jobs {
 		ans, err := a.pollOne(ctx, h, id)
+		f := task.AsFailure(err)
 		switch {
+		case err != nil && f.Executed == task.Yes, err != nil && f.Kind == task.Expired:
+			if f.Executed != task.Yes {
+				gone, lost = f, lost+1
+			}
+			own := *f
+			own.Executed = task.Yes // the gateway had taken it
+			done = append(done, provider.Answer{Done: true, Outputs: []provider.Output{{Err: &own}}})
 		case err != nil:
 			return provider.Answer{}, err
 		case ans.Done:
@@ -125,10 +139,17 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 			running.PollAfter, running.Progress = max(running.PollAfter, ans.PollAfter), max(running.Progress, ans.Progress)
 		}
 	}
-	if len(done) < len(h.Jobs) {
+	switch {
+	case lost == len(h.Jobs):
+		return provider.Answer{}, gone
+	case len(done) < len(h.Jobs), lost > 0 && a.api.Client.Time().Sub(h.Submitted) < lostAfter:
 		return running, nil
 	}
-	return together(done, running.JobID)
+	all, err := together(done, running.JobID)
+	if err != nil && lost > 0 {
+		return all, gone // the lost one may be drawn
+	}
+	return all, err
 }
 
 // together makes one answer of those of all jobs.

@@ -2,7 +2,9 @@ package openai
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +175,58 @@ func TestPollsOfAJob(t *testing.T) {
 			t.Errorf("%+v, %v", ans.Usage, err)
 		}
 	})
+}
+
+func TestOneJobOfSeveralThatIsLost(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct {
+		claim    string
+		jobs     map[string]string // what is said of each; the others are not known
+		old      time.Duration
+		done     bool
+		outputs  int
+		executed task.Executed
+	}{
+		{"It is waited for while it may only be late", map[string]string{"a": "completed", "c": "completed"}, 2 * time.Minute, false, 0, ""},
+		{"It is waited for while another is drawn", map[string]string{"a": "completed", "c": "in_progress"}, time.Hour, false, 0, ""},
+		{"Then the others are the answer without it", map[string]string{"a": "completed", "c": "completed"}, time.Hour, true, 3, ""},
+		{"If the others have failed nobody knows", map[string]string{"a": "failed", "c": "failed"}, time.Hour, false, 0, task.Maybe},
+		{"If all are lost nobody knows", nil, time.Hour, false, 0, task.Maybe},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				status, known := c.jobs[r.URL.Path[len(r.URL.Path)-1:]]
+				if !known {
+					w.WriteHeader(http.StatusNotFound)
+				}
+				address := "https://h.test/1.png"
+				if status == "failed" {
+					address = ""
+				}
+				_, _ = fmt.Fprintf(w, `{"status":%q,"image_url":%q}`, status, address)
+			}))
+			defer s.Close()
+			a, err := New(Config{BaseURL: s.URL, Key: "k", Client: &provider.Client{HTTP: s.Client(), Now: func() time.Time { return now }}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ans, err := a.Poll(t.Context(), provider.WriteHandle(handle{Version: version, Jobs: []string{"a", "b", "c"}, Submitted: now.Add(-c.old)}))
+			if c.executed != "" {
+				if f := task.AsFailure(err); f == nil || f.Executed != c.executed || f.Kind != task.Expired {
+					t.Fatalf("got %+v, %v", ans, err)
+				}
+				return
+			}
+			if err != nil || ans.Done != c.done || len(ans.Outputs) != c.outputs || !ans.Done && ans.PollAfter <= 0 {
+				t.Fatalf("got %+v, %v", ans, err)
+			}
+			for i, o := range ans.Outputs {
+				if lost := i == 1; o.Position != i || (o.Err != nil) != lost || lost && o.Err.Executed != task.Yes {
+					t.Errorf("picture %d is %+v", i, o)
+				}
+			}
+		})
+	}
 }
 
 func TestEditsBecomeFormsWhereTheServiceWantsThem(t *testing.T) {

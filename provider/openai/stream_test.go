@@ -35,7 +35,6 @@ func TestAStreamThatBreaksOffKeepsWhatHasCome(t *testing.T) {
 		{"Half a picture is none", half, 0},
 		{"An error before the end is not believed", `data: {"error":{"code":"rate_limit_exceeded","message":"https://help.test/limits"}}` + "\n\n" + half, 0},
 		{"A failure of the service before the end is not believed", `data: {"error":{"code":"server_error","message":"https://help.test/"}}` + "\n\n" + half, 0},
-		{"What may name a job before the end is not believed", `data: {"id":"task_1","status":"queued"}` + "\n\n" + half, 0},
 		{"A picture before an error is one", finished + `data: {"type":"error","error":{"code":"server_error","message":"it broke"}}` + "\n\n" + half, 1},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -53,5 +52,14 @@ func TestAStreamThatBreaksOffKeepsWhatHasCome(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAJobInAStreamThatBreaksOffIsAskedAfter(t *testing.T) {
+	for _, body := range []string{`data: {"task_id":"t1","status":"queued"}` + "\n\n" + `data: {"sta`, `data: {"id":"t1","status":"queued"}` + "\n\n"} {
+		ans, err := breaking(t, body).Submit(t.Context(), provider.Call{Endpoint: generations, Body: []byte(`{}`)})
+		if err != nil || ans.Done || ans.JobID != "t1" || len(ans.Handle) == 0 {
+			t.Errorf("got %+v, %v", ans, err)
+		}
 	}
 }

@@ -23,6 +23,7 @@ func claiming() []claim {
 		{"A claim brings parameters, the photo and the last attempt", loads},
 		{"A photo that does not exist is left to the worker", noPhoto},
 		{"A released task waits without having spent a try", releases},
+		{"Why a call has failed stays on a released task, until another was answered", releasesFailed},
 		{"A task that is given back meanwhile is never called stale", givenBack},
 		{"Progress never goes back", progress},
 	}
@@ -139,6 +140,21 @@ func loads(b *bench) {
 func noPhoto(b *bench) {
 	c := b.take(b.insert(task.Task{InputImageID: ptr(int64(404))}).Ref(), "first", lease)
 	b.same(c.Task.PhotoURL, "")
+}
+
+func releasesFailed(b *bench) {
+	for state, want := range map[task.State][]any{
+		task.AttemptRejected: {"slow down", task.RateLimited, "429"},
+		task.AttemptAnswered: {"it is fetched again", task.Kind(""), ""},
+	} {
+		t := b.held()
+		b.check(b.store.Begin(b.Context(), t, &task.Attempt{Key: "release-" + string(state), Provider: "painter"}))
+		b.exec("UPDATE generation_attempt SET state = '%s' WHERE task_id = %d", state, t.ID)
+		b.exec("UPDATE image_generations SET error_msg = 'slow down', error_kind = 'rate_limited', error_code = '429' WHERE id = %d", t.ID)
+		b.check(b.store.Release(b.Context(), t, 0, "it is fetched again"))
+		got := b.get(t.ID)
+		b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, want)
+	}
 }
 
 func releases(b *bench) {
