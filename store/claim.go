@@ -119,6 +119,8 @@ type Next struct {
 	State task.State `json:"state"`
 	// FallsBack: the task names a provider to fall back to.
 	FallsBack bool `json:"falls_back"`
+	// Model is the one that the task names; empty is the provider's default.
+	Model string `json:"model"`
 	// Locked: the task waits for this delivery, its next step is to buy, and a transaction
 	// of somebody's has its row locked: Claim would refuse it.
 	Locked bool `json:"locked"`
@@ -135,12 +137,13 @@ func (s *Store) Next(ctx context.Context, ref task.Ref) (Next, error) {
 	var next Next
 	row := "FROM image_generations WHERE id = ? AND delivery = ? AND status = 'pending'"
 	err := s.db.GetContext(ctx, &next, s.db.Rebind(`
-		SELECT state, falls_back, CASE WHEN waits AND state IN ('', 'rejected', 'failed') AND `+s.dialect.unflushed+` IS NOT NULL
+		SELECT state, falls_back, model, CASE WHEN waits AND state IN ('', 'rejected', 'failed') AND `+s.dialect.unflushed+` IS NOT NULL
 			THEN (SELECT id `+row+s.dialect.skipLocked+`) IS NULL ELSE false END AS locked
 		FROM (SELECT EXISTS (SELECT 1 `+row+`) AS waits,
 			coalesce((SELECT coalesce(fallbacks, '') <> '' FROM image_generations WHERE id = ?), false) AS falls_back,
+			coalesce((SELECT model FROM image_generations WHERE id = ?), '') AS model,
 			coalesce((SELECT state FROM generation_attempt WHERE task_id = ? ORDER BY number DESC LIMIT 1), '') AS state) AS before`),
-		ref.Task, ref.Delivery, ref.Task, ref.Delivery, ref.Task, ref.Task)
+		ref.Task, ref.Delivery, ref.Task, ref.Delivery, ref.Task, ref.Task, ref.Task)
 	return next, err
 }
 

@@ -31,17 +31,17 @@ func (a admission) release(ctx context.Context) {
 //
 // What can be seen beforehand to come to nothing asks for none: a delivery of a row that an
 // app has locked comes each second and would use up the rate of all others.
-func (w *Worker) permit(ctx context.Context, svc *provider.Service, ref task.Ref) (admission, error) {
-	if w.holds(ref.Task) {
+func (w *Worker) permit(ctx context.Context, svc *provider.Service, ring queue.Ring) (admission, error) {
+	if w.holds(ring.Task) {
 		return admission{}, w.holdsAlready()
 	}
-	switch next, err := w.Tasks.Next(ctx, ref); {
+	switch next, err := w.Tasks.Next(ctx, ring.Ref); {
 	case err != nil:
 		return admission{}, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
 	case next.Locked:
 		return admission{}, lockedRow(store.LockedWait)
 	case next.Buys():
-		return w.admit(ctx, svc, next.FallsBack)
+		return w.admit(ctx, svc, next, ring.Priority)
 	}
 	return admission{}, nil
 }
@@ -63,7 +63,7 @@ func lockedRow(wait time.Duration) error {
 // one. It returns the verdict to end with if there is no room now.
 func (s *step) permitted(ctx context.Context) error {
 	if s.permit.grant == nil && len(s.svc.Accounts) > 0 {
-		a, wait, err := s.tryAccounts(ctx, s.svc)
+		a, wait, err := s.tryAccounts(ctx, s.svc, s.t.Model)
 		if err != nil {
 			return s.handBack(ctx, 2*time.Second, "limits cannot be read: "+err.Error())
 		}
@@ -81,46 +81,42 @@ func (s *step) permitted(ctx context.Context) error {
 
 // admit waits until some account of the service has room for a call. Waiting
 // happens before the claim, so the row stays pending and no attempt is spent.
-// Only one step of a process asks at a time; the others stand behind it, so
-// that thousands of them cost Redis no more than one. Those that may fall back have a
+// Only one step of a process asks at a time; the others stand behind it by their
+// priority, so that thousands of them cost Redis no more than one. Those that may fall back have a
 // line of their own: they do not wait for an account that is closed, and are let through
 // without a permit then; see passClosed.
-func (w *Worker) admit(ctx context.Context, svc *provider.Service, fallsBack bool) (admission, error) {
+func (w *Worker) admit(ctx context.Context, svc *provider.Service, next store.Next, p task.Priority) (admission, error) {
 	if len(svc.Accounts) == 0 {
 		return admission{}, nil // the check of the task says what is missing
 	}
-	gate, _ := w.gates.LoadOrStore(line{svc.Name, fallsBack}, make(chan struct{}, 1))
-	turn := gate.(chan struct{})
-	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
-	case <-w.Draining:
-		return admission{}, &queue.Later{Reason: errDraining.Error()}
-	case <-ctx.Done():
-		return admission{}, &queue.Later{Reason: ctx.Err().Error()}
+	known, _ := w.gates.LoadOrStore(line{svc.Name, next.FallsBack}, new(gate))
+	g := known.(*gate)
+	if err := g.enter(ctx, w.Draining, p); err != nil {
+		return admission{}, &queue.Later{Reason: err.Error()}
 	}
 	for !w.draining() {
 		if !w.alive() {
+			g.leave()
 			return admission{}, w.unseen()
 		}
-		a, wait, err := w.tryAccounts(ctx, svc)
+		a, wait, err := w.tryAccounts(ctx, svc, next.Model)
 		if err != nil {
+			g.leave()
 			return admission{}, &queue.Later{After: 2 * time.Second, Reason: "limits cannot be read: " + err.Error()}
 		}
-		if wait == 0 || fallsBack && w.closed(ctx, svc) != "" {
+		if wait == 0 || next.FallsBack && w.closed(ctx, svc) != "" {
+			g.leave()
 			return a, nil
 		}
 		if err := w.pause(ctx, wait, nil); err != nil {
 			break
 		}
+		if err := g.yield(ctx, w.Draining, p); err != nil {
+			return admission{}, &queue.Later{Reason: err.Error()}
+		}
 	}
+	g.leave()
 	return admission{}, &queue.Later{Reason: errDraining.Error()}
-}
-
-// line is one in which steps wait for room.
-type line struct {
-	provider  string
-	fallsBack bool
 }
 
 // closed returns why no account of the service takes calls until a person acts; empty if
@@ -153,12 +149,18 @@ func (s *step) passClosed(ctx context.Context) (verdict error, passed bool) {
 }
 
 // tryAccounts tries the accounts from a random one on, and returns the shortest wait if
-// none has room.
-func (w *Worker) tryAccounts(ctx context.Context, svc *provider.Service) (admission, time.Duration, error) {
+// none has room. Those that may not use the model are passed over, so that its tasks take
+// nothing of their rate; if none may, an account without a grant is returned, and
+// modelOpen says why.
+func (w *Worker) tryAccounts(ctx context.Context, svc *provider.Service, model string) (admission, time.Duration, error) {
 	var shortest time.Duration
-	first := rand.IntN(len(svc.Accounts))
+	first, passed := rand.IntN(len(svc.Accounts)), 0
 	for i := range svc.Accounts {
 		account := svc.Accounts[(first+i)%len(svc.Accounts)]
+		if _, why := w.modelRefused(ctx, svc, account, model); why != "" {
+			passed++
+			continue
+		}
 		grant, wait, err := w.Limiter.Acquire(ctx, accountKey(svc, account), account.Limits)
 		if err != nil {
 			return admission{}, 0, err
@@ -169,6 +171,9 @@ func (w *Worker) tryAccounts(ctx context.Context, svc *provider.Service) (admiss
 		if shortest == 0 || wait < shortest {
 			shortest = wait
 		}
+	}
+	if passed == len(svc.Accounts) {
+		return admission{account: svc.Accounts[first]}, 0, nil
 	}
 	return admission{}, shortest, nil
 }

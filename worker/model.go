@@ -15,8 +15,8 @@ const modelPause = 30 * time.Second
 
 // modelKey names the model of the task at an account, as the limiter knows it, for each
 // kind of refusal apart: what a task does depends on it.
-func (s *step) modelKey(a provider.Account, kind task.Kind) string {
-	key := accountKey(s.svc, a) + "/" + cmp.Or(s.t.Model, s.svc.DefaultModel)
+func modelKey(svc *provider.Service, a provider.Account, model string, kind task.Kind) string {
+	key := accountKey(svc, a) + "/" + cmp.Or(model, svc.DefaultModel)
 	switch kind {
 	case task.Billing:
 		key += "/quota"
@@ -31,18 +31,18 @@ func (s *step) modelKey(a provider.Account, kind task.Kind) string {
 func (s *step) closeModel(ctx context.Context, f *task.Failure) {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	if err := s.Limiter.Close(ctx, s.modelKey(s.account, f.Kind), modelPause, f.Error()); err != nil {
+	if err := s.Limiter.Close(ctx, modelKey(s.svc, s.account, s.t.Model, f.Kind), modelPause, f.Error()); err != nil {
 		s.log.Debug().Err(err).Msg("the model is not closed")
 	}
 }
 
-// modelRefused returns why the account may not use the task's model, as the last task
-// for that model was told; empty if it may, or nobody knows.
-func (s *step) modelRefused(ctx context.Context, a provider.Account) (task.Kind, string) {
+// modelRefused returns why the account may not use the model, as the last task for it was
+// told; empty if it may, or nobody knows.
+func (w *Worker) modelRefused(ctx context.Context, svc *provider.Service, a provider.Account, model string) (task.Kind, string) {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
 	for _, kind := range []task.Kind{task.Unsupported, task.Billing, task.Auth} {
-		status, err := s.Limiter.Status(ctx, s.modelKey(a, kind))
+		status, err := w.Limiter.Status(ctx, modelKey(svc, a, model, kind))
 		if err == nil && !status.ClosedUntil.IsZero() {
 			return kind, status.Reason
 		}
@@ -56,7 +56,7 @@ func (s *step) elsewhere(ctx context.Context) bool {
 		if a.Name == s.account.Name {
 			continue
 		}
-		if _, why := s.modelRefused(ctx, a); why == "" {
+		if _, why := s.modelRefused(ctx, s.svc, a, s.t.Model); why == "" {
 			return true
 		}
 	}
@@ -67,8 +67,10 @@ func (s *step) elsewhere(ctx context.Context) bool {
 // task waits for another account, or it fails with the provider's words, as it would
 // have by a call of its own. A refusal that does not name the model may pass: it waits.
 func (s *step) modelOpen(ctx context.Context) error {
-	kind, reason := s.modelRefused(ctx, s.account)
+	kind, reason := s.modelRefused(ctx, s.svc, s.account, s.t.Model)
 	switch {
+	case reason == "" && s.permit.grant == nil && len(s.svc.Accounts) > 0: // it has just opened
+		return s.handBack(ctx, time.Second, "the model is open again")
 	case reason == "":
 		return nil
 	case s.elsewhere(ctx):

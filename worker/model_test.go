@@ -15,6 +15,7 @@ func TestModelRefused(t *testing.T) {
 		{"A refusal of one model fails its task at once and leaves the account open to all others", modelRefused},
 		{"Tasks of a refused model spend one call, and one more when its time is over", modelSpared},
 		{"Another account that may use the model, or has quota left for it, draws", modelElsewhere},
+		{"Tasks of a model that one account may not use take nothing of its rate while the other is full", modelTakesNoRate},
 		{"A used-up quota of one model fails its tasks for want of money and leaves the account open to all others", modelQuota},
 		{"A 403 that names neither key nor model closes no account and fails nothing: it is tried again, and others wait for that", modelRefusedForNow},
 	})
@@ -94,6 +95,22 @@ func modelElsewhere(r *rig) {
 		r.ends(r.asksFor(task.Task{Model: "spent", MaxAttempts: 3}).ID, task.Completed)
 	}
 	r.same(spare.submits.Load(), int64(8))
+}
+
+func modelTakesNoRate(r *rig) {
+	r.tenAMinute()
+	r.painter.submit = refusesModel
+	r.svc.Accounts = append(r.svc.Accounts, provider.Account{Name: "spare", Provider: newPainter(), Limits: provider.Limits{InFlight: 1}})
+	taken, _, err := r.limiter.Acquire(r.Context(), "painter/spare", r.svc.Accounts[1].Limits)
+	r.check(err)
+	r.check(r.limiter.Close(r.Context(), "painter/main/closed", 10*time.Minute, "no"))
+	r.start()
+	for range 5 {
+		r.asksFor(task.Task{Model: "closed"})
+	}
+	r.passes(time.Minute)
+	r.same([]any{r.granted(), r.painter.submits.Load()}, []any{2, int64(0)})
+	taken.Release(r.Context())
 }
 
 func modelQuota(r *rig) {

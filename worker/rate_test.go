@@ -17,6 +17,7 @@ func TestRateIsForCalls(t *testing.T) {
 	inBubble(t, []claim{
 		{"A worker whose heartbeat is late takes nothing of the rate", lateTakesNothing},
 		{"An account whose breaker is open is closed again by a try that fails", triedOnce},
+		{"Of those that wait for room the urgent go first and the low last", urgentFirst},
 		{"A delivery of a task that this worker holds takes nothing of the rate", heldTakesNothing},
 	})
 }
@@ -108,4 +109,32 @@ func triedOnce(r *rig) {
 	if s.ClosedUntil.IsZero() || r.painter.submits.Load() != 3 {
 		r.Errorf("after a try that failed it is open to another: %+v", s)
 	}
+}
+
+func urgentFirst(r *rig) {
+	r.svc.Accounts[0].Limits = provider.Limits{InFlight: 1}
+	var mu sync.Mutex
+	var order []string
+	r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
+		mu.Lock()
+		order = append(order, c.Model)
+		mu.Unlock()
+		<-time.After(10 * time.Second)
+		return drawn(pngOf(4, 3)), nil
+	}
+	r.start()
+	for _, next := range []struct {
+		model    string
+		priority task.Priority
+		many     int
+	}{{"low", task.Low, 20}, {"normal", task.Normal, 3}, {"urgent", task.High, 3}} {
+		for range next.many {
+			r.asksFor(task.Task{Model: next.model, Priority: next.priority})
+		}
+		r.passes(2 * time.Second)
+	}
+	r.until("they were called", func() bool { return r.painter.submits.Load() >= 9 })
+	mu.Lock()
+	defer mu.Unlock()
+	r.same(order[:9], []string{"low", "urgent", "urgent", "urgent", "normal", "normal", "normal", "low", "low"})
 }

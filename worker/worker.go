@@ -48,7 +48,7 @@ type Worker struct {
 	Lease    time.Duration // how long a silent worker keeps its tasks, default 9 s
 	Log      zerolog.Logger
 
-	gates   sync.Map // line → chan struct{}: who asks the limiter
+	gates   sync.Map // line → *gate: who asks the limiter
 	mu      sync.Mutex
 	holding map[int64]held // running steps by task
 	pulse   pulse
@@ -87,7 +87,7 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 	if !known {
 		return &queue.Later{After: elsewhere, Reason: "this worker does not have the provider " + ring.Provider}
 	}
-	permit, err := w.permit(ctx, svc, ring.Ref)
+	permit, err := w.permit(ctx, svc, ring)
 	if err != nil {
 		return err
 	}
