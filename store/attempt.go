@@ -167,10 +167,11 @@ func (s *Store) end(ctx context.Context, db sqlx.ExtContext, a *task.Attempt, la
 	_, err := db.ExecContext(ctx, s.db.Rebind(`
 		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), error_kind = ?, error_code = ?, error_msg = ?,
 			provider_request_id = coalesce(?, provider_request_id), finished_at = `+sinceRetry+`,
-			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE cost_micros END
+			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE coalesce(cost_micros, ?) END,
+			currency = coalesce(currency, ?), price_version = coalesce(price_version, ?)
 		WHERE `+s.call(`(state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))`)),
 		a.State, a.HTTPStatus, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), null(a.ProviderRequestID),
-		a.Unbilled, a.Unbilled, a.ID, late, a.State, a.State)
+		a.Unbilled, a.Unbilled, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID, late, a.State, a.State)
 	return err
 }
 

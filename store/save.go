@@ -160,10 +160,10 @@ func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.
 	return err
 }
 
-// endOf is end for who has locked the row of t: what a turns out not to have cost is
-// taken from it.
+// endOf is end for who has locked the row of t: what a turns out to have cost, or not, is
+// in its sum.
 func (s *Store) endOf(ctx context.Context, tx *sqlx.Tx, t *task.Task, a *task.Attempt, late bool) error {
-	if err := s.end(ctx, tx, a, late); err != nil || !a.Unbilled {
+	if err := s.end(ctx, tx, a, late); err != nil || !a.Unbilled && a.CostMicros == nil {
 		return err
 	}
 	// No fence: what its calls have cost is true whoever holds the task.

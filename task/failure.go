@@ -62,6 +62,10 @@ type Failure struct {
 	// make again although it was carried out. Nothing else is to set it.
 	Unbilled bool
 
+	// Billed says of a call with Executed Yes that the service bills it although it brought
+	// nothing, as it says itself.
+	Billed bool
+
 	// OfModel says that the provider refuses this one model, and not the account.
 	OfModel bool
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,6 +117,21 @@ func TestComplete(t *testing.T) {
 			t := r.asks()
 			cost := r.ends(t.ID, task.Failed).CostMicros
 			r.same(cost != nil && *cost == 7, true)
+		}},
+		{"A job that failed and is billed has its price, and one that is not billed none", func(r *rig) {
+			r.svc.Prices = provider.Prices{{Micros: 7, Currency: "USD"}}
+			var billed atomic.Bool
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+				return provider.Answer{}, &task.Failure{Kind: task.Moderated, Executed: task.Yes, Billed: billed.Load(), Message: "refused"}
+			}
+			r.start()
+			t := r.asks()
+			r.same(r.ends(t.ID, task.Failed).CostMicros, (*int64)(nil))
+			billed.Store(true)
+			t = r.asks()
+			got := r.ends(t.ID, task.Failed)
+			r.same(got.CostMicros, new(int64(7*max(got.ImageCount, 1))))
+			r.same([]any{got.Currency, r.attempts(t.ID)[0].CostMicros}, []any{"USD", got.CostMicros})
 		}},
 		{"Twenty repetitions of one order are one call", repeated},
 	})

@@ -37,6 +37,9 @@ func (s *step) blame(f *task.Failure) {
 	a := s.last
 	a.ErrorKind, a.ErrorCode, a.ErrorMsg = f.Kind, f.Code, f.Error()
 	a.ProviderRequestID = cmp.Or(f.RequestID, a.ProviderRequestID)
+	if f.Billed && a.State == task.AttemptFailed && a.CostMicros == nil {
+		s.charge(nil, s.asked(), nil)
+	}
 	if f.HTTPStatus != 0 {
 		a.HTTPStatus = &f.HTTPStatus
 	}

@@ -284,16 +284,21 @@ func (s *step) thumbnail(ctx context.Context, base string, c picture.Checked) st
 
 // price freezes the cost of the attempt as it is known now.
 func (s *step) price(ans provider.Answer) {
-	a, pictures := s.last, 0
+	pictures := 0
 	for _, out := range ans.Outputs {
 		if out.Err == nil {
 			pictures += max(out.Tiles*out.Tiles, 1)
 		}
 	}
-	model := cmp.Or(s.t.Model, s.svc.DefaultModel)
-	money := ans.Cost
+	s.charge(ans.Cost, pictures, ans.Usage)
+}
+
+// charge notes what the attempt costs: money, or where the service did not say, what the
+// price table does.
+func (s *step) charge(money *task.Money, pictures int, used *provider.Usage) {
+	a, model := s.last, cmp.Or(s.t.Model, s.svc.DefaultModel)
 	if money == nil {
-		money = s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, ans.Usage, a.SentAt)
+		money = s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, used, a.SentAt)
 	}
 	if money == nil && s.account.Provider.Capabilities(model).Free {
 		money = &task.Money{}

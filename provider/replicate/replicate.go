@@ -191,7 +191,9 @@ func (p prediction) answer(r provider.Reply) (provider.Answer, error) {
 		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the prediction was cancelled", HTTPStatus: r.Status}
 	case "failed":
 		text := plain(p.Error)
-		return provider.Answer{}, faults.Ended(r, "the model failed", text, codeIn(text))
+		f := faults.Ended(r, "the model failed", text, codeIn(text))
+		f.Billed = true
+		return provider.Answer{}, f
 	}
 	if len(picturesOf(p.Output, 0)) > 0 {
 		return p.done(r) // whatever the service calls it
@@ -201,11 +203,11 @@ func (p prediction) answer(r provider.Reply) (provider.Answer, error) {
 
 func (p prediction) done(r provider.Reply) (provider.Answer, error) {
 	if p.DataRemoved {
-		return provider.Answer{}, &task.Failure{Kind: task.Expired, Executed: task.Yes, Message: "the provider has deleted the pictures: it keeps them for an hour"}
+		return provider.Answer{}, &task.Failure{Kind: task.Expired, Executed: task.Yes, Billed: true, Message: "the provider has deleted the pictures: it keeps them for an hour"}
 	}
 	pictures := picturesOf(p.Output, 0)
 	if len(pictures) == 0 {
-		return provider.Answer{}, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: "the model's output is no picture", HTTPStatus: r.Status,
+		return provider.Answer{}, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Billed: true, Message: "the model's output is no picture", HTTPStatus: r.Status,
 			Next: "Choose a model that draws, or one whose output is an address or a list of addresses"}
 	}
 	ans, err := r.Done(r.Outputs(pictures), p.kept)

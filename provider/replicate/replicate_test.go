@@ -150,6 +150,26 @@ func TestUploadReturnsTheAddress(t *testing.T) {
 	}
 }
 
+// The time that a model has run is billed however it ended; of a cancelled one nobody says how much it was.
+func TestWhatHasRunIsBilled(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"id":"p1","status":"failed","error":"CUDA out of memory"}`: true,
+		`{"id":"p1","status":"succeeded","output":{"text":"hello"}}`: true,
+		`{"id":"p1","status":"succeeded","data_removed":true}`:       true,
+		`{"id":"p1","status":"canceled"}`:                            false,
+		`{"id":"p1","status":"unheard of"}`:                          false,
+	} {
+		r := provider.Reply{Status: 200, Body: []byte(body)}
+		p, err := read(r)
+		if err == nil {
+			_, err = p.answer(r)
+		}
+		if f := task.AsFailure(err); f == nil || f.Billed != want {
+			t.Errorf("%s: got %+v", body, f)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"succeeded.json", "failed.json"} {
 		f.Add(200, providertest.Example(f, name))

@@ -171,9 +171,11 @@ func failsCost(b *bench) {
 	for range 2 {
 		b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
 	}
-	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), nil))
+	billed := ended(b.begin(t), task.AttemptFailed)
+	billed.CostMicros, billed.Currency = new(int64(5_000)), "USD"
+	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), billed))
 	got := b.get(t.ID)
-	b.same([]any{*got.CostMicros, got.Currency}, []any{int64(80_000), "USD"})
+	b.same([]any{*got.CostMicros, got.Currency}, []any{int64(85_000), "USD"})
 }
 
 func failsEarly(b *bench) {
