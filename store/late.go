@@ -91,6 +91,12 @@ func (s *Store) reconsider(ctx context.Context, tx *sqlx.Tx, id int64) error {
 			updated_at = CASE WHEN cost_micros IS NOT DISTINCT FROM (SELECT sum(a.cost_micros) FROM generation_attempt a WHERE a.task_id = image_generations.id)
 				THEN updated_at ELSE now() END
 		WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') RETURNING id, status, coalesce(image_count, 0) AS image_count, coalesce(error_kind, '') AS error_kind`), id)
+	if err == nil && t.Status == task.Cancelled {
+		// No fence: nobody holds the task, and its status is the guard.
+		_, err = tx.ExecContext(ctx, tx.Rebind(`UPDATE image_generations SET error_msg = CASE WHEN `+owes+` THEN ? END
+			WHERE id = ? AND status = 'cancelled' AND (error_msg = ? OR `+owes+`)`), owed, id, owed)
+		return err
+	}
 	if errors.Is(err, sql.ErrNoRows) || err == nil && (t.Status != task.Failed || t.ErrorKind != task.OutcomeUnknown) {
 		return nil
 	}

@@ -112,6 +112,12 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 	return &t, nil
 }
 
+// owed says of a cancelled task that nobody fetches a picture of it that was paid for.
+const owed = "it was cancelled after a call was paid for whose picture had not come yet: `easel retry` fetches it and buys nothing"
+
+// owes is the condition that a task has such a call.
+const owes = "EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered')"
+
 // Cancel ends a task that is not final. A worker that holds it learns it from
 // the row (see Stopped); what the provider still draws is kept as late. A Locked if
 // the row could not be had within five seconds.
@@ -124,10 +130,10 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 	err := s.patiently(ctx, func() error {
 		return s.db.GetContext(ctx, &t, s.db.Rebind(`
 			UPDATE image_generations SET status = 'cancelled', `+fenceGrows+`, cancel_requested_at = now(), completed_at = now(),
-				lease_until = NULL, updated_at = now(), `+costs+`
+				lease_until = NULL, updated_at = now(), error_msg = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_msg END, `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND status IN ('pending', 'processing')
 				AND deleted_at IS NULL AND NOT `+kept+s.dialect.lock+`)
-			RETURNING `+taskColumns), id)
+			RETURNING `+taskColumns), owed, id)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, s.notAllowed(ctx, task.Ref{Task: id, Delivery: -1}, "cancelled")

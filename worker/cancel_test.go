@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +23,8 @@ func TestCancel(t *testing.T) {
 		}},
 		{"Cancelling a running job calls the provider's cancel", cancelsJob},
 		{"Where a job cannot be cancelled its late picture is kept", keepsLateJob},
+		{"A cancelled task whose picture has not come says that a retry fetches it, and it does", cancelledOwes},
+		{"One that is cancelled while its picture is fetched says so too", cancelledWhileFetched},
 		{"A cancel during a call keeps the late picture, and a retry takes it", keepsLateCall},
 		{"A picture whose task was deleted meanwhile holds nothing up", deleted},
 		{"A retry of a cancelled job that still runs does not buy it again", retryWhileRunning},
@@ -127,4 +130,28 @@ func retryWhileRunning(r *rig) {
 	ready.Store(true)
 	r.ends(t.ID, task.Completed)
 	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(1), 1})
+}
+
+func cancelledOwes(r *rig) {
+	_, alive := r.dead()
+	r.start()
+	t := r.asks()
+	r.until("it waits for its picture", func() bool { return r.get(t.ID).Status == task.Pending && len(r.attempts(t.ID)) == 1 })
+	r.cancel(t.ID)
+	r.same(r.get(t.ID).ErrorMsg, "it was cancelled after a call was paid for whose picture had not come yet: `easel retry` fetches it and buys nothing")
+	alive()
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), false)
+	r.check(err)
+	done := r.ends(t.ID, task.Completed)
+	r.same([]any{done.ErrorMsg, r.painter.submits.Load()}, []any{"", int64(1)})
+}
+
+func cancelledWhileFetched(r *rig) {
+	gets, _ := r.dead()
+	r.start()
+	t := r.asks()
+	r.until("it is fetched", func() bool { return gets.Load() > 0 && r.get(t.ID).Status == task.Processing })
+	r.cancel(t.ID)
+	r.until("it says so", func() bool { return strings.Contains(r.get(t.ID).ErrorMsg, "`easel retry` fetches it") })
+	r.same([]any{r.get(t.ID).Status, r.states(t.ID)}, []any{task.Cancelled, []task.State{task.AttemptAnswered}})
 }
