@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/easelqueue/easel/enqueue"
@@ -72,14 +73,17 @@ func paidCall(a *task.Attempt) string {
 	return fmt.Sprintf("call %d of task %d, %s at %s %s", a.Number, a.TaskID, a.State, a.Provider, price)
 }
 
+// parseIDs reads ids; one that is named twice counts once.
 func parseIDs(args []string) ([]int64, error) {
-	ids := make([]int64, len(args))
-	for i, arg := range args {
+	ids := make([]int64, 0, len(args))
+	for _, arg := range args {
 		id, err := parseID(arg)
 		if err != nil {
 			return nil, err
 		}
-		ids[i] = id
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
 	}
 	return ids, nil
 }

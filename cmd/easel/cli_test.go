@@ -169,6 +169,8 @@ func TestBadInput(t *testing.T) {
 		"An unknown command of a group is refused":       {[]string{"migrate", "sideways"}, "", 2, `command "sideways" is not known`},
 		"An id is a number":                              {[]string{"show", "abc"}, "", 2, `"abc" is not the id of a task`},
 		"An unknown status is refused":                   {[]string{"list", "--status", "done"}, "", 2, `--status is "done"; accepted are pending, processing`},
+		"A page begins at an id":                         {[]string{"list", "--before", "-5"}, "", 2, "--before is -5; accepted is the id of a task"},
+		"A fallback is named once":                       {[]string{"enqueue", "--provider", "sketch", "--fallback", "openai", "--fallback", "openai", "a fox"}, "", 2, "--fallback \"openai\" is given twice"},
 		"A limit has bounds":                             {[]string{"list", "--limit", "0"}, "", 2, "--limit is 0; accepted are 1 to"},
 		"A database that is not there says who makes it": {[]string{"list"}, "", 1, "`easel up`"},
 		"A database server that is down is named":        {[]string{"list"}, "EASEL_DATABASE_URL=postgres://u:" + canary + "@127.0.0.1:1/x", 1, "cannot reach the database 127.0.0.1:1/x"},

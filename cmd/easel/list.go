@@ -131,6 +131,9 @@ func (a *app) list(c *cobra.Command, f *filterFlags) error {
 	if f.limit < 1 || f.limit > store.MaxPage {
 		return usage("--limit is %d; accepted are 1 to %d", f.limit, store.MaxPage)
 	}
+	if c.Flags().Changed("before") && f.before < 1 {
+		return usage("--before is %d; accepted is the id of a task, from 1 on", f.before)
+	}
 	picked, err := f.filter(c, time.Now())
 	if err != nil {
 		return err

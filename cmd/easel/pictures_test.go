@@ -68,7 +68,7 @@ func TestPicturesAndDelete(t *testing.T) {
 		}
 	})
 	t.Run("Delete takes the row and the files, and refuses what is not there", func(t *testing.T) {
-		out := s.easel(1, "delete", "2", "4711", "--yes")
+		out := s.easel(1, "delete", "2", "2", "4711", "--yes")
 		if !strings.Contains(out, "1 task deleted, with 3 files") || !strings.Contains(out, "task 4711") || len(keys()) != 0 {
 			t.Errorf("%s\n%v", out, keys())
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,6 +136,9 @@ func parseFallbacks(texts []string) (string, error) {
 		f, err := task.ParseFallback(text)
 		if err != nil {
 			return "", usage("--fallback is %s; accepted are provider and provider:model", quoted(text))
+		}
+		if slices.Contains(list, f) {
+			return "", usage("--fallback %s is given twice", quoted(text))
 		}
 		list = append(list, f)
 	}
