@@ -11,6 +11,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -18,9 +19,9 @@ import (
 // ask about them, while something holds up their database for five leases.
 type crowd struct {
 	*testSite
-	book     book
-	db       *sql.DB                       // that no worker shares
-	setClock func(off time.Duration) error // of its server, if that is its own
+	book   book
+	db     *sql.DB           // that no worker shares
+	server *throwaway.Server // if it has one of its own
 }
 
 const (
@@ -43,6 +44,7 @@ var crowds = []struct {
 	}},
 	{"Others use up the server's connections", true, (*crowd).useUp},
 	{"The database's clock jumps by a minute, to and fro", true, (*crowd).jump},
+	{"The database fails over to servers whose clocks differ by a minute", true, (*crowd).failOver},
 }
 
 // TestCrowds takes two minutes beside others, since five leases have to pass.
@@ -77,9 +79,8 @@ func newCrowd(t *testing.T, ownServer bool) *crowd {
 	at, c.book = openStudio(t, studio.Options{Takes: crowdLasts, Inline: true})
 	env := []string{"STUDIO_KEY=" + studioKey, withLease + "=" + crowdLease.String()}
 	if ownServer {
-		server := servertest.PostgresClock(t)
-		c.setClock = server.SetClock
-		env = append(env, "EASEL_DATABASE_URL="+server.URL)
+		c.server = servertest.PostgresClock(t)
+		env = append(env, "EASEL_DATABASE_URL="+c.server.URL)
 	}
 	c.testSite = newSite(t, fmt.Sprintf("providers:\n  studio:\n    concurrency: %d\n    timeout: 2m\n    on_unknown: retry\n    accounts:\n      - {name: main, key: \"${STUDIO_KEY}\", base_url: %q}\n",
 		crowdCalls/2, at+"/S/studio"), env...)
@@ -204,19 +205,51 @@ func (c *crowd) useUp() {
 }
 
 func (c *crowd) jump() {
-	set := func(off time.Duration) {
-		if err := c.setClock(off); err != nil {
+	c.every(crowdLease/4, func() {
+		c.setClock([]time.Duration{0, time.Minute, -time.Minute}[rand.IntN(3)])
+	})
+	c.setClock(0)
+}
+
+// failOver kills the server and has the next one answer at its address.
+func (c *crowd) failOver() {
+	c.db.SetMaxIdleConns(0) // no connection is left of the server before
+	c.tasks.DB().SetMaxIdleConns(0)
+	offs := []time.Duration{time.Minute, -time.Minute, 0}
+	n := 0
+	c.every(crowdLease*3/2, func() {
+		if err := c.server.Kill(); err != nil {
 			c.t.Fatal(err)
 		}
+		c.setClock(offs[n%len(offs)])
+		n++
+		if err := c.server.Restart(c.t.Context()); err != nil {
+			c.t.Fatal(err)
+		}
+	})
+	if n < len(offs) {
+		c.t.Errorf("it failed over %d times only", n)
 	}
-	tick := time.NewTicker(crowdLease / 4)
+	c.setClock(0)
+}
+
+// every does something again and again while the crowd lasts.
+func (c *crowd) every(pause time.Duration, something func()) {
+	c.t.Helper()
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	c.lasts(c.db, func() {
 		select {
 		case <-tick.C:
-			set([]time.Duration{0, time.Minute, -time.Minute}[rand.IntN(3)])
+			something()
 		default:
 		}
 	})
-	set(0)
+}
+
+func (c *crowd) setClock(off time.Duration) {
+	c.t.Helper()
+	if err := c.server.SetClock(off); err != nil {
+		c.t.Fatal(err)
+	}
 }
