@@ -17,6 +17,7 @@ import (
 type admission struct {
 	account provider.Account
 	grant   *limit.Grant
+	narrow  bool // some account may not use the model, and the others have no room
 }
 
 func (a admission) release(ctx context.Context) {
@@ -81,42 +82,58 @@ func (s *step) permitted(ctx context.Context) error {
 
 // admit waits until some account of the service has room for a call. Waiting
 // happens before the claim, so the row stays pending and no attempt is spent.
-// Only one step of a process asks at a time; the others stand behind it by their
-// priority, so that thousands of them cost Redis no more than one. Those that may fall back have a
-// line of their own: they do not wait for an account that is closed, and are let through
-// without a permit then; see passClosed.
+// Tasks of a model that some account may not use have a line of their own while the other
+// accounts are full: they would keep those waiting for which that account has room.
 func (w *Worker) admit(ctx context.Context, svc *provider.Service, next store.Next, p task.Priority) (admission, error) {
 	if len(svc.Accounts) == 0 {
 		return admission{}, nil // the check of the task says what is missing
 	}
-	known, _ := w.gates.LoadOrStore(line{svc.Name, next.FallsBack}, new(gate))
+	a, narrow, err := w.stand(ctx, svc, next, p, line{provider: svc.Name, fallsBack: next.FallsBack})
+	if narrow {
+		a, _, err = w.stand(ctx, svc, next, p, line{svc.Name, next.FallsBack, cmp.Or(next.Model, svc.DefaultModel)})
+	}
+	return a, err
+}
+
+// stand is admit within one line, of which narrow says that the task belongs in that of its
+// model. Only one step of a line asks at a time; the others stand behind it by their
+// priority, so that thousands of them cost Redis no more than one. Those that may fall back
+// stand apart: they do not wait for an account that is closed, and are let through
+// without a permit then; see passClosed.
+func (w *Worker) stand(ctx context.Context, svc *provider.Service, next store.Next, p task.Priority, l line) (_ admission, narrow bool, verdict error) {
+	known, _ := w.gates.LoadOrStore(l, new(gate))
 	g := known.(*gate)
 	if err := g.enter(ctx, w.Draining, p); err != nil {
-		return admission{}, &queue.Later{Reason: err.Error()}
+		return admission{}, false, &queue.Later{Reason: err.Error()}
 	}
+	ours := true
+	defer func() {
+		if ours {
+			g.leave()
+		}
+	}()
 	for !w.draining() {
 		if !w.alive() {
-			g.leave()
-			return admission{}, w.unseen()
+			return admission{}, false, w.unseen()
 		}
 		a, wait, err := w.tryAccounts(ctx, svc, next.Model)
-		if err != nil {
-			g.leave()
-			return admission{}, &queue.Later{After: 2 * time.Second, Reason: "limits cannot be read: " + err.Error()}
-		}
-		if wait == 0 || next.FallsBack && w.closed(ctx, svc) != "" {
-			g.leave()
-			return a, nil
+		switch {
+		case err != nil:
+			return admission{}, false, &queue.Later{After: 2 * time.Second, Reason: "limits cannot be read: " + err.Error()}
+		case wait == 0, next.FallsBack && w.closed(ctx, svc) != "":
+			return a, false, nil
+		case a.narrow && l.model == "":
+			return admission{}, true, nil
 		}
 		if err := w.pause(ctx, wait, nil); err != nil {
 			break
 		}
 		if err := g.yield(ctx, w.Draining, p); err != nil {
-			return admission{}, &queue.Later{Reason: err.Error()}
+			ours = false
+			return admission{}, false, &queue.Later{Reason: err.Error()}
 		}
 	}
-	g.leave()
-	return admission{}, &queue.Later{Reason: errDraining.Error()}
+	return admission{}, false, &queue.Later{Reason: errDraining.Error()}
 }
 
 // closed returns why no account of the service takes calls until a person acts; empty if
@@ -166,7 +183,7 @@ func (w *Worker) tryAccounts(ctx context.Context, svc *provider.Service, model s
 			return admission{}, 0, err
 		}
 		if grant != nil {
-			return admission{account, grant}, 0, nil
+			return admission{account: account, grant: grant}, 0, nil
 		}
 		if shortest == 0 || wait < shortest {
 			shortest = wait
@@ -175,7 +192,7 @@ func (w *Worker) tryAccounts(ctx context.Context, svc *provider.Service, model s
 	if passed == len(svc.Accounts) {
 		return admission{account: svc.Accounts[first]}, 0, nil
 	}
-	return admission{}, shortest, nil
+	return admission{narrow: passed > 0}, shortest, nil
 }
 
 func accountKey(svc *provider.Service, a provider.Account) string { return svc.Name + "/" + a.Name }

@@ -12,6 +12,7 @@ import (
 type line struct {
 	provider  string
 	fallsBack bool
+	model     string // empty is all that every account may use
 }
 
 // gate lets one step of a line at a time ask the limiter: the most urgent that waits, and
@@ -92,7 +93,7 @@ func (g *gate) next() {
 }
 
 // yield lets a more urgent one go first, if one waits: whoever yields has its turn again
-// before all others of its own class.
+// before all others of its own class. With an error it has none.
 func (g *gate) yield(ctx context.Context, draining <-chan struct{}, p task.Priority) error {
 	g.mu.Lock()
 	urgent := false

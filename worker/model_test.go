@@ -16,6 +16,7 @@ func TestModelRefused(t *testing.T) {
 		{"Tasks of a refused model spend one call, and one more when its time is over", modelSpared},
 		{"Another account that may use the model, or has quota left for it, draws", modelElsewhere},
 		{"Tasks of a model that one account may not use take nothing of its rate while the other is full", modelTakesNoRate},
+		{"A model that only a closed account may use keeps no others waiting, and is drawn once it opens", modelHoldsNoneUp},
 		{"A used-up quota of one model fails its tasks for want of money and leaves the account open to all others", modelQuota},
 		{"A 403 that names neither key nor model closes no account and fails nothing: it is tried again, and others wait for that", modelRefusedForNow},
 	})
@@ -111,6 +112,32 @@ func modelTakesNoRate(r *rig) {
 	r.passes(time.Minute)
 	r.same([]any{r.granted(), r.painter.submits.Load()}, []any{2, int64(0)})
 	taken.Release(r.Context())
+}
+
+func modelHoldsNoneUp(r *rig) {
+	spare := newPainter()
+	r.svc.Accounts = append(r.svc.Accounts, provider.Account{Name: "spare", Provider: spare})
+	r.check(r.limiter.Close(r.Context(), "painter/main/closed", time.Hour, "no"))
+	r.check(r.limiter.Close(r.Context(), "painter/spare", 5*time.Minute, "no"))
+	r.start()
+	var closed []*task.Task
+	for range 3 {
+		closed = append(closed, r.asksFor(task.Task{Model: "closed", Priority: task.High}))
+	}
+	r.passes(5 * time.Second)
+	began := time.Now()
+	for range 3 {
+		r.ends(r.asksFor(task.Task{Model: "open"}).ID, task.Completed)
+	}
+	if took := time.Since(began); took > time.Minute {
+		r.Errorf("the other model waited %s", took)
+	}
+	r.same([]any{r.painter.submits.Load(), spare.submits.Load()}, []any{int64(3), int64(0)})
+	r.passes(5 * time.Minute)
+	for _, t := range closed {
+		r.ends(t.ID, task.Completed)
+	}
+	r.same([]any{r.painter.submits.Load(), spare.submits.Load()}, []any{int64(3), int64(3)})
 }
 
 func modelQuota(r *rig) {
