@@ -171,11 +171,18 @@ func (r *Relay) sort(due []task.Task) (rings []queue.Ring, lost []task.Task) {
 // changed.
 func (r *Relay) refuse(ctx context.Context, lost []task.Task) (int, error) {
 	byProvider := make(map[string][]queue.Ring)
+	total := 0
 	for i := range lost {
 		ring := ringFor(&lost[i])
+		if f := unfit(ring.Ref); f != nil {
+			n, err := r.refuseRow(ctx, ring.Ref, f)
+			if total += n; err != nil {
+				return total, err
+			}
+			continue
+		}
 		byProvider[ring.Provider] = append(byProvider[ring.Provider], ring)
 	}
-	total := 0
 	for name, rings := range byProvider {
 		n, err := r.refuseProvider(ctx, name, rings)
 		if total += n; err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -19,7 +20,8 @@ const kept = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
 // bound of its column, or one such row would keep all others of its statement back.
 const (
 	fenceGrows    = "fence = CASE WHEN fence < 9223372036854775807 THEN fence + 1 ELSE fence END"
-	deliveryGrows = "delivery = CASE WHEN delivery < 2147483647 THEN delivery + 1 ELSE 0 END"
+	deliveryGrows = "delivery = CASE WHEN delivery BETWEEN 0 AND 2147483646 THEN delivery + 1 ELSE 0 END"
+	lastFence     = "9223372036854775807" // leaves no room for a claim
 )
 
 // Claim is a task that a worker holds, with the last call made for it.
@@ -41,6 +43,8 @@ type Refusal struct {
 	// It may be claimed after Wait, or later.
 	Locked bool
 	Wait   time.Duration
+	// Spent: the fence is at the bound of its column, so that nobody can claim the task.
+	Spent bool
 	// Task is the row as it was found; nil if it does not exist.
 	Task *task.Task
 }
@@ -73,7 +77,7 @@ func (s *Store) claim(ctx context.Context, ref task.Ref, worker string, lease ti
 		UPDATE image_generations SET status = 'processing', fence = fence + 1, worker = ?, lease_until = `+s.dialect.later+`,
 			crashes = crashes + CASE WHEN status = 'processing' AND worker <> ? THEN 1 ELSE 0 END,
 			started_at = coalesce(started_at, now()), published_at = coalesce(published_at, now()), updated_at = now()
-		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND delivery = ? AND deleted_at IS NULL AND fence >= 0
+		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND delivery = ? AND deleted_at IS NULL AND fence >= 0 AND fence < `+lastFence+`
 			AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+dead+`))`+s.dialect.skipLocked+`)
 		RETURNING `+taskColumns), args...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -102,6 +106,9 @@ func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) 
 	}
 	if err != nil {
 		return nil, err
+	}
+	if t.Status == task.Pending && t.Delivery == ref.Delivery && t.DeletedAt == nil && t.Fence == math.MaxInt64 {
+		return &Refusal{Spent: true, Status: t.Status, Task: t}, nil
 	}
 	// A pending row is locked, or was given back between the two statements.
 	if t.Status == task.Pending && t.Delivery == ref.Delivery && t.DeletedAt == nil && !t.Kept() {

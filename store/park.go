@@ -26,7 +26,7 @@ const (
 // Park moves a waiting task to the dead-letter queue whose delivery lies in the archive,
 // and returns why: for f if a person put it there. One that was set back to pending by the
 // app keeps the reason that it had, and one whose last call is of unknown outcome is held
-// for that. It returns nil for a task that moved on or whose row is locked, which is left alone.
+// for that. A delivery below 0, which nothing can ring for, becomes 0. It returns nil for a task that moved on or whose row is locked, which is left alone.
 func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error) {
 	var why *task.Failure
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
@@ -47,7 +47,7 @@ func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (*task.
 		// No fence in the condition: the row is ours and its status the guard.
 		_, err = tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET status = 'failed', `+fenceGrows+`, error_msg = ?, error_kind = ?, error_code = ?,
-				completed_at = now(), updated_at = now(), `+costs+`
+				delivery = CASE WHEN delivery < 0 THEN 0 ELSE delivery END, completed_at = now(), updated_at = now(), `+costs+`
 			WHERE id = ? AND delivery = ? AND status = 'pending'`), null(why.Error()), why.Kind, null(why.Code), ref.Task, ref.Delivery)
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 func TestNonsenseRows(t *testing.T) {
 	inBubble(t, []claim{
 		{"Rows of nonsense end failed with their reason and are never called", nonsense},
+		{"A row that nothing can ring for, or nobody can take, fails and names the field, its value and what is accepted", unfit},
 		{"A row that names another provider when its delivery rings goes to that one", misdirected},
 		{"A row that is deleted while it waits rings in vain", func(r *rig) {
 			t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Minute)})
@@ -67,6 +68,25 @@ func nonsense(r *rig) {
 	fence := r.get(3).Fence
 	r.passes(20 * time.Second)
 	r.same([]any{r.painter.submits.Load(), r.get(3).Fence}, []any{int64(0), fence})
+}
+
+func unfit(r *rig) {
+	r.exec("INSERT INTO image_generations (id, provider, prompt, fence, delivery) VALUES (1, 'painter', 'a cat', 9223372036854775807, 0), (2, 'painter', 'a cat', 0, -3), (-5, 'painter', 'a cat', 0, 0)")
+	r.start()
+	for id, reason := range map[int64]string{
+		1:  "fence is 9223372036854775807, the last number of its column, so that no worker can take the task; accepted are numbers from 0 to 9223372036854775806. `easel retry 1` sets it to 1",
+		2:  "delivery was -3; accepted are numbers from 0 to 2147483647. It is 0 now: `easel retry 2` goes on from there",
+		-5: "id is -5; accepted are ids from 1 to 9223372036854775807. Delete the row by SQL and insert it without an id",
+	} {
+		failed := r.ends(id, task.Failed)
+		r.same([]any{failed.ErrorKind, failed.ErrorMsg}, []any{task.Invalid, reason})
+	}
+	r.same([]any{r.get(1).Delivery, r.get(2).Delivery}, []any{0, 0})
+	for _, id := range []int64{1, 2} {
+		_, err := r.client.Retry(r.Context(), r.get(id).Ref(), false)
+		r.check(err)
+		r.ends(id, task.Completed)
+	}
 }
 
 func misdirected(r *rig) {

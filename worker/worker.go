@@ -8,6 +8,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -133,6 +135,8 @@ func (w *Worker) refused(ctx context.Context, ring queue.Ring, r *store.Refusal)
 		return &queue.Later{After: r.Wait, Reason: "another worker holds the task"}
 	case r.Locked:
 		return lockedRow(r.Wait)
+	case r.Spent:
+		return w.spent(ctx, ring)
 	}
 	if r.Task == nil || r.Status != task.Failed || r.Task.Delivery != ring.Delivery {
 		return nil
@@ -163,6 +167,20 @@ func (w *Worker) refused(ctx context.Context, ring queue.Ring, r *store.Refusal)
 	}
 	w.Log.Info().Int64("task", t.ID).Int("delivery", t.Delivery).Msg("retried by hand from asynqmon")
 	return nil // the relay rings for the new delivery
+}
+
+// spent parks a row whose fence is at the bound of its column.
+func (w *Worker) spent(ctx context.Context, ring queue.Ring) error {
+	f := &task.Failure{Kind: task.Invalid, Executed: task.No, Message: fmt.Sprintf("fence is %d, the last number of its column, so that no worker can take the task; "+
+		"accepted are numbers from 0 to %d", math.MaxInt64, math.MaxInt64-1), Next: fmt.Sprintf("`easel retry %d` sets it to 1", ring.Task)}
+	why, err := w.Tasks.Park(ctx, ring.Ref, f)
+	if err != nil {
+		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
+	}
+	if why == nil {
+		return lockedRow(store.LockedWait)
+	}
+	return &queue.Parked{Reason: why.Error()}
 }
 
 // misdirected lets a task go whose row names another provider than its

@@ -70,7 +70,7 @@ func (a *app) show(ctx context.Context, arg string) error {
 func parseID(text string) (int64, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
-		return 0, usage("%s is not the id of a task; ids are whole numbers, see `easel list`", quoted(text))
+		return 0, usage("%s is not the id of a task; accepted are whole numbers from 1 on, see `easel list`", quoted(text))
 	}
 	return id, nil
 }

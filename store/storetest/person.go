@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/easelqueue/easel/store"
@@ -21,6 +22,7 @@ func person() []claim {
 		{"Cancel ends a waiting task", cancelsPending},
 		{"Cancel ends a held task and tells its worker once", cancelsHeld},
 		{"Cancel of a final task is refused", cancelsFinal},
+		{"A fence and a delivery at the bound of their columns stay there, can be cancelled and retried, and keep no others back", bounds},
 		{"Park fails a waiting task of that delivery", parks},
 		{"Filters and counts name a task by its journal where its row reads as archived", archivedDoubt},
 		{"Park leaves every other task alone", parksOnly},
@@ -55,6 +57,38 @@ func retries(b *bench) {
 		b.same(b.refused(old.Ref()).Stale, true)
 		b.take(got.Ref(), "second", lease)
 	}
+}
+
+func bounds(b *bench) {
+	const last = "fence = 9223372036854775807, delivery = 2147483647"
+	spent := func(t *task.Task) *task.Task {
+		b.exec("UPDATE image_generations SET "+last+" WHERE id = %d", t.ID)
+		return b.get(t.ID)
+	}
+	t := spent(b.insert(task.Task{}))
+	b.same(b.refused(t.Ref()).Spent, true)
+	b.check(b.store.Redeliver(b.Context(), []task.Ref{t.Ref()}))
+	t = b.get(t.ID)
+	b.same([]any{t.Delivery, t.Fence}, []any{0, int64(math.MaxInt64)})
+
+	t = spent(t)
+	why, err := b.store.Park(b.Context(), t.Ref(), &task.Failure{Kind: task.Invalid, Message: "no"})
+	b.check(err)
+	b.same([]any{why != nil, b.get(t.ID).Status}, []any{true, task.Failed})
+	t, err = b.store.Retry(b.Context(), t.Ref(), false)
+	b.check(err)
+	b.same([]any{t.Delivery, t.Fence}, []any{0, int64(1)})
+	b.take(t.Ref(), "second", lease)
+
+	t, err = b.store.Cancel(b.Context(), spent(b.insert(task.Task{})).ID)
+	b.check(err)
+	b.same([]any{t.Status, t.Fence}, []any{task.Cancelled, int64(math.MaxInt64)})
+
+	gone, beside := spent(b.held()), b.held()
+	b.exec("UPDATE image_generations SET worker = 'gone', lease_until = '2026-01-01 00:00:00+00:00' WHERE id IN (%d, %d)", gone.ID, beside.ID)
+	_, err = b.store.Orphans(b.Context(), 10)
+	b.check(err)
+	b.same([]any{b.get(gone.ID).Status, b.get(beside.ID).Status}, []any{task.Pending, task.Pending})
 }
 
 func (b *bench) notAllowed(err error, t *task.Task) {

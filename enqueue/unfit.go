@@ -1,0 +1,35 @@
+package enqueue
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// unfit is why no delivery can ring for a row that came by SQL, or nil.
+func unfit(ref task.Ref) *task.Failure {
+	f := &task.Failure{Kind: task.Invalid, Executed: task.No}
+	switch {
+	case ref.Task < 1:
+		f.Message = fmt.Sprintf("id is %d; accepted are ids from 1 to %d", ref.Task, math.MaxInt64)
+		f.Next = "Delete the row by SQL and insert it without an id"
+	case ref.Delivery < 0:
+		f.Message = fmt.Sprintf("delivery was %d; accepted are numbers from 0 to %d", ref.Delivery, math.MaxInt32)
+		f.Next = fmt.Sprintf("It is 0 now: `easel retry %d` goes on from there", ref.Task)
+	default:
+		return nil
+	}
+	return f
+}
+
+// refuseRow parks a waiting row that nothing can ring for, and returns how many rows it changed.
+func (r *Relay) refuseRow(ctx context.Context, ref task.Ref, f *task.Failure) (int, error) {
+	why, err := r.Tasks.Park(ctx, ref, f)
+	if err != nil || why == nil {
+		return 0, err
+	}
+	r.Log.Warn().Int64("task", ref.Task).Int("delivery", ref.Delivery).Str("error", why.Error()).Msg("refused: nothing can ring for the row")
+	return 1, nil
+}
