@@ -148,7 +148,7 @@ func (b *book) noteExec(p *process, query string, args []driver.NamedValue, r dr
 	case strings.Contains(query, "SET status = 'failed', fence") && n > 0:
 		e.Op, e.Task = "park", number(2)
 		e.Fence = b.fence(e.Task)
-	case strings.Contains(query, "delivery = delivery + 1, fence = fence + 1"):
+	case strings.Contains(query, "delivery + 1 ELSE 0 END, fence = CASE"):
 		return b.noteOrphans(e, args)
 	default:
 		return nothing

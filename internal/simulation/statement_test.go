@@ -94,7 +94,7 @@ var sqlOps = []struct{ text, op string }{
 	{"SET status = ?, run_at", "fail"},
 	{"SET status = 'pending', run_at", "release"},
 	{"SET status = 'cancelled'", "cancel"},
-	{"SET status = 'pending', delivery = delivery + 1, fence = fence + 1, attempt = 0", "retry"},
+	{"retried_at = now()", "retry"},
 	{"INSERT INTO image_generations", "insert"},
 	{"INSERT INTO easel_worker", "beat"},
 	{"SET published_at = now()", "rung"},
