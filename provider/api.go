@@ -52,18 +52,28 @@ func (a *API) Post(ctx context.Context, c Call, header http.Header) (Reply, erro
 // path below BaseURL, or a whole URL that the service gave; the key goes along
 // only to the service's own hosts. Body, of JSON, may be nil.
 func (a *API) Ask(ctx context.Context, method, where string, body []byte) (Reply, error) {
-	if !strings.HasPrefix(where, "/") {
-		if err := a.own(where); err != nil {
+	return a.ask(ctx, HTTPRequest{Method: method, URL: where, Body: body})
+}
+
+// List is Ask for a path under which the service lists what all who use it have asked for.
+func (a *API) List(ctx context.Context, where string) (Reply, error) {
+	return a.ask(ctx, HTTPRequest{Method: http.MethodGet, URL: where, Lists: true})
+}
+
+func (a *API) ask(ctx context.Context, r HTTPRequest) (Reply, error) {
+	if !strings.HasPrefix(r.URL, "/") {
+		if err := a.own(r.URL); err != nil {
 			return Reply{}, err
 		}
 	} else {
-		where = a.BaseURL + where
+		r.URL = a.BaseURL + r.URL
 	}
 	contentType := ""
-	if len(body) > 0 {
+	if len(r.Body) > 0 {
 		contentType = "application/json"
 	}
-	return a.Client.Do(ctx, HTTPRequest{Method: method, URL: where, Header: a.header(nil, contentType), Body: body, Free: true, Base: a.BaseURL, Secrets: secretsOf(a.Key), Faults: a.Faults})
+	r.Header, r.Free, r.Base, r.Secrets, r.Faults = a.header(nil, contentType), true, a.BaseURL, secretsOf(a.Key), a.Faults
+	return a.Client.Do(ctx, r)
 }
 
 // Below returns an address that lies below BaseURL as its path there, which Ask

@@ -89,6 +89,10 @@ type HTTPRequest struct {
 	Base    string   // against which relative addresses in the answer are resolved
 	Faults  Faults   // the service's table of errors, for what it tells within a 2xx; may be nil
 
+	// Lists says that the answer lists what all who use the service have asked for: more
+	// of it is read.
+	Lists bool
+
 	// Free says that the request buys nothing, as a poll does. Its failures
 	// are never Maybe, and it need not be a POST with a body.
 	Free bool
@@ -172,8 +176,12 @@ func (c *Client) read(ctx context.Context, resp *http.Response, r HTTPRequest) (
 	if limit <= 0 {
 		limit = defaultMaxReply
 	}
+	factor := 1
+	if r.Lists {
+		factor = listFactor
+	}
 	into := &sieve{parts: parts{folder: c.Temp}}
-	n, err := io.Copy(&charged{ctx: ctx, to: into, memory: c.Memory, owner: c.Owner}, io.LimitReader(resp.Body, limit+1))
+	n, err := io.Copy(&charged{ctx: ctx, to: into, memory: c.Memory, owner: c.Owner, factor: factor}, io.LimitReader(resp.Body, limit+1))
 	reply.Body, reply.parts = into.kept.Bytes(), &into.parts // the file goes with the last reader: a call that ends does not take it away
 	if err != nil && (whole(reply.Body) || !r.Free && slices.ContainsFunc(reply.Documents(), worthReading)) {
 		reply.cut = true

@@ -128,6 +128,7 @@ type charged struct {
 	to     *sieve
 	memory *budget.Budget
 	owner  string
+	factor int // see tally.fault
 	paid   bool
 }
 
@@ -135,14 +136,14 @@ func (c *charged) Write(p []byte) (int, error) {
 	if !c.paid && (c.to.kept.Len() > freeReply || c.to.tally.values > freeValues) {
 		c.paid = true
 		waiting, cancel := context.WithTimeout(c.ctx, c.patience())
-		release, err := c.memory.Acquire(waiting, c.owner, min(replyCopies*maxKept+treeMemory, c.memory.Half()))
+		release, err := c.memory.Acquire(waiting, c.owner, min(int64(c.factor)*(replyCopies*maxKept+treeMemory), c.memory.Half()))
 		cancel()
 		if err == nil {
 			context.AfterFunc(c.ctx, release)
 		}
 	}
 	n, _ := c.to.Write(p) // never fails
-	return n, c.to.tally.fault(c.to.kept.Len())
+	return n, c.to.tally.fault(c.to.kept.Len(), c.factor)
 }
 
 // replyPatience is how long an answer waits for memory at most. It is paid for: after that

@@ -114,7 +114,7 @@ func TestScrubbingTakesNoLongerThanItsText(t *testing.T) {
 		text := strings.Repeat(piece, (64<<10)/len(piece))
 		began := time.Now()
 		provider.Scrub(text, secrets...)
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("64 kB of %q took %s", piece, took)
 		} else {
 			t.Logf("%q %s", piece, took)

@@ -18,6 +18,9 @@ const (
 	// maxNesting is how deep lists and objects may lie within each other; a workflow has
 	// about ten levels. Reading takes time by the product of depth and length.
 	maxNesting = 64
+	// listFactor is how much more is read where a service lists what all who use it have
+	// asked for: a ComfyUI repeats the workflow of each job that waits.
+	listFactor = 4
 )
 
 // tally counts what stands outside of the texts of a JSON document, before a tree is
@@ -46,15 +49,15 @@ type odd string
 func (o odd) Error() string { return string(o) }
 
 // fault returns an odd if an answer with that tally, of which kept bytes are in memory,
-// is not to be read, and nil otherwise.
-func (t *tally) fault(kept int) error {
+// is not to be read, and nil otherwise. Factor is listFactor or 1.
+func (t *tally) fault(kept, factor int) error {
 	switch {
-	case t.values > maxValues:
-		return odd(fmt.Sprintf("the provider's answer holds more than the %d names and values that are read", maxValues))
+	case t.values > maxValues*factor:
+		return odd(fmt.Sprintf("the provider's answer holds more than the %d names and values that are read", maxValues*factor))
 	case t.deepest > maxNesting:
 		return odd(fmt.Sprintf("the provider's answer is nested deeper than the %d levels that are read", maxNesting))
-	case kept > maxKept:
-		return odd(fmt.Sprintf("the provider's answer, without its long texts, is longer than the %d bytes that are read", maxKept))
+	case kept > maxKept*factor:
+		return odd(fmt.Sprintf("the provider's answer, without its long texts, is longer than the %d bytes that are read", maxKept*factor))
 	}
 	return nil
 }
@@ -73,5 +76,5 @@ func readable(body []byte) error {
 			rest = rest[literalEnd(rest, 0):]
 		}
 	}
-	return t.fault(len(body))
+	return t.fault(len(body), 1)
 }

@@ -130,7 +130,10 @@ func (a *Adapter) look(ctx context.Context, h handle) (_ provider.Answer, found 
 		ans, err := e.answer(r, a.api.BaseURL, h)
 		return ans, true, err
 	}
-	if r, err = a.ask(ctx, http.MethodGet, "/queue", nil); err != nil {
+	if r, err = a.api.List(ctx, "/queue"); err == nil && !r.OK() {
+		err = refusal(r)
+	}
+	if err != nil {
 		return provider.Answer{}, false, err
 	}
 	var q struct {

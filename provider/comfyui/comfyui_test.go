@@ -2,7 +2,9 @@ package comfyui
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -62,6 +64,22 @@ func TestPollOfAJobThatIsNowhere(t *testing.T) {
 	_, err := adapter(t, s.URL, "").Poll(t.Context(), provider.WriteHandle(handle{Version: version, ID: "gone"}))
 	if f := task.AsFailure(err); f == nil || f.Kind != task.Expired || f.Executed != task.Maybe {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAJobAtTheEndOfALongQueueIsFound(t *testing.T) {
+	flow := `{"1":{"class_type":"Any","inputs":{` + strings.Repeat(`"a":[1,2],`, 80) + `"text":"` + strings.Repeat("a word ", 1500) + `"}}}`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/queue" {
+			io.WriteString(w, "{}")
+			return
+		}
+		io.WriteString(w, `{"queue_running":[],"queue_pending":[`+strings.Repeat(`[1,"other",`+flow+`,{},["9"]],`, 1500)+`[2,"ours",{},{},["9"]]]}`)
+	}))
+	defer s.Close()
+	ans, err := adapter(t, s.URL, "").Poll(t.Context(), provider.WriteHandle(handle{Version: version, ID: "ours"}))
+	if err != nil || ans.Done {
+		t.Errorf("%+v, %v", ans, err)
 	}
 }
 

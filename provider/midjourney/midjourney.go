@@ -152,7 +152,7 @@ func (a *Adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 	if a.dialect == Gateway {
 		return provider.CannotRecover()
 	}
-	r, err := a.api.Ask(ctx, http.MethodGet, "/task/list", nil)
+	r, err := a.api.List(ctx, "/task/list")
 	if err != nil {
 		return provider.Answer{}, err
 	}

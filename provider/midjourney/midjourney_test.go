@@ -3,6 +3,9 @@ package midjourney
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -167,6 +170,20 @@ func TestRecoverFindsOurState(t *testing.T) {
 	}
 	if _, err := a.Recover(t.Context(), provider.Lost{Key: "key-2"}); task.AsFailure(err).Executed != task.Maybe {
 		t.Errorf("a key that is not listed: %v", err)
+	}
+}
+
+// A proxy keeps the tasks of a month.
+func TestRecoverReadsALongList(t *testing.T) {
+	other := `{"id":"1","action":"IMAGINE","prompt":"` + strings.Repeat("a word ", 150) + `","state":"other","submitTime":1,"startTime":2,"finishTime":3,` +
+		`"imageUrl":"https://cdn.test/1.png","status":"SUCCESS","progress":"100%","failReason":"","properties":{"nonce":"1","messageId":"2","flags":0}},`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "["+strings.Repeat(other, 15_000)+`{"id":"17","state":"key-1","status":"SUCCESS"}]`)
+	}))
+	defer s.Close()
+	ans, err := adapter(t, s.URL+"/mj", Novicezk).Recover(t.Context(), provider.Lost{Key: "key-1", Endpoint: "/submit/imagine"})
+	if err != nil || ans.JobID != "17" {
+		t.Errorf("%+v, %v", ans, err)
 	}
 }
 
