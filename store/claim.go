@@ -184,12 +184,13 @@ func (s *Store) loadPhoto(ctx context.Context, t *task.Task) error {
 
 // Release gives a claimed task back, to be taken again after the delay. It
 // spends no attempt. Why a call has failed counts more than why the task waits, and stays,
-// unless a call was answered since, whose pictures are all that it waits for. ErrFenced if
+// unless a call was answered since, whose pictures are all that it waits for and were not given up. ErrFenced if
 // the task is not ours any more.
 func (s *Store) Release(ctx context.Context, t *task.Task, after time.Duration, reason string) error {
 	stays := "error_kind IS NOT NULL"
 	if reason != "" {
-		stays += " AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered')"
+		stays += ` AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered'
+			AND (a.finished_at IS NULL OR a.finished_at < image_generations.retried_at))`
 	}
 	return s.patiently(ctx, func() error {
 		return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`

@@ -30,6 +30,7 @@ const (
 func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error) {
 	var why *task.Failure
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
+		why = nil // it may be repeated
 		var t task.Task
 		err := tx.GetContext(ctx, &t, tx.Rebind("SELECT "+taskColumns+` FROM image_generations
 			WHERE id = ? AND delivery = ? AND status = 'pending'`+s.dialect.skipLocked), ref.Task, ref.Delivery)

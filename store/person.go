@@ -113,7 +113,7 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 }
 
 // owed says of a cancelled task that nobody fetches a picture of it that was paid for.
-const owed = "it was cancelled after a call was paid for whose picture had not come yet: `easel retry` fetches it and buys nothing"
+const owed = "it was cancelled after a call was paid for whose picture had not come yet: `easel retry` fetches it and does not pay for it twice"
 
 // owes is the condition that a task has such a call.
 const owes = "EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered')"

@@ -45,7 +45,7 @@ func Found(attempts []Attempt) bool {
 type NextStep string
 
 const (
-	Collects NextStep = "collect" // fetches what was paid for, and buys nothing
+	Collects NextStep = "collect" // fetches what was paid for; what other calls lack is drawn after it
 	Asks     NextStep = "ask"     // looks a call up whose outcome is unknown
 	Takes    NextStep = "take"    // takes pictures that are all in our storage already
 	Buys     NextStep = "buy"     // makes a new call
@@ -95,7 +95,7 @@ func Learnt(attempts []Attempt, left int) *Failure {
 	case Found(attempts):
 		// How it ended is still not known: its answer may complete the task.
 		return &Failure{Kind: OutcomeUnknown, Executed: Yes, Message: "the provider has run this call after all; its worker had lost it",
-			Next: "`easel retry` collects what it drew and buys nothing"}
+			Next: "`easel retry` collects what it drew and does not pay for it twice"}
 	case last.State == AttemptSucceeded:
 		return CameLate(last.Number)
 	}

@@ -59,7 +59,7 @@ var remedies = map[Kind]words{
 	Closed:    {"Mend it as the service says; the account is tried again by itself", "请按服务商的说明处理；账号会自动再试"},
 	App:       {"Only the app ends it", "只有应用自己能结束它"},
 	Decision:  {"Look the call up at the provider, then decide on its page or with `easel retry`", "请在服务商处核对这次调用，然后在任务页面或用 `easel retry` 决定"},
-	Collect:   {"Retry it: that collects what was paid for and buys nothing", "请重试这个任务：会取回已付费的图片，不会再次购买"},
+	Collect:   {"Retry it: that collects what was paid for and does not pay for it twice", "请重试这个任务：会取回已付费的图片，不会再次购买"},
 	Retry:     {"Mend what the last failure names; it is tried again by itself until its tries are used up", "请处理上次失败指出的问题；次数用完之前会自动重试"},
 }
 

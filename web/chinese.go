@@ -72,8 +72,8 @@ var chinese = map[string]string{
 	"It is paid for as well.":                        "这一张也要付费。",
 	"I give up what was paid for, and pay once more": "我放弃已付费的图片，再付一次钱",
 	"Buy again":                                      "重新购买",
-	"Retry collects what was paid for as often as you like, and buys nothing. Only if that is in vain: give it up, and have a new one drawn.":      "重试可以反复收取已付费的图片，不会购买。只有怎样都取不回来时，才放弃它，另画一张。",
-	"The task stays failed and says so, with what the call cost if the price is known. Nothing is sent, and a picture that still arrives is kept.": "任务保持失败并注明这一点；知道价格时会记下费用。不会再发送，之后仍到达的图片会保存。",
+	"Retry collects what was paid for as often as you like, and does not pay for it twice. Only if that is in vain: give it up, and have a new one drawn.": "重试可以反复收取已付费的图片，不会再次购买。只有怎样都取不回来时，才放弃它，另画一张。",
+	"The task stays failed and says so, with what the call cost if the price is known. Nothing is sent, and a picture that still arrives is kept.":         "任务保持失败并注明这一点；知道价格时会记下费用。不会再发送，之后仍到达的图片会保存。",
 
 	// The story of a task.
 	"Prompt": "提示词", "Not wanted": "不想要的内容", "Attempts": "调用记录", "Attempt": "调用", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
@@ -96,7 +96,7 @@ var chinese = map[string]string{
 	"Provider broke": "服务商故障", "The provider failed while it worked. Retry when it is well again. Unless the reason says that nothing was billed, a call that it ran may be billed once more.": "服务商在处理时出错。请等它恢复后重试。除非原因里写明没有计费，否则已执行的调用可能再次计费。",
 	"Unusable answer": "应答无法使用", "The provider answered with something that is no picture. If it happens again, its API has changed: look at the attempts.": "服务商的应答不是图片。如果再次出现，说明它的接口变了：请查看调用记录。",
 	"No answer in time": "超时没有应答", "The provider did not finish within its limit. Raise the limit or retry at a quieter hour.": "服务商没有在时限内完成。请延长时限，或在空闲时段重试。",
-	"Result is gone": "结果已失效", "The picture that was paid for could not be had for as long as the provider keeps it. A retry looks for it again and buys nothing; only the page of a task has a new one drawn, which is paid for as well.": "付过费的图片在服务商保留期内没能取到。重试会再找一次，不会购买；只有在任务页面上才能另画一张，那也要付费。",
+	"Result is gone": "结果已失效", "The picture that was paid for could not be had for as long as the provider keeps it. A retry looks for it again and does not pay for it twice; only the page of a task has a new one drawn, which is paid for as well.": "付过费的图片在服务商保留期内没能取到。重试会再找一次，不会再次购买；只有在任务页面上才能另画一张，那也要付费。",
 	"Own storage refused": "自己的存储拒绝写入", "Our storage did not take the pictures. Free space or mend its access, then retry: pictures that the provider still has are not bought again.": "我们的存储没有收下图片。请腾出空间或修复权限，然后重试：服务商还保留的图片不会重复购买。",
 	"Too late": "已过期限", "The task's own deadline passed. A retry runs without that deadline.": "任务自己的期限已过。重试时不再受它限制。",
 	"Workers died": "工作进程崩溃", "Several workers died while they held this task. Read their logs, for memory above all, before you retry: it may kill the next one.": "多个工作进程在处理它时崩溃。重试之前请查看日志，首先看内存：它可能让下一个也崩溃。",

@@ -136,7 +136,7 @@ func TestFailed(t *testing.T) {
 		b := newBench(t)
 		b.park(b.add(task.Task{}), task.Expired, "404")
 		page := b.get("/failed")
-		b.has(page, "looks for it again and buys nothing")
+		b.has(page, "looks for it again and does not pay for it twice")
 		b.hasNot(page, "A retry draws, and pays for")
 	})
 	t.Run("Unknown outcomes are asked about and not sent again", func(t *testing.T) {

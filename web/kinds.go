@@ -38,7 +38,7 @@ var advices = map[task.Kind]advice{
 	task.Timeout: {"No answer in time", "You, the operator",
 		"The provider did not finish within its limit. Raise the limit or retry at a quieter hour."},
 	task.Expired: {"Result is gone", "You, the operator",
-		"The picture that was paid for could not be had for as long as the provider keeps it. A retry looks for it again and buys nothing; only the page of a task has a new one drawn, which is paid for as well."},
+		"The picture that was paid for could not be had for as long as the provider keeps it. A retry looks for it again and does not pay for it twice; only the page of a task has a new one drawn, which is paid for as well."},
 	task.Storage: {"Own storage refused", "You, the operator",
 		"Our storage did not take the pictures. Free space or mend its access, then retry: pictures that the provider still has are not bought again."},
 	task.Deadline: {"Too late", "Who asked for it",

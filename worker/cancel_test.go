@@ -138,7 +138,7 @@ func cancelledOwes(r *rig) {
 	t := r.asks()
 	r.until("it waits for its picture", func() bool { return r.get(t.ID).Status == task.Pending && len(r.attempts(t.ID)) == 1 })
 	r.cancel(t.ID)
-	r.same(r.get(t.ID).ErrorMsg, "it was cancelled after a call was paid for whose picture had not come yet: `easel retry` fetches it and buys nothing")
+	r.same(r.get(t.ID).ErrorMsg, "it was cancelled after a call was paid for whose picture had not come yet: `easel retry` fetches it and does not pay for it twice")
 	alive()
 	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), false)
 	r.check(err)

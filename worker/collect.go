@@ -132,7 +132,7 @@ func (s *step) pauseBefore(ctx context.Context, f *task.Failure) (time.Duration,
 	return min(pause, left), nil // the last look is at the end
 }
 
-const retryCollects = "`easel retry` fetches it again and buys nothing; `easel retry --buy-again` has a new one drawn, which is paid for as well"
+const retryCollects = "`easel retry` fetches it again and does not pay for it twice; `easel retry --buy-again` has a new one drawn, which is paid for as well"
 
 // addressEnds returns for how much longer the addresses of an answer are tried that have
 // been tried in vain for that long, and as what the task fails after it. A deadline goes by

@@ -220,7 +220,7 @@ func forgottenJob(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.State{task.AttemptAccepted}})
-	if !strings.Contains(failed.ErrorMsg, "the painter says expired. `easel retry` asks after it again and buys nothing") {
+	if !strings.Contains(failed.ErrorMsg, "the painter says expired. `easel retry` asks after it again and does not pay for it twice") {
 		r.Errorf("the reason is %q", failed.ErrorMsg)
 	}
 	polls := r.painter.polls.Load()

@@ -89,7 +89,7 @@ func (s *step) uncollected(ctx context.Context, f *task.Failure) error {
 	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, nil)
 }
 
-const retryAsks = "`easel retry` asks after it again and buys nothing; `easel retry --buy-again` has a new one drawn, which may be paid for as well"
+const retryAsks = "`easel retry` asks after it again and does not pay for it twice; `easel retry --buy-again` has a new one drawn, which may be paid for as well"
 
 func (s *step) ask(ctx context.Context) (provider.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)

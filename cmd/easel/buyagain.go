@@ -60,7 +60,7 @@ func (a *app) givenUp(ctx context.Context, ids []int64) (string, error) {
 	if len(calls) == 0 {
 		return "", (&store.NothingPaid{Task: ids[0]})
 	}
-	return "This gives up " + strings.Join(calls, "; ") + ". `easel retry` without --buy-again collects and buys nothing. Pay once more?", nil
+	return "This gives up " + strings.Join(calls, "; ") + ". `easel retry` without --buy-again collects and does not pay for it twice. Pay once more?", nil
 }
 
 func paidCall(a *task.Attempt) string {

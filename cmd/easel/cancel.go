@@ -14,7 +14,7 @@ func (a *app) cancelCommand() *cobra.Command {
 		Use: "cancel ID...", Short: "End tasks that have not ended", Args: cobra.MinimumNArgs(1),
 		Long: "End tasks that have not ended. A call that is on its way is called off where the provider can;\n" +
 			"a picture that still arrives is kept, since it was paid for, but it is not the task's answer.\n" +
-			"One that is not there yet is not waited for: `easel retry` fetches it and buys nothing.",
+			"One that is not there yet is not waited for: `easel retry` fetches it and does not pay for it twice.",
 		Example: "  easel cancel 42 43",
 		RunE:    func(c *cobra.Command, args []string) error { return a.cancel(c.Context(), args) },
 	}

@@ -27,7 +27,7 @@ func hint(told *story) string {
 	case t.Kept():
 		return "easel does not touch it. To hand it over, the app sets its status to pending."
 	case parked && told.next == task.Collects:
-		return "Retry it with `easel retry " + id + "`: that collects what was paid for and buys nothing.\n" +
+		return "Retry it with `easel retry " + id + "`: that collects what was paid for and does not pay for it twice.\n" +
 			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
 	case t.ErrorKind == task.OutcomeUnknown && told.services.Undecided(attempts):
 		return undecided(id, attempts[len(attempts)-1].Provider, told.services.Console(attempts[len(attempts)-1].Provider))

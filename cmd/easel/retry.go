@@ -25,9 +25,10 @@ is in doubt; where nobody can be asked it changes nothing and says so. --not-cha
 sends the call again: say it only after somebody has looked it up at the provider. If it
 was charged after all, you pay twice; easel give-up ends a task whose call was charged.
 
-A call that was paid for and whose pictures could not be fetched is collected again,
-and nothing is bought. --buy-again gives it up and has a new one drawn, which is paid
-for as well; it takes IDs, shows what is given up and asks.`
+A call that was paid for and whose pictures could not be fetched is collected again and
+not bought again; what other calls of the task have not brought is drawn after it, and
+paid for. --buy-again gives the call up and has a new one drawn, which is paid for as
+well; it takes IDs, shows what is given up and asks.`
 
 const retryExamples = `  easel retry 42 43
   easel retry --status failed --kind auth --provider openai

@@ -149,7 +149,7 @@ func failsMeanwhile(b *bench) {
 	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
 	doubt := task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "who knows"}}
 	b.check(b.store.Fail(b.Context(), t, doubt, nil))
-	b.same(strings.Contains(b.get(t.ID).ErrorMsg, "collects what it drew and buys nothing"), true)
+	b.same(strings.Contains(b.get(t.ID).ErrorMsg, "collects what it drew and does not pay for it twice"), true)
 }
 
 func costsLate(b *bench) {
