@@ -14,7 +14,7 @@ var ofBounds = []Mutant{
 	},
 	{
 		Name: "an answer of millions of values is read", Rule: "What a tree of an answer takes is bounded before it is made",
-		Edits: []Edit{{"provider/tally.go", "case t.values > maxValues:", "case false:"}},
+		Edits: []Edit{{"provider/tally.go", "case t.values > maxValues*factor:", "case false:"}},
 		Lives: Lives{Test: Test{Package: "provider", Run: "^TestAnOddAnswerTakesLittleMemoryAndIsNoRefusal$"}},
 	},
 	{
