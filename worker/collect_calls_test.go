@@ -19,6 +19,7 @@ func TestCollectingOfCalls(t *testing.T) {
 		{"One of several calls whose address is dead does not keep the others from being made, and a retry by hand collects it", deadPart},
 		{"The last of several calls that brings half pictures fails the task with the others', and is bought again by a person's word", brokenPart},
 		{"What is bought again of several calls stands where the lost pictures would", boughtAgainPart},
+		{"A call that was given up is not made again when an app sets its task back to pending", setBackIsNotBought},
 		{"If no call of several can be collected, a retry by hand collects and does not buy", deadParts},
 		{"What an older call has brought is collected before another is made", olderIsCollected},
 		{"What an older call has brought is collected while the last one is unknown", olderBesideUnknown},
@@ -93,6 +94,23 @@ func boughtAgainPart(r *rig) {
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same([]any{r.widths(t.ID), r.painter.submits.Load()}, []any{[]string{"0:100", "2:300", "1:400"}, int64(4)})
+}
+
+func setBackIsNotBought(r *rig) {
+	r.painter.can.AddressLife = time.Minute
+	_, alive := r.dead()
+	r.start()
+	t := r.asks()
+	failed := r.ends(t.ID, task.Failed)
+	r.exec("UPDATE image_generations SET status = 'pending', delivery = delivery + 1, published_at = NULL, run_at = '2000-01-01 00:00:00.000000+00:00'")
+	r.until("it was delivered", func() bool { return r.get(t.ID).Fence > failed.Fence && r.get(t.ID).Status == task.Failed })
+	again := r.get(t.ID)
+	r.same([]any{again.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.State{task.AttemptAnswered}, int64(1)})
+	alive()
+	_, err := r.client.Retry(r.Context(), again.Ref(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
 }
 
 func deadParts(r *rig) {

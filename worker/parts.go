@@ -155,8 +155,9 @@ func (s *step) owed(ctx context.Context) (*task.Attempt, error) {
 // have brought stays, and a retry by hand collects the rest.
 func (s *step) endOwing(ctx context.Context, a *task.Attempt) error {
 	why, _, _ := strings.Cut(a.ErrorMsg, retryCollects)
+	many := max(s.t.ImageCount, 1)
 	f := &task.Failure{Kind: a.ErrorKind, Executed: task.Yes, Code: a.ErrorCode, Next: retryCollects,
-		Message: fmt.Sprintf("call %d for %d of %d pictures: %s", a.Number, a.Images, s.t.ImageCount, strings.TrimRight(why, ". "))}
+		Message: fmt.Sprintf("call %d for %d of %d pictures: %s", a.Number, cmp.Or(a.Images, many), many, strings.TrimRight(why, ". "))}
 	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, nil)
 }
 

@@ -82,8 +82,12 @@ func (s *step) run(ctx context.Context) error {
 	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
 		return s.buyRest(ctx)
 	case task.AttemptAnswered:
-		if s.refusedNow(*s.last) {
+		switch {
+		case !s.refusedNow(*s.last):
+		case s.last.Images > 0 && s.severalCalls():
 			return s.buyRest(ctx) // one of several, which could not be collected
+		default: // it was given up, and the row set back by an app, whose word buys nothing
+			return s.endOwing(ctx, s.last)
 		}
 	}
 	if err := s.settle(ctx); err != nil {
