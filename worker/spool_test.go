@@ -24,6 +24,7 @@ func TestSpooling(t *testing.T) {
 		{"It is spooled as well when the line is longer than ten seconds", spools(time.Minute, false, 10*time.Second, 11*time.Second)},
 		{"An answer is spooled soon when the heartbeat is late", spools(time.Minute, true, time.Second, 6*time.Second)},
 		{"An answer that the database refuses stays in the spool, and the task says where it is", staysRefused},
+		{"An answer that the database refuses where there is no spool is said to be nowhere", refusedWithoutSpool},
 		{"An entry that cannot be adopted is reported once, and is no outage", reportedOnce},
 		{"An answer whose write has failed is spooled after a second", spoolsFailed},
 	})
@@ -149,6 +150,17 @@ func staysRefused(r *rig) {
 	failed := r.ends(r.asks().ID, task.Failed)
 	r.same([]any{failed.ErrorKind, s.puts.Load(), s.removes.Load()}, []any{task.Internal, int64(1), int64(0)})
 	if want := "not in the journal but in this worker's spool, in " + r.attempts(failed.ID)[0].Key + ".json"; !strings.Contains(failed.ErrorMsg, want) {
+		r.Errorf("the task says %q", failed.ErrorMsg)
+	}
+	r.exec("DROP TRIGGER no")
+}
+
+func refusedWithoutSpool(r *rig) {
+	r.equip = func(w *worker.Worker) { w.Spool = nil }
+	r.exec("CREATE TRIGGER no BEFORE UPDATE ON generation_attempt WHEN NEW.state = 'answered' BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: no'); END")
+	r.start()
+	failed := r.ends(r.asks().ID, task.Failed)
+	if want := "What was bought is neither in the journal nor in a spool: look the call up at the provider"; !strings.Contains(failed.ErrorMsg, want) {
 		r.Errorf("the task says %q", failed.ErrorMsg)
 	}
 	r.exec("DROP TRIGGER no")

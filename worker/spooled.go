@@ -29,12 +29,19 @@ type spooler interface {
 	Adopt(take func(spool.Entry) error, spoilt func(path string, err error)) error
 }
 
+// inNothing is where an answer lies that neither the database nor the spool has taken.
+const inNothing = "neither in the journal nor in a spool: look the call up at the provider"
+
 // persistPaid is persist for what a paid call has told: its handle or its
 // answer. If the database is away, or has not taken it for long, it goes into the spool
 // as well, where it outlives this process. What the database refuses stays there.
 func (s *step) persistPaid(ctx context.Context, write func(context.Context) error) error {
 	if s.Spool == nil {
-		return s.persist(ctx, write)
+		err := s.persist(ctx, write)
+		if s.Tasks.Refuses(err) {
+			s.onlyIn = inNothing
+		}
+		return err
 	}
 	taken, spooled := make(chan struct{}), make(chan bool, 1)
 	var failed atomic.Bool
@@ -49,7 +56,7 @@ func (s *step) persistPaid(ctx context.Context, write func(context.Context) erro
 	known := err == nil || errors.Is(err, store.ErrFenced)
 	switch {
 	case s.Tasks.Refuses(err): // the journal will never have it, so its only copy stays
-		s.onlyIn = "nowhere but in the log"
+		s.onlyIn = inNothing
 		if kept || s.spool() {
 			s.onlyIn = "not in the journal but in this worker's spool, in " + s.last.Key + ".json"
 		}
