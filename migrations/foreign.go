@@ -33,7 +33,7 @@ func (f *Foreign) Ways() string {
 	if f.Dialect == SQLite {
 		return "Give easel a file of its own: EASEL_DATABASE_URL=sqlite:PATH. Adopting a table works on PostgreSQL only"
 	}
-	return "Give easel a schema of its own, ?search_path=easel in EASEL_DATABASE_URL, and run `easel migrate up`; or let it work on the app's table: see `easel migrate adopt`"
+	return "Give easel a schema of its own: end EASEL_DATABASE_URL with ?search_path=easel, or with &search_path=easel if it has a ? already, and run `easel migrate up`; or let it work on the app's table: see `easel migrate adopt`"
 }
 
 // Strange returns a *Foreign if the database has tables of easel's names that easel

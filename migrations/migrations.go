@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -90,6 +91,9 @@ func Down(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
 		done, err = p.Down(ctx)
 		return err
 	})
+	if errors.Is(err, goose.ErrNoNextVersion) {
+		return nil, errors.New("there is nothing to take back: easel has no tables in this database")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("migrate down: %w", err)
 	}

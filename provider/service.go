@@ -111,7 +111,7 @@ func (s Services) Unknown(name, next string) *task.Failure {
 	f := &task.Failure{Kind: task.Invalid, Next: next,
 		Message: fmt.Sprintf("provider %q is not configured; configured are: %s", cut(name, 80), strings.Join(s.Names(), ", "))}
 	if near := Nearest(name, s.Names()); near != "" {
-		f.Message += ". Did you mean " + near + "?"
+		f.Message += " (did you mean " + near + "?)"
 	}
 	return f
 }

@@ -17,7 +17,7 @@ import (
 func (a *app) providersCommand() *cobra.Command {
 	var model string
 	c := &cobra.Command{
-		Use: "providers [NAME]", Short: "Show what each provider can do, and which are configured", Args: cobra.MaximumNArgs(1),
+		Use: "providers [NAME]", Short: "Show what each provider can do, and which are configured", Args: takes(0, 1),
 		Long: "Show the providers, what they can do, and what would configure the others. With NAME all of one: sizes,\n" +
 			"fields of a task that it takes, accounts. What a provider cannot do is refused when a task is enqueued.\n" +
 			"Nobody is asked: `easel doctor` tries the keys.",

@@ -27,7 +27,7 @@ app's, and removes that schema again. PostgreSQL only.`
 
 func (a *app) adoptCommand() *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "adopt", Short: "Show what it takes to work on an app's own table, and do it with --yes", Long: adoptHelp, Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "adopt", Short: "Show what it takes to work on an app's own table, and do it with --yes", Long: adoptHelp, Args: takes(0, 0),
 		Example: "  easel migrate adopt\n  easel migrate adopt --yes"}
 	c.Flags().BoolVar(&yes, "yes", false, "do it, not only show it")
 	c.RunE = func(c *cobra.Command, _ []string) error { return a.adopt(c.Context(), yes) }
@@ -115,14 +115,14 @@ func (o *output) adoption(w io.Writer, plan *migrations.Adoption, done bool) {
 			fmt.Fprintln(w, "  "+strings.ReplaceAll(line, "\n", "\n  ")+end)
 		}
 	}
+	section("It cannot be done because", plan.Refusals, "")
 	section("Columns of the app's tables, in one transaction", plan.Columns, ";")
 	section("Indexes, one by one, while the app goes on", plan.Indexes, ";")
 	section("easel's own tables, its trigger and its view, in one transaction", plan.Rest, ";")
 	section("To know", plan.Notes, "")
-	section("It cannot be done because", plan.Refusals, "")
 	switch {
 	case len(plan.Refusals) > 0:
-		fmt.Fprintln(w, "Nothing was changed. Mend these first, or give easel a schema of its own: ?search_path=easel in EASEL_DATABASE_URL, then `easel migrate up`.")
+		fmt.Fprintln(w, "Nothing was changed. Mend what it says at the top, or give easel a schema of its own: end EASEL_DATABASE_URL with ?search_path=easel, or with &search_path=easel if it has a ? already, then `easel migrate up`.")
 	case done:
 		fmt.Fprintln(w, "Done. Rows that were there stay the app's; one that it inserts as pending from now on is a task.")
 	default:

@@ -11,7 +11,7 @@ import (
 
 func (a *app) cancelCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel ID...", Short: "End tasks that have not ended", Args: cobra.MinimumNArgs(1),
+		Use: "cancel ID...", Short: "End tasks that have not ended", Args: takes(1, many),
 		Long: "End tasks that have not ended. A call that is on its way is called off where the provider can;\n" +
 			"a picture that still arrives is kept, since it was paid for, but it is not the task's answer.\n" +
 			"One that is not there yet is not waited for: `easel retry` fetches it and does not pay for it twice.",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -153,8 +154,16 @@ func TestBadInput(t *testing.T) {
 		"Negative steps are refused":                     {[]string{"enqueue", "x", "--steps", "-3"}, "", 2, "steps is -3; accepted are 1 to 1000"},
 		"No pictures are refused":                        {[]string{"enqueue", "x", "--count", "0"}, "", 2, "--count is 0; accepted are 1 to 15"},
 		"Broken references are refused":                  {[]string{"enqueue", "x", "--reference-images", "[broken"}, "", 2, "reference_images is not a JSON array"},
-		"An unknown flag is refused":                     {[]string{"enqueue", "x", "--stpes", "3"}, "", 2, "unknown flag: --stpes"},
-		"A flag's value is checked":                      {[]string{"enqueue", "x", "--steps", "many"}, "", 2, `invalid argument "many"`},
+		"An unknown flag is refused":                     {[]string{"enqueue", "x", "--stpes", "3"}, "", 2, "unknown flag: --stpes; see `easel enqueue --help`"},
+		"A flag's value is checked":                      {[]string{"enqueue", "x", "--steps", "many"}, "", 2, `--steps is "many"; accepted are whole numbers`},
+		"A missing id is named":                          {[]string{"show"}, "", 2, "the ID is missing; see `easel show --help`"},
+		"One id too many is named":                       {[]string{"show", "1", "2"}, "", 2, "\"2\" is too much: `easel show` takes one ID"},
+		"A word too many is named":                       {[]string{"list", "foo"}, "", 2, "\"foo\" is too much: `easel list` takes flags only"},
+		"An unknown command under one that also works":   {[]string{"queues", "puase", "x"}, "", 2, "did you mean easel queues pause?"},
+		"Up says where its address comes from":           {[]string{"up", "--port", "3"}, "", 2, "the address of the pages is EASEL_LISTEN"},
+		"A prompt may begin with a dash after two":       {[]string{"enqueue", "-5"}, "", 2, "a prompt that begins with - comes after --"},
+		"A duration is asked for with an example":        {[]string{"enqueue", "x", "--in", "tomorrow"}, "", 2, `--in is "tomorrow"; accepted are durations such as 90m`},
+		"A slip in a provider's name is corrected":       {[]string{"enqueue", "x", "--provider", "opnai"}, "", 2, "volcengine (did you mean openai?). A provider is there"},
 		"A size out of range is refused":                 {[]string{"enqueue", "x", "--size", "999999x999999"}, "", 2, "size"},
 		"An unknown parameter is refused":                {[]string{"enqueue", "x", "--param", "colour=red"}, "", 2, "colour"},
 		"A parameter has a name and a value":             {[]string{"enqueue", "x", "--param", "colour"}, "", 2, "accepted is name=value"},
@@ -384,7 +393,7 @@ func TestShow(t *testing.T) {
 	if strings.ContainsAny(got.out, "\x1b\x07\u202e") {
 		t.Errorf("control characters are printed: %q", got.out)
 	}
-	d.easel("show", "99").wants(t, 1, "task 99: no such task")
+	d.easel("show", "99").wants(t, 1, "task 99: no such task; see `easel list`")
 }
 
 func TestRetryAndCancel(t *testing.T) {
@@ -503,7 +512,7 @@ func TestRetryAndCancel(t *testing.T) {
 	})
 	t.Run("One refusal does not keep the others", func(t *testing.T) {
 		d, s := setup(t)
-		d.easel("retry", "3", "1", "99").wants(t, 1, "task 1 is pending again", "task 3 is pending and cannot be retried", "task 99: no such task")
+		d.easel("retry", "3", "1", "99").wants(t, 1, "task 1 is pending again", "task 3 is pending and cannot be retried", "task 99: no such task; see `easel list`")
 		if got := status(t, s, 1); got != task.Pending {
 			t.Errorf("it is %s", got)
 		}
@@ -625,7 +634,10 @@ func TestServers(t *testing.T) {
 		d.must(nil, "retry", "1")
 		d.easel("list", "--since", "1h").wants(t, 0, "pending", "一只红狐狸")
 		d.easel("dlq").wants(t, 0, "empty")
-		d.easel("doctor").wants(t, 0, "at the newest version", "none is running")
+		var changes struct{ Migrations []migrations.Migration }
+		d.must(&changes, "migrate", "status")
+		newest := changes.Migrations[len(changes.Migrations)-1].Version
+		d.easel("doctor").wants(t, 0, fmt.Sprintf("at the newest version, %d\n", newest), "none is running")
 	})
 	if files, _ := os.ReadDir("."); len(files) != 0 {
 		t.Errorf("files were made: %v", files)

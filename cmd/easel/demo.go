@@ -31,7 +31,7 @@ const demoLimit = 2 * time.Minute
 
 func (a *app) demoCommand() *cobra.Command {
 	var exit bool
-	c := &cobra.Command{Use: "demo", Short: "See it work: twenty tasks through every door and every end", Long: demoHelp, Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "demo", Short: "See it work: twenty tasks through every door and every end", Long: demoHelp, Args: takes(0, 0),
 		Example: "  easel demo\n  easel demo --exit    for scripts: 0 only if every task ended as it should",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), exit) }}
 	c.Flags().BoolVar(&exit, "exit", false, "end when the tasks have ended, instead of going on to serve the pages")

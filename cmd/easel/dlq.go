@@ -18,7 +18,7 @@ import (
 func (a *app) dlqCommand() *cobra.Command {
 	var limit int
 	c := &cobra.Command{
-		Use: "dlq", Short: "Show the dead-letter queue: failed tasks by reason, and the newest of them", Args: cobra.NoArgs,
+		Use: "dlq", Short: "Show the dead-letter queue: failed tasks by reason, and the newest of them", Args: takes(0, 0),
 		Example: "  easel dlq\n  easel dlq --limit 100\n  easel retry --status failed --kind auth      after the key was mended",
 	}
 	c.Flags().IntVar(&limit, "limit", 20, "how many of the newest, 1 to 1000")

@@ -35,7 +35,7 @@ type diagnosis struct {
 
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "doctor", Short: "Check this machine, the database, Redis and the providers, and say what to do", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check this machine, the database, Redis and the providers, and say what to do", Args: takes(0, 0),
 		Long: "Check the configuration, disk, database, tables, clocks, Redis, workers and the providers' keys.\n" +
 			"Nothing is drawn and nothing is spent. The exit code is 1 if a check fails.",
 		Example: "  easel doctor\n  easel doctor --json | jq '.findings[] | select(.result != \"ok\")'",

@@ -113,7 +113,7 @@ func checkDatabase(ctx context.Context, cfg config) []finding {
 	start := time.Now()
 	s, err := store.OpenDirect(ctx, string(cfg.DatabaseURL), string(cfg.DirectURL))
 	if err != nil {
-		return []finding{{Check: "database", Result: bad, Detail: "cannot " + err.Error(), Do: "Start the database, or " + databaseHint(err, cfg)}}
+		return []finding{{Check: "database", Result: bad, Detail: "cannot " + err.Error(), Do: databaseRemedy(err, cfg)}}
 	}
 	defer s.Close()
 	all := []finding{{Check: "database", Result: fine, Detail: fmt.Sprintf("%s answers in %s", cfg.DatabaseURL, took(time.Since(start)))}}
@@ -168,7 +168,7 @@ func checkTables(ctx context.Context, s *store.Store) finding {
 		f.Detail = "changes are missing: " + strings.Join(missing, ", ")
 		return f
 	}
-	return finding{Check: "tables", Result: fine, Detail: fmt.Sprintf("at the newest version, %d", len(changes))}
+	return finding{Check: "tables", Result: fine, Detail: fmt.Sprintf("at the newest version, %d", changes[len(changes)-1].Version)}
 }
 
 func checkWorkers(ctx context.Context, s *store.Store) finding {
@@ -188,7 +188,7 @@ func checkWorkers(ctx context.Context, s *store.Store) finding {
 
 func checkRedis(ctx context.Context, cfg config) []finding {
 	if cfg.RedisURL == "" {
-		return []finding{{Check: "redis", Result: fine, Detail: "inside the process of `easel up`; for several machines set EASEL_REDIS_URL"}}
+		return []finding{{Check: "redis", Result: fine, Detail: "none set; `easel up` brings its own, and several machines need EASEL_REDIS_URL"}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()

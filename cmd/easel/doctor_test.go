@@ -45,7 +45,7 @@ func TestDoctor(t *testing.T) {
 	t.Run("It says that no worker runs and that keys are missing", func(t *testing.T) {
 		d := newDesk(t)
 		d.enqueue("x")
-		d.easel("doctor").wants(t, 0, "Start `easel up`", "Set OPENAI_API_KEY", "EASEL_DRAIN")
+		d.easel("doctor").wants(t, 0, "Start `easel up`", "Set OPENAI_API_KEY", "EASEL_DRAIN", "none set; `easel up` brings its own")
 	})
 	t.Run("Mistakes of the configuration are findings", func(t *testing.T) {
 		d := newDesk(t)

@@ -89,7 +89,7 @@ func closedFinding(cfg config, a waiting.Account) finding {
 func retryFindings(ctx context.Context, s *store.Store) (all []finding) {
 	tally, err := s.Tally(ctx, store.Filter{Statuses: []task.Status{task.Pending}, Ours: true})
 	if err != nil {
-		return []finding{{Check: "retries", Result: warn, Detail: "what waits for another try cannot be seen: " + err.Error()}}
+		return []finding{{Check: "retries", Result: warn, Detail: "what waits for another try cannot be seen: " + err.Error(), Do: "See what the check of the database says"}}
 	}
 	for _, t := range tally {
 		if t.ErrorKind == "" {

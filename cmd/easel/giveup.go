@@ -14,7 +14,7 @@ that still arrives is kept.`
 
 func (a *app) giveUpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "give-up ID...", Short: "End the doubt about calls that were charged, without buying again", Args: cobra.MinimumNArgs(1),
+		Use: "give-up ID...", Short: "End the doubt about calls that were charged, without buying again", Args: takes(1, many),
 		Long: giveUpHelp, Example: "  easel give-up 44\n  easel retry 44 --not-charged      if it was not charged",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()

@@ -37,7 +37,7 @@ func hint(told *story) string {
 	case parked && told.next == task.Takes:
 		return "Retry it with `easel retry " + id + "`: that takes the pictures that are in storage already, and buys nothing."
 	case t.ErrorKind == task.Invalid || t.ErrorKind == task.Unsupported || t.ErrorKind == task.Moderated:
-		return "The same request would fail again: enqueue another one. `easel retry " + id + "` is for when the cause has been mended."
+		return "Enqueue another one: the same request fails again. Only if its cause lay outside, such as in easel.yaml, and is mended, `easel retry " + id + "` brings it back."
 	case parked:
 		return "Retry it with `easel retry " + id + "`."
 	}

@@ -107,7 +107,7 @@ const listExamples = `  easel list                                  the newest t
 
 func (a *app) listCommand() *cobra.Command {
 	var f filterFlags
-	c := &cobra.Command{Use: "list", Short: "List tasks, the newest first", Example: listExamples, Args: cobra.NoArgs, Aliases: []string{"ls"}}
+	c := &cobra.Command{Use: "list", Short: "List tasks, the newest first", Example: listExamples, Args: takes(0, 0), Aliases: []string{"ls"}}
 	f.add(c)
 	c.Flags().Int64Var(&f.before, "before", 0, "only ids below this one, for the next page")
 	c.Flags().IntVar(&f.limit, "limit", 50, fmt.Sprintf("how many at most, 1 to %d", store.MaxPage))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
@@ -68,6 +69,9 @@ const rootExamples = `  easel up                                        everythi
 
 func (a *app) root() *cobra.Command {
 	root := group(&cobra.Command{Use: "easel COMMAND", Short: "A durable queue for image generation", Long: rootHelp, Example: rootExamples})
+	root.SetFlagErrorFunc(flagError)
+	// The line of use says already where a command of a group goes.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", 1))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&a.out.json, "json", a.out.json, "print JSON for programs")
@@ -85,15 +89,7 @@ func group(c *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return nil
 		}
-		m := &mistake{Name: "command " + quoted(args[0]), Problem: "is not known", Accepted: "see `" + c.CommandPath() + " --help`"}
-		var names []string
-		for _, sub := range c.Commands() {
-			names = append(names, sub.Name())
-		}
-		if near := nearest(args[0], names); near != "" {
-			m.Accepted = "did you mean " + c.CommandPath() + " " + near + "?"
-		}
-		return m
+		return unknownCommand(c, args[0])
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return c

@@ -33,7 +33,7 @@ func (a *app) migrateCommand() *cobra.Command {
 type migrationFunc func(context.Context, *sql.DB, migrations.Dialect) ([]migrations.Migration, error)
 
 func (a *app) migration(name, short string, work migrationFunc) *cobra.Command {
-	return &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	return &cobra.Command{Use: name, Short: short, Args: takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(a.env)
 		if err != nil {
 			return err

@@ -69,9 +69,24 @@ func connect(ctx context.Context, cfg config) (*store.Store, error) {
 // databaseHint is what may help against a database that cannot be reached.
 func databaseHint(err error, cfg config) string {
 	if errors.Is(err, pq.ErrSSLNotSupported) {
-		return "end EASEL_DATABASE_URL with ?sslmode=disable if the way to the server is to be trusted, or turn SSL on there"
+		way := "end EASEL_DATABASE_URL with ?sslmode=disable"
+		if _, query, found := strings.Cut(string(cfg.DatabaseURL), "?"); strings.Contains("&"+query, "&sslmode=") {
+			way = "say sslmode=disable in EASEL_DATABASE_URL"
+		} else if found {
+			way = "end EASEL_DATABASE_URL with &sslmode=disable"
+		}
+		return way + " if the way to the server is to be trusted, or turn SSL on there"
 	}
 	return "check EASEL_DATABASE_URL (" + cfg.DatabaseURL.String() + ")"
+}
+
+// databaseRemedy is databaseHint as a sentence of its own.
+func databaseRemedy(err error, cfg config) string {
+	hint := databaseHint(err, cfg)
+	if errors.Is(err, pq.ErrSSLNotSupported) { // the database runs
+		return strings.ToUpper(hint[:1]) + hint[1:]
+	}
+	return "Start the database, or " + hint
 }
 
 // missingFile returns the path of a SQLite database that is not there.

@@ -26,8 +26,8 @@ What is younger than --grace stays, since a picture is stored before its row is
 written, and so does everything that is not named as easel names pictures.`
 
 func (a *app) picturesCommand() *cobra.Command {
-	c := &cobra.Command{Use: "pictures", Short: "Look after the stored pictures",
-		Long: "Look after the stored pictures, in the folder or bucket that EASEL_PICTURES names.", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "pictures [COMMAND]", Short: "Look after the stored pictures",
+		Long: "Look after the stored pictures, in the folder or bucket that EASEL_PICTURES names.", Args: takes(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(a.gcCommand())
 	return c
@@ -36,7 +36,7 @@ func (a *app) picturesCommand() *cobra.Command {
 func (a *app) gcCommand() *cobra.Command {
 	var keep, grace string
 	var yes bool
-	c := &cobra.Command{Use: "gc", Short: "Remove pictures that no row refers to", Long: gcHelp, Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "gc", Short: "Remove pictures that no row refers to", Long: gcHelp, Args: takes(0, 0),
 		Example: "  easel pictures gc\n  easel pictures gc --yes\n  easel pictures gc --keep 90d --yes --json"}
 	c.Flags().StringVar(&keep, "keep", "", "let pictures go of tasks that ended longer ago than this, such as 90d")
 	c.Flags().StringVar(&grace, "grace", "24h", "how old a picture must be that no row refers to")
@@ -174,8 +174,8 @@ func aftermath(done bool, text string) string {
 func (a *app) deleteCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use: "delete ID...", Short: "Delete tasks that have ended, with their pictures", Args: cobra.MinimumNArgs(1),
-		Long:    "Delete tasks that have ended: the row, its calls with what they cost, its results and their files.\nThere is no way back. A task that has not ended is cancelled first.",
+		Use: "delete ID...", Short: "Delete tasks that have ended, with their pictures", Args: takes(1, many),
+		Long:    "Delete tasks that have ended: the row, its calls with what they cost, its results and their files.\nThere is no way back. One that has not ended is refused: first `easel cancel ID`.",
 		Example: "  easel delete 42 43 --yes",
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -209,7 +209,7 @@ func (a *app) delete(ctx context.Context, args []string, yes bool) error {
 		return err
 	}
 	defer done()
-	if err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s with their pictures?", counted(len(ids), "task"))); err != nil {
+	if err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s, pictures included?", counted(len(ids), "task"))); err != nil {
 		return err
 	}
 	answer := deleted{IDs: []int64{}}

@@ -17,7 +17,7 @@ It needs no shell, so that containers can use it as their health check. Services
 that draw, database and Redis are not asked: ` + "`easel doctor`" + ` does that.`
 
 func (a *app) pingCommand() *cobra.Command {
-	return &cobra.Command{Use: "ping", Short: "Is `easel up` of this machine there? Exit code 0 or 1", Long: pingHelp, Args: cobra.NoArgs,
+	return &cobra.Command{Use: "ping", Short: "Is `easel up` of this machine there? Exit code 0 or 1", Long: pingHelp, Args: takes(0, 0),
 		Example: "  easel ping",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.ping(c.Context()) }}
 }
@@ -32,24 +32,32 @@ func (a *app) ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	answer, began := pinged{pingURL(cfg.Listen)}, time.Now()
+	if err := serves(ctx, cfg); err != nil {
+		return err
+	}
+	return a.out.answer(answer, func(w io.Writer) { fmt.Fprintf(w, "%s answers in %s\n", answer.URL, took(time.Since(began))) })
+}
+
+// serves returns nil if an easel answers at EASEL_LISTEN.
+func serves(ctx context.Context, cfg config) error {
 	ctx, cancel := context.WithTimeout(ctx, pingLimit)
 	defer cancel()
-	answer := pinged{pingURL(cfg.Listen)}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, answer.URL, nil)
+	address := pingURL(cfg.Listen)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
-	req.Host = cfg.publicHost() // the pages answer to no other
-	began := time.Now()
+	req.Host = cfg.publicHost()                                                              // the pages answer to no other
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req) // through no proxy
 	if err != nil {
 		return fmt.Errorf("nobody serves at EASEL_LISTEN=%s: %w", cfg.Listen, errors.Unwrap(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %d, which is not easel's way", answer.URL, resp.StatusCode)
+		return fmt.Errorf("%s answers %d, which is not easel's way", address, resp.StatusCode)
 	}
-	return a.out.answer(answer, func(w io.Writer) { fmt.Fprintf(w, "%s answers in %s\n", answer.URL, took(time.Since(began))) })
+	return nil
 }
 
 // pingURL is where a listener says that it is there.

@@ -19,16 +19,17 @@ import (
 
 const queuesHelp = `Show how the queues of the providers stand, and hold them or let them go on. A provider
 has three queues: its name stands for all of them, and openai:high for one. What is
-at a worker goes on while its queue is paused; nothing new begins.`
+at a worker goes on while its queue is paused; nothing new begins. Pause and resume need EASEL_REDIS_URL:
+` + "`easel up`" + ` without one keeps its queues in its own memory, with buttons at /queues.`
 
 func (a *app) queuesCommand() *cobra.Command {
-	c := &cobra.Command{Use: "queues", Short: "Show the queues, pause and resume them", Long: queuesHelp, Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "queues [COMMAND]", Short: "Show the queues, pause and resume them", Long: queuesHelp, Args: takes(0, 0),
 		Example: "  easel queues\n  easel queues pause openai\n  easel queues resume openai:high",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.queues(c.Context()) }}
 	c.AddCommand(
-		&cobra.Command{Use: "pause NAME...", Short: "Begin nothing new from these queues", Args: cobra.MinimumNArgs(1),
+		&cobra.Command{Use: "pause NAME...", Short: "Begin nothing new from these queues", Args: takes(1, many),
 			RunE: func(c *cobra.Command, args []string) error { return a.hold(c.Context(), args, true) }},
-		&cobra.Command{Use: "resume NAME...", Short: "Let paused queues go on", Args: cobra.MinimumNArgs(1),
+		&cobra.Command{Use: "resume NAME...", Short: "Let paused queues go on", Args: takes(1, many),
 			RunE: func(c *cobra.Command, args []string) error { return a.hold(c.Context(), args, false) }})
 	return c
 }
@@ -53,7 +54,7 @@ func (a *app) queues(ctx context.Context) error {
 	case world.Redis != "":
 		return fmt.Errorf("redis does not answer: %s; start it, or see `easel doctor`", world.Redis)
 	case world.Blind:
-		return errInside
+		return inside(ctx, cfg)
 	}
 	return a.out.answer(standings{world.Queues}, func(w io.Writer) { a.out.standings(w, world) })
 }
@@ -70,8 +71,15 @@ func (o *output) standings(w io.Writer, world *waiting.World) {
 	fmt.Fprintln(w, t.Render())
 }
 
-// errInside says why queues cannot be reached.
-var errInside = errors.New("the queues are inside the process of `easel up`: start it, or start it with EASEL_QUEUES=write and use asynqmon at /queues; a Redis of its own (EASEL_REDIS_URL) can be reached from everywhere")
+// inside says why the queues of an easel without a Redis of its own cannot be reached, and
+// what to do instead.
+func inside(ctx context.Context, cfg config) error {
+	ways := "use the buttons at " + cfg.PublicURL + "/queues/, which are there with EASEL_QUEUES=write; or set the same EASEL_REDIS_URL for both"
+	if err := serves(ctx, cfg); err != nil {
+		return errors.New("the queues are in the memory of `easel up`, and none answers at EASEL_LISTEN=" + cfg.Listen + ". Start it; then " + ways)
+	}
+	return errors.New("`easel up` keeps its queues in its own memory, where this command does not reach: " + ways)
+}
 
 // held is the answer of queues pause and queues resume.
 type held struct {
@@ -85,7 +93,7 @@ func (a *app) hold(ctx context.Context, names []string, pause bool) error {
 	case err != nil:
 		return err
 	case cfg.RedisURL == "":
-		return errInside
+		return inside(ctx, cfg)
 	}
 	for _, name := range names {
 		provider, priority, found := strings.Cut(name, ":")

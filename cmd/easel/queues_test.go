@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,8 +20,14 @@ import (
 func TestQueues(t *testing.T) {
 	d := newDesk(t)
 	d.enqueue("x")
-	d.easel("queues").wants(t, 1, "EASEL_QUEUES=write")
-	d.easel("queues", "pause", "sketch").wants(t, 1, "EASEL_QUEUES=write")
+	d.env = []string{"EASEL_LISTEN=127.0.0.1:1"}
+	for _, args := range [][]string{{"queues"}, {"queues", "pause", "sketch"}} {
+		d.easel(args...).wants(t, 1, "none answers at EASEL_LISTEN=127.0.0.1:1. Start it", "EASEL_QUEUES=write")
+	}
+	pages := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer pages.Close()
+	d.env = []string{"EASEL_LISTEN=" + pages.Listener.Addr().String()}
+	d.easel("queues", "pause", "sketch").wants(t, 1, "keeps its queues in its own memory", "the buttons at "+pages.URL+"/queues/")
 
 	d.env = []string{"EASEL_REDIS_URL=redis://" + miniredis.RunT(t).Addr()}
 	paused := func() (names []string) {
@@ -135,6 +143,7 @@ func TestRetryHint(t *testing.T) {
 func TestHelpNamesWhatAccountsTake(t *testing.T) {
 	d := newDesk(t)
 	got := d.must(nil, "help", "environment")
+	got.wants(t, 0, "key of the provider midjourney; easel.yaml has to name its base_url\n", "key of the provider openai\n")
 	for name, a := range adapters {
 		for _, option := range a.options {
 			if !strings.Contains(got.out, option+":") {

@@ -140,7 +140,7 @@ func (a *app) moveEach(ctx context.Context, args []string, done func(id int64) s
 
 func reason(id int64, err error) string {
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Sprintf("task %d: %v", id, store.ErrNotFound)
+		return fmt.Sprintf("task %d: %v; see `easel list`", id, store.ErrNotFound)
 	}
 	return err.Error()
 }

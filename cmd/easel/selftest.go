@@ -44,7 +44,7 @@ func (a *app) selftestCommand() *cobra.Command {
 	var keep string
 	var list bool
 	c := &cobra.Command{Use: "selftest", Short: "Attack a throwaway easel and see whether it keeps its promises", Long: selftestHelp,
-		Example: selftestExamples, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		Example: selftestExamples, Args: takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
 			if list {
 				return a.listFaults()
 			}

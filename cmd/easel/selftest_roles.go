@@ -27,7 +27,7 @@ import (
 // studioRole is the service that bills. It says on stdout where it listens.
 func (a *app) studioRole() *cobra.Command {
 	var o studio.Options
-	c := &cobra.Command{Use: "studio", Hidden: true, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "studio", Hidden: true, Args: takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
 		vars := variables(a.env)
 		o.Key, o.Token, o.HookSecret, o.Takes, o.Latency = vars["STUDIO_KEY"], vars["STUDIO_TOKEN"], vars["STUDIO_HOOK_SECRET"], 4*time.Second, 50*time.Millisecond
 		o.Inline = true
@@ -56,7 +56,7 @@ func (a *app) producerRole() *cobra.Command {
 	var p producer
 	var rate int
 	var path string
-	c := &cobra.Command{Use: "producer", Hidden: true, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "producer", Hidden: true, Args: takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(a.env)
 		if err != nil {
 			return err
@@ -186,7 +186,7 @@ func (p *producer) tell(t checker.Told) error {
 // workerRole is a worker whose clock is wrong, as far as Redis gets to see it.
 func (a *app) workerRole() *cobra.Command {
 	var off time.Duration
-	c := &cobra.Command{Use: "worker", Hidden: true, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "worker", Hidden: true, Args: takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
 		return a.withEngine(c.Context(), false, func(ctx context.Context, e *engine) error {
 			e.redis.AddHook(wrongClock{off})
 			return e.work(ctx)

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lib/pq"
+
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -24,15 +27,15 @@ func TestWhatIsWrongIsSaidFirstAndShort(t *testing.T) {
 	t.Run("A server without SSL names ?sslmode=disable", func(t *testing.T) {
 		d := newDesk(t)
 		d.env = []string{"EASEL_DATABASE_URL=" + server.String()}
-		d.easel("list").wants(t, exitFailure, "SSL is not enabled", "?sslmode=disable")
-		d.easel("doctor").wants(t, exitFailure, "?sslmode=disable")
+		d.easel("list").wants(t, exitFailure, "SSL is not enabled", "say sslmode=disable in EASEL_DATABASE_URL")
+		d.easel("doctor").wants(t, exitFailure, "ay sslmode=disable in EASEL_DATABASE_URL")
 	})
 	t.Run("What keeps easel from starting is all that it says", func(t *testing.T) {
 		d := newDesk(t)
 		d.env = []string{"EASEL_DATABASE_URL=" + server.String(), "EASEL_REDIS_URL=" + servertest.Redis(t).URL}
 		for _, command := range []string{"up", "worker"} {
 			got := d.easel(command)
-			got.wants(t, exitFailure, "?sslmode=disable")
+			got.wants(t, exitFailure, "ay sslmode=disable in EASEL_DATABASE_URL")
 			if lines := strings.Count(strings.TrimSpace(got.errors), "\n"); lines != 0 || strings.Contains(got.errors, "EASEL_S3_ENDPOINT") {
 				t.Errorf("easel %s says %d lines:\n%s", command, lines+1, got.errors)
 			}
@@ -47,8 +50,28 @@ func TestAMistypedProviderIsRefusedInSeconds(t *testing.T) {
 	began := time.Now()
 	s.insert(1, "sketsh", nil)
 	eventually(t, time.Minute, "it is refused", func() bool { return s.count(task.Failed) == 1 })
-	if row := s.task("1"); row.ErrorKind != task.Invalid || !strings.Contains(row.ErrorMsg, "Did you mean sketch?") {
+	if row := s.task("1"); row.ErrorKind != task.Invalid || !strings.Contains(row.ErrorMsg, "(did you mean sketch?).") {
 		t.Errorf("%s: %s", row.ErrorKind, row.ErrorMsg)
 	}
 	t.Logf("after %s", time.Since(began))
+}
+
+func TestAServerWithoutSSLIsNotToBeStarted(t *testing.T) {
+	for url, want := range map[string]string{
+		"postgres://h/x":                  "End EASEL_DATABASE_URL with ?sslmode=disable if",
+		"postgres://h/x?search_path=e":    "End EASEL_DATABASE_URL with &sslmode=disable if",
+		"postgres://h/x?a=b&sslmode=auto": "Say sslmode=disable in EASEL_DATABASE_URL if",
+	} {
+		if got := databaseRemedy(pq.ErrSSLNotSupported, config{DatabaseURL: address(url)}); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", url, got)
+		}
+	}
+}
+
+func TestAnAdoptionThatCannotBeSaysSoFirst(t *testing.T) {
+	var out strings.Builder
+	(&output{}).adoption(&out, &migrations.Adoption{Refusals: []string{"no provider"}, Columns: []string{"ALTER TABLE"}}, false)
+	if got := out.String(); !strings.HasPrefix(got, "It cannot be done because\n  no provider\n") {
+		t.Error(got)
+	}
 }

@@ -24,7 +24,7 @@ import (
 
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Tell the whole story of one task", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "Tell the whole story of one task", Args: takes(1, 1),
 		Long:    "Show what was asked for, every call that was made with its error, time and cost, and the pictures.",
 		Example: "  easel show 42\n  easel show 42 --json | jq -r '.results[0].generated_image_url'",
 		RunE:    func(c *cobra.Command, args []string) error { return a.show(c.Context(), args[0]) },
@@ -105,7 +105,7 @@ func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secr
 func get(ctx context.Context, s *store.Store, id int64) (*task.Task, error) {
 	t, err := s.Get(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("task %d: %w", id, err)
+		return nil, fmt.Errorf("task %d: %w; see `easel list`", id, store.ErrNotFound)
 	}
 	return t, err
 }

@@ -34,7 +34,7 @@ turn each into a real server; see ` + "`easel help environment`" + `.
 being paid for may end within EASEL_DRAIN. A second signal ends the process at once.`
 
 func (a *app) upCommand() *cobra.Command {
-	return &cobra.Command{Use: "up", Short: "Run everything in one process", Long: upHelp, Args: cobra.NoArgs,
+	return &cobra.Command{Use: "up", Short: "Run everything in one process", Long: upHelp, Args: takes(0, 0),
 		Example: "  easel up\n  EASEL_LISTEN=127.0.0.1:9090 easel up\n  EASEL_DATABASE_URL=postgres://… EASEL_REDIS_URL=redis://… easel up",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEngine(c.Context(), true, func(ctx context.Context, e *engine) error {
@@ -51,7 +51,7 @@ func (a *app) upCommand() *cobra.Command {
 func (a *app) workerCommand() *cobra.Command {
 	return &cobra.Command{Use: "worker", Short: "Run a worker for every provider, without pages",
 		Long: "Run a worker for every provider, with relay and reconciler. As many may run, on as many machines,\nas share a database, a Redis and the place of the pictures. Signals are those of `easel up`.",
-		Args: cobra.NoArgs, Example: "  EASEL_DATABASE_URL=postgres://… EASEL_REDIS_URL=redis://… easel worker",
+		Args: takes(0, 0), Example: "  EASEL_DATABASE_URL=postgres://… EASEL_REDIS_URL=redis://… easel worker",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEngine(c.Context(), false, func(ctx context.Context, e *engine) error { return e.work(ctx) })
 		}}

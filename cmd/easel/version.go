@@ -39,7 +39,7 @@ func thisBuild() build {
 
 func versionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Say which easel this is", Args: cobra.NoArgs,
+		Use: "version", Short: "Say which easel this is", Args: takes(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
 			return a.out.answer(b, func(w io.Writer) {
@@ -72,6 +72,9 @@ func environmentTopic() *cobra.Command {
 	for _, name := range adapterNames() {
 		if key := adapters[name].keyVariable; key != "" {
 			text += fmt.Sprintf("\n  %-22s key of the provider %s", key, name)
+			if adapters[name].baseURL == "" {
+				text += "; easel.yaml has to name its base_url"
+			}
 		}
 	}
 	text += "\n\n" + accountHelp

@@ -23,7 +23,7 @@ const maxWatched = 1000
 
 func (a *app) watchCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "watch [ID]", Short: "Print each change of tasks as it happens", Args: cobra.MaximumNArgs(1),
+		Use: "watch [ID]", Short: "Print each change of tasks as it happens", Args: takes(0, 1),
 		Long: "Print a line for each change: of all tasks until ^C, or of one task until it ends.\n" +
 			"With an ID the exit code is 3 if the task failed or was cancelled.",
 		Example: "  easel watch\n  easel watch 42\n  easel watch --json | jq -c 'select(.task.status == \"failed\")'",

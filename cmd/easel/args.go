@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// many is more arguments than a shell takes.
+const many = 1 << 30
+
+// takes is how many arguments a command takes. What they are is the second word of its Use.
+func takes(least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		_, what, _ := strings.Cut(c.Use, " ")
+		what = strings.Trim(what, "[].")
+		switch help := "; see `" + c.CommandPath() + " --help`"; {
+		case len(args) < least:
+			return usage("the %s is missing%s", what, help)
+		case len(args) <= most:
+			return nil
+		case c.HasSubCommands():
+			return unknownCommand(c, args[0])
+		case most == 0:
+			return usage("%s is too much: `%s` takes flags only%s", quoted(args[0]), c.CommandPath(), help)
+		default:
+			return usage("%s is too much: `%s` takes one %s%s", quoted(args[most]), c.CommandPath(), what, help)
+		}
+	}
+}
+
+// unknownCommand refuses a name that c does not hold.
+func unknownCommand(c *cobra.Command, name string) error {
+	m := &mistake{Name: "command " + quoted(name), Problem: "is not known", Accepted: "see `" + c.CommandPath() + " --help`"}
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	if near := nearest(name, names); near != "" {
+		m.Accepted = "did you mean " + c.CommandPath() + " " + near + "?"
+	}
+	return m
+}
+
+// accepts is what the flags of a type take whose own errors are those of strconv and time.
+var accepts = map[string]string{
+	"bool": "true and false", "duration": "durations such as 90m", "float64": "numbers",
+	"int": "whole numbers", "int64": "whole numbers", "uint": "whole numbers from 0 on", "uint64": "whole numbers from 0 on",
+}
+
+// flagError says what is wrong with a flag, and what to do. cobra's errors are known by
+// their text alone.
+func flagError(c *cobra.Command, err error) error {
+	text, help := err.Error(), "; see `"+c.CommandPath()+" --help`"
+	switch {
+	case strings.HasPrefix(text, "unknown shorthand flag: ") && c.Name() == "enqueue":
+		return usage("%s; a prompt that begins with - comes after --: easel enqueue -- \"-5 degrees\"", text)
+	case strings.HasPrefix(text, "unknown") && c.Name() == "up":
+		return usage("%s; the address of the pages is EASEL_LISTEN, and `easel help environment` lists all settings", text)
+	case strings.HasPrefix(text, "invalid argument "):
+		name, value, found := flagValue(text)
+		if f := c.Flags().Lookup(name); found && f != nil && accepts[f.Value.Type()] != "" {
+			return usage("--%s is %s; accepted are %s", name, value, accepts[f.Value.Type()])
+		}
+	}
+	return usage("%s%s", text, help)
+}
+
+// flagValue reads the flag and its value, as pflag quotes it, out of pflag's sentence about them.
+func flagValue(text string) (name, value string, found bool) {
+	value, rest, _ := strings.Cut(strings.TrimPrefix(text, "invalid argument "), ` for "`)
+	rest, _, _ = strings.Cut(rest, `" flag: `)
+	_, name, found = strings.Cut(rest, "--")
+	return name, shorten(value, 80), found
+}
