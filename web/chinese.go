@@ -1,6 +1,7 @@
 package web
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ func say(l waiting.Language) func(text string) string {
 		if told, ok := chinese[text[len(number):]]; ok && l == waiting.Chinese {
 			return number + told
 		}
+		if l == waiting.Chinese {
+			return inPattern(text)
+		}
 		return text
 	}
 }
@@ -27,13 +31,60 @@ func since(l waiting.Language) func(now, t time.Time) string {
 	return func(now, t time.Time) string {
 		told := ago(now, t)
 		if before, past := strings.CutSuffix(told, " ago"); past {
-			return before + " 前"
+			return lengths(before) + "前"
 		}
 		if after, ahead := strings.CutPrefix(told, "in "); ahead {
-			return after + " 后"
+			return lengths(after) + "后"
 		}
 		return "刚刚"
 	}
+}
+
+// length is a number with its unit, as took and span write it.
+var length = regexp.MustCompile(`([0-9.]+)(ms|s|m|h|d)`)
+
+// lengths tells how long something is, in Chinese units.
+func lengths(text string) string {
+	told := length.ReplaceAllStringFunc(text, func(one string) string {
+		m := length.FindStringSubmatch(one)
+		return m[1] + " " + map[string]string{"ms": "毫秒", "s": "秒", "m": "分钟", "h": "小时", "d": "天"}[m[2]] + " "
+	})
+	return strings.TrimSpace(told)
+}
+
+// withLengths is how many of the patterns, the first ones, take over lengths of time.
+const withLengths = 4
+
+// patterns are texts that hold something between their words.
+var patterns = []struct {
+	english *regexp.Regexp
+	chinese string
+}{
+	{regexp.MustCompile(`^((?:[0-9.]+(?:ms|s|m|h|d))+)$`), "${1}"},
+	{regexp.MustCompile(`^((?:[0-9.]+(?:ms|s|m|h|d))+) so far$`), "已 ${1}"},
+	{regexp.MustCompile(`^done in ([0-9.a-z]+)$`), "用时 ${1}"},
+	{regexp.MustCompile(`^waits, due in ([0-9a-z]+)$`), "等待，${1}后到期"},
+	{regexp.MustCompile(`^being drawn, ([0-9]+%)$`), "正在绘制，${1}"},
+	{regexp.MustCompile(`^waits, due just now$`), "等待，现在到期"},
+	{regexp.MustCompile(`^([0-9]+) of ([0-9]+)$`), "${2} 次中 ${1} 次"},
+	{regexp.MustCompile(`^Task ([0-9]+)$`), "任务 ${1}"},
+	{regexp.MustCompile(`^There is no task ([0-9]+)\.$`), "没有任务 ${1}。"},
+	{regexp.MustCompile(`^(?:the task|before) is "(.*)"; accepted are the ids of tasks, whole numbers from 1 on\.$`), "“${1}”不是任务编号：任务编号应为从 1 开始的整数。"},
+	{regexp.MustCompile(`^Task ([0-9]+) is ([a-z]+) and cannot be [a-z]+: it has moved on since the page was shown\. Look at it again\.$`), "任务 ${1} 现在是 ${2}，不能这样操作：页面显示之后它已有变化。请重新查看。"},
+}
+
+// inPattern tells a text in Chinese that is one of the patterns, and leaves others as they are.
+func inPattern(text string) string {
+	for i, p := range patterns {
+		if m := p.english.FindStringSubmatch(text); m != nil {
+			told := p.english.ReplaceAllString(text, p.chinese)
+			if i < withLengths {
+				told = strings.Replace(told, m[1], lengths(m[1]), 1)
+			}
+			return told
+		}
+	}
+	return text
 }
 
 // chinese holds the texts of the pages by the English ones.
@@ -43,16 +94,16 @@ var chinese = map[string]string{
 	"Pages": "翻页", "← Newest": "← 最新", "Older →": "更早 →", "Back": "返回",
 
 	// The desk of failed tasks.
-	"parked until somebody decides": "已停放，等待处理", "tasks are parked until somebody decides": "个任务已停放，等待处理",
-	"Who has to act:": "需要谁处理：", "Ask the provider about all": "全部向服务商询问", "Retry all": "全部重试", "Ask the provider about": "向服务商询问", "of them": "个", "only ": "仅 ", "task is parked until somebody decides": "个任务已停放，等待处理", "Ask the provider about it": "向服务商询问", "Retry it": "重试", ", the newest": "，最新的", "The newest": "最新的", "All kinds": "全部原因",
-	"no reason was written down": "没有记录原因", "Decide…": "决定…", "Retry": "重试", "None on this page.": "本页没有。", "Nothing has failed": "没有失败的任务",
-	"Tasks that easel gives up are parked here, with the reason and what to do about it.": "easel 放弃的任务停放在这里，并注明原因和处理办法。",
+	"failed, waits for a decision": "失败，等待处理", "tasks failed and wait for a decision": "个任务失败，等待处理",
+	"Who has to act:": "需要谁处理：", "Ask the provider about all": "全部向服务商询问", "Retry all": "全部重试", "Ask the provider about": "向服务商询问", "of them": "个", "only ": "仅 ", "task failed and waits for a decision": "个任务失败，等待处理", "Ask the provider about it": "向服务商询问", "Retry it": "重试", ", the newest": "，最新的", "The newest": "最新的", "All kinds": "全部原因",
+	"no reason was written down": "没有记录原因", "Decide…": "决定……", "…": "……", "Retry": "重试", "None on this page.": "本页没有。", "Nothing has failed": "没有失败的任务",
+	"Tasks that easel gives up are listed here, with the reason and what to do about it.": "easel 放弃的任务列在这里，并注明原因和处理办法。",
 	"Task": "任务", "Cancel": "取消",
 
 	// What a person is asked before many are retried.
 	"Nothing to retry": "没有可重试的任务",
-	"Ask about":        "询问", "task": "个任务", "tasks": "个任务", "All that are parked as": "所有停放原因为", "at": "在", ", those that join them in the next moments included.": "，接下来片刻内加入的也包括在内。",
-	"this task": "这个任务", "all": "全部", "No task is parked any more as": "已没有停放的任务，原因",
+	"Ask about":        "询问", "task": "个任务", "tasks": "个任务", "All that failed as": "所有失败原因为", "at": "在", ", those that join them in the next moments included.": "，接下来片刻内加入的也包括在内。",
+	"this task": "这个任务", "all": "全部", "No failed task is left with the reason": "已没有这样失败的任务，原因",
 	"The providers that can be asked are asked about each call. What they cannot tell comes back here, and what nobody can be asked about stays here; a call is sent again only if it certainly did not happen.": "能查询的服务商会被逐一询问。查不到结果的会回到这里，无法查询的留在这里；只有确定没有发生的调用才会重新发送。",
 	"Each retry may call its provider again, and may cost money.": "每次重试都可能再次调用服务商，并可能产生费用。",
 
@@ -78,15 +129,18 @@ var chinese = map[string]string{
 	// The story of a task.
 	"Prompt": "提示词", "Not wanted": "不想要的内容", "Attempts": "调用记录", "Attempt": "调用", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
 	"The provider's reply": "服务商的应答", "Came too late": "来得太晚", "More": "更多", "account": "账号", "took": "用时", "cost": "费用", "sent": "发送", "no reply": "没有应答",
+	"Download": "下载", "File": "文件", "Revised prompt": "改写后的提示词", "Browsers do not show this kind of file. It is stored as it came, to be downloaded.": "浏览器不能显示这种文件。它已原样保存，可以下载。",
+	"provider's request id": "服务商的请求编号", "our id": "我们的编号", "endpoint": "接口地址", "answered": "应答于", "finished": "结束于", "price list": "价格表", "not known yet": "尚不知道",
+	"pictures": "张图片", "A picture that browsers do not show": "一张浏览器不能显示的图片", "pictures that browsers do not show": "张浏览器不能显示的图片",
 	"Pictures of a call that was cancelled or given up meanwhile. They were paid for, so they are kept; they are not the task's answer.": "这些图片来自已取消或已放弃的调用。它们付过费，所以保存在这里，但不是任务的结果。",
-	"waits for a worker": "等待工作进程", "not in the queue yet": "尚未入队", "being drawn": "正在绘制", "given up by a person": "被人放弃", "managed by the app itself": "由应用自己管理",
+	"waits for a worker": "等待工作进程", "not in the queue yet": "尚未入队", "being drawn": "正在绘制", "cancelled by a person": "已由人取消", "managed by the app itself": "由应用自己管理",
 	"written down before the call; no reply so far": "调用前已记录，尚无应答", "the provider has the job": "服务商已接受任务", "pictures are drawn, not yet stored": "图片已画好，尚未保存", "pictures are stored": "图片已保存", "nobody can say whether it happened": "无法确定是否发生", "unknown": "未知", "free": "免费", "none, the call did not happen": "无，调用没有发生", "certainly not carried out": "确定没有执行", "carried out, without a picture": "执行了，但没有图片",
 
 	// Who has to act on a failure, and how.
-	"Without a reason": "没有原因", "Whoever parked it": "停放它的人", "Whoever stopped it": "停止它的人", "Who asked for it": "提出请求的人", "You, the operator": "你，运维人员", "Nobody": "无人",
+	"Without a reason": "没有原因", "Whoever set it to failed": "把它设为失败的人", "Whoever archived it": "归档它的人", "Whoever stopped it": "停止它的人", "Who asked for it": "提出请求的人", "You, the operator": "你，运维人员", "Nobody": "无人",
 	"You, the operator, once the provider is well":                                             "你，运维人员，等服务商恢复之后",
 	"The row says failed but not why; it was not easel that wrote it. A retry works as usual.": "这一行写着失败但没有原因，不是 easel 写的。可以照常重试。",
-	"Request refused": "请求被拒绝", "The request itself is wrong, so sending it again fails the same way. Mend it and enqueue a new task.": "请求本身有错，重发仍会失败。请改正后提交新任务。",
+	"Request refused": "请求被拒绝", "The request as it stands cannot be carried out: do what the reason says. A retry helps only if its cause lay outside the task and is mended; else enqueue a new one.": "这个请求无法照原样执行：请按原因处理。只有问题出在任务之外、并且已经解决时，重试才有用；否则请提交新任务。",
 	"Not supported": "不支持", "This provider or model cannot do what was asked. Enqueue it for another one.": "这个服务商或模型做不到。请换一个提交。",
 	"Key refused": "密钥被拒绝", "The provider refuses our key. Put a working key into the configuration, then retry.": "服务商拒绝了我们的密钥。请在配置里换上有效的密钥，然后重试。",
 	"No money left": "余额不足", "The account at the provider has no credit or quota left. Top it up, then retry.": "服务商账号的余额或配额已用完。请充值后重试。",
@@ -100,7 +154,7 @@ var chinese = map[string]string{
 	"Own storage refused": "自己的存储拒绝写入", "Our storage did not take the pictures. Free space or mend its access, then retry: pictures that the provider still has are not bought again.": "我们的存储没有收下图片。请腾出空间或修复权限，然后重试：服务商还保留的图片不会重复购买。",
 	"Too late": "已过期限", "The task's own deadline passed. A retry runs without that deadline.": "任务自己的期限已过。重试时不再受它限制。",
 	"Workers died": "工作进程崩溃", "Several workers died while they held this task. Read their logs, for memory above all, before you retry: it may kill the next one.": "多个工作进程在处理它时崩溃。重试之前请查看日志，首先看内存：它可能让下一个也崩溃。",
-	"Parked by hand": "人工停放", "A person archived the delivery. Retry it when it may go on.": "有人把它归档了。可以继续时请重试。",
+	"Archived by hand": "人工归档", "A person archived the delivery. Retry it when it may go on.": "有人把它归档了。可以继续时请重试。",
 	"Stopped by hand": "人工停止", "A person cancelled the task while it was drawn. Retry it if it is wanted after all.": "有人在绘制时取消了它。如果还需要，请重试。",
 	"Outcome unknown": "结果不明", "Nobody can say whether the provider ran and billed the call, so it is not sent again by itself. Decide on the page of each task: it says whether the provider can be asked, or where you look the call up.": "无法确定服务商是否执行并计费，所以不会自动重发。请在每个任务的页面上决定：那里写明能否询问服务商，或到哪里核对。",
 	"Charged and given up": "已计费并放弃", "A person found that the call was billed, and its picture never came. A retry draws, and pays for, a new one.": "有人查明这次调用已计费，而图片没有到来。重试会另画一张并付费。",

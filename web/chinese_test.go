@@ -52,20 +52,34 @@ func TestChinesePages(t *testing.T) {
 			r.Header.Set("Accept-Language", "zh-CN")
 			return b.do(r).Body.String()
 		}
-		b.with(t).has(in("/failed"), `<html lang="zh"`, "4 个任务已停放", "密钥被拒绝", "需要谁处理：", "全部重试 3…", "刚刚")
+		b.with(t).has(in("/failed"), `<html lang="zh"`, "4 个任务失败，等待处理", "密钥被拒绝", "需要谁处理：", "全部重试 3……", "刚刚")
 		b.with(t).hasNot(in("/failed"), "Who has to act", "Key refused", "parked")
 		b.with(t).has(in("/tasks/1"), "密钥被拒绝", "请在配置里换上有效的密钥", "no key at openai")
+		b.with(t).has(in("/tasks/1"), "<dd>未知</dd>", " 次中 ", "任务 1 ·")
+		b.with(t).hasNot(in("/tasks/1"), " so far", "<dd>unknown</dd>")
+		b.with(t).has(in("/"), "<bdi>全部</bdi>")
+		b.with(t).has(in("/tasks/abc"), "“abc”不是任务编号：任务编号应为从 1 开始的整数。")
 		b.with(t).has(in("/nowhere"), "这个地址没有页面。")
 		gone := newBench(t)
 		gone.site.Tasks = away{gone.site.Tasks}
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Accept-Language", "zh-CN")
 		b.with(t).has(gone.do(r).Body.String(), "请启动数据库")
-		b.with(t).has(b.get("/failed"), `<html lang="en"`, "4 tasks are parked")
+		b.with(t).has(b.get("/failed"), `<html lang="en"`, "4 tasks failed and wait")
+	})
+	t.Run("What has a number in its midst is told as well, and what a service says is not", func(t *testing.T) {
+		for text, want := range map[string]string{
+			"done in 57.2s": "用时 57.2 秒", "done in 1m30s": "用时 1 分钟 30 秒", "850ms": "850 毫秒", "12s so far": "已 12 秒", "waits, due in 5m": "等待，5 分钟后到期",
+			"being drawn, 40%": "正在绘制，40%", "0 of 5": "5 次中 0 次", "There is no task 7.": "没有任务 7。", "done in a flash, says the service": "done in a flash, says the service",
+		} {
+			if got := chineseOf(text); got != want {
+				t.Errorf("%s: %s", text, got)
+			}
+		}
 	})
 	t.Run("Times are told in Chinese", func(t *testing.T) {
 		now := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
-		for d, want := range map[time.Duration]string{-time.Hour: "1h 前", time.Hour: "1h 后", 0: "刚刚"} {
+		for d, want := range map[time.Duration]string{-time.Hour: "1 小时前", time.Hour: "1 小时后", 0: "刚刚"} {
 			if got := since(waiting.Chinese)(now, now.Add(d)); got != want {
 				t.Errorf("%s: %s", d, got)
 			}

@@ -50,7 +50,7 @@ func TestFailed(t *testing.T) {
 		if d := cmp.Diff([]string{"Key refused 3", "Outcome unknown 1"}, got); d != "" {
 			t.Error(d)
 		}
-		b.has(page, "4 tasks are parked", "Put a working key", "<bdi>openai</bdi> 2", "<bdi>fal</bdi> 1")
+		b.has(page, "4 tasks failed and wait for a decision", "Put a working key", "<bdi>openai</bdi> 2", "<bdi>fal</bdi> 1")
 	})
 	t.Run("Every parked task is listed with its reason and a way on", func(t *testing.T) {
 		b := fullDesk(t)

@@ -75,7 +75,7 @@ func TestGallery(t *testing.T) {
 	t.Run("A card shows what its task came to", func(t *testing.T) {
 		b := five(t)
 		b.has(b.get("/"), `<img src="/pictures/1/small%20one%3F.jpg"`, "一只红狐狸", "the provider refused the prompt",
-			`<progress max="100" value="40">`, "given up by a person", "not in the queue yet")
+			`<progress max="100" value="40">`, "cancelled by a person", "not in the queue yet")
 	})
 	t.Run("A picture without a thumbnail stands for itself", func(t *testing.T) {
 		b := newBench(t)

@@ -13,12 +13,12 @@ func adviceFor(k task.Kind) advice {
 	if a, ok := advices[k]; ok {
 		return a
 	}
-	return advice{"Without a reason", "Whoever parked it", "The row says failed but not why; it was not easel that wrote it. A retry works as usual."}
+	return advice{"Without a reason", "Whoever set it to failed", "The row says failed but not why; it was not easel that wrote it. A retry works as usual."}
 }
 
 var advices = map[task.Kind]advice{
 	task.Invalid: {"Request refused", "Who asked for it",
-		"The request itself is wrong, so sending it again fails the same way. Mend it and enqueue a new task."},
+		"The request as it stands cannot be carried out: do what the reason says. A retry helps only if its cause lay outside the task and is mended; else enqueue a new one."},
 	task.Unsupported: {"Not supported", "Who asked for it",
 		"This provider or model cannot do what was asked. Enqueue it for another one."},
 	task.Auth: {"Key refused", "You, the operator",
@@ -45,7 +45,7 @@ var advices = map[task.Kind]advice{
 		"The task's own deadline passed. A retry runs without that deadline."},
 	task.Crashed: {"Workers died", "You, the operator",
 		"Several workers died while they held this task. Read their logs, for memory above all, before you retry: it may kill the next one."},
-	task.Archived: {"Parked by hand", "Whoever parked it",
+	task.Archived: {"Archived by hand", "Whoever archived it",
 		"A person archived the delivery. Retry it when it may go on."},
 	task.Stopped: {"Stopped by hand", "Whoever stopped it",
 		"A person cancelled the task while it was drawn. Retry it if it is wanted after all."},

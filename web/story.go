@@ -49,7 +49,10 @@ func (p storyPage) Told() bool { return p.Why != nil && p.Why.Urgent() && p.Why.
 func (p storyPage) Code() string { return unsaid(p.ErrorCode, p.ErrorMsg) }
 
 // fact is a line of a list.
-type fact struct{ Name, Value string }
+type fact struct {
+	Name, Value string
+	Ours        bool // easel's own words, to be told in the reader's language
+}
 
 // instant is a line of a list of times.
 type instant struct {
@@ -218,7 +221,7 @@ type facts []fact
 
 func (f *facts) add(name, value string) {
 	if value != "" {
-		*f = append(*f, fact{name, shorten(value, maxValue)})
+		*f = append(*f, fact{Name: name, Value: shorten(value, maxValue)})
 	}
 }
 
@@ -260,10 +263,9 @@ func asked(t *task.Task) []fact {
 
 // stands lists where the task stands.
 func stands(t *task.Task) []fact {
-	var f facts
-	f.add("cost", cost(t.CostMicros, t.Currency))
+	f := facts{{"cost", cost(t.CostMicros, t.Currency), true}}
 	f.add("priority", t.Priority.String())
-	f.add("failed tries", fmt.Sprintf("%d of %d", t.Attempt, t.Tries()))
+	f = append(f, fact{"failed tries", fmt.Sprintf("%d of %d", t.Attempt, t.Tries()), true})
 	f.add("waits", strconv.Itoa(t.Waits))
 	f.add("crashes", strconv.Itoa(t.Crashes))
 	f.add("delivery", t.Ref().String())

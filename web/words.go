@@ -168,9 +168,9 @@ func standing(t *task.Task, now time.Time) string {
 	case t.Status == task.Completed && t.StartedAt != nil && t.CompletedAt != nil:
 		return "done in " + took(t.CompletedAt.Sub(*t.StartedAt))
 	case t.Status == task.Failed:
-		return "parked until somebody decides"
+		return "failed, waits for a decision"
 	case t.Status == task.Cancelled:
-		return "given up by a person"
+		return "cancelled by a person"
 	}
 	return ""
 }

@@ -46,16 +46,16 @@ func TestStanding(t *testing.T) {
 	now := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
 	soon, before := now.Add(5*time.Minute), now.Add(-90*time.Second)
 	for want, row := range map[string]task.Task{
-		"waits, due in 5m":              {Status: task.Pending, RunAt: soon, PublishedAt: &before},
-		"not in the queue yet":          {Status: task.Pending, RunAt: before},
-		"waits for a worker":            {Status: task.Pending, RunAt: before, PublishedAt: &before},
-		"being drawn":                   {Status: task.Processing, Worker: "w"},
-		"managed by the app itself":     {Status: task.Processing, Progress: 40},
-		"being drawn, 40%":              {Status: task.Processing, Worker: "w", Progress: 40},
-		"done in 1m30s":                 {Status: task.Completed, StartedAt: &before, CompletedAt: &now},
-		"parked until somebody decides": {Status: task.Failed},
-		"given up by a person":          {Status: task.Cancelled},
-		"":                              {Status: task.Completed},
+		"waits, due in 5m":             {Status: task.Pending, RunAt: soon, PublishedAt: &before},
+		"not in the queue yet":         {Status: task.Pending, RunAt: before},
+		"waits for a worker":           {Status: task.Pending, RunAt: before, PublishedAt: &before},
+		"being drawn":                  {Status: task.Processing, Worker: "w"},
+		"managed by the app itself":    {Status: task.Processing, Progress: 40},
+		"being drawn, 40%":             {Status: task.Processing, Worker: "w", Progress: 40},
+		"done in 1m30s":                {Status: task.Completed, StartedAt: &before, CompletedAt: &now},
+		"failed, waits for a decision": {Status: task.Failed},
+		"cancelled by a person":        {Status: task.Cancelled},
+		"":                             {Status: task.Completed},
 	} {
 		t.Run("A task says why it is where it is: "+want, func(t *testing.T) {
 			if got := standing(&row, now); got != want {
