@@ -191,13 +191,9 @@ type deleted struct {
 }
 
 func (a *app) delete(ctx context.Context, args []string, yes bool) error {
-	ids := make([]int64, len(args))
-	for i, arg := range args {
-		id, err := parseID(arg)
-		if err != nil {
-			return err
-		}
-		ids[i] = id
+	ids, err := parseIDs(args)
+	if err != nil {
+		return err
 	}
 	cfg, s, err := a.open(ctx)
 	if err != nil {
@@ -226,7 +222,9 @@ func (a *app) delete(ctx context.Context, args []string, yes bool) error {
 		for _, r := range answer.Refused {
 			a.out.complain(r.Reason)
 		}
-		fmt.Fprintf(w, "%s deleted, with %s\n", counted(len(answer.IDs), "task"), counted(answer.Files, "file"))
+		if len(answer.IDs) > 0 {
+			fmt.Fprintf(w, "%s deleted, with %s\n", counted(len(answer.IDs), "task"), counted(answer.Files, "file"))
+		}
 	})
 	if err == nil && len(answer.Refused) > 0 {
 		return errPrinted

@@ -69,8 +69,11 @@ func TestPicturesAndDelete(t *testing.T) {
 	})
 	t.Run("Delete takes the row and the files, and refuses what is not there", func(t *testing.T) {
 		out := s.easel(1, "delete", "2", "2", "4711", "--yes")
-		if !strings.Contains(out, "1 task deleted, with 3 files") || !strings.Contains(out, "task 4711") || len(keys()) != 0 {
+		if !strings.Contains(out, "1 task deleted, with 3 files") || !strings.Contains(out, "task 4711") || strings.Contains(out, "task 2 ") || len(keys()) != 0 {
 			t.Errorf("%s\n%v", out, keys())
+		}
+		if out := s.easel(1, "delete", "2", "--yes"); strings.Contains(out, "deleted") {
+			t.Errorf("nothing was deleted: %s", out)
 		}
 		s.easel(2, "delete", "3") // nobody can be asked here
 	})
