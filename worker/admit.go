@@ -61,23 +61,24 @@ func lockedRow(wait time.Duration) error {
 }
 
 // permitted makes sure of a permit before a call, for a step that began without
-// one. It returns the verdict to end with if there is no room now.
-func (s *step) permitted(ctx context.Context) error {
+// one. It reports whether the step has ended instead, with that verdict: there is no room
+// now, or the task has fallen back.
+func (s *step) permitted(ctx context.Context) (ended bool, verdict error) {
 	if s.permit.grant == nil && len(s.svc.Accounts) > 0 {
 		a, wait, err := s.tryAccounts(ctx, s.svc, s.t.Model)
 		if err != nil {
-			return s.handBack(ctx, 2*time.Second, "limits cannot be read: "+err.Error())
+			return true, s.handBack(ctx, 2*time.Second, "limits cannot be read: "+err.Error())
 		}
 		if wait > 0 {
 			if verdict, passed := s.passClosed(ctx); passed {
-				return verdict
+				return true, verdict
 			}
-			return s.handBack(ctx, wait, "no account of "+s.svc.Name+" has room for a call")
+			return true, s.handBack(ctx, wait, "no account of "+s.svc.Name+" has room for a call")
 		}
 		*s.permit = a
 	}
 	s.account = s.permit.account
-	return nil
+	return false, nil
 }
 
 // admit waits until some account of the service has room for a call. Waiting

@@ -69,6 +69,7 @@ func spoolCompletes(r *rig) {
 }
 
 func spoolInOrder(r *rig) {
+	r.mayPanic = true
 	var l left
 	r.equip = func(w *worker.Worker) { w.Spool = &l }
 	first, second := r.leaves(nil), r.leaves(nil)

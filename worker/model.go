@@ -63,22 +63,22 @@ func (s *step) elsewhere(ctx context.Context) bool {
 	return false
 }
 
-// modelOpen returns the verdict to end with if the account may not use the model: the
+// modelOpen reports whether the step ends, with that verdict, since the account may not use the model: the
 // task waits for another account, or it fails with the provider's words, as it would
 // have by a call of its own. A refusal that does not name the model may pass: it waits.
-func (s *step) modelOpen(ctx context.Context) error {
+func (s *step) modelOpen(ctx context.Context) (ended bool, verdict error) {
 	kind, reason := s.modelRefused(ctx, s.svc, s.account, s.t.Model)
 	switch {
 	case reason == "" && s.permit.grant == nil && len(s.svc.Accounts) > 0: // it has just opened
-		return s.handBack(ctx, time.Second, "the model is open again")
+		return true, s.handBack(ctx, time.Second, "the model is open again")
 	case reason == "":
-		return nil
+		return false, nil
 	case s.elsewhere(ctx):
-		return s.handBack(ctx, time.Second, "account "+s.account.Name+" of "+s.svc.Name+" may not use the model: "+reason)
+		return true, s.handBack(ctx, time.Second, "account "+s.account.Name+" of "+s.svc.Name+" may not use the model: "+reason)
 	case kind == task.Auth:
-		return s.handBack(ctx, modelPause, s.svc.Name+" has just refused a call for this model: "+reason)
+		return true, s.handBack(ctx, modelPause, s.svc.Name+" has just refused a call for this model: "+reason)
 	}
-	return s.fail(ctx, &task.Failure{Kind: kind, Executed: task.No, OfModel: true,
+	return true, s.fail(ctx, &task.Failure{Kind: kind, Executed: task.No, OfModel: true,
 		Message: "no call was made, since " + s.svc.Name + " has just refused the model: " + reason,
 		Next:    "The model is tried again after " + modelPause.String()}, nil)
 }

@@ -152,6 +152,7 @@ func free(r *rig) {
 }
 
 func panics(r *rig) {
+	r.mayPanic = true
 	answer := r.painter.submit
 	r.painter.submit = func(ctx context.Context, c provider.Call) (provider.Answer, error) {
 		if c.Number == 1 && strings.Contains(string(c.Body), "panic") {
@@ -169,6 +170,7 @@ func panics(r *rig) {
 }
 
 func panicsBefore(r *rig) {
+	r.mayPanic = true
 	t := r.asksFor(task.Task{MaxAttempts: 2})
 	r.svc.Accounts[0].Provider = &fragile{painter: r.painter}
 	r.start()

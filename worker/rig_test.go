@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -86,6 +87,9 @@ type rig struct {
 	services provider.Services
 
 	equip func(w *worker.Worker) // changes a worker before it starts; may be nil
+
+	panics   panicHook
+	mayPanic bool // it is what the test is about
 
 	web  http.HandlerFunc // what the service's picture addresses lead to; see serves
 	next atomic.Pointer[http.HandlerFunc]
@@ -175,10 +179,24 @@ func (r *rig) furnish(database string) {
 		Prices:   provider.Prices{{Micros: 40_000, Currency: "USD", Version: "2026-01"}}}
 	r.services = provider.Services{"painter": r.svc}
 	r.tasks = tasks
-	log := zerolog.New(zerolog.NewTestWriter(r)).With().Timestamp().Logger().Level(zerolog.InfoLevel)
+	log := zerolog.New(zerolog.NewTestWriter(r)).With().Timestamp().Logger().Level(zerolog.InfoLevel).Hook(&r.panics)
+	r.Cleanup(func() {
+		if r.panics.seen.Load() && !r.mayPanic {
+			r.Error("a step panicked")
+		}
+	})
 	r.queue = &queue.Queue{Redis: r.redis, Log: log}
 	r.limiter = &limit.Limiter{Redis: r.redis, Log: log}
 	r.client = &enqueue.Client{Tasks: tasks, Queue: r.queue, Services: r.services, Log: log}
+}
+
+// panicHook notices in the log what a guard has turned into an error.
+type panicHook struct{ seen atomic.Bool }
+
+func (h *panicHook) Run(_ *zerolog.Event, _ zerolog.Level, message string) {
+	if strings.Contains(message, "panic") {
+		h.seen.Store(true)
+	}
 }
 
 // process is one worker process with a relay and a reconciler.

@@ -143,11 +143,11 @@ func (s *step) buy(ctx context.Context) error {
 	if err := s.check(); err != nil {
 		return s.fail(ctx, task.AsFailure(err), nil)
 	}
-	if err := s.permitted(ctx); err != nil {
-		return err
+	if ended, verdict := s.permitted(ctx); ended {
+		return verdict
 	}
-	if err := s.modelOpen(ctx); err != nil {
-		return err
+	if ended, verdict := s.modelOpen(ctx); ended {
+		return verdict
 	}
 	part := provider.Part{Images: s.svc.Part(s.account.Provider, s.t, s.left())}
 	if err := s.place(ctx, math.MaxInt, part.Images); err != nil {

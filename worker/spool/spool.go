@@ -203,6 +203,9 @@ func read(path string) (Entry, error) {
 	if err != nil {
 		return e, err
 	}
+	if !info.Mode().IsRegular() { // a pipe is never read to its end
+		return e, errors.New("it is no file")
+	}
 	if info.Size() > MaxBytes {
 		return e, fmt.Errorf("it has %d bytes; accepted are up to %d", info.Size(), MaxBytes)
 	}

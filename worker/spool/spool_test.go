@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -93,13 +94,16 @@ func TestSpool(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if err := syscall.Mkfifo(filepath.Join(dead.own, "pipe.json"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		dead.dies(t)
 		keys, spoilt, err := adopted(t, open(t, root, "heir"), nil)
-		if err != nil || strings.Join(keys, " ") != "good" || strings.Join(spoilt, " ") != "newer.json other.json torn.json" {
+		if err != nil || strings.Join(keys, " ") != "good" || strings.Join(spoilt, " ") != "newer.json other.json pipe.json torn.json" {
 			t.Errorf("%v, %v, %v", keys, spoilt, err)
 		}
-		if entries, bad, err := Count(root); err != nil || entries != 1 || bad != 2 {
-			t.Errorf("%d entries, %d bad (%v); want the newer one and two", entries, bad, err)
+		if entries, bad, err := Count(root); err != nil || entries != 1 || bad != 3 {
+			t.Errorf("%d entries, %d bad (%v); want the newer one and three", entries, bad, err)
 		}
 	})
 	t.Run("Removed is removed, and a closed empty spool leaves no folder", func(t *testing.T) {
