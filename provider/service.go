@@ -109,11 +109,28 @@ func (s Services) check(t *task.Task) (*Service, Call, error) {
 // Unknown is the failure of a task whose provider is not configured.
 func (s Services) Unknown(name, next string) *task.Failure {
 	f := &task.Failure{Kind: task.Invalid, Next: next,
-		Message: fmt.Sprintf("provider %q is not configured; configured are: %s", cut(name, 80), strings.Join(s.Names(), ", "))}
+		Message: fmt.Sprintf("provider %q is not configured; configured are: %s", cut(name, 80), s.list())}
 	if near := Nearest(name, s.Names()); near != "" {
 		f.Message += " (did you mean " + near + "?)"
 	}
 	return f
+}
+
+// list names those that have an account, and then those that only want one.
+func (s Services) list() string {
+	with, without := []string{}, []string{}
+	for _, name := range s.Names() {
+		if len(s[name].Accounts) == 0 {
+			without = append(without, name)
+		} else {
+			with = append(with, name)
+		}
+	}
+	text := cmp.Or(strings.Join(with, ", "), "none")
+	if len(without) > 0 {
+		text += "; without an account are: " + strings.Join(without, ", ")
+	}
+	return text
 }
 
 // For returns the service of t's provider, if it is configured and has an account.

@@ -43,7 +43,7 @@ func TestWhyATaskWaits(t *testing.T) {
 	}{
 		{"Others are before it", func(*task.Task, *World) {}, nil, Turn, Nobody, "7 in its queue"},
 		{"None is before it, and a worker has put it off", func(_ *task.Task, w *World) { w.Queues["openai"] = Queue{} }, nil, Next, Nobody, "in a moment"},
-		{"It was scheduled", func(t *task.Task, _ *World) { t.RunAt = soon }, nil, Scheduled, Nobody, "until 12:01:00 UTC"},
+		{"It was scheduled", func(t *task.Task, _ *World) { t.RunAt = soon }, nil, Scheduled, Nobody, "until 2026-01-10 12:01:00 UTC"},
 		{"It is tried again", func(t *task.Task, _ *World) { t.RunAt, t.ErrorKind, t.ErrorMsg = soon, task.Unavailable, "it was busy" }, nil, Retry, Nobody, "it was busy"},
 		{"A key that is refused is the operator's", func(t *task.Task, _ *World) { t.RunAt, t.ErrorKind, t.ErrorMsg = soon, task.Auth, "bad key" }, nil, Retry, Operator, "bad key"},
 		{"Storage is full", func(t *task.Task, _ *World) { t.RunAt, t.ErrorKind, t.ErrorMsg = soon, task.Storage, "no space left" }, nil, Storage, Operator, "no space left"},
@@ -69,13 +69,13 @@ func TestWhyATaskWaits(t *testing.T) {
 		{"Its own one of three is paused", func(t *task.Task, w *World) { t.Priority, w.Queues["openai:high"] = task.High, Queue{Paused: noon} }, nil, Paused, Operator, "openai:high"},
 		{"Its account is closed", func(_ *task.Task, w *World) {
 			w.Accounts["openai"][0].Until, w.Accounts["openai"][0].Why = soon, "401: Incorrect API key"
-		}, nil, Closed, Operator, "until 12:01:00 UTC: 401: Incorrect API key"},
+		}, nil, Closed, Operator, "until 2026-01-10 12:01:00 UTC: 401: Incorrect API key"},
 		{"A short pause of the account is nobody's", func(_ *task.Task, w *World) {
 			w.Accounts["openai"][0].Until, w.Accounts["openai"][0].Eases = soon, true
-		}, nil, Closed, Nobody, "until 12:01:00 UTC"},
+		}, nil, Closed, Nobody, "until 2026-01-10 12:01:00 UTC"},
 		{"A long one is the operator's", func(_ *task.Task, w *World) {
 			w.Accounts["openai"][0].Until, w.Accounts["openai"][0].Eases = noon.Add(time.Hour), true
-		}, nil, Closed, Operator, "until 13:00:00 UTC"},
+		}, nil, Closed, Operator, "until 2026-01-10 13:00:00 UTC"},
 		{"What was bought needs no account", func(_ *task.Task, w *World) { w.Accounts["openai"][0].Until = soon }, &Call{State: task.AttemptAccepted}, Turn, Nobody, ""},
 		{"One account of two is enough", func(_ *task.Task, w *World) {
 			w.Accounts["openai"][0].Until = soon
@@ -84,7 +84,7 @@ func TestWhyATaskWaits(t *testing.T) {
 		{"All places are taken", func(_ *task.Task, w *World) { w.Accounts["openai"][0].InFlight = 4 }, nil, Full, Nobody, "4 calls are under way"},
 		{"The rate is used up", func(_ *task.Task, w *World) {
 			w.Accounts["openai"][0].PerMinute, w.Accounts["openai"][0].Spent = 50, soon
-		}, nil, Rate, Nobody, "its 50 calls a minute are used up, until 12:01:00 UTC"},
+		}, nil, Rate, Nobody, "its 50 calls a minute are used up, until 2026-01-10 12:01:00 UTC"},
 		{"Not everything can be seen", func(_ *task.Task, w *World) { w.Blind = true }, nil, Unknown, Nobody, "cannot be seen"},
 		{"A worker has it", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, nil, Preparing, Nobody, "w-1"},
 		{"The provider is called", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-1" }, &Call{State: task.AttemptSending, SentAt: noon}, Calling, Nobody, "the answer of openai"},

@@ -81,7 +81,7 @@ func (r Reason) Brief(l Language) string {
 		s += since[r.Kind].in(l) + r.From.UTC().Format("2006-01-02 15:04 UTC")
 	}
 	if !r.Until.IsZero() {
-		s += map[Language]string{English: ", until ", Chinese: "，直到 "}[l] + r.Until.UTC().Format("15:04:05 UTC")
+		s += map[Language]string{English: ", until ", Chinese: "，直到 "}[l] + r.Until.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	return s
 }

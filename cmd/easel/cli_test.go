@@ -148,7 +148,7 @@ func TestBadInput(t *testing.T) {
 		code int
 		want string
 	}{
-		"An unknown provider is refused":                 {[]string{"enqueue", "x", "--provider", "nope"}, "", 2, `provider "nope" is not configured; configured are: openai, sketch, volcengine`},
+		"An unknown provider is refused":                 {[]string{"enqueue", "x", "--provider", "nope"}, "", 2, `provider "nope" is not configured; configured are: sketch; without an account are: openai, volcengine`},
 		"An empty prompt is refused":                     {[]string{"enqueue", " "}, "", 2, "prompt is empty"},
 		"A missing prompt is refused":                    {[]string{"enqueue"}, "", 2, "PROMPT is missing"},
 		"Negative steps are refused":                     {[]string{"enqueue", "x", "--steps", "-3"}, "", 2, "steps is -3; accepted are 1 to 1000"},

@@ -205,6 +205,11 @@ func (a *app) delete(ctx context.Context, args []string, yes bool) error {
 		return err
 	}
 	defer done()
+	for _, id := range ids {
+		if _, err := get(ctx, s, id); err != nil && !yes {
+			return err // before a question about what is not there
+		}
+	}
 	if err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s, pictures included?", counted(len(ids), "task"))); err != nil {
 		return err
 	}

@@ -76,6 +76,9 @@ func TestPicturesAndDelete(t *testing.T) {
 			t.Errorf("nothing was deleted: %s", out)
 		}
 		s.easel(2, "delete", "3") // nobody can be asked here
+		if out := s.easel(1, "delete", "3", "4711"); !strings.Contains(out, "task 4711: no such task") || strings.Contains(out, "Delete") {
+			t.Errorf("it asks about what is not there: %s", out)
+		}
 	})
 	for _, args := range [][]string{{"pictures", "gc", "--keep", "yesterday"}, {"pictures", "gc", "--keep", "-5d"}, {"pictures", "gc", "--keep", "1m"}, {"pictures", "gc", "--grace", "999999d"}, {"delete", "x", "--yes"}} {
 		s.easel(2, args...)
