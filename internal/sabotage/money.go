@@ -98,7 +98,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "the job of a gateway is not taken", Rule: "An answer that names a job in place of a picture was paid for, and is polled",
-		Edits: []Edit{{"provider/openai/answer.go", "	if jobs := said.jobs(); len(jobs) > 0 && (!drawn || goesOn(jobs)) {", "	if jobs := said.jobs(); false {"}},
+		Edits: []Edit{{"provider/openai/answer.go", "	if jobs := said.given; len(jobs) > 0 && (!drawn || goesOn(jobs)) {", "	if jobs := said.given; false {"}},
 		Lives: Lives{Test: Test{"provider/openai", "^TestAnAnswerThatNamesAJobIsPolledUnasked$"}},
 	},
 	{

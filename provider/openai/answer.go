@@ -1,7 +1,9 @@
 package openai
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/easelqueue/easel/provider"
@@ -62,8 +64,8 @@ func (a *Adapter) read(r provider.Reply) (provider.Answer, error) {
 		return provider.Answer{}, err
 	}
 	drawn := len(named(said.pictures)) > 0
-	if jobs := said.jobs(); len(jobs) > 0 && (!drawn || goesOn(jobs)) {
-		return a.accepted(r, said, jobs), nil
+	if jobs := said.given; len(jobs) > 0 && (!drawn || goesOn(jobs)) {
+		return a.accepted(r, said.listed, jobs), nil
 	}
 	if !drawn && said.Error != nil {
 		return provider.Answer{}, faults.Failure(r, said.Error.Text(), said.Error.Code, said.Error.Type)
@@ -73,8 +75,10 @@ func (a *Adapter) read(r provider.Reply) (provider.Answer, error) {
 
 // gathered is what all documents of an answer say together.
 type gathered struct {
-	answer
+	answer   // the last of them
 	pictures provider.Images
+	given    []job // in the place of pictures; what comes behind them does not take them back
+	listed   bool  // the last of them by a list
 }
 
 func gather(r provider.Reply) (gathered, error) {
@@ -99,12 +103,34 @@ func gather(r provider.Reply) (gathered, error) {
 		} else {
 			unnamed = append(unnamed, found...)
 		}
+		all.take(one)
 		all.merge(one)
 	}
 	if len(all.pictures) == 0 {
 		all.pictures = unnamed
 	}
 	return all, nil
+}
+
+// take notes the jobs that a document names, and how those stand that are known.
+// Pictures without a job end them: they are what the jobs were for.
+func (all *gathered) take(one answer) {
+	jobs := one.jobs()
+	if len(jobs) > 0 {
+		all.listed = one.job.name() == ""
+	} else if len(named(one.images())) > 0 {
+		all.given = nil
+	}
+	for _, j := range jobs {
+		at := slices.IndexFunc(all.given, func(known job) bool { return known.name() == j.name() })
+		switch {
+		case at >= 0:
+			j.PollURL = cmp.Or(j.PollURL, all.given[at].PollURL)
+			all.given[at] = j
+		case len(all.given) < maxJobs:
+			all.given = append(all.given, j)
+		}
+	}
 }
 
 // merge takes over what a later document says.

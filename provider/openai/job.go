@@ -93,8 +93,8 @@ type handle struct {
 
 // accepted is the answer to a call that is drawn later. The address to poll is used
 // only if it is the base URL's own; else the key would go where it does not belong.
-func (a *Adapter) accepted(r provider.Reply, said gathered, jobs []job) provider.Answer {
-	h := handle{Version: version, Listed: said.job.name() == "", Submitted: a.api.Client.Time()}
+func (a *Adapter) accepted(r provider.Reply, listed bool, jobs []job) provider.Answer {
+	h := handle{Version: version, Listed: listed, Submitted: a.api.Client.Time()}
 	for _, j := range jobs {
 		h.Jobs = append(h.Jobs, j.name())
 	}

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -61,5 +62,41 @@ func TestAJobInAStreamThatBreaksOffIsAskedAfter(t *testing.T) {
 		if err != nil || ans.Done || ans.JobID != "t1" || len(ans.Handle) == 0 {
 			t.Errorf("got %+v, %v", ans, err)
 		}
+	}
+}
+
+func TestAJobThatAStreamHasNamedStaysWhateverFollows(t *testing.T) {
+	const object = `data: {"id":"t1","object":"image.generation.task","status":"queued","poll_url":"/v1/images/tasks/t1"}` + "\n\n"
+	const list = `data: {"data":[{"task_id":"t1","status":"queued"}]}` + "\n\n"
+	a := adapter(t)
+	for claim, c := range map[string]struct {
+		body, jobs string
+		listed     bool
+	}{
+		"A ping":                        {object + `data: {"type":"keepalive"}`, "t1", false},
+		"Progress":                      {list + `data: {"type":"progress","data":{"percent":10}}`, "t1", true},
+		"A rate limit":                  {list + `data: {"type":"error","error":{"code":"rate_limit_exceeded"}}`, "t1", true},
+		"A refused key":                 {object + `data: {"error":{"code":"invalid_api_key"}}`, "t1", false},
+		"A failure of the service":      {object + `data: {"status":"error","error":{"code":"server_error"}}`, "t1", false},
+		"An error with an id":           {object + `data: {"id":"req_1","error":{"code":"server_error"}}`, "t1", false},
+		"How it stands":                 {object + `data: {"id":"t1","status":"in_progress"}`, "t1", false},
+		"Another job of the call":       {list + `data: {"data":[{"task_id":"t2","status":"queued"}]}` + "\n\n" + `data: {"type":"keepalive"}`, "t1 t2", true},
+		"The picture, and then a ping":  {list + `data: {"type":"image_generation.completed","url":"https://cdn.test/1.png"}` + "\n\n" + `data: {"type":"keepalive"}`, "", false},
+		"Its end, beside the picture":   {list + `data: {"task_id":"t1","status":"completed","url":"https://cdn.test/1.png"}`, "", false},
+		"A preview that is not the end": {object + `data: {"id":"t1","status":"in_progress","url":"https://cdn.test/preview.png"}` + "\n\n" + `data: {"type":"keepalive"}`, "t1", false},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			ans, err := a.read(provider.Reply{Status: 200, Body: []byte(c.body + "\n\n")})
+			if err != nil || ans.JobID != c.jobs || ans.Done != (c.jobs == "") {
+				t.Fatalf("got %+v, %v", ans, err)
+			}
+			var h handle
+			if c.jobs == "" {
+				return
+			}
+			if err := json.Unmarshal(ans.Handle, &h); err != nil || h.Listed != c.listed {
+				t.Errorf("the handle is %s, %v", ans.Handle, err)
+			}
+		})
 	}
 }
