@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/easelqueue/easel/task"
@@ -24,6 +25,9 @@ type Fault struct {
 	Unbilled bool
 	// Model marks a refusal of the one model: the account is fine for all others.
 	Model bool
+	// Within2xx marks a rate limit that the service is known to tell within a 2xx. Any
+	// other that is told so spends a try: the call may be billed as the 2xx that it is.
+	Within2xx bool
 }
 
 // Faults is a service's table of errors. Codes count before statuses, and an
@@ -34,11 +38,12 @@ type Faults []Fault
 // error, most particular first; text is its own explanation, and the beginning
 // of the body where it gave none.
 func (fs Faults) Failure(r Reply, text string, codes ...string) *task.Failure {
-	row := r.judged(fs.of(r, text, codes))
+	row := r.judged(fs.of(r, text, codes), text)
 	if !r.free && (row.Executed == task.No || row.Code == "" && r.Status == http.StatusServiceUnavailable) && ofModel(r.Status, text) {
 		row = Fault{Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Open the model for the account at the provider, or name one that it may use"}
 	}
 	f := r.failure(row, answered(r.Status))
+	f.SpendsTry = row.Kind == task.RateLimited && r.OK() && !row.Within2xx && !r.free
 	f.Detail = Scrub(text, r.secrets...)
 	if f.Detail == "" {
 		f.Detail = r.excerpt()
@@ -63,16 +68,19 @@ func (fs Faults) of(r Reply, text string, codes []string) Fault {
 			return row
 		}
 	}
-	return spoken(strings.Join(append(said, inside, text), " "))
+	return spoken(append(slices.Clone(said), inside, text)...)
 }
 
 // judged is the row as it counts for this answer. A web page, an empty body and some
 // statuses come from a gateway, which does not know what the service behind it did. By
 // its status alone an answer is the service's word only if it is a JSON object.
 // A page that says 403 was written before the service was asked. What is not billed
-// services tell by their statuses, and not within a 2xx.
-func (r Reply) judged(row Fault) Fault {
+// services tell by their statuses, and not within a 2xx. That nothing was drawn is believed
+// within a 2xx only of an error that stands alone.
+func (r Reply) judged(row Fault, text string) Fault {
 	switch {
+	case r.OK() && !r.free && row.Executed == task.No && (r.worked() || afterwards.MatchString(text)):
+		return Fault{Kind: task.ProviderError, Executed: task.Maybe}
 	case r.Status == http.StatusForbidden && r.page():
 		return Fault{Kind: task.Unavailable, Executed: task.No, Next: "Look who answers with this page: a proxy or firewall stands before the provider"}
 	case r.Status >= 500 && (r.page() || row.Code == "" && len(bytes.TrimSpace(r.Body)) == 0):

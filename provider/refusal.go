@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,34 +160,4 @@ func fineCode(code string) bool {
 		return true
 	}
 	return len(code) == 3 && code[0] == '2'
-}
-
-// lostUpstream finds where a gateway says that it lost the service behind it.
-var lostUpstream = regexp.MustCompile(`(?i)time[d _-]*out|deadline|upstream|gateway|bad_response|connection|\b(?:502|504|52[0-6])\b|超时|上游`)
-
-// spoken judges an error by its words, where neither code nor status says what it is:
-// one that a service gave with status 2xx. Of what it does not know anything may be true.
-func spoken(text string) Fault {
-	if lostUpstream.MatchString(text) {
-		return Fault{Kind: task.ProviderError, Executed: task.Maybe}
-	}
-	text = strings.ToLower(text)
-	for _, w := range []struct {
-		row   Fault
-		words []string
-	}{
-		{Fault{Kind: task.Billing, Executed: task.No, Next: "Top up the account at the provider"},
-			[]string{"balance", "insufficient", "quota", "credit", "arrear", "余额", "额度", "欠费"}},
-		{Fault{Kind: task.Auth, Executed: task.No, Next: "Check the account's key and what it may do"},
-			[]string{"api key", "api_key", "apikey", "unauthorized", "invalid token", "invalid_token", "令牌", "密钥"}},
-		{Fault{Kind: task.RateLimited, Executed: task.No}, []string{"rate limit", "rate_limit", "too many requests", "throttl", "限流", "频繁"}},
-		// Whether the prompt or a finished picture was refused is not said: it may be billed.
-		{Fault{Kind: task.Moderated, Executed: task.Yes, Next: "Change the prompt or the input pictures"},
-			[]string{"moderation", "content policy", "content_policy", "sensitive", "safety", "敏感", "违规"}},
-	} {
-		if containsAny(text, w.words...) {
-			return w.row
-		}
-	}
-	return Fault{Kind: task.ProviderError, Executed: task.Maybe}
 }

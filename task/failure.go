@@ -61,6 +61,9 @@ type Failure struct {
 	// of its own, drew nothing and bills nothing: the only call that the machine may
 	// make again although it was carried out. Nothing else is to set it.
 	Unbilled bool
+	// SpendsTry says of a rate limit that it is no mere wait: the answer was a 2xx, so that
+	// not even the service may know it as a refusal.
+	SpendsTry bool
 
 	// Billed says of a call with Executed Yes that the service bills it although it brought
 	// nothing, as it says itself.

@@ -114,7 +114,11 @@ func (t *Task) failByService(v *Verdict, r Retry, rnd func() float64) bool {
 
 // failByKind reports whether the call may be made again as its kind goes, and counts it.
 func (t *Task) failByKind(v *Verdict, r Retry, rnd func() float64) bool {
-	switch v.Failure.Kind {
+	kind := v.Failure.Kind
+	if v.Failure.SpendsTry {
+		kind = Unavailable
+	}
+	switch kind {
 	case RateLimited, Storage:
 		v.Waits++
 		if v.Waits > r.MaxWaits {

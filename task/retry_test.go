@@ -30,6 +30,8 @@ func TestFail(t *testing.T) {
 		{"The back-off is capped", Task{Attempt: 60, MaxAttempts: 100}, Failure{Kind: Unavailable, Executed: No}, paid, Pending, Unavailable, 150 * time.Second, 61, 0},
 		{"The last try parks", Task{Attempt: 4}, Failure{Kind: Unavailable, Executed: No}, paid, Failed, Unavailable, 0, 5, 0},
 		{"A rate limit spends no attempt", Task{Attempt: 4}, Failure{Kind: RateLimited, Executed: No}, paid, Pending, RateLimited, time.Second, 4, 1},
+		{"A rate limit within a 2xx spends one", Task{Attempt: 3}, Failure{Kind: RateLimited, Executed: No, SpendsTry: true}, paid, Pending, RateLimited, 8 * time.Second, 4, 0},
+		{"A rate limit within a 2xx ends with the tries", Task{Attempt: 4}, Failure{Kind: RateLimited, Executed: No, SpendsTry: true}, paid, Failed, RateLimited, 0, 5, 0},
 		{"A rate limit waits as long as asked, and a little", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: time.Minute}, paid, Pending, RateLimited, 61 * time.Second, 0, 1},
 		{"A Retry-After of a year is not believed", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: 365 * 24 * time.Hour}, paid, Pending, RateLimited, time.Hour + time.Second, 0, 1},
 		{"A negative Retry-After is none", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: -time.Hour}, paid, Pending, RateLimited, time.Second, 0, 1},

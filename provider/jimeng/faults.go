@@ -22,8 +22,8 @@ var faults = provider.Faults{
 	{Code: "50520", Kind: task.ProviderError, Executed: task.Maybe},                                            // moderation broke
 	{Code: "50521", Kind: task.ProviderError, Executed: task.Maybe},
 	{Code: "50522", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "50429", Kind: task.RateLimited, Executed: task.No}, // too many in a second
-	{Code: "50430", Kind: task.RateLimited, Executed: task.No}, // too many at a time
+	{Code: "50429", Kind: task.RateLimited, Executed: task.No, Within2xx: true}, // too many in a second
+	{Code: "50430", Kind: task.RateLimited, Executed: task.No, Within2xx: true}, // too many at a time
 	{Code: "50400", Kind: task.Auth, Executed: task.No, Next: "Check the keys, and that the service is open for the account"},
 	{Code: "50500", Kind: task.ProviderError, Executed: task.Maybe},
 	{Code: "50501", Kind: task.ProviderError, Executed: task.Maybe},

@@ -28,13 +28,13 @@ const (
 var faults = provider.Faults{
 	{Code: "3", Kind: task.Unavailable, Executed: task.No, Next: accounts},
 	{Code: "9", Kind: task.Unavailable, Executed: task.No, Next: accounts},
-	{Code: "23", Kind: task.RateLimited, Executed: task.No}, // the queue is full
+	{Code: "23", Kind: task.RateLimited, Executed: task.No, Within2xx: true}, // the queue is full
 	{Code: "24", Kind: task.Moderated, Executed: task.No, Next: rephrase},
-	{Code: "30", Kind: task.RateLimited, Executed: task.No},
+	{Code: "30", Kind: task.RateLimited, Executed: task.No, Within2xx: true},
 	{Code: "4", Kind: task.Invalid, Executed: task.No, Next: "Correct the request as the proxy says"},
 
 	{Code: "quota_not_enough", Kind: task.Billing, Executed: task.No, Next: "Top up the account at the gateway"},
-	{Code: "queue_full", Kind: task.RateLimited, Executed: task.No},
+	{Code: "queue_full", Kind: task.RateLimited, Executed: task.No, Within2xx: true},
 
 	{Code: "banned", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
 	{Code: "invalid_parameter", Kind: task.Invalid, Executed: task.Yes, Next: "Correct the flags in the prompt"},

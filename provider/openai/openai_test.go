@@ -207,6 +207,18 @@ func TestReadAnswers(t *testing.T) {
 			t.Errorf("got %#v", f)
 		}
 	})
+	t.Run("An error beside work in a 200 proves nothing", func(t *testing.T) {
+		for _, body := range []string{
+			`{"error":{"message":"internal","code":"rate_limit_exceeded"},"created":1,"data":[],"usage":{"input_tokens":10,"output_tokens":4160}}`,
+			"data: {\"type\":\"image_generation.partial_image\",\"b64_json\":\"iVBORw0KGgo=\"}\n\ndata: {\"type\":\"error\",\"error\":{\"code\":\"rate_limit_exceeded\"}}\n\n",
+			`{"error":{"message":"no","code":"invalid_api_key"},"data":[],"usage":{"output_tokens":1}}`,
+		} {
+			_, err := reading(provider.Reply{Status: 200, Body: []byte(body)})
+			if f := task.AsFailure(err); f == nil || f.Executed != task.Maybe || f.Kind != task.ProviderError {
+				t.Errorf("%s: %#v", body, f)
+			}
+		}
+	})
 	t.Run("An imitator's URL is taken", func(t *testing.T) {
 		a, err := reading(provider.Reply{Status: 200, Body: []byte(`{"data":[{"url":"https://h.test/1.png?a=%2F&b"}]}`)})
 		if err != nil || a.Outputs[0].URL != "https://h.test/1.png?a=%2F&b" {
