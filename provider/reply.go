@@ -123,18 +123,13 @@ func (r Reply) Keep(v any) json.RawMessage {
 }
 
 // Done is the answer of a service that has finished, with raw as Keep takes it.
-// Without any picture it is a failure: that of the first missing one, or
-// BadAnswer if there was none at all.
+// Without any picture it is a failure: that of Missing, or BadAnswer if there was
+// none at all.
 func (r Reply) Done(outputs []Output, raw any) (Answer, error) {
-	var first *task.Failure
-	for _, o := range outputs {
-		if o.Err == nil {
-			return Answer{Done: true, Outputs: outputs, RequestID: r.RequestID, HTTPStatus: r.Status, Raw: r.Keep(raw), Notes: r.noted()}, nil
-		}
-		if first == nil {
-			first = o.Err
-		}
+	if slices.ContainsFunc(outputs, func(o Output) bool { return o.Err == nil }) {
+		return Answer{Done: true, Outputs: outputs, RequestID: r.RequestID, HTTPStatus: r.Status, Raw: r.Keep(raw), Notes: r.noted()}, nil
 	}
+	first := Missing(outputs)
 	if first == nil {
 		first = r.Bad("the provider's answer holds no picture")
 		if first.Kind == task.BadAnswer {
@@ -145,6 +140,30 @@ func (r Reply) Done(outputs []Output, raw any) (Answer, error) {
 		first.Detail = strings.Join(append(notes, first.Detail), "; ")
 	}
 	return Answer{}, first
+}
+
+// Missing is the failure that speaks for a call none of whose pictures came; nil if it has
+// none. The first of the gravest does: the call is not billed only if the service says so
+// of each picture, and did not happen only if that holds of each.
+func Missing(outputs []Output) (f *task.Failure) {
+	for _, o := range outputs {
+		if o.Err != nil && (f == nil || weight(o.Err) > weight(f)) {
+			f = o.Err
+		}
+	}
+	return f
+}
+
+func weight(f *task.Failure) int {
+	switch {
+	case f.Executed == task.Yes && !f.Unbilled:
+		return 3
+	case f.Executed == task.Maybe:
+		return 2
+	case f.Executed == task.Yes:
+		return 1
+	}
+	return 0
 }
 
 // Ended is the failure of a job that the service says has ended badly. Faults

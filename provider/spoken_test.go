@@ -97,3 +97,32 @@ func TestWordsWithin200AreBelievedWhole(t *testing.T) {
 		})
 	}
 }
+
+func TestOneMissingPictureDoesNotSpeakForAll(t *testing.T) {
+	no := &task.Failure{Kind: task.RateLimited, Executed: task.No}
+	free := &task.Failure{Kind: task.ProviderError, Executed: task.Yes, Unbilled: true}
+	doubt := &task.Failure{Kind: task.BadAnswer, Executed: task.Maybe}
+	paid := &task.Failure{Kind: task.Moderated, Executed: task.Yes}
+	for claim, c := range map[string]struct {
+		missing []*task.Failure
+		want    *task.Failure
+	}{
+		"All did not happen":                   {[]*task.Failure{no, no}, no},
+		"All are not billed":                   {[]*task.Failure{free, free}, free},
+		"One that is not billed was called":    {[]*task.Failure{no, free}, free},
+		"One in doubt behind one not billed":   {[]*task.Failure{free, doubt}, doubt},
+		"One in doubt before one not billed":   {[]*task.Failure{doubt, free}, doubt},
+		"One that is billed behind all others": {[]*task.Failure{no, free, doubt, paid}, paid},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			var outputs []provider.Output
+			for _, f := range c.missing {
+				outputs = append(outputs, provider.Output{Err: f})
+			}
+			_, err := provider.Reply{Status: 200}.Done(outputs, nil)
+			if f := task.AsFailure(err); f.Kind != c.want.Kind || f.Executed != c.want.Executed || f.Unbilled != c.want.Unbilled {
+				t.Errorf("got %+v", f)
+			}
+		})
+	}
+}

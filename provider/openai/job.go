@@ -172,7 +172,7 @@ func together(done []provider.Answer, id string) (provider.Answer, error) {
 			return all, nil
 		}
 	}
-	return provider.Answer{}, all.Outputs[0].Err
+	return provider.Answer{}, provider.Missing(all.Outputs)
 }
 
 // pollOne asks after one job. An Answer whose only output is a failure is one of a
@@ -265,6 +265,7 @@ func (one answer) ending(r provider.Reply, status string) *task.Failure {
 		text, codes = one.Error.Text(), []string{one.Error.Code, one.Error.Type}
 	}
 	f := faults.Ended(r, "the provider did not draw", text, codes...)
+	f.Unbilled = false // the service says so of its calls; only gateways have jobs, and may bill one however it ends
 	if f.Code == "" && f.Detail == "" {
 		f.Detail = "its job is " + status
 	}

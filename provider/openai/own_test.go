@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -41,6 +43,42 @@ func TestOwnFailures(t *testing.T) {
 			var f *task.Failure
 			if !errors.As(err, &f) || f.Executed != c.executed || f.Unbilled != c.unbilled || f.Kind != task.ProviderError {
 				t.Errorf("got %+v", err)
+			}
+		})
+	}
+}
+
+func TestAGatewaysJobThatFailedIsNotDrawnAgain(t *testing.T) {
+	const broke, empty = `{"status":"failed","error":{"code":"server_error","message":"it broke"}}`, `{"status":"completed","data":[]}`
+	for claim, c := range map[string]struct {
+		jobs []string
+		kind task.Kind
+	}{
+		"One that its service failed":        {[]string{broke}, task.ProviderError},
+		"Two of them":                        {[]string{broke, broke}, task.ProviderError},
+		"One, and one that came to nothing":  {[]string{broke, empty}, task.ProviderError},
+		"One that came to nothing, and then": {[]string{empty, broke}, task.BadAnswer},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			h := handle{Version: version}
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = w.Write([]byte(c.jobs[r.URL.Path[len(r.URL.Path)-1]-'0']))
+			}))
+			defer s.Close()
+			a, err := New(Config{BaseURL: s.URL, Key: "k", Client: &provider.Client{HTTP: s.Client()}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range c.jobs {
+				h.Jobs = append(h.Jobs, strconv.Itoa(i))
+			}
+			_, err = a.Poll(t.Context(), provider.WriteHandle(h))
+			f := task.AsFailure(err)
+			if f == nil || f.Executed != task.Yes || f.Unbilled || f.Kind != c.kind {
+				t.Fatalf("got %+v", f)
+			}
+			if v := (&task.Task{}).Fail(f, task.Retry{}, time.Now(), func() float64 { return 0 }); v.Status != task.Failed {
+				t.Errorf("it is made again: %+v", v)
 			}
 		})
 	}
