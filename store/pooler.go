@@ -27,7 +27,7 @@ const (
 	// knock is a setting that a server takes from whoever connects and a pooler
 	// refuses or drops.
 	knock = "easel.knock"
-	// poolerTries are how often a connection is looked at for a change of its server.
+	// poolerTries are how often two connections are looked at for a change of their servers.
 	poolerTries = 5
 	// poolerLimit is how long a second connection may wait for a server of its own.
 	poolerLimit = 2 * time.Second
@@ -116,13 +116,25 @@ func answersKnock(ctx context.Context, address string) (bool, error) {
 
 // changesServers tells the two kinds of poolers apart: only behind one that gives
 // its servers to transactions do two open connections meet the same process, or
-// one of them another than before while the other is within a transaction.
+// one of them another than before while the other is within a transaction. Where others
+// work too, one of them may take the very server that would have told: it looks again.
 func changesServers(ctx context.Context, db *sql.DB) (Pooler, error) {
 	first, err := db.Conn(ctx)
 	if err != nil {
 		return NoPooler, Redact(err)
 	}
 	defer first.Close()
+	for range poolerTries {
+		kind, err := serversOfTwo(ctx, db, first)
+		if err != nil || kind != NoPooler {
+			return kind, err
+		}
+	}
+	return SessionPooler, nil
+}
+
+// serversOfTwo looks once, and returns NoPooler if nothing was to be seen.
+func serversOfTwo(ctx context.Context, db *sql.DB, first *sql.Conn) (Pooler, error) {
 	before, err := serverOf(ctx, first)
 	if err != nil {
 		return NoPooler, Redact(err)
@@ -141,16 +153,14 @@ func changesServers(ctx context.Context, db *sql.DB) (Pooler, error) {
 	if other == before {
 		return TransactionPooler, nil
 	}
-	for range poolerTries {
-		now, err := serverOf(ctx, first)
-		if err != nil {
-			return NoPooler, Redact(err)
-		}
-		if now != before {
-			return TransactionPooler, nil
-		}
+	now, err := serverOf(ctx, first)
+	if err != nil {
+		return NoPooler, Redact(err)
 	}
-	return SessionPooler, nil
+	if now != before {
+		return TransactionPooler, nil
+	}
+	return NoPooler, nil
 }
 
 // waited is what it means that a second connection got no server: the first one

@@ -294,7 +294,7 @@ func TestSpooledAnswers(t *testing.T) {
 		t.Run("Answers that come while Postgres is away outlive a killed worker, and the next one goes on with them: class "+class, func(t *testing.T) {
 			t.Parallel()
 			const n = 10
-			o := newOuting(t, program, class, studio.Options{Takes: 4 * time.Second, Latency: 4 * time.Second}, n)
+			o := newOuting(t, program, class, studio.Options{Takes: 24 * time.Second, Latency: 24 * time.Second}, n) // half of it is enough to stop a server
 			victim := o.start("worker")
 			o.insert(n, "studio", nil)
 			eventually(t, 5*time.Minute, "all are bought", func() bool { return o.bills() == n })
