@@ -3,8 +3,8 @@
 package simulation
 
 // Under the race detector a run costs ten times as much, and the same runs without
-// it are part of make test as well. It has also died of a stack of its own
-// after many thousands of fake timers in one process.
+// it are part of make test as well. The detector itself has crashed once after
+// thousands of fake timers in one process.
 const (
 	seedsByDefault  = 1
 	strideByDefault = 240
