@@ -19,7 +19,7 @@ const kept = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
 // fenceGrows and deliveryGrows are how a row leaves everybody's hands. Each holds at the
 // bound of its column, or one such row would keep all others of its statement back.
 const (
-	fenceGrows    = "fence = CASE WHEN fence < 9223372036854775807 THEN fence + 1 ELSE fence END"
+	fenceGrows    = "fence = CASE WHEN fence < " + lastFence + " THEN fence + 1 ELSE fence END"
 	deliveryGrows = "delivery = CASE WHEN delivery BETWEEN 0 AND 2147483646 THEN delivery + 1 ELSE 0 END"
 	lastFence     = "9223372036854775807" // leaves no room for a claim
 )
@@ -184,8 +184,8 @@ func (s *Store) loadPhoto(ctx context.Context, t *task.Task) error {
 
 // Release gives a claimed task back, to be taken again after the delay. It
 // spends no attempt. Why a call has failed counts more than why the task waits, and stays,
-// unless a call was answered since, whose pictures are all that it waits for and were not given up. ErrFenced if
-// the task is not ours any more.
+// unless a call was answered since, whose pictures are all that it waits for and were not
+// given up. ErrFenced if the task is not ours any more.
 func (s *Store) Release(ctx context.Context, t *task.Task, after time.Duration, reason string) error {
 	stays := "error_kind IS NOT NULL"
 	if reason != "" {

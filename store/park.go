@@ -26,7 +26,8 @@ const (
 // Park moves a waiting task to the dead-letter queue whose delivery lies in the archive,
 // and returns why: for f if a person put it there. One that was set back to pending by the
 // app keeps the reason that it had, and one whose last call is of unknown outcome is held
-// for that. A delivery below 0, which nothing can ring for, becomes 0. It returns nil for a task that moved on or whose row is locked, which is left alone.
+// for that. A delivery below 0, which nothing can ring for, becomes 0. It returns nil for a
+// task that moved on or whose row is locked, which is left alone.
 func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error) {
 	var why *task.Failure
 	err := s.in(ctx, func(tx *sqlx.Tx) error {

@@ -86,7 +86,7 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 		// No fence: a person's word takes it. The final status is the guard, and
 		// nobody but a person moves a task out of that.
 		err := tx.GetContext(ctx, &t, tx.Rebind(`
-			UPDATE image_generations SET status = 'pending', `+deliveryGrows+`, fence = CASE WHEN fence < 9223372036854775807 THEN fence + 1 ELSE 1 END, attempt = 0, waits = 0, crashes = 0,
+			UPDATE image_generations SET status = 'pending', `+deliveryGrows+`, fence = CASE WHEN fence < `+lastFence+` THEN fence + 1 ELSE 1 END, attempt = 0, waits = 0, crashes = 0,
 				published_at = NULL, run_at = now(), retried_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
 				error_msg = NULL, error_kind = NULL, error_code = NULL, completed_at = NULL, updated_at = now(),
 				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END

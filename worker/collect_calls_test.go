@@ -36,12 +36,7 @@ func TestCollectingOfCalls(t *testing.T) {
 func deadPart(r *rig) {
 	r.painter.can.AddressLife = time.Minute
 	_, alive := r.dead()
-	r.parts(1, func(number, images int) (provider.Answer, error) {
-		if number == 2 {
-			return at(r.host + "/2"), nil
-		}
-		return part(number, images)
-	})
+	r.secondLeadsAway()
 	r.start()
 	t := r.asksFor(task.Task{ImageCount: 3})
 	failed := r.ends(t.ID, task.Failed)
@@ -81,12 +76,7 @@ func brokenPart(r *rig) {
 func boughtAgainPart(r *rig) {
 	r.painter.can.AddressLife = time.Minute
 	r.dead()
-	r.parts(1, func(number, images int) (provider.Answer, error) {
-		if number == 2 {
-			return at(r.host + "/2"), nil
-		}
-		return part(number, images)
-	})
+	r.secondLeadsAway()
 	r.start()
 	t := r.asksFor(task.Task{ImageCount: 3})
 	failed := r.ends(t.ID, task.Failed)
@@ -288,4 +278,14 @@ func freeJobAgain(r *rig) {
 	t := r.asks()
 	r.ends(t.ID, task.Completed)
 	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.State{task.AttemptFailed, task.AttemptSucceeded}})
+}
+
+// secondLeadsAway has the second of the calls for one picture each answer with an address.
+func (r *rig) secondLeadsAway() {
+	r.parts(1, func(number, images int) (provider.Answer, error) {
+		if number == 2 {
+			return at(r.host + "/2"), nil
+		}
+		return part(number, images)
+	})
 }

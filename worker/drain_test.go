@@ -23,12 +23,7 @@ func TestDrain(t *testing.T) {
 
 func drainsPolls(r *rig) {
 	var ready atomic.Bool
-	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
-		if ready.Load() {
-			return drawn(pngOf(40, 30)), nil
-		}
-		return working(0), nil
-	})
+	r.painter.drawsWhen(&ready)
 	first := r.start()
 	var tasks []*task.Task
 	for i := range 20 {

@@ -63,9 +63,9 @@ func (s *step) elsewhere(ctx context.Context) bool {
 	return false
 }
 
-// modelOpen reports whether the step ends, with that verdict, since the account may not use the model: the
-// task waits for another account, or it fails with the provider's words, as it would
-// have by a call of its own. A refusal that does not name the model may pass: it waits.
+// modelOpen reports whether the step ends, with that verdict, since the account may not
+// use the model: the task waits for another account, or it fails with the provider's words,
+// as it would have by a call of its own. A refusal that does not name the model may pass: it waits.
 func (s *step) modelOpen(ctx context.Context) (ended bool, verdict error) {
 	kind, reason := s.modelRefused(ctx, s.svc, s.account, s.t.Model)
 	switch {

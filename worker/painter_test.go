@@ -188,3 +188,13 @@ func (s *shelf) Put(ctx context.Context, key string, r io.Reader, contentType st
 	}
 	return s.Store.Put(ctx, key, r, contentType)
 }
+
+// drawsWhen lets each job be under way until it is ready, and drawn then.
+func (p *painter) drawsWhen(ready *atomic.Bool) {
+	p.accepts(func(context.Context, int) (provider.Answer, error) {
+		if ready.Load() {
+			return drawn(pngOf(40, 30)), nil
+		}
+		return working(0), nil
+	})
+}

@@ -80,12 +80,7 @@ func longAgo(r *rig) {
 
 func jobSetForward(r *rig) {
 	var ready atomic.Bool
-	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
-		if ready.Load() {
-			return drawn(pngOf(40, 30)), nil
-		}
-		return working(0), nil
-	})
+	r.painter.drawsWhen(&ready)
 	p := r.start()
 	t := r.asks()
 	r.until("the job is polled", func() bool { return r.painter.polls.Load() > 0 })
