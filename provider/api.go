@@ -14,19 +14,19 @@ import (
 
 // API is an account at a service that is spoken to over HTTP.
 type API struct {
-	BaseURL string
-	Key     Secret
-	Open    bool   // the service may be used without a key
-	Auth    Auth   // nil is Bearer
-	Faults  Faults // the service's table of errors
-	Client  *Client
+	BaseURL     string
+	Key         Secret
+	KeyOptional bool   // the service may be used without a key
+	Auth        Auth   // nil is Bearer
+	Faults      Faults // the service's table of errors
+	Client      *Client
 }
 
 // Checked returns the API with fallback for an empty BaseURL. The error names
 // every field that is wrong.
 func (a API) Checked(fallback string) (*API, error) {
 	base, err := BaseURL(a.BaseURL, fallback)
-	if bad := a.Key.Check(); bad != nil && !(a.Open && a.Key == "") {
+	if bad := a.Key.Check(); bad != nil && !(a.KeyOptional && a.Key == "") {
 		err = errors.Join(err, fmt.Errorf("key: %w", bad))
 	}
 	if a.Client == nil {

@@ -159,7 +159,7 @@ func (a *app) providers(name, model string) error {
 	}
 	for _, known := range adapterNames() {
 		if !configured[known] {
-			list.Others = append(list.Others, otherProvider{known, adapters[known].keyVariable, ""})
+			list.Others = append(list.Others, otherProvider{known, kindOf(known).KeyVariable, ""})
 		}
 	}
 	slices.SortFunc(list.Others, func(x, y otherProvider) int { return cmp.Compare(x.Name, y.Name) })
@@ -176,21 +176,21 @@ func (a *app) providers(name, model string) error {
 	return a.out.answer(list, func(w io.Writer) { a.out.providers(w, list, name != "") })
 }
 
-// unconfigured is what a known provider could do if it had an account. ComfyUI's
-// abilities are those of the workflow that easel brings along.
+// unconfigured is what a known provider could do if it had an account that
+// says nothing but its key.
 func unconfigured(name, model string, cfg config, others []otherProvider) (listedProvider, error) {
 	why := unlisted(name, cfg, others)
 	i := slices.IndexFunc(others, func(o otherProvider) bool { return o.Name == name && o.Disabled == "" })
-	known, isKnown := adapters[name]
+	known, isKnown := kinds.Named(name)
 	if i < 0 || !isKnown {
 		return listedProvider{}, why
 	}
 	// The key is nobody's and goes nowhere: abilities are asked of the adapter alone.
-	built, err := known.build(accountConfig{BaseURL: cmp.Or(known.baseURL, "http://127.0.0.1"), Key: "nobody:nobody"}, &provider.Client{})
+	built, err := known.New(provider.AccountConfig{BaseURL: cmp.Or(known.BaseURL, "http://127.0.0.1"), Key: "nobody:nobody", Client: &provider.Client{}})
 	if err != nil {
 		return listedProvider{}, why
 	}
-	model = cmp.Or(model, known.defaultModel)
+	model = cmp.Or(model, known.DefaultModel)
 	return listedProvider{Name: name, Needs: others[i].needs(), Adapter: name, Model: model, Can: abilitiesOf(built.Capabilities(model)),
 		Rules: rulesOf(task.Retry{}), Accounts: []listedAccount{}}, nil
 }
@@ -236,7 +236,7 @@ func (o otherProvider) needs() string {
 	if o.Disabled != "" {
 		return "its account is disabled: " + oneLine(o.Disabled, 400)
 	}
-	if o.Variable == "" || adapters[o.Name].open {
+	if o.Variable == "" || kindOf(o.Name).KeyOptional {
 		return "name it in easel.yaml"
 	}
 	return "set " + o.Variable

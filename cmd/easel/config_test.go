@@ -157,7 +157,7 @@ func TestYAML(t *testing.T) {
 		want := providerConfig{Name: "openai", Adapter: "openai", Model: "gpt-image-2.6-flare", Concurrency: 7, Timeout: 90 * time.Second,
 			Deadline: 10 * time.Minute, OnUnknown: task.Resend, ServerErrors: 4, HoldServerErrors: true, MaxWaits: 3, BaseDelay: time.Second, MaxDelay: time.Minute,
 			Accounts: []accountConfig{
-				{Name: "main", KeyVariable: "OPENAI_API_KEY", Key: canary, BaseURL: "https://proxy.test/v1", Organization: "org", PerMinute: 50, InFlight: 20},
+				{Name: "main", KeyVariable: "OPENAI_API_KEY", Key: canary, BaseURL: "https://proxy.test/v1", Options: map[string]string{"organization": "org"}, PerMinute: 50, InFlight: 20},
 				{Name: "spare", KeyVariable: "SPARE_KEY", BaseURL: "https://api.openai.com/v1"},
 			},
 			Prices: provider.Prices{

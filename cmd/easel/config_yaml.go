@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -35,19 +36,17 @@ type providerConfig struct {
 
 // accountConfig is one key at a service and what its owner grants.
 type accountConfig struct {
-	Name         string
-	KeyVariable  string // the environment variable that holds the key
-	Key          provider.Secret
-	BaseURL      string
-	Organization string
-	Project      string
-	Options      map[string]string // what else the adapter knows
-	PerMinute    int
-	InFlight     int
-	Hooks        bool            // the service may call back at our public URL
-	HookSecret   provider.Secret // what it signs its callbacks with
-	Open         bool            // the service may be used without a key
-	Disabled     string          // why it cannot be used though it is configured; empty if it can
+	Name        string
+	KeyVariable string // the environment variable that holds the key
+	Key         provider.Secret
+	BaseURL     string
+	Options     map[string]string // what else the adapter knows
+	PerMinute   int
+	InFlight    int
+	Hooks       bool            // the service may call back at our public URL
+	HookSecret  provider.Secret // what it signs its callbacks with
+	Open        bool            // the service may be used without a key
+	Disabled    string          // why it cannot be used though it is configured; empty if it can
 }
 
 // usable reports whether the account can be called: it has a key, or needs none, and
@@ -63,7 +62,6 @@ const (
 	maxPrices      = 10_000
 	maxConcurrency = 10_000
 	maxGrant       = 100_000
-	maxOption      = 4096
 
 	maxServerErrors = 20
 )
@@ -93,9 +91,9 @@ func (r *yamlReader) provider(m *mapping) providerConfig {
 		r.refuse(m.at, m.path, "is not a name", namedAccepted)
 	}
 	p := defaultProvider(m.name)
-	adapter := m.choice("adapter", m.name, adapterNames(), rehearsal)
+	adapter := m.choice("adapter", m.name, adapterNames(), studio.Kind.Name)
 	p.Adapter = adapter
-	p.Model = m.text("model", adapters[adapter].defaultModel, task.MaxText)
+	p.Model = m.text("model", kindOf(adapter).DefaultModel, task.MaxText)
 	p.Concurrency = m.integer("concurrency", p.Concurrency, 1, maxConcurrency, "")
 	p.Timeout = m.duration("timeout", p.Timeout, time.Second, time.Hour)
 	p.Deadline = m.duration("deadline", p.Deadline, time.Second, 7*24*time.Hour)
@@ -136,29 +134,26 @@ func (r *yamlReader) accounts(m *mapping, adapter string) []accountConfig {
 }
 
 func (r *yamlReader) account(m *mapping, adapter string) accountConfig {
+	k := kindOf(adapter)
 	a := accountConfig{
 		Name:      m.matching("name", "main", named, namedAccepted),
-		BaseURL:   r.baseURL(m, adapters[adapter].baseURL),
+		BaseURL:   r.baseURL(m, k.BaseURL),
 		PerMinute: m.integer("per_minute", 0, 0, maxGrant, " (no limit)"),
 		InFlight:  m.integer("in_flight", 0, 0, maxGrant, " (no limit)"),
 	}
-	a.KeyVariable = r.keyVariable(m, adapters[adapter].keyVariable)
+	a.KeyVariable = r.keyVariable(m, k.KeyVariable)
 	a.Key = r.key(m, a.KeyVariable)
-	if adapters[adapter].organization {
-		a.Organization = m.text("organization", "", task.MaxText)
-		a.Project = m.text("project", "", task.MaxText)
-	}
-	a.Open = adapters[adapter].open
-	if adapters[adapter].hooks {
+	a.Open = k.KeyOptional
+	if k.Callbacks {
 		a.Hooks = m.choice("webhooks", "off", []string{"on", "off"}) == "on"
 		a.HookSecret = r.secret(m, "webhook_secret")
 	}
-	for _, name := range adapters[adapter].options {
-		if value := m.text(name, "", maxOption); value != "" {
+	for _, o := range k.Options {
+		if value := m.text(o.Name, "", o.MaxCharacters()); value != "" {
 			if a.Options == nil {
 				a.Options = make(map[string]string)
 			}
-			a.Options[name] = value
+			a.Options[o.Name] = value
 		}
 	}
 	m.done()

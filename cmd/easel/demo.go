@@ -16,12 +16,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/task"
 )
 
 const demoHelp = `Start everything in this process, bring some twenty tasks in through every door,
 and show what becomes of each. The pictures are drawn by the built-in provider
-"sketch", which costs nothing and can be told to fail.
+"` + all.Free + `", which costs nothing and can be told to fail.
 
 It works on the same database, queue and folder as ` + "`easel up`" + ` would, so
 ` + "`easel list`, `easel show ID`" + ` and the pages tell more about the tasks afterwards.`
@@ -46,9 +47,9 @@ func (a *app) demo(ctx context.Context, exit bool) error {
 	if variables(a.env)["EASEL_LOG"] == "" {
 		cfg.LogLevel = zerolog.ErrorLevel // failures are part of the show
 	}
-	sketch := cfg.Services["sketch"]
+	sketch := cfg.Services[all.Free]
 	if sketch == nil {
-		return usage("the demo draws with the provider sketch; take it back into easel.yaml")
+		return usage("the demo draws with the provider " + all.Free + "; take it back into easel.yaml")
 	}
 	sketch.Retry.Base = 500 * time.Millisecond
 	listener, err := listenAnywhere(ctx, &cfg)

@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"strings"
 
+	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -17,7 +18,7 @@ func playbill() []*act {
 	steps, low := -5, task.Low
 	seed := int64(7)
 	sketch := func(prompt, size string, parameters map[string]string) task.Task {
-		return task.Task{Provider: "sketch", Prompt: prompt, Size: size, Parameters: parameters}
+		return task.Task{Provider: all.Free, Prompt: prompt, Size: size, Parameters: parameters}
 	}
 	fromPicture := sketch("the same hills in winter", "768x512", nil)
 	fromPicture.InputImageURL = swatch()

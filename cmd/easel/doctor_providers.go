@@ -44,12 +44,11 @@ func checkAccount(ctx context.Context, c *provider.Client, p providerConfig, a a
 	case !a.usable():
 		f.Detail, f.Do = "has no key, so its tasks are refused", "Set "+a.KeyVariable+" to use it"
 		return f
-	case a.BaseURL == "" || adapters[p.Adapter].ask == "":
+	case a.BaseURL == "" || kindOf(p.Adapter).ProbePath == "":
 		f.Result, f.Detail = fine, "is ready"
 		return f
 	}
-	api := provider.API{BaseURL: a.BaseURL, Key: a.Key, Open: a.Open, Auth: adapters[p.Adapter].auth, Client: c}
-	reply, err := api.Ask(ctx, http.MethodGet, adapters[p.Adapter].ask, nil)
+	reply, err := kindOf(p.Adapter).Probe(ctx, provider.AccountConfig{BaseURL: a.BaseURL, Key: a.Key, Client: c})
 	if err != nil {
 		f.Result, f.Detail, f.Do = bad, strings.TrimSpace(a.BaseURL+": "+err.Error()), "Check network, proxy and base_url"
 		return f

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/task"
 )
@@ -75,7 +76,7 @@ func or(text, fallback string) string {
 
 func TestEveryProvider(t *testing.T) {
 	t.Parallel()
-	if missing := slices.DeleteFunc(adapterNames(), func(name string) bool { _, ok := plays[name]; return ok || name == "sketch" }); len(missing) > 0 {
+	if missing := slices.DeleteFunc(adapterNames(), func(name string) bool { _, ok := plays[name]; return ok || name == all.Free }); len(missing) > 0 {
 		t.Fatalf("nobody plays %v", missing)
 	}
 	servers, yaml, env := playAll(t, "")

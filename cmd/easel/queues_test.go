@@ -144,10 +144,10 @@ func TestHelpNamesWhatAccountsTake(t *testing.T) {
 	d := newDesk(t)
 	got := d.must(nil, "help", "environment")
 	got.wants(t, 0, "key of the provider midjourney; easel.yaml has to name its base_url\n", "key of the provider openai\n")
-	for name, a := range adapters {
-		for _, option := range a.options {
-			if !strings.Contains(got.out, option+":") {
-				t.Errorf("%s takes %s, which help does not say", name, option)
+	for _, k := range kinds {
+		for _, option := range k.Options {
+			if !strings.Contains(got.out, option.Name+": "+option.Help+"\n") {
+				t.Errorf("%s takes %s, which help does not say", k.Name, option.Name)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -38,7 +39,7 @@ type requestFlags struct {
 
 func (r *requestFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&r.t.Provider, "provider", "sketch", "who draws; sketch is free and runs here")
+	f.StringVar(&r.t.Provider, "provider", all.Free, "who draws; "+all.Free+" is free and runs here")
 	f.StringVar(&r.t.Model, "model", "", "the provider's model (its default)")
 	f.StringVar(&r.t.NegativePrompt, "negative", "", "what must not be in the picture")
 	f.StringVar(&r.t.Size, "size", "", "such as 1024x1024, 2K or 16:9")

@@ -132,7 +132,7 @@ func TestNoAdapterRepeatsItsKey(t *testing.T) {
 			server := providertest.Start(p.service)
 			t.Cleanup(server.Close)
 			kind := or(p.adapter, name)
-			account := accountConfig{Name: "main", Key: key, BaseURL: server.URL + p.path, Open: adapters[kind].open, Hooks: true}
+			account := accountConfig{Name: "main", Key: key, BaseURL: server.URL + p.path, Open: kindOf(kind).KeyOptional, Hooks: true}
 			switch name {
 			case "midjourney":
 				account.Options = map[string]string{"dialect": "trueai"}

@@ -50,18 +50,24 @@ func versionCommand(a *app) *cobra.Command {
 }
 
 // accountHelp is about the file that the environment names.
-const accountHelp = `EASEL_CONFIG configures providers. Accounts take name, key, base_url, per_minute, in_flight,
+func accountHelp() string {
+	text := `EASEL_CONFIG configures providers. Accounts take name, key, base_url, per_minute, in_flight,
 webhooks and webhook_secret, and those of some adapters more:
-
-  openai      async: on submits to a gateway's /async paths and polls; default off
-              edits: json or multipart is how input pictures are sent; default json, and multipart once the service says so
-  comfyui     workflow: a file in API format
-  midjourney  dialect: novicezk, trueai or gateway
+`
+	for _, name := range adapterNames() {
+		shown := name
+		for _, o := range kindOf(name).Options {
+			text += fmt.Sprintf("\n  %-11s %s: %s", shown, o.Name, o.Help)
+			shown = ""
+		}
+	}
+	return text + `
 
   providers:
     openai:
       accounts:
         - {name: gateway, key: "${GATEWAY_KEY}", base_url: "https://gateway.example/v1", async: on, edits: multipart}`
+}
 
 // environmentTopic is `easel help environment`.
 func environmentTopic() *cobra.Command {
@@ -70,13 +76,13 @@ func environmentTopic() *cobra.Command {
 		text += fmt.Sprintf("\n  %-22s %s", s.name, s.help)
 	}
 	for _, name := range adapterNames() {
-		if key := adapters[name].keyVariable; key != "" {
+		if key := kindOf(name).KeyVariable; key != "" {
 			text += fmt.Sprintf("\n  %-22s key of the provider %s", key, name)
-			if adapters[name].baseURL == "" {
+			if kindOf(name).BaseURL == "" {
 				text += "; easel.yaml has to name its base_url"
 			}
 		}
 	}
-	text += "\n\n" + accountHelp
+	text += "\n\n" + accountHelp()
 	return &cobra.Command{Use: "environment", Short: "The settings that easel reads", Long: text}
 }

@@ -53,6 +53,8 @@ func TestTable(t *testing.T) {
 		"Every adapter has the row of adapters":              {"provider/new", pkg{imports: []string{module + "/provider", module + "/picture"}}, "provider/new may not import picture"},
 		"An adapter with a row of its own has only that one": {"provider/sketch", pkg{imports: []string{module + "/picture"}}, ""},
 		"A package below an adapter has no row":              {"provider/new/util", pkg{}, "no row"},
+		"A row may name all packages of a folder":            {"provider/all", pkg{imports: []string{module + "/provider/new"}}, ""},
+		"All packages of a folder are not those below them":  {"provider/all", pkg{imports: []string{module + "/provider/new/util"}}, "provider/all may not import"},
 		"Nobody imports cmd":                                 {"worker", pkg{imports: []string{module + "/cmd/easel"}}, "worker may not import cmd/easel"},
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -109,7 +111,7 @@ func allows(list []string, imported string) bool {
 		return true
 	}
 	if imported == module || strings.HasPrefix(imported, module+"/") {
-		return slices.Contains(list, short(imported))
+		return slices.Contains(list, short(imported)) || slices.Contains(list, path.Dir(short(imported))+"/*")
 	}
 	return slices.ContainsFunc(list, func(m string) bool { return imported == m || strings.HasPrefix(imported, m+"/") })
 }

@@ -21,6 +21,8 @@ var table = map[string]rule{
 	"provider":              {imports: []string{"task", "internal/budget", "internal/crash"}, tests: []string{"provider/providertest"}},
 	"provider/providertest": {imports: []string{"provider", "task", cmp}},
 	"provider/*":            {imports: adapter, tests: []string{"provider/providertest"}},
+	// The list of all adapters; only where packages meet, and tests, may know them all.
+	"provider/all":          {imports: []string{"provider", "provider/*"}},
 	"provider/sketch/paint": {imports: []string{ximage}},
 	"provider/sketch":       {imports: append([]string{"picture", "provider/sketch/paint", "internal/budget", xsync}, adapter...), tests: []string{"provider/providertest"}},
 

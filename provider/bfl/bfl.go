@@ -40,15 +40,15 @@ type Adapter struct {
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client, Auth: Auth}.Checked(defaultBaseURL)
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client, Auth: auth}.Checked(defaultBaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("bfl: %w", err)
 	}
 	return &Adapter{api: api}, nil
 }
 
-// Auth is how the service takes keys.
-var Auth = provider.HeaderAuth("x-key", "")
+// auth is how the service takes keys.
+var auth = provider.HeaderAuth("x-key", "")
 
 func (a *Adapter) Capabilities(model string) provider.Capabilities {
 	return modelOf(model).capabilities()

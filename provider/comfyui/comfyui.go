@@ -40,7 +40,7 @@ type Adapter struct {
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Open: true, Faults: faults, Client: c.Client, Auth: Auth}.Checked(defaultBaseURL)
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, KeyOptional: true, Faults: faults, Client: c.Client, Auth: auth}.Checked(defaultBaseURL)
 	text := c.Workflow
 	if len(text) == 0 {
 		text = plain
@@ -58,8 +58,8 @@ func CheckWorkflow(text []byte) error {
 	return err
 }
 
-// Auth is how a proxy before the server takes keys.
-var Auth = provider.HeaderAuth("Authorization", "Bearer ")
+// auth is how a proxy before the server takes keys.
+var auth = provider.HeaderAuth("Authorization", "Bearer ")
 
 // Capabilities follow from what the workflow has places for.
 func (a *Adapter) Capabilities(string) provider.Capabilities { return a.flow.capabilities() }

@@ -34,12 +34,12 @@ type Adapter struct {
 	api *provider.API // a pointer, so that printing the adapter shows no key
 }
 
-// Auth is how the service takes keys.
-var Auth = provider.HeaderAuth("Authorization", "Key ")
+// auth is how the service takes keys.
+var auth = provider.HeaderAuth("Authorization", "Key ")
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client, Auth: Auth}.Checked(defaultBaseURL)
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client, Auth: auth}.Checked(defaultBaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("fal: %w", err)
 	}

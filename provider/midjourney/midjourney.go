@@ -49,7 +49,7 @@ type Adapter struct {
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
 	auth, known := auths[c.Dialect]
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Open: true, Faults: faults, Client: c.Client, Auth: auth}.Checked("")
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, KeyOptional: true, Faults: faults, Client: c.Client, Auth: auth}.Checked("")
 	if !known {
 		err = errors.Join(err, fmt.Errorf("dialect: is %q; accepted are %v", c.Dialect, Dialects))
 	}

@@ -29,7 +29,7 @@ type Adapter struct {
 
 // New checks c and returns its adapter. The error names every field that is wrong.
 func New(c Config) (*Adapter, error) {
-	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Open: true, Faults: faults, Client: c.Client, Auth: provider.Basic}.Checked(defaultBaseURL)
+	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, KeyOptional: true, Faults: faults, Client: c.Client, Auth: provider.Basic}.Checked(defaultBaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("stable_diffusion: %w", err)
 	}
