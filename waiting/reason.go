@@ -6,6 +6,8 @@ package waiting
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/easelqueue/easel/internal/human"
 )
 
 // Kind is what a task waits for.
@@ -46,7 +48,7 @@ const (
 	Developer Who = "developer" // of the app
 )
 
-// Reason says what a task waits for. Its JSON carries the English sentence as text.
+// Reason says what a task waits for. Its JSON carries the human.English sentence as text.
 type Reason struct {
 	Kind  Kind      `json:"kind"`
 	Who   Who       `json:"who_acts"`
@@ -58,11 +60,11 @@ type Reason struct {
 	Said  string    `json:"said,omitempty"` // the words of the service or of the last failure
 }
 
-// MarshalJSON adds the English sentence.
+// MarshalJSON adds the human.English sentence.
 func (r Reason) MarshalJSON() ([]byte, error) {
 	type plain Reason
 	return json.Marshal(struct {
 		plain
 		Text string `json:"text"`
-	}{plain(r), r.Sentence(English)})
+	}{plain(r), r.Sentence(human.English)})
 }

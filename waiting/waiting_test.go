@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
@@ -108,15 +109,15 @@ func TestWhyATaskWaits(t *testing.T) {
 			if r == nil {
 				t.Fatal("it waits for nothing")
 			}
-			if r.Kind != c.kind || r.Who != c.who || !strings.Contains(r.Sentence(English), c.text) {
-				t.Errorf("got %s, %s: %s", r.Kind, r.Who, r.Sentence(English))
+			if r.Kind != c.kind || r.Who != c.who || !strings.Contains(r.Sentence(human.English), c.text) {
+				t.Errorf("got %s, %s: %s", r.Kind, r.Who, r.Sentence(human.English))
 			}
-			if (r.Remedy(English) == "") != (r.Who == Nobody) {
-				t.Errorf("%s acts, and what to do is %q", r.Who, r.Remedy(English))
+			if (r.Remedy(human.English) == "") != (r.Who == Nobody) {
+				t.Errorf("%s acts, and what to do is %q", r.Who, r.Remedy(human.English))
 			}
-			if strings.Contains(r.Sentence(Chinese)+r.Sentence(English), "%!") || strings.Contains(r.Sentence(Chinese), "since") || strings.Contains(r.Remedy(English), "%") ||
-				r.Sentence(Chinese) == r.Sentence(English) || r.Actor(Chinese) == "" {
-				t.Errorf("in Chinese: %s", r.Sentence(Chinese))
+			if strings.Contains(r.Sentence(human.Chinese)+r.Sentence(human.English), "%!") || strings.Contains(r.Sentence(human.Chinese), "since") || strings.Contains(r.Remedy(human.English), "%") ||
+				r.Sentence(human.Chinese) == r.Sentence(human.English) || r.Actor(human.Chinese) == "" {
+				t.Errorf("in Chinese: %s", r.Sentence(human.Chinese))
 			}
 		})
 	}

@@ -4,14 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-)
 
-// Language is one that reasons are told in.
-type Language string
-
-const (
-	English Language = "en"
-	Chinese Language = "zh"
+	"github.com/easelqueue/easel/internal/human"
 )
 
 // words are the sentences of a reason: %[1]s is its name, %[2]d its count.
@@ -67,37 +61,32 @@ var actors = map[Who]words{
 	Nobody: {"nobody: it goes on by itself", "无需处理，会自动继续"}, Operator: {"the operator", "运维人员"}, Developer: {"the app's developer", "应用开发者"},
 }
 
-func (w words) in(l Language) string {
-	if l == Chinese {
-		return w.zh
-	}
-	return w.en
-}
+func (w words) in(l human.Language) string { return l.Of(w.en, w.zh) }
 
 // Brief says what the task waits for, since when that is so and until when, without a full stop.
-func (r Reason) Brief(l Language) string {
+func (r Reason) Brief(l human.Language) string {
 	s := r.fill(sentences[r.Kind].in(l))
 	if !r.From.IsZero() {
-		s += since[r.Kind].in(l) + r.From.UTC().Format("2006-01-02 15:04 UTC")
+		s += since[r.Kind].in(l) + human.Minute(r.From)
 	}
 	if !r.Until.IsZero() {
-		s += map[Language]string{English: ", until ", Chinese: "，直到 "}[l] + r.Until.UTC().Format("2006-01-02 15:04:05 UTC")
+		s += l.Of(", until ", "，直到 ") + human.Time(r.Until)
 	}
 	return s
 }
 
 // Sentence is Brief and the words of the service, or of the last failure.
-func (r Reason) Sentence(l Language) string {
+func (r Reason) Sentence(l human.Language) string {
 	s := r.Brief(l)
 	if r.Said != "" {
-		s += map[Language]string{English: ": ", Chinese: "："}[l] + r.Said
+		s += l.Of(": ", "：") + r.Said
 	}
 	return s
 }
 
 // Remedy says what whoever has to act can do, one sentence without a full stop; empty
 // if nobody has to.
-func (r Reason) Remedy(l Language) string {
+func (r Reason) Remedy(l human.Language) string {
 	if r.Who == Nobody {
 		return ""
 	}
@@ -105,7 +94,7 @@ func (r Reason) Remedy(l Language) string {
 }
 
 // Actor says who has to act.
-func (r Reason) Actor(l Language) string { return actors[r.Who].in(l) }
+func (r Reason) Actor(l human.Language) string { return actors[r.Who].in(l) }
 
 // For is how long it has waited by now.
 func (r Reason) For(now time.Time) time.Duration {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -18,7 +19,7 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 	}
 	delivery, err := strconv.Atoi(r.PostForm.Get("delivery"))
 	if err != nil || delivery < 0 {
-		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", shorten(r.PostForm.Get("delivery"), 40))
+		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", human.Shorten(r.PostForm.Get("delivery"), 40))
 	}
 	ref := task.Ref{Task: id, Delivery: delivery}
 	if r.PostForm.Get("buy_again") == "yes" {
@@ -43,7 +44,7 @@ func (s *Site) giveUp(r *http.Request) (answer, error) {
 	}
 	delivery, err := strconv.Atoi(r.PostForm.Get("delivery"))
 	if err != nil || delivery < 0 {
-		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", shorten(r.PostForm.Get("delivery"), 40))
+		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", human.Shorten(r.PostForm.Get("delivery"), 40))
 	}
 	if r.PostForm.Get("charged") != "yes" {
 		return nil, badRequest("charged is missing; accepted is yes, from somebody who has looked the call up.")

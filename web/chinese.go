@@ -3,53 +3,23 @@ package web
 import (
 	"regexp"
 	"strings"
-	"time"
 
-	"github.com/easelqueue/easel/waiting"
+	"github.com/easelqueue/easel/internal/human"
 )
 
 // say returns text in the language, for those texts of the pages that are the same each
 // time but for a number that they begin with. What has no translation, as the words of services, stays as it is.
-func say(l waiting.Language) func(text string) string {
+func say(l human.Language) func(text string) string {
 	return func(text string) string {
 		number := text[:len(text)-len(strings.TrimLeft(text, "0123456789 "))]
-		if told, ok := chinese[text[len(number):]]; ok && l == waiting.Chinese {
+		if told, ok := chinese[text[len(number):]]; ok && l == human.Chinese {
 			return number + told
 		}
-		if l == waiting.Chinese {
+		if l == human.Chinese {
 			return inPattern(text)
 		}
 		return text
 	}
-}
-
-// since is ago in the language.
-func since(l waiting.Language) func(now, t time.Time) string {
-	if l != waiting.Chinese {
-		return ago
-	}
-	return func(now, t time.Time) string {
-		told := ago(now, t)
-		if before, past := strings.CutSuffix(told, " ago"); past {
-			return lengths(before) + "前"
-		}
-		if after, ahead := strings.CutPrefix(told, "in "); ahead {
-			return lengths(after) + "后"
-		}
-		return "刚刚"
-	}
-}
-
-// length is a number with its unit, as took and span write it.
-var length = regexp.MustCompile(`([0-9.]+)(ms|s|m|h|d)`)
-
-// lengths tells how long something is, in Chinese units.
-func lengths(text string) string {
-	told := length.ReplaceAllStringFunc(text, func(one string) string {
-		m := length.FindStringSubmatch(one)
-		return m[1] + " " + map[string]string{"ms": "毫秒", "s": "秒", "m": "分钟", "h": "小时", "d": "天"}[m[2]] + " "
-	})
-	return strings.TrimSpace(told)
 }
 
 // withLengths is how many of the patterns, the first ones, take over lengths of time.
@@ -79,7 +49,7 @@ func inPattern(text string) string {
 		if m := p.english.FindStringSubmatch(text); m != nil {
 			told := p.english.ReplaceAllString(text, p.chinese)
 			if i < withLengths {
-				told = strings.Replace(told, m[1], lengths(m[1]), 1)
+				told = strings.Replace(told, m[1], human.Chinese.Length(m[1]), 1)
 			}
 			return told
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -40,13 +41,13 @@ type card struct {
 }
 
 // Words is the prompt, as much of it as fits.
-func (c card) Words() string { return shorten(c.Prompt, cardPrompt) }
+func (c card) Words() string { return human.Shorten(c.Prompt, cardPrompt) }
 
 // Reason is why the task failed, or why it waits.
-func (c card) Reason() string { return shorten(c.ErrorMsg, cardReason) }
+func (c card) Reason() string { return human.Shorten(c.ErrorMsg, cardReason) }
 
 // Age is how old the task is, in as few characters as can be.
-func (c card) Age() string { return span(max(c.Now.Sub(c.CreatedAt), 0)) }
+func (c card) Age() string { return human.English.Span(max(c.Now.Sub(c.CreatedAt), 0)) }
 
 // Standing says why the task is where it is, without what Reason says.
 func (c card) Standing() string {

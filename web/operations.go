@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -22,31 +23,31 @@ type waits interface {
 }
 
 // language is the reader's, of those that reasons are told in.
-func language(r *http.Request) waiting.Language {
+func language(r *http.Request) human.Language {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
 		tag, _, _ := strings.Cut(strings.ToLower(part), ";") // its weight
 		tag, _, _ = strings.Cut(strings.TrimSpace(tag), "-") // its region
 		switch tag {
 		case "zh":
-			return waiting.Chinese
+			return human.Chinese
 		case "en":
-			return waiting.English
+			return human.English
 		}
 	}
-	return waiting.English
+	return human.English
 }
 
 // why is the reason as the page tells it.
 type why struct {
 	*waiting.Reason
-	language waiting.Language
+	language human.Language
 }
 
 // Text is what the task waits for.
-func (w why) Text() string { return shorten(w.Sentence(w.language), maxValue) }
+func (w why) Text() string { return human.Shorten(w.Sentence(w.language), maxValue) }
 
 // Short is Text without the words of others.
-func (w why) Short() string { return shorten(w.Brief(w.language), maxValue) }
+func (w why) Short() string { return human.Shorten(w.Brief(w.language), maxValue) }
 
 // Lang is the language that it is told in, as HTML names it.
 func (w why) Lang() string { return string(w.language) }
@@ -182,8 +183,8 @@ func (d document) write(_ *Site, w http.ResponseWriter, status int) error {
 	return nil
 }
 
-var operationWords = map[waiting.Language]map[string]string{
-	waiting.English: {
+var operationWords = map[human.Language]map[string]string{
+	human.English: {
 		"lang": "en", "comma": ", ", "unseen": "Cannot be seen while Redis does not answer.", "tried": "Waiting for another try",
 		"last_seen": "The last one was seen at", "label": "What it waits for", "who": "Who has to act: ",
 		"operations": "Operations", "workers": "Workers", "none": "No worker is running: start `easel up` or `easel worker`. Until then tasks wait.",
@@ -192,7 +193,7 @@ var operationWords = map[waiting.Language]map[string]string{
 		"idle": "Nothing is paused, and nothing is in a queue.", "accounts": "Accounts", "closed_until": "takes no calls until", "open": "takes calls", "spent_until": "its calls a minute are used up until",
 		"in_flight": "under way", "away": "Redis does not answer", "safe": "Nothing is lost: the rows bring it all back. Start Redis or mend the way to it.",
 	},
-	waiting.Chinese: {
+	human.Chinese: {
 		"lang": "zh", "comma": "，", "unseen": "Redis 没有应答，看不到。", "tried": "等待重试的任务",
 		"last_seen": "最后一个出现于", "label": "它在等什么", "who": "需要谁处理：",
 		"operations": "运行状况", "workers": "工作进程", "none": "没有工作进程在运行：请启动 `easel up` 或 `easel worker`，在此之前任务会等待。",

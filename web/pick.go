@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -22,13 +23,13 @@ type pick struct {
 func parsePick(q url.Values) (pick, error) {
 	p := pick{Status: task.Status(q.Get("status")), Provider: q.Get("provider"), Kind: task.Kind(q.Get("kind"))}
 	if p.Status != "" && !p.Status.Valid() {
-		return p, badRequest("status is %q; accepted are %v.", shorten(string(p.Status), 40), task.Statuses)
+		return p, badRequest("status is %q; accepted are %v.", human.Shorten(string(p.Status), 40), task.Statuses)
 	}
 	if n := utf8.RuneCountInString(p.Provider); n > task.MaxText {
 		return p, badRequest("provider has %d characters; at most %d are accepted.", n, task.MaxText)
 	}
 	if p.Kind != "" && !slices.Contains(task.Kinds, p.Kind) {
-		return p, badRequest("kind is %q; accepted are %v.", shorten(string(p.Kind), 40), task.Kinds)
+		return p, badRequest("kind is %q; accepted are %v.", human.Shorten(string(p.Kind), 40), task.Kinds)
 	}
 	if before := q.Get("before"); before != "" {
 		id, err := parseID("before", before)
@@ -43,7 +44,7 @@ func parsePick(q url.Values) (pick, error) {
 func parseID(field, text string) (int64, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
-		return 0, badRequest("%s is %q; accepted are the ids of tasks, whole numbers from 1 on.", field, shorten(text, 40))
+		return 0, badRequest("%s is %q; accepted are the ids of tasks, whole numbers from 1 on.", field, human.Shorten(text, 40))
 	}
 	return id, nil
 }

@@ -9,10 +9,11 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/easelqueue/easel/waiting"
+	"github.com/easelqueue/easel/internal/human"
 )
 
 //go:embed templates
@@ -71,7 +72,7 @@ type view struct {
 	Data    any
 
 	HasQueues, HasOperations, ReadOnly bool
-	Lang                               waiting.Language
+	Lang                               human.Language
 }
 
 func (v view) write(s *Site, w http.ResponseWriter, status int) error {
@@ -152,11 +153,11 @@ func assetPath(name string) (string, error) {
 
 // pages are the templates by language and name, each inside the layout. A mistake in
 // one stops the program at its start.
-var pages = map[waiting.Language]map[string]*template.Template{waiting.English: parsePages(waiting.English), waiting.Chinese: parsePages(waiting.Chinese)}
+var pages = map[human.Language]map[string]*template.Template{human.English: parsePages(human.English), human.Chinese: parsePages(human.Chinese)}
 
-func parsePages(l waiting.Language) map[string]*template.Template {
+func parsePages(l human.Language) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"say": say(l), "ago": since(l), "asset": assetPath, "clock": clock, "link": link, "stamp": stamp, "lasted": lasted,
+		"say": say(l), "ago": l.Ago, "asset": assetPath, "clock": human.Time, "link": link, "stamp": stamp, "lasted": func(at, then time.Time) string { return l.Span(max(at.Sub(then), 0)) },
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	all := make(map[string]*template.Template)
 	for _, name := range []string{"gallery", "story", "failed", "confirm", "refusal", "operations"} {

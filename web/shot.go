@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/task"
 )
@@ -39,7 +40,7 @@ func (p shot) shown() string {
 }
 
 // Bytes is how large the file is.
-func (p shot) Bytes() string { return size(p.FileSize) }
+func (p shot) Bytes() string { return human.Size(p.FileSize) }
 
 // pictureURL is "" for a key that no store takes.
 func pictureURL(key string) string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -97,11 +98,11 @@ func (c call) Strays() []stray {
 func (c call) Took() string {
 	switch {
 	case c.AnsweredAt != nil:
-		return took(c.AnsweredAt.Sub(c.SentAt))
+		return human.English.Took(c.AnsweredAt.Sub(c.SentAt))
 	case c.FinishedAt != nil:
-		return took(c.FinishedAt.Sub(c.SentAt))
+		return human.English.Took(c.FinishedAt.Sub(c.SentAt))
 	}
-	return span(max(c.now.Sub(c.SentAt), 0)) + " so far"
+	return human.English.Span(max(c.now.Sub(c.SentAt), 0)) + " so far"
 }
 
 // Cost is what the call cost, as far as it is known.
@@ -184,7 +185,7 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 	clipTask(t)
 	p := storyPage{
 		Task: t, Now: now, Standing: brief(t, why, now), Why: why, Advice: adviceFor(t.ErrorKind),
-		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: shorten(t.APIResponse, maxReply),
+		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: human.Shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.Kept(),
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.Kept(),
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
@@ -212,7 +213,7 @@ func clipTask(t *task.Task) {
 
 func clip(n int, texts ...*string) {
 	for _, text := range texts {
-		*text = shorten(*text, n)
+		*text = human.Shorten(*text, n)
 	}
 }
 
@@ -221,7 +222,7 @@ type facts []fact
 
 func (f *facts) add(name, value string) {
 	if value != "" {
-		*f = append(*f, fact{Name: name, Value: shorten(value, maxValue)})
+		*f = append(*f, fact{Name: name, Value: human.Shorten(value, maxValue)})
 	}
 }
 
@@ -248,7 +249,7 @@ func asked(t *task.Task) []fact {
 		f.add("reference "+strconv.Itoa(i+1), input(address))
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
-		f.add(shorten(name, task.MaxText), t.Parameters[name])
+		f.add(human.Shorten(name, task.MaxText), t.Parameters[name])
 	}
 	f.add("user", optional(t.UserID))
 	f.add("drama", optional(t.DramaID))

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -79,7 +80,7 @@ func (m moneyRules) serverError() string {
 	if m.OnServerError == "hold" {
 		return "held for a person (on_server_error: hold)"
 	}
-	return fmt.Sprintf("called again, at most %s (server_errors: %d)", counted(m.ServerErrors, "time"), m.ServerErrors)
+	return fmt.Sprintf("called again, at most %s (server_errors: %d)", human.Count(m.ServerErrors, "time"), m.ServerErrors)
 }
 
 type listedAccount struct {
@@ -226,9 +227,9 @@ func unlisted(name string, cfg config, others []otherProvider) error {
 		}
 	}
 	if near := nearest(name, append(adapterNames(), cfg.Services.Names()...)); near != "" {
-		return usage("provider %s is not known; did you mean %s?", quoted(name), near)
+		return usage("provider %s is not known; did you mean %s?", human.Quoted(name), near)
 	}
-	return usage("provider %s is not known; accepted are %s", quoted(name), strings.Join(adapterNames(), ", "))
+	return usage("provider %s is not known; accepted are %s", human.Quoted(name), strings.Join(adapterNames(), ", "))
 }
 
 // needs says what would configure the provider.

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/internal/human"
 )
 
 // many is more arguments than a shell takes.
@@ -22,16 +24,16 @@ func takes(least, most int) cobra.PositionalArgs {
 		case c.HasSubCommands():
 			return unknownCommand(c, args[0])
 		case most == 0:
-			return usage("%s is too much: `%s` takes flags only%s", quoted(args[0]), c.CommandPath(), help)
+			return usage("%s is too much: `%s` takes flags only%s", human.Quoted(args[0]), c.CommandPath(), help)
 		default:
-			return usage("%s is too much: `%s` takes one %s%s", quoted(args[most]), c.CommandPath(), what, help)
+			return usage("%s is too much: `%s` takes one %s%s", human.Quoted(args[most]), c.CommandPath(), what, help)
 		}
 	}
 }
 
 // unknownCommand refuses a name that c does not hold.
 func unknownCommand(c *cobra.Command, name string) error {
-	m := &mistake{Name: "command " + quoted(name), Problem: "is not known", Accepted: "see `" + c.CommandPath() + " --help`"}
+	m := &mistake{Name: "command " + human.Quoted(name), Problem: "is not known", Accepted: "see `" + c.CommandPath() + " --help`"}
 	var names []string
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
@@ -71,5 +73,5 @@ func flagValue(text string) (name, value string, found bool) {
 	value, rest, _ := strings.Cut(strings.TrimPrefix(text, "invalid argument "), ` for "`)
 	rest, _, _ = strings.Cut(rest, `" flag: `)
 	_, name, found = strings.Cut(rest, "--")
-	return name, shorten(value, 80), found
+	return name, human.Shorten(value, 80), found
 }

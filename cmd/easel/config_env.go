@@ -13,10 +13,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/internal/budget"
+	"github.com/easelqueue/easel/internal/human"
 )
 
 // setting is one environment variable.
@@ -234,7 +234,7 @@ const (
 )
 
 func setMemory(c *config, v string) error {
-	n, err := humanize.ParseBytes(v)
+	n, err := human.ParseSize(v)
 	if err != nil || n < minMemory || n > maxMemory {
 		return fmt.Errorf("is %q", v)
 	}

@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"strings"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/task"
 )
@@ -70,10 +71,10 @@ func (a *act) judge() string {
 		wrong = append(wrong, fmt.Sprintf("%s, not %s", a.Status, a.Want))
 	}
 	if want := max(a.wantCalls, 0); a.wantCalls != 0 && a.Calls != want {
-		wrong = append(wrong, fmt.Sprintf("%s, not %d", counted(a.Calls, "call"), want))
+		wrong = append(wrong, fmt.Sprintf("%s, not %d", human.Count(a.Calls, "call"), want))
 	}
 	if a.Pictures != a.wantPictures {
-		wrong = append(wrong, fmt.Sprintf("%s, not %d", counted(a.Pictures, "picture"), a.wantPictures))
+		wrong = append(wrong, fmt.Sprintf("%s, not %d", human.Count(a.Pictures, "picture"), a.wantPictures))
 	}
 	return strings.Join(wrong, "; ")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -81,7 +82,7 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 	fmt.Fprintln(w, groups.Render())
 	newest := o.table("id", "kind", "provider", "age", "prompt", "error")
 	for _, t := range d.Newest {
-		newest.AppendRow(table.Row{t.ID, string(t.ErrorKind), oneLine(t.Provider, 20), age(now.Sub(t.CreatedAt)),
+		newest.AppendRow(table.Row{t.ID, string(t.ErrorKind), oneLine(t.Provider, 20), human.English.Span(now.Sub(t.CreatedAt)),
 			oneLine(t.Prompt, 30), oneLine(t.ErrorMsg, 300)})
 	}
 	fmt.Fprintln(w, "\n"+newest.Render())

@@ -11,8 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -56,7 +55,7 @@ func checkFolder(name, folder string) finding {
 		f.Result, f.Detail = warn, path+" can be written; its free space is not known: "+err.Error()
 		return f
 	}
-	f.Detail = fmt.Sprintf("%s can be written, %s free", folder, humanize.Bytes(free))
+	f.Detail = fmt.Sprintf("%s can be written, %s free", folder, human.Size(int64(free)))
 	switch {
 	case free < diskFail:
 		f.Do = "Make room: pictures can hardly be stored any more"
@@ -116,7 +115,7 @@ func checkDatabase(ctx context.Context, cfg config) []finding {
 		return []finding{{Check: "database", Result: bad, Detail: "cannot " + err.Error(), Do: databaseRemedy(err, cfg)}}
 	}
 	defer s.Close()
-	all := []finding{{Check: "database", Result: fine, Detail: fmt.Sprintf("%s answers in %s", cfg.DatabaseURL, took(time.Since(start)))}}
+	all := []finding{{Check: "database", Result: fine, Detail: fmt.Sprintf("%s answers in %s", cfg.DatabaseURL, human.English.Took(time.Since(start)))}}
 	all = append(all, checkPooler(ctx, s)...)
 	all = append(all, checkClock(ctx, s))
 	tables := checkTables(ctx, s)
@@ -136,7 +135,7 @@ func checkClock(ctx context.Context, s *store.Store) finding {
 	}
 	round := time.Since(before)
 	skew := theirs.Sub(before.Add(round / 2)).Abs()
-	f.Detail = fmt.Sprintf("%s apart from the database's", took(max(skew-round/2, 0)))
+	f.Detail = fmt.Sprintf("%s apart from the database's", human.English.Took(max(skew-round/2, 0)))
 	if skew > skewWarn+round {
 		f.Result, f.Do = warn, "Synchronise the clocks (NTP)"
 	}
@@ -201,7 +200,7 @@ func checkRedis(ctx context.Context, cfg config) []finding {
 	if err != nil {
 		return []finding{{Check: "redis", Result: bad, Detail: strings.TrimPrefix(err.Error(), "queue: "), Do: "Start Redis, or correct EASEL_REDIS_URL: " + cfg.RedisURL.String()}}
 	}
-	all := []finding{{Check: "redis", Result: fine, Detail: fmt.Sprintf("%s, version %s, answers in %s", cfg.RedisURL, health.Version, took(health.Latency))}}
+	all := []finding{{Check: "redis", Result: fine, Detail: fmt.Sprintf("%s, version %s, answers in %s", cfg.RedisURL, health.Version, human.English.Took(health.Latency))}}
 	for _, problem := range health.Problems() {
 		result := warn
 		if health.Role == "slave" || health.Loading == "yes" {

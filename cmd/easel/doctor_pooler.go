@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 )
@@ -45,10 +46,10 @@ func checkDirect(ctx context.Context, s *store.Store, pooler store.Pooler) findi
 	case behind == store.TransactionPooler:
 		f.Detail = "EASEL_DATABASE_DIRECT_URL leads to a connection pooler too, which gives servers to transactions"
 	case pooler == store.NoPooler:
-		f = finding{Check: "pooler", Result: fine, Detail: "none stands at EASEL_DATABASE_URL; EASEL_DATABASE_DIRECT_URL answers in " + took(time.Since(start))}
+		f = finding{Check: "pooler", Result: fine, Detail: "none stands at EASEL_DATABASE_URL; EASEL_DATABASE_DIRECT_URL answers in " + human.English.Took(time.Since(start))}
 	default:
 		f = finding{Check: "pooler", Result: fine, Detail: "one gives servers to each " + string(pooler) +
-			"; statements go in one round trip, and listening and migrations past it: EASEL_DATABASE_DIRECT_URL answers in " + took(time.Since(start))}
+			"; statements go in one round trip, and listening and migrations past it: EASEL_DATABASE_DIRECT_URL answers in " + human.English.Took(time.Since(start))}
 	}
 	return f
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -49,9 +50,9 @@ func waitFindings(cfg config, w *waiting.World) []finding {
 	for _, name := range slices.Sorted(maps.Keys(w.Queues)) {
 		if q := w.Queues[name]; !q.Paused.IsZero() {
 			f := finding{Check: "queue " + name, Result: warn, Do: "Resume it: `easel queues resume " + name + "`, or in asynqmon, at /queues",
-				Detail: "paused since " + q.Paused.UTC().Format("2006-01-02 15:04 UTC") + ", with nothing in it"}
+				Detail: "paused since " + human.Minute(q.Paused) + ", with nothing in it"}
 			if q.Waiting > 0 {
-				f.Result, f.Detail = bad, fmt.Sprintf("paused since %s, with %d waiting in it", q.Paused.UTC().Format("2006-01-02 15:04 UTC"), q.Waiting)
+				f.Result, f.Detail = bad, fmt.Sprintf("paused since %s, with %d waiting in it", human.Minute(q.Paused), q.Waiting)
 			}
 			all = append(all, f)
 		}
@@ -70,7 +71,7 @@ func waitFindings(cfg config, w *waiting.World) []finding {
 // to act before it takes any.
 func closedFinding(cfg config, a waiting.Account) finding {
 	f := finding{Check: "account " + a.Name, Result: warn, Do: "Wait, or look at the provider's status page: it is tried again by itself",
-		Detail: fmt.Sprintf("takes no calls until %s: %s", a.Until.UTC().Format("15:04:05 UTC"), a.Why)}
+		Detail: fmt.Sprintf("takes no calls until %s: %s", human.Clock(a.Until), a.Why)}
 	if a.Eases {
 		return f
 	}
@@ -118,12 +119,12 @@ func lastSeen(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return "; the last one was seen at " + at.UTC().Format("2006-01-02 15:04 UTC")
+	return "; the last one was seen at " + human.Minute(at)
 }
 
 func backlogFindings(w *waiting.World) (all []finding) {
 	for _, b := range w.Oldest {
-		f := finding{Check: "waiting", Result: fine, Detail: fmt.Sprintf("%d due at %s, the oldest for %s", b.Tasks, b.Provider, age(w.At.Sub(b.Since)))}
+		f := finding{Check: "waiting", Result: fine, Detail: fmt.Sprintf("%d due at %s, the oldest for %s", b.Tasks, b.Provider, human.English.Span(w.At.Sub(b.Since)))}
 		served := slices.ContainsFunc(w.Workers, func(one waiting.Worker) bool { return slices.Contains(one.Providers, b.Provider) })
 		switch {
 		case len(w.Workers) == 0 && w.At.Sub(b.Since) > shortWait:

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/guard"
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -37,8 +37,8 @@ func (c *config) effective() map[string]string {
 		"EASEL_PICTURE_METADATA":    map[bool]string{false: "off", true: "on"}[c.Annotate],
 		"EASEL_FETCH_ALLOW":         fetchAllowed(c.Fetch),
 		"EASEL_CONFIG":              cmp.Or(c.File, "(none)"),
-		"EASEL_MEMORY":              humanize.IBytes(uint64(c.Memory.Size)),
-		"EASEL_DRAIN":               plainDuration(c.Drain),
+		"EASEL_MEMORY":              human.BinarySize(c.Memory.Size),
+		"EASEL_DRAIN":               human.Duration(c.Drain),
 		"EASEL_LOG":                 c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),
 	}
 }
@@ -48,7 +48,7 @@ func lentFor(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return plainDuration(d)
+	return human.Duration(d)
 }
 
 // shownSecret says that there is a secret, or none.
@@ -89,6 +89,6 @@ func (c *config) MarshalZerologObject(e *zerolog.Event) {
 	for _, name := range c.Services.Names() {
 		s := c.Services[name]
 		e.Str("provider."+name, fmt.Sprintf("%d accounts, model %q, concurrency %d, timeout %s, deadline %s, on_unknown %s, %s",
-			len(s.Accounts), s.DefaultModel, s.Concurrency, plainDuration(s.Timeout), plainDuration(s.Deadline), cmp.Or(s.Retry.OnUnknown, "hold"), serverErrorRule(s.Retry)))
+			len(s.Accounts), s.DefaultModel, s.Concurrency, human.Duration(s.Timeout), human.Duration(s.Deadline), cmp.Or(s.Retry.OnUnknown, "hold"), serverErrorRule(s.Retry)))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -61,7 +62,7 @@ func (a *app) enqueueCommand() *cobra.Command {
 // onePrompt refuses the words of a prompt that the shell has parted.
 func onePrompt(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usage("the PROMPT came as %d words; quote it: easel enqueue %q", len(args), shorten(strings.Join(args, " "), 80))
+		return usage("the PROMPT came as %d words; quote it: easel enqueue %q", len(args), human.Shorten(strings.Join(args, " "), 80))
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -44,7 +45,7 @@ func (l *lines) each(f func(n, size int, t *task.Task, err error) error) error {
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return usage("--file %s is not a regular file; it is read twice", quoted(l.path))
+		return usage("--file %s is not a regular file; it is read twice", human.Quoted(l.path))
 	}
 	scanner := bufio.NewScanner(file)
 	scanner.Buffer(nil, maxLine)
@@ -81,9 +82,9 @@ func (l *lines) task(line []byte) (*task.Task, error) {
 			continue
 		}
 		if near := nearest(name, lineFields); near != "" {
-			return nil, fmt.Errorf("%s is not known; did you mean %s?", quoted(name), near)
+			return nil, fmt.Errorf("%s is not known; did you mean %s?", human.Quoted(name), near)
 		}
-		return nil, fmt.Errorf("%s is not known; known are %s", quoted(name), strings.Join(lineFields, ", "))
+		return nil, fmt.Errorf("%s is not known; known are %s", human.Quoted(name), strings.Join(lineFields, ", "))
 	}
 	if err := spellOut(fields); err != nil {
 		return nil, err
@@ -131,7 +132,7 @@ func spellOut(fields map[string]json.RawMessage) error {
 	if raw := fields["priority"]; len(raw) > 0 && json.Unmarshal(raw, &word) == nil && word != "" {
 		p, ok := priorities[word]
 		if !ok {
-			return fmt.Errorf("priority is %s; accepted are high, normal and low", quoted(word))
+			return fmt.Errorf("priority is %s; accepted are high, normal and low", human.Quoted(word))
 		}
 		fields["priority"] = json.RawMessage(fmt.Sprint(int(p)))
 	}
@@ -157,7 +158,7 @@ func (l *lines) check(cfg config) (count int, err error) {
 	case len(wrong) > 0:
 		return 0, usage("nothing was enqueued:\n  %s", strings.Join(wrong, "\n  "))
 	case count == 0:
-		return 0, usage("%s holds no tasks from line %d on", quoted(l.path), cmp.Or(l.from, 1))
+		return 0, usage("%s holds no tasks from line %d on", human.Quoted(l.path), cmp.Or(l.from, 1))
 	}
 	return count, nil
 }

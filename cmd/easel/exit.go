@@ -35,7 +35,6 @@ type usageError struct{ message string }
 func (e *usageError) Error() string  { return e.message }
 func (e *usageError) Unwrap() error  { return errUsage }
 func usage(f string, a ...any) error { return &usageError{fmt.Sprintf(f, a...)} }
-func quoted(text string) string      { return fmt.Sprintf("%q", shorten(text, 80)) }
 
 // finish prints err, if there is one, and returns the exit code.
 func (a *app) finish(ctx context.Context, err error) int {

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -69,7 +70,7 @@ func words[T ~string](flag string, given []string, known []T) ([]T, error) {
 	var all []T
 	for _, w := range given {
 		if !slices.Contains(known, T(w)) {
-			return nil, usage("%s is %q; accepted are %s", flag, shorten(w, 60), joined(known))
+			return nil, usage("%s is %q; accepted are %s", flag, human.Shorten(w, 60), joined(known))
 		}
 		all = append(all, T(w))
 	}
@@ -84,7 +85,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if t, ok := parseMoment(text); ok {
 		return t, nil
 	}
-	return time.Time{}, usage("--since is %q; accepted are a duration such as 2h, a day such as 2026-01-31 and a moment such as 2026-01-31T09:00:00Z", shorten(text, 60))
+	return time.Time{}, usage("--since is %q; accepted are a duration such as 2h, a day such as 2026-01-31 and a moment such as 2026-01-31T09:00:00Z", human.Shorten(text, 60))
 }
 
 // parseMoment reads a moment; without a zone it is the reader's own.
@@ -172,7 +173,7 @@ func (o *output) tasks(w io.Writer, p page, now time.Time) {
 	}
 	t := o.table("id", "status", "provider", "age", "prompt", "outcome")
 	for _, row := range p.Tasks {
-		t.AppendRow(table.Row{row.ID, o.status(row.Status), oneLine(row.Provider, 20), age(now.Sub(row.CreatedAt)),
+		t.AppendRow(table.Row{row.ID, o.status(row.Status), oneLine(row.Provider, 20), human.English.Span(now.Sub(row.CreatedAt)),
 			oneLine(row.Prompt, 40), oneLine(outcome(&row.Task, row.WaitsFor, now), 160)})
 	}
 	fmt.Fprintln(w, t.Render())

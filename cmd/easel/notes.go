@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 )
 
@@ -40,5 +41,5 @@ func drainNotes(c *config) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("EASEL_DRAIN is %s, shorter than the timeout of provider %s (%s): a worker that is stopped may cut off calls that are being paid for",
-		plainDuration(c.Drain), slowest.Name, plainDuration(slowest.Timeout))}
+		human.Duration(c.Drain), slowest.Name, human.Duration(slowest.Timeout))}
 }

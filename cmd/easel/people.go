@@ -6,8 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
 )
@@ -28,57 +27,21 @@ func statusColor(s task.Status) ink {
 	return grey
 }
 
-// age is how long ago, in one unit.
-func age(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "in " + age(-d)
-	case d < time.Minute:
-		return strconv.Itoa(int(d/time.Second)) + "s"
-	case d < time.Hour:
-		return strconv.Itoa(int(d/time.Minute)) + "m"
-	case d < 48*time.Hour:
-		return strconv.Itoa(int(d/time.Hour)) + "h"
-	}
-	return strconv.Itoa(int(d/(24*time.Hour))) + "d"
-}
-
 // moment is a time in the reader's own zone, and how far away it is.
 func moment(t, now time.Time) string {
-	far := age(now.Sub(t))
+	far := human.English.Span(now.Sub(t))
 	if !t.After(now) {
 		far += " ago"
 	}
 	return t.Local().Format(time.DateTime) + " (" + far + ")"
 }
 
-// took is a duration without more digits than mean something.
-func took(d time.Duration) string {
-	switch {
-	case d < 10*time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return plainDuration(d.Round(time.Second))
-}
-
-// money writes millionths as a decimal, without trailing zeros after the second decimal.
+// money is empty where it is not known.
 func money(micros *int64, currency string) string {
 	if micros == nil {
 		return ""
 	}
-	sign, n := "", *micros
-	if n < 0 {
-		sign, n = "-", -n
-	}
-	decimals := strings.TrimRight(fmt.Sprintf("%06d", n%1_000_000), "0")
-	for len(decimals) < 2 {
-		decimals += "0"
-	}
-	return strings.TrimSpace(fmt.Sprintf("%s%d.%s %s", sign, n/1_000_000, decimals, currency))
+	return human.Money(*micros, currency)
 }
 
 // address of a picture: a data URL is named by its size, not spelled out.
@@ -87,14 +50,14 @@ func pictureAddress(url string) string {
 	if !strings.HasPrefix(url, "data:") || !ok {
 		return url
 	}
-	return head + ",… (" + humanize.Bytes(uint64(len(url))) + ")"
+	return head + ",… (" + human.Size(int64(len(url))) + ")"
 }
 
 // brief is t for lists: pictures that are spelled out in the task are only named.
 func brief(t task.Task) task.Task {
 	t.InputImageURL = pictureAddress(t.InputImageURL)
 	if len(t.ReferenceImages) > 4096 {
-		t.ReferenceImages = fmt.Sprintf("[%q]", "… ("+humanize.Bytes(uint64(len(t.ReferenceImages)))+")")
+		t.ReferenceImages = fmt.Sprintf("[%q]", "… ("+human.Size(int64(len(t.ReferenceImages)))+")")
 	}
 	return t
 }
@@ -109,7 +72,7 @@ func outcome(t *task.Task, why *waiting.Reason, now time.Time) string {
 	case t.Status == task.Completed:
 		return picturePath(t)
 	case t.Status == task.Pending && t.RunAt.After(now):
-		return "due in " + age(t.RunAt.Sub(now)) + because(t)
+		return "due in " + human.English.Span(t.RunAt.Sub(now)) + because(t)
 	case t.Status == task.Processing && t.Progress > 0:
 		return strings.TrimSuffix(strconv.Itoa(t.Progress)+"%, "+sentenceOf(why), ", ")
 	case !t.Status.Final():
@@ -123,7 +86,7 @@ func sentenceOf(why *waiting.Reason) string {
 	if why == nil {
 		return ""
 	}
-	return why.Sentence(waiting.English)
+	return why.Sentence(human.English)
 }
 
 func because(t *task.Task) string {

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/gc"
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/store"
 )
@@ -67,7 +67,7 @@ type gcOptions struct {
 func parseAge(flag, text string, least time.Duration) (time.Duration, error) {
 	d, err := parseDays(text)
 	if err != nil || d < least || d > 100*365*24*time.Hour {
-		return 0, usage("%s is %s; accepted are durations from %s on, such as 36h or 90d", flag, quoted(text), least)
+		return 0, usage("%s is %s; accepted are durations from %s on, such as 36h or 90d", flag, human.Quoted(text), least)
 	}
 	return d, nil
 }
@@ -142,11 +142,11 @@ func (a *app) retire(ctx context.Context, s *store.Store, o gcOptions, found *co
 }
 
 func (o *output) collected(w io.Writer, found collection, asked gcOptions) {
-	fmt.Fprintf(w, "%s in storage, %s\n", counted(found.Seen, "file"), humanize.IBytes(uint64(found.Bytes)))
+	fmt.Fprintf(w, "%s in storage, %s\n", human.Count(found.Seen, "file"), human.BinarySize(found.Bytes))
 	if asked.keep > 0 {
-		fmt.Fprintf(w, "%s older than %s, %s%s\n", counted(found.Aged, "picture"), plainDuration(asked.keep), humanize.IBytes(uint64(found.AgedBytes)), aftermath(asked.remove, ": let go"))
+		fmt.Fprintf(w, "%s older than %s, %s%s\n", human.Count(found.Aged, "picture"), human.Duration(asked.keep), human.BinarySize(found.AgedBytes), aftermath(asked.remove, ": let go"))
 	}
-	fmt.Fprintf(w, "%s that no row refers to, %s%s\n", counted(found.Orphans, "file"), humanize.IBytes(uint64(found.OrphanBytes)), aftermath(asked.remove, ": removed"))
+	fmt.Fprintf(w, "%s that no row refers to, %s%s\n", human.Count(found.Orphans, "file"), human.BinarySize(found.OrphanBytes), aftermath(asked.remove, ": removed"))
 	for _, key := range found.Samples {
 		fmt.Fprintln(w, "  "+clean(key))
 	}
@@ -154,10 +154,10 @@ func (o *output) collected(w io.Writer, found collection, asked gcOptions) {
 		fmt.Fprintf(w, "  and %d more\n", more)
 	}
 	if found.Young > 0 {
-		fmt.Fprintf(w, "%s younger than %s that no row refers to yet\n", counted(found.Young, "file"), plainDuration(asked.grace))
+		fmt.Fprintf(w, "%s younger than %s that no row refers to yet\n", human.Count(found.Young, "file"), human.Duration(asked.grace))
 	}
 	if found.Strange > 0 {
-		fmt.Fprintf(w, "%s that easel has not named\n", counted(found.Strange, "file"))
+		fmt.Fprintf(w, "%s that easel has not named\n", human.Count(found.Strange, "file"))
 	}
 	if !asked.remove && found.Orphans+found.Aged > 0 {
 		fmt.Fprintln(w, "nothing was removed; say --yes to do it")
@@ -210,7 +210,7 @@ func (a *app) delete(ctx context.Context, args []string, yes bool) error {
 			return err // before a question about what is not there
 		}
 	}
-	if err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s, pictures included?", counted(len(ids), "task"))); err != nil {
+	if err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s, pictures included?", human.Count(len(ids), "task"))); err != nil {
 		return err
 	}
 	answer := deleted{IDs: []int64{}}
@@ -228,7 +228,7 @@ func (a *app) delete(ctx context.Context, args []string, yes bool) error {
 			a.out.complain(r.Reason)
 		}
 		if len(answer.IDs) > 0 {
-			fmt.Fprintf(w, "%s deleted, with %s\n", counted(len(answer.IDs), "task"), counted(answer.Files, "file"))
+			fmt.Fprintf(w, "%s deleted, with %s\n", human.Count(len(answer.IDs), "task"), human.Count(answer.Files, "file"))
 		}
 	})
 	if err == nil && len(answer.Refused) > 0 {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/internal/human"
 )
 
 const pingHelp = `Ask the ` + "`easel up`" + ` of this machine whether it serves, at the port of EASEL_LISTEN.
@@ -36,7 +38,9 @@ func (a *app) ping(ctx context.Context) error {
 	if err := serves(ctx, cfg); err != nil {
 		return err
 	}
-	return a.out.answer(answer, func(w io.Writer) { fmt.Fprintf(w, "%s answers in %s\n", answer.URL, took(time.Since(began))) })
+	return a.out.answer(answer, func(w io.Writer) {
+		fmt.Fprintf(w, "%s answers in %s\n", answer.URL, human.English.Took(time.Since(began)))
+	})
 }
 
 // serves returns nil if an easel answers at EASEL_LISTEN.

@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -58,19 +57,8 @@ func TestOneLine(t *testing.T) {
 func TestValuesForPeople(t *testing.T) {
 	micros := func(n int64) *int64 { return &n }
 	for got, want := range map[string]string{
-		money(nil, "USD"):               "",
-		money(micros(0), "USD"):         "0.00 USD",
-		money(micros(5_000), "USD"):     "0.005 USD",
-		money(micros(1_500_000), "CNY"): "1.50 CNY",
-		money(micros(-1), ""):           "-0.000001",
-		age(59 * time.Second):           "59s",
-		age(-90 * time.Second):          "in 1m",
-		age(47 * time.Hour):             "47h",
-		age(48 * time.Hour):             "2d",
-		plainDuration(5 * time.Minute):  "5m",
-		plainDuration(2 * time.Hour):    "2h",
-		plainDuration(90 * time.Second): "1m30s",
-		plainDuration(0):                "0s",
+		money(nil, "USD"):       "",
+		money(micros(0), "USD"): "0.00 USD",
 		pictureAddress("data:image/png;base64," + strings.Repeat("A", 2000)): "data:image/png;base64,… (2.0 kB)",
 		pictureAddress("https://x.test/a,b.png"):                             "https://x.test/a,b.png",
 		nearest("EASEL_LISEN", []string{"EASEL_LOG", "EASEL_LISTEN"}):        "EASEL_LISTEN",

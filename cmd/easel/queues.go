@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -64,7 +65,7 @@ func (o *output) standings(w io.Writer, world *waiting.World) {
 	for _, name := range slices.Sorted(maps.Keys(world.Queues)) {
 		q, paused := world.Queues[name], ""
 		if !q.Paused.IsZero() {
-			paused = q.Paused.UTC().Format("2006-01-02 15:04 UTC")
+			paused = human.Minute(q.Paused)
 		}
 		t.AppendRow(table.Row{oneLine(name, 40), q.Waiting, q.Active, paused})
 	}
@@ -99,9 +100,9 @@ func (a *app) hold(ctx context.Context, names []string, pause bool) error {
 		provider, priority, found := strings.Cut(name, ":")
 		switch {
 		case !slices.Contains(cfg.Services.Names(), provider):
-			return usage("queue %s is of no provider that is configured; they are %s", quoted(name), strings.Join(cfg.Services.Names(), ", "))
+			return usage("queue %s is of no provider that is configured; they are %s", human.Quoted(name), strings.Join(cfg.Services.Names(), ", "))
 		case found && priority != task.High.String() && priority != task.Low.String():
-			return usage("there is no queue %s; %[2]s has %[2]s, %[2]s:%[3]s and %[2]s:%[4]s", quoted(name), provider, task.High, task.Low)
+			return usage("there is no queue %s; %[2]s has %[2]s, %[2]s:%[3]s and %[2]s:%[4]s", human.Quoted(name), provider, task.High, task.Low)
 		}
 	}
 	client, err := queue.Redis(string(cfg.RedisURL))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -111,7 +112,7 @@ var priorities = map[string]task.Priority{"high": task.High, "normal": task.Norm
 func parsePriority(text string) (task.Priority, error) {
 	p, ok := priorities[text]
 	if !ok {
-		return 0, usage("--priority is %s; accepted are high, normal and low", quoted(text))
+		return 0, usage("--priority is %s; accepted are high, normal and low", human.Quoted(text))
 	}
 	return p, nil
 }
@@ -121,10 +122,10 @@ func parseParams(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
-			return nil, usage("--param is %s; accepted is name=value", quoted(pair))
+			return nil, usage("--param is %s; accepted is name=value", human.Quoted(pair))
 		}
 		if _, twice := params[name]; twice {
-			return nil, usage("--param %s is given twice", quoted(name))
+			return nil, usage("--param %s is given twice", human.Quoted(name))
 		}
 		params[name] = value
 	}
@@ -136,10 +137,10 @@ func parseFallbacks(texts []string) (string, error) {
 	for _, text := range texts {
 		f, err := task.ParseFallback(text)
 		if err != nil {
-			return "", usage("--fallback is %s; accepted are provider and provider:model", quoted(text))
+			return "", usage("--fallback is %s; accepted are provider and provider:model", human.Quoted(text))
 		}
 		if slices.Contains(list, f) {
-			return "", usage("--fallback %s is given twice", quoted(text))
+			return "", usage("--fallback %s is given twice", human.Quoted(text))
 		}
 		list = append(list, f)
 	}
@@ -162,7 +163,7 @@ func (r *requestFlags) times(ctx context.Context, t *task.Task, s *store.Store) 
 	if r.at != "" {
 		at, ok := parseMoment(r.at)
 		if !ok {
-			return usage("--at is %s; accepted are 2026-12-01T06:00:00Z and, in this machine's zone, \"2026-12-01 06:00\"", quoted(r.at))
+			return usage("--at is %s; accepted are 2026-12-01T06:00:00Z and, in this machine's zone, \"2026-12-01 06:00\"", human.Quoted(r.at))
 		}
 		t.RunAt, start = at, at
 	}
@@ -181,7 +182,7 @@ func (r *requestFlags) times(ctx context.Context, t *task.Task, s *store.Store) 
 		deadline, ok = start.Add(d), true
 	}
 	if !ok || !deadline.After(now) {
-		return usage("--deadline is %s; accepted are a moment that is still to come, or a duration such as 2h", quoted(r.deadline))
+		return usage("--deadline is %s; accepted are a moment that is still to come, or a duration such as 2h", human.Quoted(r.deadline))
 	}
 	t.DeadlineAt = &deadline
 	return nil
@@ -226,11 +227,11 @@ func inputURL(in string) (string, error) {
 	}
 	data, err := readBounded(in, maxInputFile)
 	if err != nil {
-		return "", usage("--input %s cannot be used: %v", quoted(in), err)
+		return "", usage("--input %s cannot be used: %v", human.Quoted(in), err)
 	}
 	kind := http.DetectContentType(data)
 	if !strings.HasPrefix(kind, "image/") {
-		return "", usage("--input %s is not a picture but %s; accepted are PNG, JPEG, WebP and GIF files and URLs", quoted(in), kind)
+		return "", usage("--input %s is not a picture but %s; accepted are PNG, JPEG, WebP and GIF files and URLs", human.Quoted(in), kind)
 	}
 	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), nil
 }

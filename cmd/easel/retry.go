@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -215,12 +216,12 @@ func (a *app) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) e
 			fmt.Fprintln(w, "no task fits")
 			return
 		}
-		fmt.Fprintf(w, "%s pending again\n", counted(answer.Retried, "task"))
+		fmt.Fprintf(w, "%s pending again\n", human.Count(answer.Retried, "task"))
 	})
 }
 
 func retryQuestion(tasks int, notCharged bool) string {
-	question := counted(tasks, "task") + " would be retried"
+	question := human.Count(tasks, "task") + " would be retried"
 	if notCharged {
 		question += ", and calls of unknown outcome sent again: those that were charged after all are paid for twice"
 	}
@@ -237,11 +238,4 @@ func (a *app) retryPicked(ctx context.Context, client *enqueue.Client, picked st
 			bar.set(done, fmt.Sprintf("%d of %d", done, total))
 		}
 	})
-}
-
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

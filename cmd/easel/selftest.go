@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	checker "github.com/easelqueue/easel/check"
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/internal/selftest"
 )
 
@@ -150,7 +151,7 @@ func evidenceFolder(keep string) (string, error) {
 // selftest prints a report for people.
 func (o *output) selftest(w io.Writer, r selftest.Report, asked selftest.Options) {
 	c := r.Judged.Counts
-	fmt.Fprintf(w, "%s on %s, %s and %s: %d tasks, %d calls, %d bills\n\n", plainDuration(r.Lasted.Round(time.Second)), r.Servers[0], r.Servers[1], r.Servers[2], c.Tasks, c.Attempts, c.Billed)
+	fmt.Fprintf(w, "%s on %s, %s and %s: %d tasks, %d calls, %d bills\n\n", human.Duration(r.Lasted.Round(time.Second)), r.Servers[0], r.Servers[1], r.Servers[2], c.Tasks, c.Attempts, c.Billed)
 	t := o.table("fault", "times", "went on after", "at worst")
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}, {Number: 3, Align: text.AlignRight}, {Number: 4, Align: text.AlignRight}})
 	for _, f := range r.Faults {
@@ -178,7 +179,7 @@ func (o *output) selftest(w io.Writer, r selftest.Report, asked selftest.Options
 			fmt.Fprintf(w, "%s: task %d %s: %s\n", verdict.ID, broken.Task, broken.Tag, clean(broken.Text))
 		}
 	}
-	fmt.Fprintf(w, "\nAgain: easel selftest --seed %d --for %s (the schedule is the same, its effect may not be)\n", r.Seed, plainDuration(asked.For))
+	fmt.Fprintf(w, "\nAgain: easel selftest --seed %d --for %s (the schedule is the same, its effect may not be)\n", r.Seed, human.Duration(asked.For))
 	if r.Folder != "" {
 		fmt.Fprintf(w, "The evidence is in %s; easel-check judges it again and tells the story of each task.\n", r.Folder)
 	}

@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -70,7 +70,7 @@ func (a *app) show(ctx context.Context, arg string) error {
 func parseID(text string) (int64, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
-		return 0, usage("%s is not the id of a task; accepted are whole numbers from 1 on, see `easel list`", quoted(text))
+		return 0, usage("%s is not the id of a task; accepted are whole numbers from 1 on, see `easel list`", human.Quoted(text))
 	}
 	return id, nil
 }
@@ -152,7 +152,7 @@ func (o *output) kept(attempts []task.Attempt) string {
 		for _, k := range attempts[i].KeptBytes() {
 			any = true
 			t.AppendRow(table.Row{fmt.Sprintf("  %d", attempts[i].Number), k.Position + 1, oneLine(k.ContentType, 40),
-				humanize.Bytes(uint64(max(k.FileSize, 0))), oneLine(k.StorageKey, 80), oneLine(k.Reason, 120)})
+				human.Size(k.FileSize), oneLine(k.StorageKey, 80), oneLine(k.Reason, 120)})
 		}
 	}
 	if !any {
@@ -185,19 +185,19 @@ func standing(t *task.Task, why *waiting.Reason, now time.Time) string {
 	case !t.Status.Final():
 		return clean(sentenceOf(why))
 	case t.StartedAt != nil && t.CompletedAt != nil:
-		return "after " + took(t.CompletedAt.Sub(*t.StartedAt))
+		return "after " + human.English.Took(t.CompletedAt.Sub(*t.StartedAt))
 	}
 	return ""
 }
 
 // acts says who has to act, how, and how long the task has waited.
 func acts(why *waiting.Reason, now time.Time) string {
-	text := "Who has to act: " + why.Actor(waiting.English)
-	if remedy := why.Remedy(waiting.English); remedy != "" {
+	text := "Who has to act: " + why.Actor(human.English)
+	if remedy := why.Remedy(human.English); remedy != "" {
 		text += ". " + remedy
 	}
 	if waits := why.For(now); waits > 0 {
-		text += " (for " + age(waits) + " now)"
+		text += " (for " + human.English.Span(waits) + " now)"
 	}
 	return text
 }
@@ -284,7 +284,7 @@ func (o *output) attempts(all []task.Attempt) string {
 func latency(a task.Attempt) string {
 	for _, end := range []*time.Time{a.FinishedAt, a.AnsweredAt} {
 		if end != nil {
-			return took(end.Sub(a.SentAt))
+			return human.English.Took(end.Sub(a.SentAt))
 		}
 	}
 	return ""
@@ -293,7 +293,7 @@ func latency(a task.Attempt) string {
 func (o *output) results(all []task.Result) string {
 	t := o.table("  #", "size", "type", "bytes", "seed", "url")
 	for _, r := range all {
-		size, bytes := fmt.Sprintf("%dx%d", r.Width, r.Height), humanize.Bytes(uint64(max(r.FileSize, 0)))
+		size, bytes := fmt.Sprintf("%dx%d", r.Width, r.Height), human.Size(r.FileSize)
 		if r.AttemptID == 0 {
 			size, bytes = "", "the app's own"
 		}

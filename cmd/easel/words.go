@@ -5,9 +5,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/easelqueue/easel/provider"
 )
@@ -19,26 +16,6 @@ func parseInt(text string, low, high int) (int, error) {
 		return 0, fmt.Errorf("%q is not a number from %d to %d", text, low, high)
 	}
 	return n, nil
-}
-
-// plainDuration writes 5m and not 5m0s.
-func plainDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
-// shorten cuts text to at most n characters, and shows that it did.
-func shorten(text string, n int) string {
-	if utf8.RuneCountInString(text) <= n {
-		return text
-	}
-	return string([]rune(text)[:n-1]) + "…"
 }
 
 // nearest returns the known word that a misspelt one probably means, or "".

@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/easelqueue/easel/internal/human"
 )
 
 // yamlReader reads a YAML file strictly and gathers every mistake with its
@@ -179,7 +181,7 @@ func (m *mapping) matching(key, fallback string, form *regexp.Regexp, accepted s
 		return fallback
 	}
 	if !form.MatchString(text) {
-		m.refuse(key, fmt.Sprintf("is %q", shorten(text, 60)), accepted)
+		m.refuse(key, fmt.Sprintf("is %q", human.Shorten(text, 60)), accepted)
 	}
 	return text
 }
@@ -192,7 +194,7 @@ func (m *mapping) choice(key, fallback string, accepted []string, aswell ...stri
 		text = fallback
 	}
 	if text != "" && !slices.Contains(accepted, text) && !slices.Contains(aswell, text) {
-		m.refuse(key, fmt.Sprintf("is %q", shorten(text, 60)), "accepted are "+strings.Join(accepted, ", "))
+		m.refuse(key, fmt.Sprintf("is %q", human.Shorten(text, 60)), "accepted are "+strings.Join(accepted, ", "))
 	}
 	return text
 }
@@ -204,7 +206,7 @@ func (m *mapping) integer(key string, fallback, low, high int, meaning string) i
 	}
 	n, err := parseInt(text, low, high)
 	if err != nil {
-		m.refuse(key, "is "+shorten(text, 60), fmt.Sprintf("accepted are %d%s to %d", low, meaning, high))
+		m.refuse(key, "is "+human.Shorten(text, 60), fmt.Sprintf("accepted are %d%s to %d", low, meaning, high))
 		return fallback
 	}
 	return n
@@ -217,7 +219,7 @@ func (m *mapping) duration(key string, fallback, low, high time.Duration) time.D
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < low || d > high {
-		m.refuse(key, "is "+shorten(text, 60), fmt.Sprintf("accepted are durations from %s to %s, such as 90s or 5m", plainDuration(low), plainDuration(high)))
+		m.refuse(key, "is "+human.Shorten(text, 60), fmt.Sprintf("accepted are durations from %s to %s, such as 90s or 5m", human.Duration(low), human.Duration(high)))
 		return fallback
 	}
 	return d
@@ -226,7 +228,7 @@ func (m *mapping) duration(key string, fallback, low, high time.Duration) time.D
 // order refuses a smaller that is larger than the larger.
 func (m *mapping) order(small string, a time.Duration, large string, b time.Duration) {
 	if a > b {
-		m.refuse(small, "is "+plainDuration(a)+", longer than "+large, "accepted is at most "+plainDuration(b))
+		m.refuse(small, "is "+human.Duration(a)+", longer than "+large, "accepted is at most "+human.Duration(b))
 	}
 }
 

@@ -51,9 +51,9 @@ var table = map[string]rule{
 	},
 	"worker/spool": {},
 	// It only looks, at everything that a task may wait for.
-	"waiting": {imports: []string{"task", "store", "queue", "provider", "limit"}, tests: []string{"enqueue", "migrations", redis}},
+	"waiting": {imports: []string{"task", "store", "queue", "provider", "limit", "internal/human"}, tests: []string{"enqueue", "migrations", redis}},
 	"hook":    {imports: []string{"task", "store", "provider", uuid, zerolog}, tests: []string{"queue", "provider/providertest"}},
-	"web":     {imports: []string{"task", "store", "picture", "waiting", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
+	"web":     {imports: []string{"task", "store", "picture", "waiting", "internal/human", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
 
 	"cmd/easel": {anything: true},
 
@@ -63,6 +63,7 @@ var table = map[string]rule{
 
 	"internal/arch":       {},
 	"internal/budget":     {}, // what providers, pictures and the worker take from in common
+	"internal/human":      {}, // words for pages and terminals alike; whoever presents something asks it
 	"internal/httpserver": {imports: []string{xsync}},
 	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
 	// It plays the person at asynqmon, and so knows asynq too.
