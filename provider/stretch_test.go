@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -79,7 +80,11 @@ func TestShortKeysAreHiddenInOtherLetters(t *testing.T) {
 func TestWhatServicesShowOfAKeyStays(t *testing.T) {
 	texts := []string{"Incorrect API key provided: sk-7Tq+R****s3Ea6. You can find it", "keys begin with sk-proj- or r8_", "sk-4be1...3e68", "the key 0f3c9a51… is not known",
 		`{"error":{"message":"Incorrect API key provided: sk-proj-*****DyUhPn.","code":"invalid_api_key"}}`}
-	for _, name := range []string{"../README.md", "../ARCHITECTURE.md", "../README.zh.md", "../deploy/RUNBOOK.md"} {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, name := range append(pages, "../README.md", "../ARCHITECTURE.md", "../README.zh.md", "../deploy/RUNBOOK.md") {
 		page, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -102,7 +102,7 @@ func TestDashboardWithoutMemory(t *testing.T) {
 }
 
 func TestReadersFindTheRule(t *testing.T) {
-	for _, name := range []string{"../README.md", "../README.zh.md"} {
+	for _, name := range []string{"../docs/operating.md", "../docs/zh/operating.md"} {
 		text, err := os.ReadFile(name)
 		if err != nil || !strings.Contains(string(text), Rule) {
 			t.Errorf("%s does not say %q: %v", name, Rule, err)

@@ -128,7 +128,7 @@ func TestAppsOfSQLAlchemy(t *testing.T) {
 				eventually(t, 5*time.Minute, "it ends", func() bool { return s.task(id).Status.Final() })
 				pythonSays(t, address, "first.py", "delete", id)
 				if database == "SQLite" {
-					return // keys are looked after by each connection by itself, and SQLAlchemy's does not: see README
+					return // keys are looked after by each connection by itself, and SQLAlchemy's does not: see docs/sql.md
 				}
 				if left := s.number("SELECT count(*) FROM generation_attempt WHERE task_id = $1", id); left != 0 {
 					t.Errorf("%d attempts are left", left)

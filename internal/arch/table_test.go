@@ -61,9 +61,11 @@ var table = map[string]rule{
 	"check":           {imports: []string{porcupine}},
 	"cmd/easel-check": {imports: []string{"check"}},
 
-	"internal/arch":       {},
-	"internal/budget":     {}, // what providers, pictures and the worker take from in common
-	"internal/human":      {}, // words for pages and terminals alike; whoever presents something asks it
+	"internal/arch":   {},
+	"internal/budget": {}, // what providers, pictures and the worker take from in common
+	"internal/human":  {}, // words for pages and terminals alike; whoever presents something asks it
+	// It asks a database what the README asks it.
+	"internal/docs":       {tests: []string{"task", pq, yaml}},
 	"internal/httpserver": {imports: []string{xsync}},
 	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
 	// It plays the person at asynqmon, and so knows asynq too.
@@ -109,5 +111,6 @@ const (
 	ximage    = "golang.org/x/image"
 	xsync     = "golang.org/x/sync"
 	xterm     = "golang.org/x/term"
+	yaml      = "github.com/goccy/go-yaml"
 	zerolog   = "github.com/rs/zerolog"
 )
