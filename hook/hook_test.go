@@ -25,11 +25,11 @@ type caller struct{ provider.Provider }
 
 func (caller) Hook(c provider.Callback) (json.RawMessage, string, error) {
 	if c.Header.Get("X-Signature") != c.Secret.Reveal() {
-		return nil, "", &task.Failure{Kind: task.Auth, Message: "the signature is wrong"}
+		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the signature is wrong"}
 	}
 	var said struct{ Job string }
 	if json.Unmarshal(c.Body, &said) != nil || said.Job == "" {
-		return nil, "", &task.Failure{Kind: task.BadAnswer, Message: "no job"}
+		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "no job"}
 	}
 	return json.RawMessage(`{"v":1,"job":"` + said.Job + `"}`), said.Job, nil
 }
@@ -116,7 +116,7 @@ func TestHook(t *testing.T) {
 	t.Run("A task that was parked for it learns that the job is there, and stays parked", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State = task.AttemptUnknown
-		r.check(r.store.Fail(r.Context(), r.t, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "nobody knows"}}, r.a))
+		r.check(r.store.Fail(r.Context(), r.t, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe, Message: "nobody knows"}}, r.a))
 		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)

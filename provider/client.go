@@ -217,7 +217,7 @@ func (c *Client) now() time.Time {
 // lost says what a call without an answer means.
 func (r HTTPRequest) lost(ctx context.Context, err error, taken bool) *task.Failure {
 	err = bare(err)
-	f := &task.Failure{Detail: Scrub(err.Error(), r.Secrets...), Cause: err}
+	f := &task.Failure{Executed: task.Maybe, Detail: Scrub(err.Error(), r.Secrets...), Cause: err}
 	var slow net.Error
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout()
 	switch {
@@ -229,11 +229,11 @@ func (r HTTPRequest) lost(ctx context.Context, err error, taken bool) *task.Fail
 		f.Kind, f.Executed, f.Message = task.Unavailable, task.No, "the provider could not be reached; the call was not sent"
 		f.Next = "Check base_url, DNS, proxy and certificates if this lasts"
 	case late:
-		f.Kind, f.Executed, f.Message = task.Timeout, task.Maybe, "the provider gave no answer in time"
+		f.Kind, f.Message = task.Timeout, "the provider gave no answer in time"
 	case ctx.Err() != nil:
-		f.Kind, f.Executed, f.Message = task.ProviderError, task.Maybe, "the call was given up on our side after it was sent"
+		f.Kind, f.Message = task.ProviderError, "the call was given up on our side after it was sent"
 	default:
-		f.Kind, f.Executed, f.Message = task.ProviderError, task.Maybe, "the connection broke after the call was sent"
+		f.Kind, f.Message = task.ProviderError, "the connection broke after the call was sent"
 	}
 	return f
 }

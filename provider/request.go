@@ -40,13 +40,13 @@ func (r *Request) fits(service string, c Capabilities) error {
 	}
 	for _, a := range asked {
 		if a.set && !a.can {
-			return &task.Failure{Kind: task.Unsupported,
+			return &task.Failure{Kind: task.Unsupported, Executed: task.No,
 				Message: fmt.Sprintf("%s cannot honour %s with model %q", service, a.field, r.Model),
 				Next:    "Leave it out or choose another provider or model"}
 		}
 	}
 	if len(r.Inputs) > c.MaxInputs {
-		return &task.Failure{Kind: task.Unsupported,
+		return &task.Failure{Kind: task.Unsupported, Executed: task.No,
 			Message: fmt.Sprintf("%d input pictures were given; %s takes at most %d with model %q", len(r.Inputs), service, c.MaxInputs, r.Model)}
 	}
 	return nil

@@ -108,7 +108,7 @@ func (s Services) check(t *task.Task) (*Service, Call, error) {
 
 // Unknown is the failure of a task whose provider is not configured.
 func (s Services) Unknown(name, next string) *task.Failure {
-	f := &task.Failure{Kind: task.Invalid, Next: next,
+	f := &task.Failure{Kind: task.Invalid, Executed: task.No, Next: next,
 		Message: fmt.Sprintf("provider %q is not configured; configured are: %s", cut(name, 80), s.list())}
 	if near := Nearest(name, s.Names()); near != "" {
 		f.Message += " (did you mean " + near + "?)"
@@ -140,7 +140,7 @@ func (s Services) For(t *task.Task) (*Service, error) {
 		return nil, s.Unknown(t.Provider, "A provider is there when its key is set or easel.yaml names it: see `easel help environment`")
 	}
 	if len(svc.Accounts) == 0 {
-		return nil, &task.Failure{Kind: task.Auth,
+		return nil, &task.Failure{Kind: task.Auth, Executed: task.No,
 			Message: fmt.Sprintf("provider %q has no account", t.Provider), Next: cmp.Or(svc.Setup, "Give it a key: see `easel doctor`")}
 	}
 	return svc, nil

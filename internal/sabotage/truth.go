@@ -45,7 +45,7 @@ var ofTruth = []Mutant{
 	},
 	{
 		Name: "an error shows the key", Rule: "No secret is in any text", Violates: []string{"I10"},
-		Edits: []Edit{{"provider/client.go", "f := &task.Failure{Detail: Scrub(err.Error(), r.Secrets...), Cause: err}", "f := &task.Failure{Detail: err.Error(), Cause: err}"}},
+		Edits: []Edit{{"provider/client.go", "f := &task.Failure{Executed: task.Maybe, Detail: Scrub(err.Error(), r.Secrets...), Cause: err}", "f := &task.Failure{Executed: task.Maybe, Detail: err.Error(), Cause: err}"}},
 		Lives: Lives{Placed: "^TestProviderFaults$/^S-hold$", Times: 2},
 	},
 	{

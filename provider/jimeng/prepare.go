@@ -80,7 +80,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	}
 	asks, err := json.Marshal(ask{true, logo{r.Watermark != nil && *r.Watermark}})
 	if err != nil {
-		return provider.Call{}, &task.Failure{Kind: task.Internal, Message: err.Error(), Cause: err}
+		return provider.Call{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: err.Error(), Cause: err}
 	}
 	b.Ask = string(asks)
 	return provider.NewCall("/?"+submit, r.Model, b)

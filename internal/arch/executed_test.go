@@ -1,0 +1,122 @@
+package arch
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// callers are the rooms that call services, or speak of calls.
+var callers = []string{"provider", "hook", "limit", "picture", "internal/studio"}
+
+// TestEachFailureSaysWhetherItsCallWasCarriedOut reads the literals of failures and of
+// the rows of tables of errors: one that forgets to say would have the machine guess.
+func TestEachFailureSaysWhetherItsCallWasCarriedOut(t *testing.T) {
+	read := 0
+	for _, room := range callers {
+		err := filepath.WalkDir(filepath.Join("../..", room), func(file string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+				return err
+			}
+			places := token.NewFileSet()
+			f, err := parser.ParseFile(places, file, nil, 0)
+			if err != nil {
+				return err
+			}
+			for _, silent := range silentFailures(f) {
+				t.Errorf("%s: this failure does not say Executed", places.Position(silent.Pos()))
+			}
+			read++
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read < 100 {
+		t.Fatalf("only %d files read", read)
+	}
+}
+
+func TestSilentFailuresAreFound(t *testing.T) {
+	const begin = "package p\nvar _ = "
+	for source, want := range map[string]int{
+		"&task.Failure{Kind: task.Invalid}":                    1,
+		"&task.Failure{Kind: task.Invalid, Executed: task.No}": 0,
+		"task.Failure{}":       1,
+		"[]*task.Failure{nil}": 0,
+		"provider.Faults{{Code: \"a\"}, {Code: \"b\", Executed: task.Yes}}":         1,
+		"provider.Fault{Kind: task.Auth}":                                           1,
+		"map[string]task.Failure{\"a\": {Kind: task.Auth}}":                         1,
+		"[]struct{ row Fault }{{Fault{Kind: task.Auth}}}":                           1,
+		"[]struct{ row Fault }{{Fault{Kind: task.Auth, Executed: task.No}}}":        0,
+		"slices.Concat(faults, provider.Faults{{Code: \"a\", Kind: task.Timeout}})": 1,
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "p.go", begin+source, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(silentFailures(f)); got != want {
+			t.Errorf("%s: %d found, want %d", source, got, want)
+		}
+	}
+}
+
+// silentFailures returns the literals of task.Failure and provider.Fault that leave
+// Executed out. The zero Fault, which is no row, may.
+func silentFailures(f *ast.File) (silent []*ast.CompositeLit) {
+	check := func(l *ast.CompositeLit, name string) {
+		if name == "Failure" || name == "Fault" && len(l.Elts) > 0 {
+			for _, e := range l.Elts {
+				if pair, ok := e.(*ast.KeyValueExpr); ok {
+					if key, ok := pair.Key.(*ast.Ident); ok && key.Name == "Executed" {
+						return
+					}
+				}
+			}
+			silent = append(silent, l)
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		l, ok := n.(*ast.CompositeLit)
+		if !ok {
+			return true
+		}
+		check(l, typeName(l.Type))
+		for _, e := range l.Elts {
+			if pair, ok := e.(*ast.KeyValueExpr); ok {
+				e = pair.Value
+			}
+			if row, ok := e.(*ast.CompositeLit); ok && row.Type == nil {
+				check(row, elementName(l.Type))
+			}
+		}
+		return true
+	})
+	return silent
+}
+
+func typeName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
+}
+
+// elementName is the type of the elements of a slice or map; of Faults it is Fault.
+func elementName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.ArrayType:
+		return typeName(e.Elt)
+	case *ast.MapType:
+		return typeName(e.Value)
+	}
+	return strings.TrimSuffix(typeName(e), "s")
+}
