@@ -114,7 +114,7 @@ func (c *Client) Do(ctx context.Context, r HTTPRequest) (Reply, error) {
 	}
 	if crash.Armed && !r.Free {
 		req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			WroteRequest: func(httptrace.WroteRequestInfo) { crash.At("K3") }}))
+			WroteRequest: func(httptrace.WroteRequestInfo) { crash.At("request written") }}))
 	}
 	resp, err := c.caller().Do(req)
 	if err != nil {

@@ -54,7 +54,7 @@ func (c serverClient) Eval(ctx context.Context, script string, keys []string, ar
 // delivery is done.
 func acknowledged(keys []string, err error) {
 	if crash.Armed && err == nil && isDone(keys) {
-		crash.At("K11")
+		crash.At("acknowledged")
 	}
 }
 

@@ -100,7 +100,7 @@ func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, err
 		return nil, downloadFailure(err)
 	}
 	defer from.Close()
-	crash.At("K7")
+	crash.At("download begun")
 	file, err := os.CreateTemp(s.Temp, "easel-*.part")
 	if err != nil {
 		return nil, later("there is no room to download the picture to", err)

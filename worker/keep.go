@@ -44,7 +44,7 @@ func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 	if err != nil {
 		return s.unsaved(ctx, err)
 	}
-	crash.At("K5")
+	crash.At("answer journalled")
 	s.tellLimiter(ctx, nil)
 	return s.keep(ctx, answer{answerVersion, ans.Outputs, ans.Raw}, kept)
 }
@@ -105,7 +105,7 @@ func (s *step) keepAgain(ctx context.Context) error {
 // keep brings every picture of the answer into our storage and saves the task.
 // It may be repeated and never buys.
 func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) error {
-	crash.At("K6")
+	crash.At("about to poll")
 	c := collection{of: max(s.before+len(ans.Outputs), s.t.ImageCount), before: s.before}
 	for i := range ans.Outputs {
 		out := &ans.Outputs[i]
@@ -175,7 +175,7 @@ func (s *step) save(ctx context.Context, ans answer, results []task.Result) erro
 	if err != nil {
 		return s.unsaved(ctx, err)
 	}
-	crash.At("K10")
+	crash.At("row saved")
 	s.log.Info().Int("pictures", len(results)).Dur("took", time.Since(s.last.SentAt)).Str("status", string(task.Completed)).Msg("completed")
 	return nil
 }
@@ -221,7 +221,7 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 			return task.Result{}, err
 		}
 	}
-	crash.At("K9")
+	crash.At("picture stored")
 	result := s.result(out, key)
 	result.ContentType, result.FileSize, result.SHA256 = checked.ContentType, checked.Size, checked.SHA256
 	result.Width, result.Height, result.ThumbnailKey = checked.Width, checked.Height, s.thumbnail(ctx, base, checked)

@@ -94,7 +94,7 @@ const retryAsks = "`easel retry` asks after it again and does not pay for it twi
 func (s *step) ask(ctx context.Context) (provider.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	crash.At("K6")
+	crash.At("about to poll")
 	return s.account.Provider.Poll(ctx, json.RawMessage(s.last.Handle))
 }
 

@@ -163,7 +163,7 @@ func (s *step) buy(ctx context.Context) error {
 	if err := s.Tasks.Begin(ctx, s.t, a); err != nil {
 		return s.notBegun(ctx, a, err)
 	}
-	crash.At("K2")
+	crash.At("attempt committed")
 	if !s.leased() {
 		return s.notBegun(ctx, a, errLeaseOver)
 	}
@@ -199,7 +199,7 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 		s.tellLimiter(ctx, f)
 		return verdict
 	}
-	crash.At("K4")
+	crash.At("answer read")
 	s.log.Info().Dur("took", time.Since(began)).Bool("done", answer.Done).Msg("called")
 	return s.heard(ctx, answer)
 }
@@ -273,7 +273,7 @@ func (s *step) heard(ctx context.Context, ans provider.Answer) error {
 	if err != nil {
 		return s.unsaved(ctx, err)
 	}
-	crash.At("K5")
+	crash.At("answer journalled")
 	s.tellLimiter(ctx, nil)
 	return s.pollFrom(ctx, ans)
 }

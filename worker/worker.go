@@ -104,7 +104,7 @@ func (w *Worker) Handle(ctx context.Context, ring queue.Ring) error {
 	if claim == nil {
 		return verdict
 	}
-	crash.At("K1")
+	crash.At("claimed")
 	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: permit.account, permit: &permit, claimed: claimed, waiting: waiting, news: news,
 		log: w.Log.With().Str("provider", svc.Name).Int64("task", ring.Task).Int("delivery", ring.Delivery).Int64("fence", claim.Task.Fence).Logger()}
 	return s.guarded(ctx)
@@ -115,7 +115,7 @@ func (w *Worker) claim(ctx context.Context, ring queue.Ring) (*store.Claim, erro
 	if !w.alive() {
 		return nil, w.unseen()
 	}
-	crash.At("K0")
+	crash.At("before the claim")
 	claim, refusal, err := w.Tasks.Claim(ctx, ring.Ref, w.Self.ID, w.lease())
 	switch {
 	case err != nil:

@@ -4,19 +4,20 @@
 //
 // The points, in the order in which a task passes them:
 //
-//	K0   before the claim
-//	K1   claimed
-//	K2   the attempt is committed as sending
-//	K3   the paid request is written, its answer not read
-//	K4   the answer is read, not journalled
-//	K5   the handle or the answer is journalled
-//	K6   about to poll; without a job to poll, about to keep the pictures
-//	K7   a picture's download has begun
-//	K8   the picture is in a temporary file
-//	K9   the picture is stored, the row not saved
-//	K10  the row is saved
-//	K11  the delivery is acknowledged in Redis
+//	before the claim
+//	claimed
+//	attempt committed  as sending
+//	request written    of the paid call; its answer is not read
+//	answer read        and not journalled
+//	answer journalled  or the handle of a job
+//	about to poll      or, without a job to poll, about to keep the pictures
+//	download begun     of a picture
+//	picture in a file  a temporary one
+//	picture stored     the row is not saved
+//	row saved
+//	acknowledged       the delivery, in Redis
 package crash
 
 // Points lists every point.
-var Points = []string{"K0", "K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K11"}
+var Points = []string{"before the claim", "claimed", "attempt committed", "request written", "answer read", "answer journalled",
+	"about to poll", "download begun", "picture in a file", "picture stored", "row saved", "acknowledged"}

@@ -12,9 +12,9 @@ import (
 // Armed says that this program may kill itself.
 const Armed = true
 
-// At kills or freezes this process if CRASH_AT names the point, as in K4=kill
-// or K4=stop, and the file CRASH_MARK is not there yet. It makes that file
-// first, so that it happens once in all processes that share the file.
+// At kills or freezes this process if CRASH_AT names the point, as in
+// "answer read=kill" or "answer read=stop", and the file CRASH_MARK is not there yet. It
+// makes that file first, so that it happens once in all processes that share the file.
 func At(point string) {
 	wanted, how, _ := strings.Cut(os.Getenv("CRASH_AT"), "=")
 	if wanted != point {

@@ -67,14 +67,14 @@ type outcome struct {
 func (c single) expected() outcome {
 	known := outcome{status: task.Completed, bills: 1}
 	blind := c.class == "A" || c.class == "S"
-	if !blind || !slices.Contains([]string{"K2", "K3", "K4"}, c.point) {
+	if !blind || !slices.Contains([]string{"attempt committed", "request written", "answer read"}, c.point) {
 		return known
 	}
 	o := outcome{status: task.Failed, kind: task.OutcomeUnknown, bills: 1}
 	switch {
-	case c.point == "K2" && c.how == stop:
+	case c.point == "attempt committed" && c.how == stop:
 		o.bills, o.kind = 0, task.Unavailable // it was not sent, as the lost worker says in the end
-	case c.point == "K2":
+	case c.point == "attempt committed":
 		o.bills = 0 // it was not sent, which only the lost worker knew
 	case c.how == stop:
 		o = outcome{status: task.Completed, bills: 1, late: true} // whoever was only frozen brings the picture, and ends the doubt
