@@ -87,9 +87,7 @@ func (s *Store) Learn(ctx context.Context, id int64) error {
 func (s *Store) reconsider(ctx context.Context, tx *sqlx.Tx, id int64) error {
 	var t task.Task
 	// No fence: what calls have cost is true whoever holds the task.
-	err := tx.GetContext(ctx, &t, tx.Rebind("UPDATE image_generations SET "+costs+`,
-			updated_at = CASE WHEN cost_micros IS NOT DISTINCT FROM (SELECT sum(a.cost_micros) FROM generation_attempt a WHERE a.task_id = image_generations.id)
-				THEN updated_at ELSE now() END
+	err := tx.GetContext(ctx, &t, tx.Rebind("UPDATE image_generations SET "+costsNoted+`
 		WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') RETURNING id, status, coalesce(image_count, 0) AS image_count, coalesce(error_kind, '') AS error_kind`), id)
 	if err == nil && t.Status == task.Cancelled {
 		// No fence: nobody holds the task, and its status is the guard.

@@ -203,6 +203,7 @@ func calls() map[string]call {
 			return err
 		}},
 		"Rings":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Rings(ctx, final); return err }},
+		"ResultsOf":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.ResultsOf(ctx, final); return err }},
 		"Files":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Files(ctx, final); return err }},
 		"Orphans":     {2000, func(ctx context.Context, s *store.Store) error { _, err := s.Orphans(ctx, 500); return err }}, // all that are held
 		"Held":        {1800, func(ctx context.Context, s *store.Store) error { _, err := s.Held(ctx, "alive"); return err }},

@@ -136,6 +136,20 @@ func (s *Store) Results(ctx context.Context, id int64) ([]task.Result, error) {
 	return results, err
 }
 
+// ResultsOf is Results for many tasks in one query, by their ids.
+func (s *Store) ResultsOf(ctx context.Context, ids []int64) (map[int64][]task.Result, error) {
+	all := make(map[int64][]task.Result)
+	if len(ids) == 0 {
+		return all, nil
+	}
+	var results []task.Result
+	err := s.selectIn(ctx, &results, "SELECT "+resultColumns+" FROM generation_result WHERE task_id IN (?) ORDER BY task_id, attempt_id, position, id", ids)
+	for _, r := range results {
+		all[r.TaskID] = append(all[r.TaskID], r)
+	}
+	return all, err
+}
+
 // kindIs is why a task failed, by its row and its journal.
 const kindIs = "(CASE WHEN " + hidden + " THEN 'outcome_unknown' ELSE error_kind END)"
 

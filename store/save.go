@@ -18,12 +18,6 @@ type Outcome struct {
 	First *task.Result
 }
 
-// costs makes a task cost what all of its calls have cost. Sums of two currencies
-// mean nothing: then the calls alone say it.
-const costs = `cost_micros = CASE WHEN (SELECT count(DISTINCT currency) FROM generation_attempt a WHERE a.task_id = image_generations.id) > 1 THEN NULL
-		ELSE coalesce((SELECT sum(a.cost_micros) FROM generation_attempt a WHERE a.task_id = image_generations.id), cost_micros) END,
-	currency = coalesce((SELECT max(a.currency) FROM generation_attempt a WHERE a.task_id = image_generations.id), currency)`
-
 // completes are the columns of a completed task; see completing.
 const completes = `status = 'completed', progress = 100, completed_at = now(), updated_at = now(),
 	worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL,

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func (s *Site) gallery(r *http.Request) (answer, error) {
 		return nil, err
 	}
 	ctx := r.Context()
-	tally, err := s.Tasks.Tally(ctx, pick{}.filter(0))
+	tally, err := s.all.tally(ctx, s.Tasks, pick{}.filter(0))
 	if err != nil {
 		return nil, err
 	}
@@ -100,16 +101,12 @@ func (s *Site) gallery(r *http.Request) (answer, error) {
 // refresh says after how many seconds the gallery may look different. Older
 // pages stand still unless something on them is unfinished.
 func refresh(p pick, unfinished int, list []task.Task) int {
-	if p.Before == 0 {
-		if unfinished > 0 {
-			return refreshBusy
-		}
+	open := func(t task.Task) bool { return !t.Status.Final() }
+	switch {
+	case slices.ContainsFunc(list, open), p.Before == 0 && unfinished > 0:
+		return refreshBusy
+	case p.Before == 0:
 		return refreshIdle
-	}
-	for i := range list {
-		if !list[i].Status.Final() {
-			return refreshBusy
-		}
 	}
 	return 0
 }
@@ -117,17 +114,20 @@ func refresh(p pick, unfinished int, list []task.Task) int {
 func (s *Site) cards(ctx context.Context, list []task.Task, reasons map[int64]*why) ([]card, error) {
 	now := time.Now()
 	cards := make([]card, len(list))
+	var completed []int64
 	for i := range list {
 		clipTask(&list[i])
 		cards[i] = card{Task: &list[i], Now: now, Why: reasons[list[i].ID]}
-		if list[i].Status != task.Completed {
-			continue
+		if list[i].Status == task.Completed {
+			completed = append(completed, list[i].ID)
 		}
-		results, err := s.Tasks.Results(ctx, list[i].ID)
-		if err != nil {
-			return nil, err
-		}
-		shown, _ := split(&list[i], results)
+	}
+	results, err := s.Tasks.ResultsOf(ctx, completed)
+	if err != nil {
+		return nil, err
+	}
+	for i := range cards {
+		shown, _ := split(cards[i].Task, results[cards[i].ID])
 		cards[i].Pictures = len(shown)
 		if len(shown) > 0 {
 			cards[i].Cover = shown[0].Small()

@@ -79,6 +79,8 @@ func (s *Site) change(h handler) http.Handler {
 		if err := r.ParseForm(); err != nil {
 			return nil, badForm(err)
 		}
+		defer s.all.forget()
+		defer s.pending.forget()
 		return h(r)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -140,7 +140,7 @@ func (s *Site) operations(r *http.Request) (answer, error) {
 
 // tried returns the tasks that wait for another try, by provider and kind of failure.
 func (s *Site) tried(ctx context.Context) (all []tried, err error) {
-	tally, err := s.Tasks.Tally(ctx, store.Filter{Statuses: []task.Status{task.Pending}, Ours: true})
+	tally, err := s.pending.tally(ctx, s.Tasks, store.Filter{Statuses: []task.Status{task.Pending}, Ours: true})
 	if err != nil {
 		return nil, err
 	}

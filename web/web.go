@@ -22,6 +22,7 @@ type tasks interface {
 	Tally(ctx context.Context, f store.Filter) ([]store.Tally, error)
 	Attempts(ctx context.Context, id int64) ([]task.Attempt, error)
 	Results(ctx context.Context, id int64) ([]task.Result, error)
+	ResultsOf(ctx context.Context, ids []int64) (map[int64][]task.Result, error)
 }
 
 // desk is what a person can do from the pages.
@@ -57,6 +58,8 @@ type Site struct {
 	// accepts all. A site that listens on loopback sets LoopbackHosts: otherwise
 	// any web page whose name its owner points at 127.0.0.1 can read the site.
 	Hosts []string
+
+	all, pending count // of the tasks, for pages that look again by themselves
 }
 
 // LoopbackHosts returns the names that only this machine answers to.

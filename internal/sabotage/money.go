@@ -83,7 +83,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "the cost of earlier calls is forgotten", Rule: "A task costs what all of its calls cost", Violates: []string{"I11"},
-		Edits: []Edit{{"store/save.go", "ELSE coalesce((SELECT sum(a.cost_micros)", "ELSE coalesce((SELECT max(a.cost_micros)"}},
+		Edits: []Edit{{"store/cost.go", "coalesce(sum(a.cost_micros), image", "coalesce(max(a.cost_micros), image"}},
 		Lives: Lives{First: 1, Seeds: 10},
 	},
 	{

@@ -21,6 +21,7 @@ func reading() []claim {
 		{"A deleted task is not listed", deleted},
 		{"Count does not stop at the limit", counts},
 		{"Tally counts by status, provider and kind", tallies},
+		{"The pictures of many tasks are those of each of them", resultsOfMany},
 		{"Nothing found is an empty list", nothing},
 		{"Hostile values are data in filters", hostileFilters},
 		{"Hostile values are data in rows", hostileRows},
@@ -180,4 +181,22 @@ func cancelledContext(b *bench) {
 	if !errors.Is(err, ctx.Err()) {
 		b.Errorf("%v", err)
 	}
+}
+
+func resultsOfMany(b *bench) {
+	var ids []int64
+	for range 3 {
+		t := b.held()
+		b.check(b.store.Save(b.Context(), t, b.begin(t), outcome()))
+		ids = append(ids, t.ID)
+	}
+	b.exec("INSERT INTO generation_result (task_id, generated_image_url) VALUES (%d, 'http://app')", ids[1])
+	none := b.insert(task.Task{}).ID
+	got, err := b.store.ResultsOf(b.Context(), append(ids[1:], none, none+1))
+	b.check(err)
+	b.same(got, map[int64][]task.Result{ids[1]: b.results(ids[1]), ids[2]: b.results(ids[2])})
+	b.same(got[ids[1]][0].GeneratedImageURL, "http://app")
+	got, err = b.store.ResultsOf(b.Context(), nil)
+	b.check(err)
+	b.same(len(got), 0)
 }
