@@ -46,6 +46,7 @@ type choices struct {
 	seeds    int
 	first    uint64
 	selftest time.Duration
+	mutants  int
 	logs     string
 	json     bool
 }
@@ -66,6 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&c.seeds, "seeds", 2000, "how many random schedules are lived through")
 	flags.Uint64Var(&c.first, "first", 1, "the first seed")
 	flags.DurationVar(&c.selftest, "selftest", 2*time.Minute, "how long the selftest makes faults")
+	flags.IntVar(&c.mutants, "mutants", 0, "how many mutants are run, from all over their list; 0 is every one")
 	flags.StringVar(&c.logs, "logs", filepath.Join("bin", "prove"), "folder below the module for what the parts print")
 	flags.BoolVar(&c.json, "json", false, "print the result as JSON")
 	switch err := flags.Parse(args); {
@@ -97,6 +99,9 @@ func (c choices) validate(rest []string) ([]part, error) {
 	}
 	if c.selftest < time.Second {
 		errs = append(errs, fmt.Errorf("selftest is %s; accepted is one second and more", c.selftest))
+	}
+	if c.mutants < 0 {
+		errs = append(errs, fmt.Errorf("mutants is %d; accepted is 0 for all of them, and numbers above", c.mutants))
 	}
 	if c.only == "" {
 		return parts, errors.Join(errs...)

@@ -93,8 +93,9 @@ func mutants(ctx context.Context, p *prover, r *result) error {
 			r.failed(name)
 		}
 	}
-	for i, m := range sabotage.Mutants {
-		p.show.status("mutants: %d of %d, %s", i+1, len(sabotage.Mutants), m.Name)
+	chosen := spread(sabotage.Mutants, p.mutants)
+	for i, m := range chosen {
+		p.show.status("mutants: %d of %d, %s", i+1, len(chosen), m.Name)
 		one, err := sabotage.Run(ctx, p.root, m)
 		if err != nil {
 			return err
@@ -102,11 +103,23 @@ func mutants(ctx context.Context, p *prover, r *result) error {
 		note(one, sabotage.Caught)
 	}
 	p.show.status("mutants: the same with easel as it is")
-	control, err := sabotage.Control(ctx, p.root, sabotage.Mutants)
+	control, err := sabotage.Control(ctx, p.root, chosen)
 	for _, one := range control {
 		note(one, sabotage.Missed)
 	}
 	return err
+}
+
+// spread returns n of all, at equal distances; all of them if n is 0 or more than there are.
+func spread[T any](all []T, n int) []T {
+	if n == 0 || n > len(all) {
+		return all
+	}
+	some := make([]T, n)
+	for i := range some {
+		some[i] = all[i*len(all)/n]
+	}
+	return some
 }
 
 // tests builds the tests of a package.

@@ -129,6 +129,7 @@ func TestRun(t *testing.T) {
 		{"A part that is none is refused", []string{"--only", "seeds,all"}, exitUsage, `there is no part "all"`},
 		{"A number of seeds below one is refused", []string{"--seeds", "0"}, exitUsage, "seeds is 0"},
 		{"A selftest of no time is refused", []string{"--selftest", "0s"}, exitUsage, "selftest is 0s"},
+		{"A number of mutants below zero is refused", []string{"--mutants", "-1"}, exitUsage, "mutants is -1"},
 		{"What is no flag is refused", []string{"seeds"}, exitUsage, `["seeds"] is no flag`},
 		{"A flag that is none is refused", []string{"--fast"}, exitUsage, "-fast"},
 	} {
@@ -145,6 +146,15 @@ func TestRun(t *testing.T) {
 			t.Errorf("%v, %v", chosen, err)
 		}
 	})
+}
+
+func TestSpread(t *testing.T) {
+	all := []int{0, 1, 2, 3, 4, 5, 6}
+	for n, want := range map[int][]int{0: all, 1: {0}, 3: {0, 2, 4}, 7: all, 8: all} {
+		if diff := cmp.Diff(want, spread(all, n)); diff != "" {
+			t.Errorf("%d of %d: %s", n, len(all), diff)
+		}
+	}
 }
 
 func TestProgress(t *testing.T) {

@@ -1,7 +1,6 @@
 package sabotage
 
 import (
-	"context"
 	"go/format"
 	"go/parser"
 	"go/token"
@@ -141,52 +140,6 @@ func TestControl(t *testing.T) {
 			{Lives: Lives{First: 11, Seeds: 15}}, {Lives: Lives{Placed: "TestX"}}})
 		if want := []Lives{{First: 1, Seeds: 25}, {First: 30, Seeds: 5}, {Placed: "TestX"}}; !slices.Equal(got, want) {
 			t.Errorf("%v, want %v", got, want)
-		}
-	})
-}
-
-// TestRun runs the mutant that breaks in every run on one seed, as make prove does.
-func TestRun(t *testing.T) {
-	i := slices.IndexFunc(Mutants, func(m Mutant) bool { return m.Name == "a claim gives no new fence" })
-	m := Mutants[i]
-	m.Lives = Lives{First: 1, Seeds: 1}
-	live := func(t *testing.T, m Mutant) Result {
-		t.Helper()
-		r, err := Run(context.Background(), root, m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
-	t.Run("A mutant is caught", func(t *testing.T) {
-		if r := live(t, m); r.Outcome != Caught || !slices.Contains(r.Violated, "I4") {
-			t.Errorf("%s by %q:\n%s", r.Outcome, r.Violated, r.Output)
-		}
-	})
-	t.Run("A test of a package catches one", func(t *testing.T) {
-		other := Mutant{Edits: []Edit{{"task/retry.go", "		v.Waits++\n", "		v.Waits++\n		v.Attempt++\n"}}, Lives: Lives{Test: Test{"task", "^TestFail$"}}}
-		if r := live(t, other); r.Outcome != Caught || !strings.HasPrefix(r.First, "TestFail/") {
-			t.Errorf("%s by %q:\n%s", r.Outcome, r.First, r.Output)
-		}
-	})
-	t.Run("Nothing is found without it", func(t *testing.T) {
-		results, err := Control(context.Background(), root, []Mutant{m})
-		if err != nil || len(results) != 1 || results[0].Outcome != Missed || !strings.Contains(results[0].Output, "--- PASS: TestRandomSchedules/seeds/1 ") {
-			t.Errorf("%+v, %v", results, err)
-		}
-	})
-	t.Run("One that does not compile is not caught", func(t *testing.T) {
-		no := m
-		no.Edits = []Edit{{"store/claim.go", "const kept =", "const kept = nothing +"}}
-		if r := live(t, no); r.Outcome != Broken || !strings.Contains(r.Output, "undefined: nothing") {
-			t.Errorf("%s:\n%s", r.Outcome, r.Output)
-		}
-	})
-	t.Run("One whose text is gone is an error", func(t *testing.T) {
-		no := m
-		no.Edits = []Edit{{"store/claim.go", "no such text", ""}}
-		if _, err := Run(context.Background(), root, no); err == nil || !strings.Contains(err.Error(), "0 times") {
-			t.Errorf("the error is %v", err)
 		}
 	})
 }
