@@ -38,13 +38,16 @@ func (s *testSite) played(want int) performance {
 }
 
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	t.Run("Without any configuration every task goes as it should", func(t *testing.T) {
+		t.Parallel()
 		s := newEmbeddedSite(t, "")
 		if p := s.played(exitOK); !p.AsExpected || len(p.Acts) != len(playbill()) {
 			t.Errorf("as expected: %t, with %d tasks", p.AsExpected, len(p.Acts))
 		}
 	})
 	t.Run("On Postgres and Redis every task goes as it should", func(t *testing.T) {
+		t.Parallel()
 		s := newSite(t, "providers:\n  sketch: {}\n")
 		if p := s.played(exitOK); !p.AsExpected {
 			t.Error("not as expected")
@@ -54,6 +57,7 @@ func TestDemo(t *testing.T) {
 		}
 	})
 	t.Run("A task that goes otherwise is named, and the exit code is 1", func(t *testing.T) {
+		t.Parallel()
 		s := newEmbeddedSite(t, "providers:\n  sketch: {on_unknown: hold}\n")
 		p := s.played(exitFailure)
 		wrong := slices.DeleteFunc(p.Acts, func(a *act) bool { return a.Wrong == "" })

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"flag"
@@ -21,14 +20,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
-// asProgram makes this test binary be easel, so that tests can start, stop and
-// kill real processes of what they test.
+// asProgram makes a test binary be easel, so that tests can start, stop and kill
+// real processes of what they test.
 const asProgram = "TEST_RUN_AS_EASEL"
 
 // withLease makes its leases shorter, so that five of them are soon over.
@@ -44,19 +44,59 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
-		_ = flag.Set("test.parallel", "10") // these tests mostly wait for other processes
+		_ = flag.Set("test.parallel", "16") // these tests mostly wait for other processes
 	}
-	servertest.NothingStays(m)
+	servertest.NothingStays(m, removeBuilds)
+}
+
+// binary is this test binary, built once, with the race detector or without it.
+type binary struct {
+	race    bool
+	once    sync.Once
+	folder  string
+	program string
+	err     error
+}
+
+// Tests start easel without the race detector, which makes each of hundreds of short
+// processes five times as slow. Those that are about what goes on at once in one
+// process start it with the detector: see testSite.raced.
+var plain, raced = binary{}, binary{race: true}
+
+func (b *binary) get(t testing.TB) string {
+	t.Helper()
+	if b.race == servertest.UnderRace() {
+		return os.Args[0]
+	}
+	b.once.Do(func() {
+		if b.folder, b.err = os.MkdirTemp("", "easel-program-"); b.err != nil {
+			return
+		}
+		b.program = filepath.Join(b.folder, "easel")
+		out, err := exec.Command("go", "test", "-c", fmt.Sprintf("-race=%t", b.race), "-ldflags", "-s -w", "-o", b.program, ".").CombinedOutput()
+		if err != nil {
+			b.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if b.err != nil {
+		t.Fatal(b.err)
+	}
+	return b.program
+}
+
+func removeBuilds() {
+	_ = os.RemoveAll(plain.folder) // of "" it removes nothing
+	_ = os.RemoveAll(raced.folder)
 }
 
 // site is a database, a Redis and a folder that real processes share.
 type testSite struct {
-	t       *testing.T
-	env     []string
-	dir     string
-	tasks   *store.Store
-	redis   *throwaway.Server // newSite's; nil elsewhere
-	program string            // what start starts; empty is this test binary
+	t     *testing.T
+	env   []string
+	dir   string
+	tasks *store.Store
+	redis *throwaway.Server // newSite's; nil elsewhere
+	raced bool              // start starts this test binary, with its race detector if it has one
 }
 
 // newSite prepares a site on Postgres and Redis. yaml configures its providers.
@@ -69,9 +109,12 @@ func newSite(t *testing.T, yaml string, env ...string) *testSite {
 	}
 	server := servertest.Redis(t)
 	s := &testSite{t: t, dir: dir, redis: server, env: append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir,
-		"EASEL_DATA=" + dir, "EASEL_CONFIG=" + file, "EASEL_LISTEN=" + freeAddress(t), "EASEL_LOG=info,json",
-		"EASEL_DATABASE_URL=" + servertest.Postgres(t), "EASEL_REDIS_URL=" + server.URL}, env...)}
-	s.easel(0, "migrate", "up")
+		"EASEL_DATA=" + dir, "EASEL_CONFIG=" + file, "EASEL_LISTEN=" + freeAddress(t), "EASEL_LOG=info,json", "EASEL_REDIS_URL=" + server.URL}, env...)}
+	if variables(s.env)["EASEL_DATABASE_URL"] != "" {
+		s.easel(0, "migrate", "up")
+	} else {
+		s.env = append(s.env, "EASEL_DATABASE_URL="+tables.Postgres(t))
+	}
 	var err error
 	if s.tasks, err = store.Open(t.Context(), variables(s.env)["EASEL_DATABASE_URL"]); err != nil {
 		t.Fatal(err)
@@ -95,7 +138,7 @@ func (s *testSite) easel(want int, args ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), demoLimit+time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd := exec.CommandContext(ctx, plain.get(s.t), args...)
 	cmd.Env = s.env
 	out, err := cmd.CombinedOutput()
 	if code := cmd.ProcessState.ExitCode(); code != want && want >= 0 {
@@ -128,7 +171,10 @@ func (p *process) said() string {
 // start starts easel and leaves it running; it is killed when the test ends.
 func (s *testSite) start(args ...string) *process {
 	s.t.Helper()
-	return s.startProgram(cmp.Or(s.program, os.Args[0]), args...)
+	if s.raced {
+		return s.startProgram(raced.get(s.t), args...)
+	}
+	return s.startProgram(plain.get(s.t), args...)
 }
 
 // startProgram is start for another program than this one.
@@ -143,6 +189,9 @@ func (s *testSite) startProgram(program string, args ...string) *process {
 	s.t.Cleanup(func() {
 		_ = p.Process.Kill()
 		<-p.done
+		if strings.Contains(p.said(), "WARNING: DATA RACE") {
+			s.t.Error("a data race")
+		}
 		if s.t.Failed() {
 			s.t.Logf("easel %s said:\n%s", strings.Join(args, " "), tail(p.said(), 6000))
 		}
@@ -334,6 +383,7 @@ func TestAKilledWorker(t *testing.T) {
 }
 
 func TestSIGTERM(t *testing.T) {
+	t.Parallel()
 	for _, command := range []string{"worker", "up"} {
 		t.Run("A paid call in flight may end, waiting work is handed back, and the exit code is 0: "+command, func(t *testing.T) {
 			t.Parallel()
@@ -341,6 +391,7 @@ func TestSIGTERM(t *testing.T) {
 			t.Cleanup(fake.Close)
 			fake.Always(slow(2 * time.Second))
 			s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test", "EASEL_DRAIN=20s")
+			s.raced = true
 			p := s.start(command)
 			s.insert(20, "openai", nil)
 			eventually(t, 5*time.Minute, "five calls in flight", func() bool { submits, _ := fake.Count(""); return submits == 5 })
@@ -363,15 +414,16 @@ func TestSIGTERM(t *testing.T) {
 	t.Run("Jobs that are only waited for are handed back at once and completed by the next worker", func(t *testing.T) {
 		t.Parallel()
 		s := newSite(t, "providers:\n  sketch:\n    on_unknown: hold\n")
+		s.raced = true
 		p := s.start("worker")
-		s.insert(20, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "4s"})
+		s.insert(20, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "15s"})
 		eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == 20
 		})
 		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if code := p.ends(5 * time.Second); code != 0 {
+		if code := p.ends(12 * time.Second); code != 0 {
 			t.Errorf("exit code %d, want 0", code)
 		}
 		if got := s.count(task.Pending); got != 20 {
@@ -386,6 +438,7 @@ func TestSIGTERM(t *testing.T) {
 }
 
 func TestRowsFromOutside(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "providers:\n  volcengine:\n    model: doubao-seedream-4-0-250828\n    accounts:\n      - {name: main, key: \"${FAKE_KEY}\", base_url: \"http://127.0.0.1:1\"}\n  sketch: {}\n", "FAKE_KEY=sk-test")
 	s.start("worker")
 	get := func(id int64) *task.Task {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -62,19 +61,8 @@ func (b book) bills(t *testing.T) int {
 	return strings.Count(string(text), `"billed":true`)
 }
 
-// buildProgram makes easel as people run it: the program of these tests has the race
-// detector in it, which takes most of two processors by itself.
-func buildProgram(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "easel")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
-}
-
-// newOuting prepares one with a studio of that class, for processes of program.
-func newOuting(t *testing.T, program, class string, like studio.Options, concurrency int) *outing {
+// newOuting prepares one with a studio of that class.
+func newOuting(t *testing.T, class string, like studio.Options, concurrency int) *outing {
 	t.Helper()
 	o := &outing{postgres: servertest.PostgresServer(t), queue: servertest.Redis(t)}
 	var at string
@@ -82,7 +70,6 @@ func newOuting(t *testing.T, program, class string, like studio.Options, concurr
 	yaml := fmt.Sprintf("providers:\n  studio:\n    concurrency: %d\n    timeout: 2m\n    deadline: 10m\n    accounts:\n      - {name: main, key: \"${STUDIO_KEY}\", base_url: %q}\n",
 		concurrency, at+"/"+class+"/studio")
 	o.testSite = newSite(t, yaml, "STUDIO_KEY="+studioKey, "EASEL_DATABASE_URL="+o.postgres.URL, "EASEL_REDIS_URL="+o.queue.URL)
-	o.program = program
 	options, err := redis.ParseURL(o.queue.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -130,11 +117,10 @@ func (p *process) works() {
 
 func TestRecovery(t *testing.T) {
 	t.Parallel()
-	program := buildProgram(t)
 	t.Run("Of 200 asynchronous jobs of a killed worker the first goes on within 10 s and all within 20 s, and none is bought again", func(t *testing.T) {
 		t.Parallel()
 		const n = 200
-		o := newOuting(t, program, "A", studio.Options{Takes: 90 * time.Second}, n)
+		o := newOuting(t, "A", studio.Options{Takes: 90 * time.Second}, n)
 		victim := o.start("worker")
 		o.insert(n, "studio", nil)
 		eventually(t, 5*time.Minute, "all are with the provider", func() bool {
@@ -157,7 +143,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("Of 200 calls of a killed worker that nobody can be asked about, all end as unknown within 20 s, and none is made again", func(t *testing.T) {
 		t.Parallel()
 		const n = 200
-		o := newOuting(t, program, "S", studio.Options{Takes: time.Hour}, n)
+		o := newOuting(t, "S", studio.Options{Takes: time.Hour}, n)
 		victim := o.start("worker")
 		o.insert(n, "studio", nil)
 		eventually(t, 5*time.Minute, "all are billed", func() bool { return o.bills() == n })
@@ -179,7 +165,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("10,000 waiting tasks ring again within 10 s of a FLUSHALL, and none twice", func(t *testing.T) {
 		t.Parallel()
 		const n = 10_000
-		o := newOuting(t, program, "S", studio.Options{Takes: time.Hour}, 1)
+		o := newOuting(t, "S", studio.Options{Takes: time.Hour}, 1)
 		o.insert(n, "studio", nil)
 		o.start("worker").works()
 		ringing := func() int {
@@ -206,7 +192,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("A Redis that is frozen for 45 s aborts no paid call and spends no attempt, and work goes on within 10 s of its return", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 30, 20
-		o := newOuting(t, program, "S", studio.Options{Takes: 40 * time.Second}, places)
+		o := newOuting(t, "S", studio.Options{Takes: 40 * time.Second}, places)
 		o.insert(n, "studio", nil)
 		o.start("worker").works()
 		eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
@@ -230,7 +216,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("A Postgres that is killed under load loses no task and no paid answer, and the first claim comes within 5 s of its return", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 300, 20
-		o := newOuting(t, program, "S", studio.Options{Takes: time.Second}, places)
+		o := newOuting(t, "S", studio.Options{Takes: time.Second}, places)
 		o.start("worker").works()
 		o.insert(n, "studio", nil)
 		eventually(t, 5*time.Minute, "it is at work", func() bool { return o.count(task.Completed) > places })
@@ -255,7 +241,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("One of two workers with a clock that is 70 s ahead makes 20 calls for 20 tasks", func(t *testing.T) {
 		t.Parallel()
 		const n = 20
-		o := newOuting(t, program, "S", studio.Options{Takes: 12 * time.Second}, n/2)
+		o := newOuting(t, "S", studio.Options{Takes: 12 * time.Second}, n/2)
 		o.start("worker").works()
 		o.start("selftest", "worker", "--clock", "70s").works()
 		o.insert(n, "studio", nil)
@@ -268,7 +254,7 @@ func TestRecovery(t *testing.T) {
 	t.Run("A drain waits for calls that are being paid for, and no longer than 5 s more", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 40, 20
-		o := newOuting(t, program, "S", studio.Options{Takes: 8 * time.Second}, places)
+		o := newOuting(t, "S", studio.Options{Takes: 8 * time.Second}, places)
 		o.insert(n, "studio", nil)
 		p := o.start("worker")
 		eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
@@ -289,12 +275,11 @@ func TestRecovery(t *testing.T) {
 
 func TestSpooledAnswers(t *testing.T) {
 	t.Parallel()
-	program := buildProgram(t)
 	for _, class := range []string{"S", "A"} {
 		t.Run("Answers that come while Postgres is away outlive a killed worker, and the next one goes on with them: class "+class, func(t *testing.T) {
 			t.Parallel()
 			const n = 10
-			o := newOuting(t, program, class, studio.Options{Takes: 24 * time.Second, Latency: 24 * time.Second}, n) // half of it is enough to stop a server
+			o := newOuting(t, class, studio.Options{Takes: 24 * time.Second, Latency: 24 * time.Second}, n) // half of it is enough to stop a server
 			victim := o.start("worker")
 			o.insert(n, "studio", nil)
 			eventually(t, 5*time.Minute, "all are bought", func() bool { return o.bills() == n })

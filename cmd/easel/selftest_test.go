@@ -18,7 +18,7 @@ import (
 func selftestOf(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, complaints strings.Builder
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"selftest"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), plain.get(t), append([]string{"selftest"}, args...)...)
 	cache, err := os.UserCacheDir() // where the S3 server is
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestSelftest(t *testing.T) {
 
 	t.Run("Without servers it runs on a file and an embedded Redis", func(t *testing.T) {
 		t.Parallel()
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "selftest", "--for", "6s", "--every", "2s", "--seed", "5", "--faults", "provider storm", "--faults", "redis emptied")
+		cmd := exec.CommandContext(t.Context(), plain.get(t), "selftest", "--for", "6s", "--every", "2s", "--seed", "5", "--faults", "provider storm", "--faults", "redis emptied")
 		cmd.Env = []string{asProgram + "=1", "PATH=" + t.TempDir(), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "SQLite, an embedded Redis and a folder") {
@@ -82,7 +82,7 @@ func TestSelftest(t *testing.T) {
 	t.Run("A ^C takes everything down and leaves nothing behind", func(t *testing.T) {
 		t.Parallel()
 		temp := t.TempDir()
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "selftest", "--for", "5m", "--seed", "9")
+		cmd := exec.CommandContext(t.Context(), plain.get(t), "selftest", "--for", "5m", "--seed", "9")
 		cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + temp, "TMPDIR=" + temp}
 		var said strings.Builder
 		cmd.Stderr = &said

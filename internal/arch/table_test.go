@@ -76,6 +76,7 @@ var table = map[string]rule{
 	"internal/studio": {imports: []string{"provider", "task"}, // a service and its adapter, and the adapters that it is understood by
 		tests: []string{"provider/openai", "provider/replicate", "provider/comfyui"}},
 	"internal/servertest": {imports: []string{"internal/throwaway", pq, goleak}}, // pq for CREATE DATABASE
+	"internal/tables":     {imports: []string{"store", "internal/servertest"}},   // databases that store has migrated
 	// Its tests run everything together, as cmd/easel does, and have check judge it.
 	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/studio", redis}},
 	"internal/simulation": {tests: []string{"task", "provider", "picture", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
@@ -87,7 +88,7 @@ var table = map[string]rule{
 
 var (
 	adapter   = []string{"provider", "task", ximage}
-	everyTest = []string{"internal/servertest", "internal/throwaway", cmp}
+	everyTest = []string{"internal/servertest", "internal/tables", "internal/throwaway", cmp}
 )
 
 const (

@@ -4,6 +4,8 @@ package servertest
 
 import (
 	"os"
+	"runtime/debug"
+	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,9 +13,13 @@ import (
 
 // NothingStays runs the tests of a package, and fails if one of them has left a
 // goroutine behind. The one that minds the shared server lives as long as the
-// process. A TestMain calls it last; it does not return.
-func NothingStays(m *testing.M) {
+// process. A TestMain calls it last, with what is to be done after the tests; it
+// does not return.
+func NothingStays(m *testing.M, after ...func()) {
 	code := m.Run()
+	for _, f := range after {
+		f()
+	}
 	if code == 0 {
 		minds := goleak.IgnoreAnyFunction("github.com/easelqueue/easel/internal/throwaway.(*Server).run.func1")
 		if err := goleak.Find(minds); err != nil {
@@ -22,4 +28,11 @@ func NothingStays(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// UnderRace reports whether this process has the race detector in it, which makes
+// code of ours five to ten times as slow, and that of SQLite too.
+func UnderRace() bool {
+	info, _ := debug.ReadBuildInfo() // nil in a program that was not built as a module
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

@@ -34,19 +34,81 @@ var databases atomic.Int64
 // still connected to it.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	address, err := create("template0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop(t, address)
+	return address
+}
+
+// Template is a database on the shared server that is prepared once, and copied.
+type Template struct {
+	once func() (address string, err error)
+}
+
+// NewTemplate returns one that the first Copy has prepare prepare. It must leave
+// no connection to the database open.
+func NewTemplate(prepare func(address string) error) *Template {
+	return &Template{sync.OnceValues(func() (string, error) {
+		address, err := create("template0")
+		if err != nil {
+			return "", err
+		}
+		return address, prepare(address)
+	})}
+}
+
+// Copy is Postgres, with all that the template holds in the new database.
+func (p *Template) Copy(t testing.TB) string {
+	t.Helper()
+	original, err := p.once()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := create(nameIn(original))
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop(t, address)
+	return address
+}
+
+// create makes a database and returns its URL.
+func create(template string) (string, error) {
 	server, err := shared()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	name := fmt.Sprintf("easel_%d", databases.Add(1))
-	execute(t, server.URL, "CREATE DATABASE "+name)
-	t.Cleanup(func() { execute(t, server.URL, "DROP DATABASE "+name+" WITH (FORCE)") })
 	u, err := url.Parse(server.URL)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
+	name := fmt.Sprintf("easel_%d", databases.Add(1))
 	u.Path = "/" + name
-	return u.String()
+	return u.String(), execute(server.URL, "CREATE DATABASE "+name+" TEMPLATE "+template)
+}
+
+// nameIn is the name of the database in a URL of ours.
+func nameIn(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	return u.Path[1:]
+}
+
+// drop drops the database when t ends.
+func drop(t testing.TB, address string) {
+	t.Cleanup(func() {
+		server, err := shared()
+		if err == nil {
+			err = execute(server.URL, "DROP DATABASE "+nameIn(address)+" WITH (FORCE)")
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // PostgresServer returns a PostgreSQL of its own, for tests that kill or stop it.
@@ -98,14 +160,14 @@ func keep(t testing.TB) func(*throwaway.Server, error) *throwaway.Server {
 	}
 }
 
-func execute(t testing.TB, server, statement string) {
-	t.Helper()
+func execute(server, statement string) error {
 	db, err := sql.Open("postgres", server)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer db.Close()
 	if _, err := db.Exec(statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+		return fmt.Errorf("%s: %w", statement, err)
 	}
+	return nil
 }

@@ -21,6 +21,19 @@ func TestPostgres(t *testing.T) {
 		run(t, one, "CREATE TABLE only_here (id int)")
 		run(t, two, "CREATE TABLE only_here (id int)")
 	})
+	t.Run("Copies of a template hold what was prepared once, each for itself", func(t *testing.T) {
+		prepared := 0
+		template := NewTemplate(func(address string) error {
+			prepared++
+			return execute(address, "CREATE TABLE notes AS SELECT 1 AS n")
+		})
+		one, two := template.Copy(t), template.Copy(t)
+		run(t, one, "INSERT INTO notes VALUES (2)")
+		run(t, two, "CREATE UNIQUE INDEX ON notes ((true))") // it has one row
+		if prepared != 1 || one == two {
+			t.Errorf("prepared %d times, copied to %s and %s", prepared, one, two)
+		}
+	})
 	t.Run("A database is dropped although somebody is connected", func(t *testing.T) {
 		var name string
 		outer := t // outlives the database
