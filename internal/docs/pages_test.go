@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -86,7 +87,8 @@ func compareBlocks(t *testing.T, p, zh *page) {
 
 // comments are those of each language.
 var comments = map[string]*regexp.Regexp{"sh": regexp.MustCompile(`(?m)\s*#.*$`), "yaml": regexp.MustCompile(`(?m)\s*#.*$`),
-	"go": regexp.MustCompile(`(?m)\s*//[^/].*$`), "sql": regexp.MustCompile(`(?m)\s*--.*$`)}
+	"python": regexp.MustCompile(`(?m)\s*#.*$`),
+	"go":     regexp.MustCompile(`(?m)\s*//[^/].*$`), "sql": regexp.MustCompile(`(?m)\s*--.*$`)}
 
 var quoted = regexp.MustCompile(`"[^"\n]*"|'[^'\n]*'`)
 
@@ -170,3 +172,44 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestTheRunbookQuotesWhatTheProgramSays looks for each sentence that the runbook quotes in
+// the program's own text; NAME and … stand for what is told anew each time.
+func TestTheRunbookQuotesWhatTheProgramSays(t *testing.T) {
+	var source strings.Builder
+	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && entry.Name() == ".git" {
+			return errors.Join(err, filepath.SkipDir)
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		source.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quotes := 0
+	for _, quote := range code.FindAllString(strings.Join(read(t, "deploy/RUNBOOK.md").prose, " "), -1) {
+		quote = strings.Trim(quote, "`")
+		if !strings.Contains(quote, " ") || command.MatchString(quote) {
+			continue
+		}
+		quotes++
+		for _, part := range placeholder.Split(quote, -1) {
+			if part = strings.TrimSpace(part); !strings.Contains(source.String(), part) {
+				t.Errorf("no source says %q of %q", part, quote)
+			}
+		}
+	}
+	if quotes < 8 {
+		t.Errorf("%d quotes were found", quotes)
+	}
+}
+
+var (
+	command     = regexp.MustCompile(`^easel |=|^(appendonly|maxmemory-policy|idle) `)
+	placeholder = regexp.MustCompile(`NAME|…`)
+)

@@ -31,7 +31,10 @@ func TestRunItInAMinute(t *testing.T) {
 	}
 	s := newShell(t, nil)
 	s.start(line)
-	s.eventually("every task has ended as it should", func() bool { return strings.Contains(content(s.path(line)), "The pages stay") })
+	s.eventually("the first pictures are there", func() bool {
+		pictures, err := filepath.Glob(s.path("easel-data", "pictures", "*", "*.png"))
+		return err == nil && len(pictures) > 3
+	})
 }
 
 func TestTryIt(t *testing.T) {
@@ -130,6 +133,14 @@ func TestEmbedIt(t *testing.T) {
 	s.eventually("the row is completed", func() bool { return strings.Contains(answer(t, db, questions[0]), " completed http") })
 	if said := answer(t, db, questions[1]); !strings.Contains(said, "/pictures/1/1-0.png 512 512") {
 		t.Errorf("the first task's pictures are %q", said)
+	}
+	for _, b := range read(t, "docs/sql.md").blocks {
+		if b.language == "python" {
+			s.python(b)
+		}
+	}
+	if said := s.said["python"]; !strings.HasPrefix(said, "completed http://") {
+		t.Errorf("the program in Python says %q", said)
 	}
 }
 

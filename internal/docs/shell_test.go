@@ -125,6 +125,15 @@ func (s *shell) line(line, bare string) {
 	s.said[bare] = strings.TrimSpace(out.String())
 }
 
+// python runs a program with the interpreter of the system, which has psycopg2.
+func (s *shell) python(b block) {
+	s.t.Helper()
+	if err := os.WriteFile(s.path("app.py"), []byte(b.text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.line("/usr/bin/python3 app.py", "python")
+}
+
 func (s *shell) command(ctx context.Context, line string) *exec.Cmd {
 	c := exec.CommandContext(ctx, "sh", "-c", line)
 	c.Dir, c.Env = s.dir, s.env
@@ -140,14 +149,16 @@ func (s *shell) start(line string) (stop func()) {
 		s.t.Fatal(err)
 	}
 	log := s.path(line)
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
+	ended := make(chan struct{})
+	var failed error
+	go func() { failed = c.Wait(); close(ended) }()
 	stop = sync.OnceFunc(func() {
 		_ = c.Process.Signal(syscall.SIGTERM)
 		select {
-		case err := <-ended:
-			if err != nil {
-				s.t.Errorf("%s: %v\n%s", line, err, content(log))
+		case <-ended:
+			// A demo that is not over yet ends as interrupted.
+			if failed != nil && !(line == "easel demo" && c.ProcessState.ExitCode() == 130) {
+				s.t.Errorf("%s: %v\n%s", line, failed, content(log))
 			}
 		case <-time.After(patience):
 			_ = c.Process.Kill()
@@ -159,7 +170,14 @@ func (s *shell) start(line string) (stop func()) {
 	if line == "easel worker" {
 		return stop // it serves no pages that could be asked
 	}
-	s.eventually("the pages of "+line+" answer", func() bool { return s.command(s.t.Context(), "easel ping").Run() == nil })
+	s.eventually("the pages of "+line+" answer", func() bool {
+		select {
+		case <-ended:
+			s.t.FailNow() // stop says why
+		default:
+		}
+		return s.command(s.t.Context(), "easel ping").Run() == nil
+	})
 	return stop
 }
 
