@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// renewBatch bounds the places that one script renews, since Redis serves nobody
+// renewBatch bounds the slots that one script renews, since Redis serves nobody
 // else meanwhile.
 const renewBatch = 1000
 
 // Run renews the leases of all grants that this process holds, three times per
 // lease, until ctx ends. It releases nothing then: it must run for as long as
-// calls are under way, or their places become free before they end.
+// calls are under way, or their slots become free before they end.
 func (l *Limiter) Run(ctx context.Context) error {
 	every := l.lease() / 3
 	tick := time.NewTicker(every)
@@ -35,37 +35,37 @@ func (l *Limiter) renew(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var errs []error
-	for account, places := range l.holding() {
-		for batch := range slices.Chunk(places, renewBatch) {
+	for account, slots := range l.holding() {
+		for batch := range slices.Chunk(slots, renewBatch) {
 			errs = append(errs, l.renewBatch(ctx, account, batch))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// renewBatch renews the places of one account. One that was released meanwhile
+// renewBatch renews the slots of one account. One that was released meanwhile
 // has been put back by the script, and is removed again.
-func (l *Limiter) renewBatch(ctx context.Context, account string, places []string) error {
+func (l *Limiter) renewBatch(ctx context.Context, account string, slots []string) error {
 	args := []any{l.lease().Milliseconds()}
-	for _, p := range places {
+	for _, p := range slots {
 		args = append(args, p)
 	}
 	if err := l.run(ctx, account, renew, args...); err != nil {
 		return err
 	}
-	released := l.released(account, places)
+	released := l.released(account, slots)
 	if len(released) == 0 {
 		return nil
 	}
-	if err := l.Redis.ZRem(ctx, key(account, "places"), released...).Err(); err != nil {
+	if err := l.Redis.ZRem(ctx, slotsKey(account), released...).Err(); err != nil {
 		return failed(account, err)
 	}
 	return nil
 }
 
-// hold makes Run renew the grant's place from now on.
+// hold makes Run renew the grant's slot from now on.
 func (l *Limiter) hold(g *Grant) {
-	if g.place == "" {
+	if g.slot == "" {
 		return
 	}
 	l.mu.Lock()
@@ -76,37 +76,37 @@ func (l *Limiter) hold(g *Grant) {
 	if l.held[g.account] == nil {
 		l.held[g.account] = map[string]bool{}
 	}
-	l.held[g.account][g.place] = true
+	l.held[g.account][g.slot] = true
 }
 
-// drop reports whether the grant's place was held, and makes it so no longer.
+// drop reports whether the grant's slot was held, and makes it so no longer.
 func (l *Limiter) drop(g *Grant) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	held := l.held[g.account][g.place]
-	delete(l.held[g.account], g.place)
+	held := l.held[g.account][g.slot]
+	delete(l.held[g.account], g.slot)
 	return held
 }
 
-// holding copies the places of this process.
+// holding copies the slots of this process.
 func (l *Limiter) holding() map[string][]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := make(map[string][]string, len(l.held))
-	for account, places := range l.held {
-		for p := range places {
+	for account, slots := range l.held {
+		for p := range slots {
 			all[account] = append(all[account], p)
 		}
 	}
 	return all
 }
 
-// released are those of the places that are held no longer.
-func (l *Limiter) released(account string, places []string) []any {
+// released are those of the slots that are held no longer.
+func (l *Limiter) released(account string, slots []string) []any {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var gone []any
-	for _, p := range places {
+	for _, p := range slots {
 		if !l.held[account][p] {
 			gone = append(gone, p)
 		}

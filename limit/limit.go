@@ -13,7 +13,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
@@ -21,12 +20,12 @@ import (
 )
 
 const (
-	// poll is how soon to ask again for a place when all are taken. Callers with
+	// poll is how soon to ask again for a slot when all are taken. Callers with
 	// many waiting tasks let it grow.
 	poll = 100 * time.Millisecond
 
-	// giveBack bounds how long giving back may take; after that the lease does it.
-	giveBack = 5 * time.Second
+	// releasing bounds how long a release may take; after that the lease does it.
+	releasing = 5 * time.Second
 
 	maxAccount = 255 // bytes of an account's name
 )
@@ -35,12 +34,12 @@ const (
 // named "provider/account". It must not be copied after its first use.
 type Limiter struct {
 	Redis   redis.UniversalClient
-	Lease   time.Duration // how long the place of a killed worker stays taken, default 30 s
+	Lease   time.Duration // how long the slot of a killed worker stays taken, default 30 s
 	Breaker Breaker
 	Log     zerolog.Logger
 
 	mu   sync.Mutex
-	held map[string]map[string]bool // the places of this process by account, for Run
+	held map[string]map[string]bool // the slots of this process by account, for Run
 }
 
 // Breaker stops the calls to an account that does nothing but fail. When its
@@ -54,7 +53,7 @@ type Breaker struct {
 type Grant struct {
 	limiter *Limiter
 	account string
-	place   string // our member of the account's places; empty if their number is not limited
+	slot    string // our member of the account's slots; empty if their number is not limited
 	trial   bool   // this is the one call that tries an account whose breaker was open
 	begun   bool   // its call was made, so that the account has been tried
 }
@@ -62,18 +61,19 @@ type Grant struct {
 // Begin says that the call is made. It is for whoever has the grant, as Release is.
 func (g *Grant) Begin() { g.begun = true }
 
-// verdict is what the script acquire answers first.
-type verdict int64
+// answer is what the script acquire says first.
+type answer int64
 
 const (
-	granted verdict = iota
-	trial
+	taken answer = iota
+	takenForTrial
 	closed
 	full
+	paced
 )
 
 // Acquire asks for one call. It returns a Grant, or without one how long to wait
-// before asking again, which is never 0. A refusal takes nothing: no place and
+// before asking again, which is never 0. A refusal takes nothing: no slot and
 // none of the rate.
 func (l *Limiter) Acquire(ctx context.Context, account string, want provider.Limits) (*Grant, time.Duration, error) {
 	if err := check(account, want); err != nil {
@@ -81,43 +81,24 @@ func (l *Limiter) Acquire(ctx context.Context, account string, want provider.Lim
 	}
 	g := &Grant{limiter: l, account: account}
 	if want.InFlight > 0 {
-		g.place = rand.Text()
+		g.slot = rand.Text()
 	}
-	b := l.breaker()
-	answer, err := acquire.Run(ctx, l.Redis, keys(account), g.place, want.InFlight,
-		l.lease().Milliseconds(), b.Failures, b.Open.Milliseconds()).Int64Slice()
+	b, r := l.breaker(), rateOf(want.PerMinute)
+	said, err := acquire.Run(ctx, l.Redis, keys(account), g.slot, want.InFlight,
+		l.lease().Milliseconds(), b.Failures, b.Open.Milliseconds(), r.interval, r.burst).Int64Slice()
 	if err != nil {
 		return nil, 0, failed(account, err)
 	}
-	switch verdict(answer[0]) {
+	switch answer(said[0]) {
 	case full:
 		return nil, poll, nil
-	case closed:
-		return nil, time.Duration(answer[1]) * time.Millisecond, nil
-	case trial:
+	case closed, paced:
+		return nil, time.Duration(said[1]) * time.Millisecond, nil
+	case takenForTrial:
 		g.trial = true
-	}
-	if wait, err := l.pass(ctx, account, want.PerMinute); err != nil || wait > 0 {
-		g.refuse(ctx)
-		return nil, wait, err
 	}
 	l.hold(g)
 	return g, 0, nil
-}
-
-// pass counts one call against the rate, or says how long until one is allowed.
-func (l *Limiter) pass(ctx context.Context, account string, perMinute int) (time.Duration, error) {
-	if perMinute == 0 {
-		return 0, nil
-	}
-	r, err := redis_rate.NewLimiter(l.Redis).Allow(ctx, key(account, "rate"), pace(perMinute))
-	if err != nil {
-		return 0, failed(account, err)
-	}
-	if r.Allowed > 0 {
-		return 0, nil
-	}
-	return max(r.RetryAfter, time.Millisecond), nil
 }
 
 // Spent says for how long the account's rate lets no further call through; 0 if it lets
@@ -126,35 +107,42 @@ func (l *Limiter) Spent(ctx context.Context, account string, perMinute int) (tim
 	if perMinute == 0 {
 		return 0, nil
 	}
-	p := pace(perMinute)
-	r, err := redis_rate.NewLimiter(l.Redis).AllowN(ctx, key(account, "rate"), p, 0)
+	r := rateOf(perMinute)
+	wait, err := spent.Run(ctx, l.Redis, keys(account), r.interval, r.burst).Int64()
 	if err != nil {
 		return 0, failed(account, err)
 	}
-	if r.Remaining > 0 {
-		return 0, nil
-	}
-	return max(r.ResetAfter-time.Duration(p.Burst-1)*p.Period/time.Duration(p.Rate), time.Millisecond), nil
+	return time.Duration(wait) * time.Millisecond, nil
 }
 
-// pace lets a tenth of the n calls come at once and spreads the rest, so that no
+// rate is a rate of calls as GCRA counts it.
+type rate struct {
+	interval float64 // seconds between calls that come evenly; 0 is no limit
+	burst    int     // calls that may come at once after a pause
+}
+
+// rateOf lets a tenth of the n calls come at once and spreads the rest, so that no
 // minute, wherever it begins, sees more than n. GCRA allows its burst plus its
 // rate in the period after a pause, less the call that ends that period. The
 // period is a second more than the minute because calls reach the provider after
-// they are granted, some sooner and some later.
-func pace(n int) redis_rate.Limit {
+// they are let through, some sooner and some later.
+func rateOf(n int) rate {
+	if n == 0 {
+		return rate{}
+	}
+	const period = 61
 	burst := 1 + n/10
-	return redis_rate.Limit{Rate: n + 1 - burst, Burst: burst, Period: 61 * time.Second}
+	return rate{interval: period / float64(n+1-burst), burst: burst}
 }
 
 // Release ends the grant, also when ctx has ended. It may be called more than
-// once. If Redis can't be reached the place becomes free with its lease. A trial of a
+// once. If Redis can't be reached the slot becomes free with its lease. A trial of a
 // breaker for which no call was begun is given back: the next who asks has it.
 func (g *Grant) Release(ctx context.Context) {
 	l := g.limiter
 	held := l.drop(g)
 	if g.trial && !g.begun {
-		g.refuse(ctx)
+		g.giveBack(ctx)
 		g.trial = false
 		return
 	}
@@ -163,28 +151,25 @@ func (g *Grant) Release(ctx context.Context) {
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := l.Redis.ZRem(ctx, key(g.account, "places"), g.place).Err(); err != nil {
-		l.Log.Warn().Err(err).Str("account", g.account).Msg("place not released; it becomes free with its lease")
+	if err := l.Redis.ZRem(ctx, slotsKey(g.account), g.slot).Err(); err != nil {
+		l.Log.Warn().Err(err).Str("account", g.account).Msg("slot not released; it becomes free with its lease")
 	}
 }
 
-// refuse gives back what acquire took, because the rate is used up or no call was begun.
-func (g *Grant) refuse(ctx context.Context) {
-	if g.place == "" && !g.trial {
-		return
-	}
+// giveBack undoes Acquire for a trial of which no call was begun.
+func (g *Grant) giveBack(ctx context.Context) {
 	l := g.limiter
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := refuse.Run(ctx, l.Redis, keys(g.account), g.place, g.trial).Err(); err != nil {
-		l.Log.Warn().Err(err).Str("account", g.account).Msg("place not given back; it becomes free with its lease")
+	if err := untry.Run(ctx, l.Redis, keys(g.account), g.slot).Err(); err != nil {
+		l.Log.Warn().Err(err).Str("account", g.account).Msg("slot and trial not given back; they become free in time")
 	}
 }
 
-// detached is for giving back: that a task was cancelled is no reason to keep
-// its place.
+// detached is for releasing: that a task was cancelled is no reason to keep
+// its slot.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), giveBack)
+	return context.WithTimeout(context.WithoutCancel(ctx), releasing)
 }
 
 func (l *Limiter) lease() time.Duration {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/easelqueue/easel/provider"
 )
@@ -26,7 +27,7 @@ func TestRate(t *testing.T) {
 		}
 	})
 
-	onEach(t, "A call that the rate refuses takes no place", func(t *testing.T, c cluster) {
+	onEach(t, "A call that the rate refuses takes no slot", func(t *testing.T, c cluster) {
 		l := c.worker()
 		want := provider.Limits{PerMinute: 1, InFlight: 5}
 		acquireOn(t, l, want)
@@ -36,7 +37,7 @@ func TestRate(t *testing.T) {
 			t.Errorf("second call in a minute: grant %v, wait %s", g, wait)
 		}
 		if s := status(t, l); s.InFlight != 1 {
-			t.Errorf("%d places are taken", s.InFlight)
+			t.Errorf("%d slots are taken", s.InFlight)
 		}
 	})
 
@@ -63,18 +64,72 @@ func TestRate(t *testing.T) {
 		}
 	})
 
-	onEach(t, "A call without a place takes nothing of the rate", func(t *testing.T, c cluster) {
+	onEach(t, "A call without a slot takes nothing of the rate", func(t *testing.T, c cluster) {
 		l := c.worker()
 		want := provider.Limits{PerMinute: 10, InFlight: 1}
 		g := acquireOn(t, l, want)
 		for range 10 {
 			if acquireOn(t, l, want) != nil {
-				t.Fatal("a second place was granted")
+				t.Fatal("a second slot was granted")
 			}
 		}
 		g.Release(t.Context())
 		if acquireOn(t, l, want) == nil {
 			t.Error("the refused calls used up the rate")
+		}
+	})
+
+	onEach(t, "The burst comes at once after a pause, and no more", func(t *testing.T, c cluster) {
+		l := c.worker()
+		want := provider.Limits{PerMinute: 100}
+		for i := range 11 { // a tenth, and one
+			if acquireOn(t, l, want) == nil {
+				t.Fatalf("call %d of the burst is refused", i+1)
+			}
+		}
+		if acquireOn(t, l, want) != nil {
+			t.Error("a call more than the burst is let through")
+		}
+	})
+
+	t.Run("A clock of Redis that is set back keeps nobody waiting for longer than a burst is worth", func(t *testing.T) {
+		server := miniredis.RunT(t)
+		l := cluster{t, server.Addr()}.worker()
+		now := time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)
+		want := provider.Limits{PerMinute: 10}
+		server.SetTime(now)
+		for range 2 {
+			acquireOn(t, l, want)
+		}
+		server.SetTime(now.Add(-time.Hour))
+		_, wait, err := l.Acquire(t.Context(), account, want)
+		must(t, err)
+		if wait <= 0 || wait > 7*time.Second {
+			t.Errorf("the wait is %s", wait)
+		}
+	})
+
+	t.Run("What a worker of the release before has let through counts", func(t *testing.T) {
+		server := miniredis.RunT(t)
+		l := cluster{t, server.Addr()}.worker()
+		server.SetTime(time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC))
+		must(t, server.Set("rate:easel:limit:{"+account+"}:rate", "452174430.5")) // half a minute ahead
+		g, wait, err := l.Acquire(t.Context(), account, provider.Limits{PerMinute: 1})
+		must(t, err)
+		if g != nil || wait != 30500*time.Millisecond {
+			t.Errorf("grant %v, wait %s", g, wait)
+		}
+	})
+
+	onEach(t, "A call with a slot and a rate costs one script", func(t *testing.T, c cluster) {
+		l := c.worker()
+		want := provider.Limits{PerMinute: 600, InFlight: 5}
+		acquireOn(t, l, want) // connects and loads the script
+		var commands []string
+		l.Redis.AddHook(hook(func(cmd redis.Cmder) { commands = append(commands, cmd.Name()) }))
+		acquireOn(t, l, want)
+		if len(commands) != 1 || commands[0] != "evalsha" {
+			t.Errorf("commands: %v", commands)
 		}
 	})
 

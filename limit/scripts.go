@@ -4,19 +4,26 @@ import "github.com/redis/go-redis/v9"
 
 // keys are the keys of an account as the scripts know them:
 //
-//	KEYS[1]  places   sorted set: who holds a place, until when (milliseconds)
+//	KEYS[1]  slots    sorted set: who holds a slot, until when (milliseconds)
 //	KEYS[2]  closed   hash: until, reason
 //	KEYS[3]  breaker  hash: failures (in a row), until, reason (of the last)
+//	KEYS[4]  rate     string: when the calls that were let through are all paid for,
+//	                  in seconds since rateEpoch
 //
 // Every key has a TTL, so that an account nobody uses leaves nothing behind.
 // What is valid goes by the times in the values alone, because the in-process
-// Redis does not count TTLs down.
+// Redis does not count TTLs down. Workers of the releases before use the same keys:
+// names and values are as those write them.
 func keys(account string) []string {
-	return []string{key(account, "places"), key(account, "closed"), key(account, "breaker")}
+	return []string{slotsKey(account), key(account, "closed"), key(account, "breaker"), rateKey(account)}
 }
 
 // key puts the account in a hash tag: all its keys lie in one slot of a cluster.
 func key(account, name string) string { return "easel:limit:{" + account + "}:" + name }
+
+func slotsKey(account string) string { return key(account, "places") }
+
+func rateKey(account string) string { return "rate:" + key(account, "rate") }
 
 // clock is Redis's time in milliseconds: the only clock that all workers share.
 const clock = `
@@ -38,12 +45,38 @@ local function keep(key, lease, first)
 end
 `
 
-// acquire takes a place: lease, limit, breaker's failures and open time in
-// ARGV[2..5]. It answers a verdict and milliseconds to wait. go-redis sends it
-// again when the reply was lost; a holder that has its place already keeps it.
-var acquire = redis.NewScript(clock + `
+// gcra is the generic cell rate algorithm: each call that is let through moves a time
+// on by the interval, and that time may be ahead of now by as much as a burst is worth.
+// A time further ahead comes from a clock that was set back, and is not waited for.
+// Seconds since the epoch below leave a double room for microseconds.
+const gcra = `
+local rateEpoch = 1483228800 -- 2017-01-01
+local seconds = t[1] - rateEpoch + t[2] / 1000000
+
+local function paidFor(interval, burst)
+	local till = tonumber(redis.call('GET', KEYS[4]) or 0)
+	return math.max(seconds, math.min(till, seconds + interval * burst))
+end
+
+-- pause is how many milliseconds the rate lets no call through.
+local function pause(interval, burst)
+	return math.max(math.ceil((paidFor(interval, burst) + interval - interval * burst - seconds) * 1000), 0)
+end
+
+local function count(interval, burst)
+	local till = paidFor(interval, burst) + interval
+	redis.call('SET', KEYS[4], till, 'PX', math.ceil((till - seconds) * 1000))
+end
+`
+
+// acquire takes a slot ARGV[1] and one call of the rate, both or neither: limit, lease,
+// breaker's failures and open time, the rate's interval (0 is none) and burst in
+// ARGV[2..7]. It answers an answer and milliseconds to wait. go-redis sends it
+// again when the reply was lost; a holder that has its slot already keeps it.
+var acquire = redis.NewScript(clock + gcra + `
 local id, limit, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local failures, open = tonumber(ARGV[4]), tonumber(ARGV[5])
+local interval, burst = tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local mine = redis.call('ZSCORE', KEYS[1], id)
 if mine and tonumber(mine) > now then
@@ -62,6 +95,15 @@ if limit > 0 then
 	if redis.call('ZCARD', KEYS[1]) >= limit then
 		return {3, 0}
 	end
+end
+if interval > 0 then
+	wait = pause(interval, burst)
+	if wait > 0 then
+		return {4, wait}
+	end
+	count(interval, burst)
+end
+if limit > 0 then
 	redis.call('ZADD', KEYS[1], now + lease, id)
 	keep(KEYS[1], lease, #ARGV + 1)
 end
@@ -72,10 +114,16 @@ end
 return {0, 0}
 `)
 
-// refuse undoes acquire: the place ARGV[1], and if ARGV[2] is 1 the trial.
-var refuse = redis.NewScript(`
+// spent answers for how many milliseconds the rate of interval ARGV[1] and burst
+// ARGV[2] lets no call through.
+var spent = redis.NewScript(clock + gcra + `
+return pause(tonumber(ARGV[1]), tonumber(ARGV[2]))
+`)
+
+// untry releases the slot ARGV[1] and leaves the trial to the next who asks.
+var untry = redis.NewScript(`
 redis.call('ZREM', KEYS[1], ARGV[1])
-if ARGV[2] == '1' and redis.call('EXISTS', KEYS[3]) == 1 then
+if redis.call('EXISTS', KEYS[3]) == 1 then
 	redis.call('HSET', KEYS[3], 'until', 0)
 end
 return 0
@@ -115,7 +163,7 @@ return 0
 `)
 
 // look answers until when the account is closed, the reason, until when its
-// breaker is open, the failures in a row, the places taken, 1 if the closing ends by
+// breaker is open, the failures in a row, the slots taken, 1 if the closing ends by
 // itself, and the last failure.
 var look = redis.NewScript(clock + `
 local function ahead(till)

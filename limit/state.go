@@ -25,7 +25,7 @@ type Status struct {
 	Reason      string    // why it is closed; a sentence without secrets
 	Eases       bool      // that ends by itself: a pause that the service asked for, or a breaker's
 	Failures    int       // in a row
-	InFlight    int       // places taken; accounts without such a limit take none
+	InFlight    int       // slots taken; accounts without such a limit take none
 }
 
 // Close refuses all calls to the account for d, for every worker, such as after

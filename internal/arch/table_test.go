@@ -34,7 +34,7 @@ var table = map[string]rule{
 	"gc":    {imports: []string{"picture", "store"}, tests: []string{"picture/dir", "task"}},
 	"guard": {},
 
-	"limit": {imports: []string{"provider", redis, redisRate, zerolog}, tests: []string{miniredis}},
+	"limit": {imports: []string{"provider", redis, zerolog}, tests: []string{miniredis}},
 	"queue": {imports: []string{"task", "internal/crash", asynq, asynqmon, redis, zerolog}, tests: []string{miniredis}},
 
 	"migrations":      {imports: []string{goose}, tests: []string{pq, sqlite}},
@@ -104,7 +104,6 @@ const (
 	pq        = "github.com/lib/pq"
 	rapid     = "pgregory.net/rapid"
 	redis     = "github.com/redis/go-redis/v9"
-	redisRate = "github.com/go-redis/redis_rate/v10"
 	sqlite    = "modernc.org/sqlite"
 	sqlx      = "github.com/jmoiron/sqlx"
 	toxiproxy = "github.com/Shopify/toxiproxy/v2"
