@@ -46,7 +46,7 @@ func (c *Client) EnqueueMany(ctx context.Context, tasks []*task.Task) (created [
 	}
 	insert := c.Tasks.Insert
 	if c.Queue == nil {
-		insert = c.Tasks.InsertLoud
+		insert = c.Tasks.InsertNotify
 	}
 	created, err = insert(ctx, tasks)
 	if err != nil {
@@ -58,7 +58,7 @@ func (c *Client) EnqueueMany(ctx context.Context, tasks []*task.Task) (created [
 			fresh = append(fresh, t)
 		}
 	}
-	c.Ring(ctx, fresh...)
+	c.Publish(ctx, fresh...)
 	return created, nil
 }
 
@@ -74,26 +74,26 @@ func (c *Client) EnqueueTx(ctx context.Context, tx store.Tx, tasks ...*task.Task
 
 // Ring rings for tasks that are committed. What cannot be rung stays for the
 // relay, so there is no error to return.
-func (c *Client) Ring(ctx context.Context, tasks ...*task.Task) {
+func (c *Client) Publish(ctx context.Context, tasks ...*task.Task) {
 	if c.Queue == nil || len(tasks) == 0 {
 		return
 	}
-	rings := make([]queue.Ring, 0, len(tasks))
-	heard := make(map[string]bool)
+	deliveries := make([]queue.Delivery, 0, len(tasks))
+	hasWorker := make(map[string]bool)
 	for _, t := range tasks {
-		ring := ringFor(t)
-		if _, asked := heard[ring.Provider]; !asked {
-			heard[ring.Provider] = c.heard(ctx, ring.Provider)
+		delivery := deliveryOf(t)
+		if _, asked := hasWorker[delivery.Provider]; !asked {
+			hasWorker[delivery.Provider] = c.hasWorker(ctx, delivery.Provider)
 		}
-		if heard[ring.Provider] {
-			rings = append(rings, ring)
+		if hasWorker[delivery.Provider] {
+			deliveries = append(deliveries, delivery)
 		}
 	}
-	rung, err := publish(ctx, c.Queue, rings)
+	published, err := publish(ctx, c.Queue, deliveries)
 	if err != nil {
-		c.Log.Warn().Err(err).Int("left", len(rings)-len(rung)).Msg("not rung; the relay will")
+		c.Log.Warn().Err(err).Int("left", len(deliveries)-len(published)).Msg("not rung; the relay will")
 	}
-	if err := c.Tasks.Rung(ctx, rung); err != nil {
+	if err := c.Tasks.MarkPublished(ctx, published); err != nil {
 		c.Log.Warn().Err(err).Msg("rung but not noted; the relay rings once more, which is harmless")
 	}
 }
@@ -101,16 +101,16 @@ func (c *Client) Ring(ctx context.Context, tasks ...*task.Task) {
 // heard reports whether a ring for the provider would be heard. A client that does not
 // know the providers asks which the workers serve; what none of them does is left to
 // the relay, which says so in the row. Rung for, it would wait in a queue of its own.
-func (c *Client) heard(ctx context.Context, provider string) bool {
+func (c *Client) hasWorker(ctx context.Context, provider string) bool {
 	if c.Services != nil {
 		return true
 	}
-	served, err := c.Tasks.Served(ctx, provider)
+	served, err := c.Tasks.HasWorkerFor(ctx, provider)
 	return err == nil && served
 }
 
 // Retry brings a failed or cancelled task back and rings for it. See store.Retry. Without
-// notCharged it is an InDoubt, and changes nothing, where it could neither ask nor buy.
+// notCharged it is an UnknownOutcome, and changes nothing, where it could neither ask nor buy.
 func (c *Client) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
 	if !notCharged {
 		if err := c.decided(ctx, ref); err != nil {
@@ -122,7 +122,7 @@ func (c *Client) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*tas
 		return nil, err
 	}
 	c.dropOld(ctx, t)
-	c.Ring(ctx, t)
+	c.Publish(ctx, t)
 	return t, nil
 }
 
@@ -134,7 +134,7 @@ func (c *Client) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error)
 		return nil, err
 	}
 	c.dropOld(ctx, t)
-	c.Ring(ctx, t)
+	c.Publish(ctx, t)
 	return t, nil
 }
 
@@ -181,7 +181,7 @@ func (c *Client) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 		return nil, err
 	}
 	if c.Queue != nil {
-		if err := c.Queue.Remove(ctx, ringFor(t)); err != nil {
+		if err := c.Queue.Remove(ctx, deliveryOf(t)); err != nil {
 			c.Log.Debug().Err(err).Int64("task", id).Msg("delivery of a cancelled task left for the reconciler")
 		}
 	}
@@ -194,7 +194,7 @@ func (c *Client) dropOld(ctx context.Context, t *task.Task) {
 	if c.Queue == nil || t.Delivery == 0 {
 		return
 	}
-	old := ringFor(t)
+	old := deliveryOf(t)
 	old.Delivery--
 	if err := c.Queue.Remove(ctx, old); err != nil {
 		c.Log.Debug().Err(err).Int64("task", t.ID).Msg("old delivery left for the reconciler")

@@ -194,7 +194,7 @@ func cancelAndRetry(r *rig) {
 	r.check(err)
 	r.same([]any{gone.Status, r.where(t.Ref())}, []any{task.Cancelled, queue.Absent})
 
-	r.publishes(queue.Ring{Ref: t.Ref(), Provider: "painter"})
+	r.publishes(queue.Delivery{Ref: t.Ref(), Provider: "painter"})
 	r.archives(t.Ref())
 	again, err := r.client.Retry(r.Context(), t.Ref(), false)
 	r.check(err)

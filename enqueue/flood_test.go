@@ -66,7 +66,7 @@ func (r *rig) stepBesides() time.Duration {
 	r.check(r.tasks.DB().QueryRow("INSERT INTO image_generations (provider, prompt) VALUES ('sculptor', 'a dog') RETURNING id").Scan(&id))
 	ref := task.Ref{Task: id}
 	r.until(fmt.Sprintf("task %d is rung for", id), func() bool {
-		states, err := r.queue.States(r.Context(), []queue.Ring{{Ref: ref, Provider: "sculptor"}})
+		states, err := r.queue.States(r.Context(), []queue.Delivery{{Ref: ref, Provider: "sculptor"}})
 		r.check(err)
 		return states[0] == queue.Pending
 	})

@@ -34,11 +34,11 @@ type Reconciler struct {
 }
 
 const (
-	watches     = 18 // of the heartbeats in a lease
-	orphanBatch = 500
-	sweepRows   = 5_000 // rows compared in one sweep
-	sweepPage   = 1_000
-	buryAfter   = time.Hour
+	watches      = 18 // of the heartbeats in a lease
+	reclaimBatch = 500
+	sweepRows    = 5_000 // rows compared in one sweep
+	sweepPage    = 1_000
+	pruneAfter   = time.Hour
 )
 
 // Run reconciles until ctx ends. Errors of the database and of Redis are waited out.
@@ -113,31 +113,31 @@ func (r *Reconciler) Look(ctx context.Context) error {
 		return err
 	}
 	if lost {
-		if err := r.remember(ctx); err != nil {
+		if err := r.republishAll(ctx); err != nil {
 			return err
 		}
 	}
 	for {
-		orphans, err := r.Tasks.Orphans(ctx, orphanBatch)
+		reclaimed, err := r.Tasks.ReclaimExpired(ctx, reclaimBatch)
 		if err != nil {
-			r.Tasks.Forget() // workers could not beat either
+			r.Tasks.ResetWatch() // workers could not beat either
 			return err
 		}
-		for i := range orphans {
-			r.Log.Warn().Int64("task", orphans[i].ID).Int("delivery", orphans[i].Delivery).Msg("its worker died; taken back")
+		for i := range reclaimed {
+			r.Log.Warn().Int64("task", reclaimed[i].ID).Int("delivery", reclaimed[i].Delivery).Msg("its worker died; taken back")
 		}
-		if len(orphans) < orphanBatch {
+		if len(reclaimed) < reclaimBatch {
 			return nil
 		}
 	}
 }
 
 // remember rings again for everything: Redis knows nothing any more.
-func (r *Reconciler) remember(ctx context.Context) error {
+func (r *Reconciler) republishAll(ctx context.Context) error {
 	if err := r.Queue.EnsureQueues(ctx, r.Services.Names()); err != nil {
 		return err
 	}
-	n, err := r.Tasks.UnringAll(ctx)
+	n, err := r.Tasks.ResetPublished(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,14 +166,14 @@ func (r *Reconciler) Compare(ctx context.Context) error {
 	if err := r.deliveries(ctx); err != nil {
 		return err
 	}
-	_, err = r.Tasks.Bury(ctx, buryAfter)
+	_, err = r.Tasks.PruneWorkers(ctx, pruneAfter)
 	return err
 }
 
 // rows rings again for waiting rows whose delivery is missing.
 func (r *Reconciler) rows(ctx context.Context) error {
 	for range sweepRows / sweepPage {
-		waiting, next, err := r.Tasks.Waiting(ctx, r.cursor, cmp.Or(r.Grace, 5*time.Second), sweepPage)
+		waiting, next, err := r.Tasks.PublishedWaiting(ctx, r.cursor, cmp.Or(r.Grace, 5*time.Second), sweepPage)
 		if err != nil {
 			return err
 		}
@@ -188,11 +188,11 @@ func (r *Reconciler) rows(ctx context.Context) error {
 }
 
 func (r *Reconciler) missing(ctx context.Context, waiting []task.Task) error {
-	rings := make([]queue.Ring, len(waiting))
+	deliveries := make([]queue.Delivery, len(waiting))
 	for i := range waiting {
-		rings[i] = ringFor(&waiting[i])
+		deliveries[i] = deliveryOf(&waiting[i])
 	}
-	states, err := r.Queue.States(ctx, rings)
+	states, err := r.Queue.States(ctx, deliveries)
 	if err != nil {
 		return err
 	}
@@ -200,9 +200,9 @@ func (r *Reconciler) missing(ctx context.Context, waiting []task.Task) error {
 	for i, state := range states {
 		switch state {
 		case queue.Absent, queue.Completed:
-			again = append(again, rings[i].Ref)
+			again = append(again, deliveries[i].Ref)
 		case queue.Silent, queue.Orphaned:
-			held = append(held, rings[i].Ref)
+			held = append(held, deliveries[i].Ref)
 		}
 	}
 	if len(held) > 0 {
@@ -214,20 +214,20 @@ func (r *Reconciler) missing(ctx context.Context, waiting []task.Task) error {
 	if len(again) > 0 {
 		r.Log.Warn().Int("tasks", len(again)).Msg("deliveries are missing; ringing again")
 	}
-	return r.Tasks.Unring(ctx, again)
+	return r.Tasks.MarkUnpublished(ctx, again)
 }
 
 // deliveries mends entries of the queue whose row is not waiting for them.
 func (r *Reconciler) deliveries(ctx context.Context) error {
-	var page []queue.Ring
+	var page []queue.Delivery
 	var states []queue.State
 	flush := func() error {
 		err := r.mend(ctx, page, states)
 		page, states = page[:0], states[:0]
 		return err
 	}
-	err := r.Queue.Walk(ctx, func(ring queue.Ring, s queue.State) error {
-		page, states = append(page, ring), append(states, s)
+	err := r.Queue.Walk(ctx, func(delivery queue.Delivery, s queue.State) error {
+		page, states = append(page, delivery), append(states, s)
 		if len(page) < sweepPage {
 			return nil
 		}
@@ -239,35 +239,35 @@ func (r *Reconciler) deliveries(ctx context.Context) error {
 	return flush()
 }
 
-func (r *Reconciler) mend(ctx context.Context, rings []queue.Ring, states []queue.State) error {
-	ids := make([]int64, len(rings))
-	for i, ring := range rings {
-		ids[i] = ring.Task
+func (r *Reconciler) mend(ctx context.Context, deliveries []queue.Delivery, states []queue.State) error {
+	ids := make([]int64, len(deliveries))
+	for i, delivery := range deliveries {
+		ids[i] = delivery.Task
 	}
-	rows, err := r.Tasks.Rings(ctx, ids)
+	rows, err := r.Tasks.Deliveries(ctx, ids)
 	if err != nil {
 		return err
 	}
-	if err := r.hold(ctx, rings, rows); err != nil {
+	if err := r.markUnknownOutcome(ctx, deliveries, rows); err != nil {
 		return err
 	}
-	for i, ring := range rings {
-		row, exists := rows[ring.Task]
-		if err := r.mendOne(ctx, ring, states[i], row, exists); err != nil && !errors.Is(err, queue.ErrActive) {
-			return fmt.Errorf("delivery %s: %w", ring.Ref, err)
+	for i, delivery := range deliveries {
+		row, exists := rows[delivery.Task]
+		if err := r.mendOne(ctx, delivery, states[i], row, exists); err != nil && !errors.Is(err, queue.ErrActive) {
+			return fmt.Errorf("delivery %s: %w", delivery.Ref, err)
 		}
 	}
 	return nil
 }
 
 // mendOne compares one delivery with its row.
-func (r *Reconciler) mendOne(ctx context.Context, ring queue.Ring, s queue.State, row task.Task, exists bool) error {
-	valid := exists && row.Delivery == ring.Delivery && row.Provider == ring.Provider
+func (r *Reconciler) mendOne(ctx context.Context, delivery queue.Delivery, s queue.State, row task.Task, exists bool) error {
+	valid := exists && row.Delivery == delivery.Delivery && row.Provider == delivery.Provider
 	switch {
 	case valid && row.Status == task.Processing:
 		return nil
 	case valid && row.Status == task.Pending && s == queue.Archived:
-		return r.park(ctx, ring)
+		return r.archive(ctx, delivery)
 	case valid && row.Status == task.Pending:
 		return nil
 	case valid && row.Status == task.Failed && s == queue.Archived:
@@ -275,6 +275,6 @@ func (r *Reconciler) mendOne(ctx context.Context, ring queue.Ring, s queue.State
 	case valid && row.Status == task.Failed && s == queue.Pending:
 		return nil // a person pressed Run; the worker brings the row back
 	}
-	r.Log.Debug().Str("delivery", ring.Ref.String()).Str("state", string(s)).Msg("removed; its row does not wait for it")
-	return r.Queue.Remove(ctx, ring)
+	r.Log.Debug().Str("delivery", delivery.Ref.String()).Str("state", string(s)).Msg("removed; its row does not wait for it")
+	return r.Queue.Remove(ctx, delivery)
 }

@@ -34,7 +34,7 @@ func TestReconcilerOnServers(t *testing.T) {
 }
 
 // rung stores a task and rings for it.
-func (r *rig) rung() *task.Task {
+func (r *rig) published() *task.Task {
 	r.Helper()
 	t := lighthouse()
 	_, err := r.client.Enqueue(r.Context(), t)
@@ -45,8 +45,8 @@ func (r *rig) rung() *task.Task {
 func missing(r *rig) {
 	_, err := r.queue.Marker(r.Context()) // so that Redis does not look new
 	r.check(err)
-	t := r.rung()
-	r.check(r.queue.Remove(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"}))
+	t := r.published()
+	r.check(r.queue.Remove(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"}))
 	r.runs(r.relay().Run)
 	r.runs(r.reconciler().Run)
 	r.in(t.Ref(), queue.Pending)
@@ -60,7 +60,7 @@ func forgot(r *rig) {
 	r.runs(r.reconciler().Run)
 	var tasks []*task.Task
 	for range 20 {
-		tasks = append(tasks, r.rung())
+		tasks = append(tasks, r.published())
 	}
 	later := lighthouse()
 	later.RunAt = time.Now().Add(time.Hour)
@@ -80,12 +80,12 @@ func forgot(r *rig) {
 }
 
 func stray(r *rig) {
-	final, older, deleted := r.rung(), r.rung(), r.rung()
+	final, older, deleted := r.published(), r.published(), r.published()
 	r.exec("UPDATE image_generations SET status = 'completed' WHERE id = 1")
 	r.exec("UPDATE image_generations SET delivery = 1 WHERE id = 2")
 	r.exec("UPDATE image_generations SET deleted_at = created_at WHERE id = 3")
 	nobody := task.Ref{Task: 4711}
-	r.publishes(queue.Ring{Ref: nobody, Provider: "painter"})
+	r.publishes(queue.Delivery{Ref: nobody, Provider: "painter"})
 	r.check(r.reconciler().Compare(r.Context()))
 	for _, ref := range []task.Ref{final.Ref(), older.Ref(), deleted.Ref(), nobody} {
 		r.same(r.where(ref), queue.Absent)
@@ -93,19 +93,19 @@ func stray(r *rig) {
 }
 
 func archived(r *rig) {
-	t := r.rung()
+	t := r.published()
 	r.archives(t.Ref())
 	r.check(r.reconciler().Compare(r.Context()))
 	parked := r.get(t.ID)
 	r.same([]any{parked.Status, parked.ErrorKind, r.where(t.Ref())}, []any{task.Failed, task.Archived, queue.Archived})
 	r.check(r.queue.Redis.HSet(r.Context(), "asynq:{painter}:t:"+t.Ref().String(), "state", "active").Err()) // it was run, and rings
-	run, err := r.queue.WasRun(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"})
+	run, err := r.queue.WasRun(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"})
 	r.check(err)
 	r.same(run, true)
 }
 
 func deadWorker(r *rig) {
-	t := r.rung()
+	t := r.published()
 	_, _, err := r.tasks.Claim(r.Context(), t.Ref(), "the dead", r.lease)
 	r.check(err)
 	r.runs(r.relay().Run)
@@ -137,24 +137,24 @@ func afterStandstill(r *rig) {
 // livesOn proves that a worker that could not beat during an outage has a lease's
 // time to do so.
 func livesOn(r *rig, outage func()) {
-	t := r.rung()
+	t := r.published()
 	_, _, err := r.tasks.Claim(r.Context(), t.Ref(), "the living", r.lease)
 	r.check(err)
 	self := store.Worker{ID: "the living", Host: "h"}
-	r.check(r.tasks.Beat(r.Context(), self, r.lease))
+	r.check(r.tasks.Heartbeat(r.Context(), self, r.lease))
 	r.runs(r.reconciler().Run)
 	r.passes(2 * r.every)
 	outage()
 	r.passes(r.lease - 2*r.every)
 	r.same(r.get(t.ID).Status, task.Processing)
-	r.check(r.tasks.Beat(r.Context(), self, r.lease))
+	r.check(r.tasks.Heartbeat(r.Context(), self, r.lease))
 	r.passes(r.lease - r.every)
 	r.same(r.get(t.ID).Crashes, 0)
 	r.until("it is taken back when it is dead indeed", func() bool { return r.get(t.ID).Crashes == 1 })
 }
 
 func needed(r *rig) {
-	waiting, held, failed, run := r.rung(), r.rung(), r.rung(), r.rung()
+	waiting, held, failed, run := r.published(), r.published(), r.published(), r.published()
 	r.exec("UPDATE image_generations SET status = 'processing', lease_until = later(1000000) WHERE id = 2")
 	r.exec("UPDATE image_generations SET status = 'failed' WHERE id IN (3, 4)")
 	r.archives(failed.Ref())

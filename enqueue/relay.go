@@ -97,20 +97,20 @@ func (r *Relay) loop(ctx context.Context, wake <-chan struct{}) error {
 // now and then.
 func (r *Relay) Drain(ctx context.Context) (int, error) {
 	total, batch := 0, cmp.Or(r.Batch, 500)
-	look, looked := store.Look{Limit: batch}, time.Now()
+	look, looked := store.UnpublishedPage{Limit: batch}, time.Now()
 	for {
-		rang, err := r.batch(ctx, look)
-		found := len(rang.Found)
+		result, err := r.batch(ctx, look)
+		found := len(result.Found)
 		total += found
 		if err != nil || found < batch && look.Skip == 0 {
 			return total, err
 		}
 		if look.Skip == 0 {
-			look.After = &rang.Found[found-1]
+			look.After = &result.Found[found-1]
 		}
 		// Whose rows somebody else notes meets other relays: they part.
 		look.Skip = 0
-		if rang.Noted < found {
+		if result.Noted < found {
 			look.Skip = batch * rand.N(spread)
 		}
 		if time.Since(looked) > lookAround {
@@ -125,66 +125,66 @@ func (r *Relay) Drain(ctx context.Context) (int, error) {
 
 // around rings for what has come in while many others are rung for: what is urgent, which
 // is at the top, and what is not, which is at the end. It returns how many it found.
-func (r *Relay) around(ctx context.Context, at store.Look) (int, error) {
-	top, err := r.batch(ctx, store.Look{Limit: at.Limit})
+func (r *Relay) around(ctx context.Context, at store.UnpublishedPage) (int, error) {
+	top, err := r.batch(ctx, store.UnpublishedPage{Limit: at.Limit})
 	if err != nil || at.After == nil {
 		return len(top.Found), err
 	}
-	end, err := r.batch(ctx, store.Look{After: at.After, Newest: true, Limit: at.Limit})
+	end, err := r.batch(ctx, store.UnpublishedPage{After: at.After, Newest: true, Limit: at.Limit})
 	return len(top.Found) + len(end.Found), err
 }
 
 // batch rings for the tasks of one look.
-func (r *Relay) batch(ctx context.Context, look store.Look) (store.Rang, error) {
+func (r *Relay) batch(ctx context.Context, look store.UnpublishedPage) (store.PublishResult, error) {
 	var lost []task.Task
-	rang, err := r.Tasks.Ring(ctx, look, func(due []task.Task) ([]task.Ref, error) {
-		var rings []queue.Ring
-		rings, lost = r.sort(due)
+	result, err := r.Tasks.PublishDue(ctx, look, func(due []task.Task) ([]task.Ref, error) {
+		var deliveries []queue.Delivery
+		deliveries, lost = r.sort(due)
 		ctx, cancel := context.WithTimeout(ctx, publishLimit) // a Redis that hangs is asked again
 		defer cancel()
-		return publish(ctx, r.Queue, rings)
+		return publish(ctx, r.Queue, deliveries)
 	})
 	if err != nil {
-		return rang, err
+		return result, err
 	}
-	refused, err := r.refuse(ctx, lost)
-	rang.Noted += refused
-	return rang, err
+	refused, err := r.archiveUnserved(ctx, lost)
+	result.Noted += refused
+	return result, err
 }
 
 // sort parts the tasks that a worker will hear from those that nobody would.
-func (r *Relay) sort(due []task.Task) (rings []queue.Ring, lost []task.Task) {
+func (r *Relay) sort(due []task.Task) (deliveries []queue.Delivery, lost []task.Task) {
 	for i := range due {
-		ring := ringFor(&due[i])
-		if _, known := r.Services[ring.Provider]; !known || ring.Validate() != nil {
+		delivery := deliveryOf(&due[i])
+		if _, known := r.Services[delivery.Provider]; !known || delivery.Validate() != nil {
 			lost = append(lost, due[i])
 			continue
 		}
-		rings = append(rings, ring)
+		deliveries = append(deliveries, delivery)
 	}
-	return rings, lost
+	return deliveries, lost
 }
 
 // refuse parks tasks that came by SQL for a provider that nobody serves: rung
 // for they would wait for ever. One that another worker serves, or did until lately,
 // is rung for, and one that was worked on before waits. It returns how many rows it
 // changed.
-func (r *Relay) refuse(ctx context.Context, lost []task.Task) (int, error) {
-	byProvider := make(map[string][]queue.Ring)
+func (r *Relay) archiveUnserved(ctx context.Context, lost []task.Task) (int, error) {
+	byProvider := make(map[string][]queue.Delivery)
 	total := 0
 	for i := range lost {
-		ring := ringFor(&lost[i])
-		if f := unfit(ring.Ref); f != nil {
-			n, err := r.refuseRow(ctx, ring.Ref, f)
+		delivery := deliveryOf(&lost[i])
+		if f := unpublishable(delivery.Ref); f != nil {
+			n, err := r.archiveUnpublishable(ctx, delivery.Ref, f)
 			if total += n; err != nil {
 				return total, err
 			}
 			continue
 		}
-		byProvider[ring.Provider] = append(byProvider[ring.Provider], ring)
+		byProvider[delivery.Provider] = append(byProvider[delivery.Provider], delivery)
 	}
-	for name, rings := range byProvider {
-		n, err := r.refuseProvider(ctx, name, rings)
+	for name, deliveries := range byProvider {
+		n, err := r.archiveOrPublish(ctx, name, deliveries)
 		if total += n; err != nil {
 			return total, err
 		}
@@ -192,27 +192,27 @@ func (r *Relay) refuse(ctx context.Context, lost []task.Task) (int, error) {
 	return total, nil
 }
 
-func (r *Relay) refuseProvider(ctx context.Context, name string, rings []queue.Ring) (int, error) {
-	served, err := r.Tasks.Served(ctx, name)
+func (r *Relay) archiveOrPublish(ctx context.Context, name string, deliveries []queue.Delivery) (int, error) {
+	served, err := r.Tasks.HasWorkerFor(ctx, name)
 	if err != nil {
 		return 0, err
 	}
 	if served {
-		known := slices.DeleteFunc(slices.Clone(rings), func(ring queue.Ring) bool { return ring.Validate() != nil })
-		rung, err := publish(ctx, r.Queue, known)
-		if err := errors.Join(err, r.Tasks.Rung(ctx, rung)); err != nil {
+		known := slices.DeleteFunc(slices.Clone(deliveries), func(delivery queue.Delivery) bool { return delivery.Validate() != nil })
+		published, err := publish(ctx, r.Queue, known)
+		if err := errors.Join(err, r.Tasks.MarkPublished(ctx, published)); err != nil {
 			return 0, err
 		}
-		if len(known) == len(rings) {
-			return len(rung), nil
+		if len(known) == len(deliveries) {
+			return len(published), nil
 		}
-		rings = slices.DeleteFunc(rings, func(ring queue.Ring) bool { return ring.Validate() == nil })
+		deliveries = slices.DeleteFunc(deliveries, func(delivery queue.Delivery) bool { return delivery.Validate() == nil })
 	}
-	refs := make([]task.Ref, len(rings))
-	for i := range rings {
-		refs[i] = rings[i].Ref
+	refs := make([]task.Ref, len(deliveries))
+	for i := range deliveries {
+		refs[i] = deliveries[i].Ref
 	}
-	n, err := r.Tasks.RefuseAll(ctx, refs, r.Services.Unknown(name, "Configure it or change the row's provider, then retry the task"))
+	n, err := r.Tasks.ArchiveNeverClaimed(ctx, refs, r.Services.Unknown(name, "Configure it or change the row's provider, then retry the task"))
 	if n > 0 {
 		r.Log.Warn().Int64("tasks", n).Int64("task", refs[0].Task).Str("provider", name).Msg("refused: provider is not configured")
 	}
@@ -220,24 +220,24 @@ func (r *Relay) refuseProvider(ctx context.Context, name string, rings []queue.R
 }
 
 // publish rings and returns the deliveries for which it worked.
-func publish(ctx context.Context, q *queue.Queue, rings []queue.Ring) ([]task.Ref, error) {
-	errs := q.Publish(ctx, rings)
-	rung := make([]task.Ref, 0, len(rings))
+func publish(ctx context.Context, q *queue.Queue, deliveries []queue.Delivery) ([]task.Ref, error) {
+	errs := q.Publish(ctx, deliveries)
+	published := make([]task.Ref, 0, len(deliveries))
 	var first error
 	for i, err := range errs {
 		if err == nil {
-			rung = append(rung, rings[i].Ref)
+			published = append(published, deliveries[i].Ref)
 		} else if first == nil {
 			first = err
 		}
 	}
-	return rung, first
+	return published, first
 }
 
-// ringFor rings at once unless the row says later than when it was written:
+// deliveryOf rings at once unless the row says later than when it was written:
 // comparing two times of the database keeps our own clock out of it.
-func ringFor(t *task.Task) queue.Ring {
-	r := queue.Ring{Ref: t.Ref(), Provider: t.Provider, Priority: t.Priority}
+func deliveryOf(t *task.Task) queue.Delivery {
+	r := queue.Delivery{Ref: t.Ref(), Provider: t.Provider, Priority: t.Priority}
 	if t.RunAt.After(t.UpdatedAt) && t.RunAt.After(time.Now()) {
 		r.At = t.RunAt
 	}

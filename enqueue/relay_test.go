@@ -21,7 +21,7 @@ var relay = []claim{
 		r.exec("INSERT INTO image_generations (provider, prompt, priority) VALUES ('painter', 'a cat', -7), ('painter', 'a dog', 7)")
 		n, err := r.relay().Drain(r.Context())
 		r.check(err)
-		states, err := r.queue.States(r.Context(), []queue.Ring{
+		states, err := r.queue.States(r.Context(), []queue.Delivery{
 			{Ref: task.Ref{Task: 1}, Provider: "painter", Priority: task.Low}, {Ref: task.Ref{Task: 2}, Provider: "painter", Priority: task.High}})
 		r.check(err)
 		r.same([]any{n, states}, []any{2, []queue.State{queue.Pending, queue.Pending}})
@@ -54,12 +54,12 @@ var relay = []claim{
 		r.in(task.Ref{Task: 3}, queue.Pending)
 	}},
 	{"A row for a provider that only another worker serves is rung for", func(r *rig) {
-		r.check(r.tasks.Beat(r.Context(), store.Worker{ID: "other", Host: "h", Providers: ",sculptor,"}, time.Minute))
+		r.check(r.tasks.Heartbeat(r.Context(), store.Worker{ID: "other", Host: "h", Providers: ",sculptor,"}, time.Minute))
 		r.exec("INSERT INTO image_generations (provider, prompt) VALUES ('sculptor', 'a cat')")
 		r.runs(r.relay().Run)
-		ring := queue.Ring{Ref: task.Ref{Task: 1}, Provider: "sculptor"}
+		delivery := queue.Delivery{Ref: task.Ref{Task: 1}, Provider: "sculptor"}
 		r.until("it is rung for", func() bool {
-			states, err := r.queue.States(r.Context(), []queue.Ring{ring})
+			states, err := r.queue.States(r.Context(), []queue.Delivery{delivery})
 			r.check(err)
 			return states[0] == queue.Pending && r.get(1).PublishedAt != nil
 		})
@@ -81,7 +81,7 @@ func TestRelay(t *testing.T) {
 			c, _, err := r.tasks.Claim(r.Context(), t.Ref(), "w", r.lease)
 			r.check(err)
 			r.check(r.tasks.Release(r.Context(), c.Task, time.Hour, ""))
-			r.check(r.tasks.Unring(r.Context(), []task.Ref{t.Ref()}))
+			r.check(r.tasks.MarkUnpublished(r.Context(), []task.Ref{t.Ref()}))
 			_, err = r.relay().Drain(r.Context())
 			r.check(err)
 			r.same(r.where(t.Ref()), queue.Scheduled)

@@ -225,7 +225,7 @@ func (r *rig) inserts(t *task.Task) *task.Task {
 
 func (r *rig) where(ref task.Ref) queue.State {
 	r.Helper()
-	states, err := r.queue.States(r.Context(), []queue.Ring{{Ref: ref, Provider: "painter"}})
+	states, err := r.queue.States(r.Context(), []queue.Delivery{{Ref: ref, Provider: "painter"}})
 	r.check(err)
 	return states[0]
 }
@@ -236,9 +236,9 @@ func (r *rig) in(ref task.Ref, s queue.State) {
 }
 
 // publishes puts a delivery into the queue that no row asked for.
-func (r *rig) publishes(ring queue.Ring) {
+func (r *rig) publishes(delivery queue.Delivery) {
 	r.Helper()
-	r.check(r.queue.Publish(r.Context(), []queue.Ring{ring})[0])
+	r.check(r.queue.Publish(r.Context(), []queue.Delivery{delivery})[0])
 }
 
 // archives does what asynqmon's Archive does.

@@ -31,19 +31,19 @@ type tasks interface {
 	AttemptByKey(ctx context.Context, key string) (*task.Attempt, error)
 	Get(ctx context.Context, id int64) (*task.Task, error)
 	Accept(ctx context.Context, t *task.Task, a *task.Attempt, jobID string) error
-	Learn(ctx context.Context, id int64) error
+	Reconsider(ctx context.Context, id int64) error
 }
 
 // bell tells the worker that waits for a task that there is news.
-type bell interface {
-	Hint(ctx context.Context, id int64) error
+type waker interface {
+	Wake(ctx context.Context, id int64) error
 }
 
 // Handler takes callbacks at Path.
 type Handler struct {
 	Tasks    tasks
 	Services provider.Services
-	Bell     bell
+	Bell     waker
 	Log      zerolog.Logger
 }
 
@@ -110,7 +110,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := h.Bell.Hint(ctx, a.TaskID); err != nil {
+	if err := h.Bell.Wake(ctx, a.TaskID); err != nil {
 		h.Log.Debug().Err(err).Msg("nobody was told of a callback") // the job is polled all the same
 	}
 	return nil
@@ -123,14 +123,14 @@ func (h *Handler) read(header http.Header, body []byte, a *task.Attempt) (json.R
 		return nil, "", errUnknown
 	}
 	account, ok := svc.Account(a.Account)
-	if !ok || !account.Hooks {
+	if !ok || !account.Callbacks {
 		return nil, "", errUnknown
 	}
-	hooked, ok := account.Provider.(provider.Hooked)
+	reader, ok := account.Provider.(provider.CallbackReader)
 	if !ok {
 		return nil, "", errUnknown
 	}
-	return hooked.Hook(provider.Callback{Header: header, Body: body, Secret: account.HookSecret,
+	return reader.ReadCallback(provider.Callback{Header: header, Body: body, Secret: account.CallbackSecret,
 		Of: provider.Lost{Key: a.Key, Endpoint: a.Endpoint, SentAt: a.SentAt}})
 }
 
@@ -151,5 +151,5 @@ func (h *Handler) adopt(ctx context.Context, a *task.Attempt, handle json.RawMes
 		return nil
 	}
 	h.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Msg("a lost call was found again: the provider called back")
-	return h.Tasks.Learn(ctx, a.TaskID)
+	return h.Tasks.Reconsider(ctx, a.TaskID)
 }

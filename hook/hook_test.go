@@ -25,11 +25,11 @@ type caller struct{ provider.Provider }
 
 func (caller) Hook(c provider.Callback) (json.RawMessage, string, error) {
 	if c.Header.Get("X-Signature") != c.Secret.Reveal() {
-		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the signature is wrong"}
+		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "the signature is wrong"}
 	}
 	var said struct{ Job string }
 	if json.Unmarshal(c.Body, &said) != nil || said.Job == "" {
-		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "no job"}
+		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.NotExecuted, Message: "no job"}
 	}
 	return json.RawMessage(`{"v":1,"job":"` + said.Job + `"}`), said.Job, nil
 }
@@ -48,7 +48,7 @@ type rig struct {
 	deaf    error
 }
 
-func (r *rig) Hint(_ context.Context, id int64) error {
+func (r *rig) Wake(_ context.Context, id int64) error {
 	r.hinted = append(r.hinted, id)
 	return r.deaf
 }
@@ -69,7 +69,7 @@ func newRig(t *testing.T) *rig {
 	r.t, r.a = claim.Task, &task.Attempt{Key: uuid.NewString(), Provider: "caller", Account: "main"}
 	r.check(s.Begin(t.Context(), r.t, r.a))
 	account := func(p provider.Provider, hooks bool) *provider.Service {
-		return &provider.Service{Accounts: []provider.Account{{Name: "main", Provider: p, Hooks: hooks, HookSecret: "s3cret"}}}
+		return &provider.Service{Accounts: []provider.Account{{Name: "main", Provider: p, Callbacks: hooks, CallbackSecret: "s3cret"}}}
 	}
 	r.handler = &hook.Handler{Tasks: s, Bell: r, Services: provider.Services{"caller": account(caller{}, true), "mute": account(mute{}, true), "off": account(caller{}, false)}}
 	return r
@@ -111,12 +111,12 @@ func TestHook(t *testing.T) {
 		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)
-		r.same([]any{r.attempt().State, r.attempt().Handle, got.TaskID, r.hinted}, []any{task.AttemptAccepted, `{"v":1,"job":"j1"}`, "j1", []int64{1}})
+		r.same([]any{r.attempt().State, r.attempt().Handle, got.ProviderJobID, r.hinted}, []any{task.AttemptAccepted, `{"v":1,"job":"j1"}`, "j1", []int64{1}})
 	})
 	t.Run("A task that was parked for it learns that the job is there, and stays parked", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State = task.AttemptUnknown
-		r.check(r.store.Fail(r.Context(), r.t, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe, Message: "nobody knows"}}, r.a))
+		r.check(r.store.Fail(r.Context(), r.t, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}}, r.a))
 		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)

@@ -49,7 +49,7 @@ func (c cluster) worker() *Limiter {
 }
 
 // acquireOn acquires one call, or returns nil and checks that the wait is sound.
-func acquireOn(t *testing.T, l *Limiter, want provider.Limits) *Grant {
+func acquireOn(t *testing.T, l *Limiter, want provider.Limits) *Slot {
 	t.Helper()
 	g, wait, err := l.Acquire(t.Context(), account, want)
 	if err != nil {

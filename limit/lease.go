@@ -64,7 +64,7 @@ func (l *Limiter) renewBatch(ctx context.Context, account string, slots []string
 }
 
 // hold makes Run renew the grant's slot from now on.
-func (l *Limiter) hold(g *Grant) {
+func (l *Limiter) hold(g *Slot) {
 	if g.slot == "" {
 		return
 	}
@@ -80,7 +80,7 @@ func (l *Limiter) hold(g *Grant) {
 }
 
 // drop reports whether the grant's slot was held, and makes it so no longer.
-func (l *Limiter) drop(g *Grant) bool {
+func (l *Limiter) drop(g *Slot) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	held := l.held[g.account][g.slot]

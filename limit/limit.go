@@ -50,7 +50,7 @@ type Breaker struct {
 }
 
 // Grant is the permission for one call. It is valid until Release.
-type Grant struct {
+type Slot struct {
 	limiter *Limiter
 	account string
 	slot    string // our member of the account's slots; empty if their number is not limited
@@ -59,7 +59,7 @@ type Grant struct {
 }
 
 // Begin says that the call is made. It is for whoever has the grant, as Release is.
-func (g *Grant) Begin() { g.begun = true }
+func (g *Slot) Begin() { g.begun = true }
 
 // answer is what the script acquire says first.
 type answer int64
@@ -75,11 +75,11 @@ const (
 // Acquire asks for one call. It returns a Grant, or without one how long to wait
 // before asking again, which is never 0. A refusal takes nothing: no slot and
 // none of the rate.
-func (l *Limiter) Acquire(ctx context.Context, account string, want provider.Limits) (*Grant, time.Duration, error) {
+func (l *Limiter) Acquire(ctx context.Context, account string, want provider.Limits) (*Slot, time.Duration, error) {
 	if err := check(account, want); err != nil {
 		return nil, 0, err
 	}
-	g := &Grant{limiter: l, account: account}
+	g := &Slot{limiter: l, account: account}
 	if want.InFlight > 0 {
 		g.slot = rand.Text()
 	}
@@ -138,7 +138,7 @@ func rateOf(n int) rate {
 // Release ends the grant, also when ctx has ended. It may be called more than
 // once. If Redis can't be reached the slot becomes free with its lease. A trial of a
 // breaker for which no call was begun is given back: the next who asks has it.
-func (g *Grant) Release(ctx context.Context) {
+func (g *Slot) Release(ctx context.Context) {
 	l := g.limiter
 	held := l.drop(g)
 	if g.trial && !g.begun {
@@ -157,7 +157,7 @@ func (g *Grant) Release(ctx context.Context) {
 }
 
 // giveBack undoes Acquire for a trial of which no call was begun.
-func (g *Grant) giveBack(ctx context.Context) {
+func (g *Slot) giveBack(ctx context.Context) {
 	l := g.limiter
 	ctx, cancel := detached(ctx)
 	defer cancel()

@@ -24,7 +24,7 @@ func TestSlots(t *testing.T) {
 			for range 6 {
 				wg.Go(func() {
 					for range rounds {
-						var g *Grant
+						var g *Slot
 						eventually(t, "no slot became free", func() bool {
 							g = acquireOn(t, l, provider.Limits{InFlight: limit})
 							return g != nil

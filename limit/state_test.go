@@ -137,7 +137,7 @@ func TestBreaker(t *testing.T) {
 		l := c.worker()
 		l.Breaker.Open = time.Second
 		fail(t, l, 3)
-		var try *Grant
+		var try *Slot
 		eventually(t, "nobody may try", func() bool { try = acquireOn(t, l, unlimited); return try != nil })
 		try.Release(t.Context())
 		if try = acquireOn(t, l, unlimited); try == nil {

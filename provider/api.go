@@ -130,7 +130,7 @@ func (a *API) own(address string) error {
 		domain(given.Hostname()) == domain(base.Hostname()) {
 		return nil
 	}
-	return &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the address to ask after the job at is none of the provider's",
+	return &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the address to ask after the job at is none of the provider's",
 		Detail: Scrub(address), Next: "Check base_url: it must be that under which the job was begun"}
 }
 

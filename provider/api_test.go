@@ -154,7 +154,7 @@ func TestReadHandle(t *testing.T) {
 		t.Errorf("a later version: %v", err)
 	}
 	for _, raw := range []string{"", "null", "{}", `{"v":1,"id":7}`, `{"v":0}`} {
-		if f := task.AsFailure(provider.ReadHandle([]byte(raw), "svc", 2, &h)); f == nil || f.Executed != task.No || f.Kind != task.Internal {
+		if f := task.AsFailure(provider.ReadHandle([]byte(raw), "svc", 2, &h)); f == nil || f.Executed != task.NotExecuted || f.Kind != task.Internal {
 			t.Errorf("%q: %v", raw, f)
 		}
 	}

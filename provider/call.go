@@ -19,12 +19,12 @@ import (
 func (r *Request) Check(limit int) error {
 	switch n := utf8.RuneCountInString(r.Prompt); {
 	case r.Model == "":
-		return &task.Failure{Kind: task.Invalid, Executed: task.No, Message: "model is empty and the provider has no default",
+		return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "model is empty and the provider has no default",
 			Next: "Name one with the task (--model), or for all of the provider's tasks in easel.yaml (model:)"}
 	case strings.TrimSpace(r.Prompt) == "":
-		return &task.Failure{Kind: task.Invalid, Executed: task.No, Message: "prompt is empty", Next: "Say what to draw"}
+		return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "prompt is empty", Next: "Say what to draw"}
 	case n > limit:
-		return &task.Failure{Kind: task.Invalid, Executed: task.No, Message: fmt.Sprintf("prompt has %d characters; accepted are 1 to %d", n, limit)}
+		return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf("prompt has %d characters; accepted are 1 to %d", n, limit)}
 	}
 	return nil
 }
@@ -37,7 +37,7 @@ func NewCall(endpoint, model string, body any) (Call, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
-		return Call{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the request cannot be written as JSON: " + err.Error(), Cause: err}
+		return Call{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the request cannot be written as JSON: " + err.Error(), Cause: err}
 	}
 	raw := bytes.TrimRight(b.Bytes(), "\n")
 	return Call{Endpoint: endpoint, Body: raw, Model: model, Hash: HashCall(endpoint, raw)}, nil

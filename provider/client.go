@@ -134,7 +134,7 @@ func (r HTTPRequest) build(ctx context.Context) (*http.Request, *body, error) {
 		b.allowed, _ = ctx.Value(permission{}).(func() bool)
 	}
 	if !r.Free && (r.Method != http.MethodPost || len(r.Body) == 0) {
-		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "a call that buys something must be a POST with a body"}
+		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "a call that buys something must be a POST with a body"}
 	}
 	var content io.Reader
 	if len(r.Body) > 0 {
@@ -142,7 +142,7 @@ func (r HTTPRequest) build(ctx context.Context) (*http.Request, *body, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, content)
 	if err != nil {
-		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the address of the service is not a URL",
+		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the address of the service is not a URL",
 			Detail: Scrub(bare(err).Error(), r.Secrets...), Next: "Check base_url in the provider's configuration"}
 	}
 	req.ContentLength = int64(len(r.Body))
@@ -189,17 +189,17 @@ func (c *Client) read(ctx context.Context, resp *http.Response, r HTTPRequest) (
 		return reply, nil
 	}
 	if too, ok := errors.AsType[odd](err); ok { // as below, but for its words
-		f := reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, too.Error())
+		f := reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Unknown}, too.Error())
 		f.Detail = reply.excerpt()
 		return Reply{}, f
 	}
 	if err != nil {
-		f := reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, "the provider's answer broke off before its end")
+		f := reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Unknown}, "the provider's answer broke off before its end")
 		f.Detail, f.Cause = Scrub(bare(err).Error(), r.Secrets...), bare(err)
 		return Reply{}, f
 	}
 	if n > limit {
-		return Reply{}, reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, fmt.Sprintf("the provider's answer is longer than the %d bytes that are read", limit))
+		return Reply{}, reply.failure(Fault{Kind: task.BadAnswer, Executed: task.Unknown}, fmt.Sprintf("the provider's answer is longer than the %d bytes that are read", limit))
 	}
 	return reply, nil
 }
@@ -217,16 +217,16 @@ func (c *Client) now() time.Time {
 // lost says what a call without an answer means.
 func (r HTTPRequest) lost(ctx context.Context, err error, taken bool) *task.Failure {
 	err = bare(err)
-	f := &task.Failure{Executed: task.Maybe, Detail: Scrub(err.Error(), r.Secrets...), Cause: err}
+	f := &task.Failure{Executed: task.Unknown, Detail: Scrub(err.Error(), r.Secrets...), Cause: err}
 	var slow net.Error
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout()
 	switch {
 	case r.Free && late:
-		f.Kind, f.Executed, f.Message = task.Timeout, task.No, "the provider gave no answer in time"
+		f.Kind, f.Executed, f.Message = task.Timeout, task.NotExecuted, "the provider gave no answer in time"
 	case r.Free:
-		f.Kind, f.Executed, f.Message = task.Unavailable, task.No, "the provider could not be asked"
+		f.Kind, f.Executed, f.Message = task.Unavailable, task.NotExecuted, "the provider could not be asked"
 	case !taken:
-		f.Kind, f.Executed, f.Message = task.Unavailable, task.No, "the provider could not be reached; the call was not sent"
+		f.Kind, f.Executed, f.Message = task.Unavailable, task.NotExecuted, "the provider could not be reached; the call was not sent"
 		f.Next = "Check base_url, DNS, proxy and certificates if this lasts"
 	case late:
 		f.Kind, f.Message = task.Timeout, "the provider gave no answer in time"

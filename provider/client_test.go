@@ -47,7 +47,7 @@ func post(url, body string) provider.HTTPRequest {
 }
 
 // failure checks that err is a failure of that kind, and returns it.
-func failure(t *testing.T, err error, kind task.Kind, executed task.Executed) *task.Failure {
+func failure(t *testing.T, err error, kind task.Kind, executed task.Execution) *task.Failure {
 	t.Helper()
 	f, ok := err.(*task.Failure)
 	if !ok {
@@ -70,7 +70,7 @@ func TestDoNeverSendsTwice(t *testing.T) {
 			}
 			s.Always(providertest.Resets())
 			_, err := c.Do(t.Context(), r)
-			failure(t, err, task.ProviderError, task.Maybe)
+			failure(t, err, task.ProviderError, task.Unknown)
 			l := s.Ledger()
 			if len(l) != 2 || l[0].From != l[1].From {
 				t.Errorf("the service received %d requests: %+v; want 2 on one connection", len(l), l)
@@ -84,7 +84,7 @@ func TestDoNeverSendsTwice(t *testing.T) {
 			if err != nil || reply.Status != status {
 				t.Errorf("got %d, %v", reply.Status, err)
 			}
-			failure(t, provider.Faults{}.Failure(reply, ""), task.BadAnswer, task.Maybe)
+			failure(t, provider.Faults{}.Failure(reply, ""), task.BadAnswer, task.Unknown)
 			if n, _ := s.Count(""); n != 1 {
 				t.Errorf("the service received %d requests", n)
 			}
@@ -94,7 +94,7 @@ func TestDoNeverSendsTwice(t *testing.T) {
 		s, c := service(t, providertest.Draws())
 		for _, r := range []provider.HTTPRequest{post(s.URL, ""), {Method: http.MethodGet, URL: s.URL, Body: []byte("{}")}} {
 			_, err := c.Do(t.Context(), r)
-			failure(t, err, task.Internal, task.No)
+			failure(t, err, task.Internal, task.NotExecuted)
 		}
 		if n, _ := s.Count(""); n != 0 {
 			t.Errorf("the service received %d requests", n)
@@ -119,7 +119,7 @@ func TestDoKnowsWhatWasNotSent(t *testing.T) {
 			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "host.test"}}
 		})
 		_, err := c.Do(t.Context(), post("http://host.test/?key=SECRET", `{}`))
-		f := failure(t, err, task.Unavailable, task.No)
+		f := failure(t, err, task.Unavailable, task.NotExecuted)
 		if text := f.Error() + f.Cause.Error(); strings.Contains(text, "SECRET") {
 			t.Errorf("the query of the URL is shown: %s", text)
 		}
@@ -134,12 +134,12 @@ func TestDoKnowsWhatWasNotSent(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		_, err := c.Do(ctx, post("http://host.test", `{}`))
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 	})
 	t.Run("A deadline that is over before the request is written, though nothing has said so yet", func(t *testing.T) {
 		s, c := service(t, providertest.Draws())
 		_, err := c.Do(lateContext{t.Context()}, post(s.URL, `{}`))
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 		if billed, _ := s.Count(""); billed != 0 {
 			for _, e := range s.Ledger() {
 				if e.Billed && len(e.Body) > 0 {
@@ -156,7 +156,7 @@ func TestDoKnowsWhatWasNotSent(t *testing.T) {
 			return (&net.Dialer{}).DialContext(ctx, network, address)
 		})
 		_, err := c.Do(provider.Allowed(t.Context(), func() bool { return allowed }), post(s.URL, `{}`))
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 		for _, e := range s.Ledger() {
 			if len(e.Body) > 0 {
 				t.Errorf("it was sent: %+v", e)
@@ -169,23 +169,23 @@ func TestDoKnowsWhatWasNotSent(t *testing.T) {
 		s.StartTLS()
 		defer s.Close()
 		_, err := (&provider.Client{HTTP: &http.Client{Transport: provider.NewTransport()}}).Do(t.Context(), post(s.URL, `{}`))
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 	})
 	t.Run("A proxy that refuses", func(t *testing.T) {
 		proxy, _ := service(t, providertest.Draws())
 		transport := provider.NewTransport()
 		transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
 		_, err := (&provider.Client{HTTP: &http.Client{Transport: transport}}).Do(t.Context(), post("https://host.test", `{}`))
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 	})
 	t.Run("A body that is cut off before its end", func(t *testing.T) {
 		s, c := service(t, providertest.ResetsUnread())
 		_, err := c.Do(t.Context(), provider.HTTPRequest{Method: http.MethodPost, URL: s.URL, Body: make([]byte, 64<<20)})
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 	})
 	t.Run("A base URL that is none", func(t *testing.T) {
 		_, err := (&provider.Client{}).Do(t.Context(), post("http://host.test:x/%zz?key=SECRET", `{}`))
-		if f := failure(t, err, task.Internal, task.No); strings.Contains(f.Error(), "SECRET") {
+		if f := failure(t, err, task.Internal, task.NotExecuted); strings.Contains(f.Error(), "SECRET") {
 			t.Errorf("the query of the URL is shown: %v", f)
 		}
 	})
@@ -214,7 +214,7 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := failure(t, provider.Faults{}.Failure(reply, ""), task.Billing, task.No)
+		f := failure(t, provider.Faults{}.Failure(reply, ""), task.Billing, task.NotExecuted)
 		if f.Detail != "no mon" || f.HTTPStatus != http.StatusPaymentRequired {
 			t.Errorf("got %#v", f)
 		}
@@ -227,24 +227,24 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 		if err != nil || reply.Status != http.StatusBadGateway {
 			t.Fatalf("got %d, %v", reply.Status, err)
 		}
-		failure(t, provider.Faults{}.Failure(reply, ""), task.ProviderError, task.No)
-		failure(t, reply.JSON(new(int)), task.BadAnswer, task.No)
+		failure(t, provider.Faults{}.Failure(reply, ""), task.ProviderError, task.NotExecuted)
+		failure(t, reply.JSON(new(int)), task.BadAnswer, task.NotExecuted)
 		s.Downloads(providertest.Resets())
 		_, err = c.Do(t.Context(), r)
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 		s.Always(providertest.Resets())
 		asks := post(s.URL, "{}")
 		asks.Free = true
 		_, err = c.Do(t.Context(), asks)
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 		s.Downloads(providertest.Hangs())
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		_, err = c.Do(ctx, r)
-		failure(t, err, task.Timeout, task.No)
+		failure(t, err, task.Timeout, task.NotExecuted)
 		s.Close()
 		_, err = c.Do(t.Context(), r)
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 	})
 	for _, c := range []struct{ claim, comes string }{
 		{"A body that breaks off is no answer", `{"data":[{"url":"https://cdn.test/1.p`},
@@ -254,7 +254,7 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 		t.Run(c.claim, func(t *testing.T) {
 			s, cl := service(t, cutOff(c.comes))
 			_, err := cl.Do(t.Context(), post(s.URL, `{}`))
-			failure(t, err, task.BadAnswer, task.Maybe)
+			failure(t, err, task.BadAnswer, task.Unknown)
 		})
 	}
 	t.Run("A body of which all came but its end is the answer", func(t *testing.T) {
@@ -274,7 +274,7 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		failure(t, r.Bad("no picture"), task.BadAnswer, task.Maybe)
+		failure(t, r.Bad("no picture"), task.BadAnswer, task.Unknown)
 	})
 	t.Run("An endless answer is not read to its end", func(t *testing.T) {
 		const endless = 256 << 20
@@ -292,7 +292,7 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 		}})
 		c.MaxReply = 1 << 20
 		_, err := c.Do(t.Context(), post(s.URL, `{}`))
-		failure(t, err, task.BadAnswer, task.Maybe)
+		failure(t, err, task.BadAnswer, task.Unknown)
 		if n := <-written; n >= endless {
 			t.Errorf("%d bytes were read", n)
 		}
@@ -305,7 +305,7 @@ func TestDoUsesTheAnswerItHas(t *testing.T) {
 		}
 		c.MaxReply--
 		_, err := c.Do(t.Context(), post(s.URL, `{}`))
-		failure(t, err, task.BadAnswer, task.Maybe)
+		failure(t, err, task.BadAnswer, task.Unknown)
 	})
 	t.Run("A failure keeps its cause", func(t *testing.T) {
 		s, c := service(t, providertest.Hangs())

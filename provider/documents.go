@@ -133,7 +133,7 @@ func appendValues(found []json.RawMessage, body []byte) []json.RawMessage {
 // JSON reads the callback's body as Reply.JSON reads an answer's.
 func (c Callback) JSON(v any) error {
 	if err := readable(c.Body); err != nil {
-		return &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: err.Error()}
+		return &task.Failure{Kind: task.BadAnswer, Executed: task.NotExecuted, Message: err.Error()}
 	}
 	return Reply{Status: 200, Body: c.Body}.JSON(v)
 }

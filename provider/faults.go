@@ -16,7 +16,7 @@ type Fault struct {
 	Code     string // as the service writes it; a trailing * stands for any rest. Matches at any status
 	Status   int    // used where Code is empty
 	Kind     task.Kind
-	Executed task.Executed
+	Executed task.Execution
 	Next     string // what the reader can do, one sentence without a full stop
 
 	// Unbilled marks a failure of the service's own that drew nothing and that it does not
@@ -39,8 +39,8 @@ type Faults []Fault
 // of the body where it gave none.
 func (fs Faults) Failure(r Reply, text string, codes ...string) *task.Failure {
 	row := r.judged(fs.of(r, text, codes), text)
-	if !r.free && (row.Executed == task.No || row.Code == "" && r.Status == http.StatusServiceUnavailable) && ofModel(r.Status, text) {
-		row = Fault{Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Open the model for the account at the provider, or name one that it may use"}
+	if !r.free && (row.Executed == task.NotExecuted || row.Code == "" && r.Status == http.StatusServiceUnavailable) && ofModel(r.Status, text) {
+		row = Fault{Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Next: "Open the model for the account at the provider, or name one that it may use"}
 	}
 	f := r.failure(row, answered(r.Status))
 	f.SpendsTry = row.Kind == task.RateLimited && r.OK() && !row.Within2xx && !r.free
@@ -79,16 +79,16 @@ func (fs Faults) of(r Reply, text string, codes []string) Fault {
 // within a 2xx only of an error that stands alone.
 func (r Reply) judged(row Fault, text string) Fault {
 	switch {
-	case r.OK() && !r.free && row.Executed == task.No && (r.worked() || afterwards.MatchString(text)):
-		return Fault{Kind: task.ProviderError, Executed: task.Maybe}
+	case r.OK() && !r.free && row.Executed == task.NotExecuted && (r.worked() || afterwards.MatchString(text)):
+		return Fault{Kind: task.ProviderError, Executed: task.Unknown}
 	case r.Status == http.StatusForbidden && r.page():
-		return Fault{Kind: task.Unavailable, Executed: task.No, Next: "Look who answers with this page: a proxy or firewall stands before the provider"}
+		return Fault{Kind: task.Unavailable, Executed: task.NotExecuted, Next: "Look who answers with this page: a proxy or firewall stands before the provider"}
 	case r.Status >= 500 && (r.page() || row.Code == "" && len(bytes.TrimSpace(r.Body)) == 0):
 		return faultOf(r.Status)
 	case row.Unbilled && r.free: // of the asking, not of what was asked about
-		row.Unbilled, row.Executed = false, task.No
+		row.Unbilled, row.Executed = false, task.NotExecuted
 	case row.Unbilled && (r.Status < 300 || byGateway(r.Status) || row.Code == "" && !bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("{"))):
-		row.Unbilled, row.Executed = false, task.Maybe
+		row.Unbilled, row.Executed = false, task.Unknown
 	}
 	return row
 }
@@ -138,23 +138,23 @@ func (f Fault) names(code string) bool {
 func faultOf(status int) Fault {
 	switch status {
 	case 401:
-		return Fault{Kind: task.Auth, Executed: task.No, Next: "Check the account's key and what it may do"}
+		return Fault{Kind: task.Auth, Executed: task.NotExecuted, Next: "Check the account's key and what it may do"}
 	case 403: // which need not be about the key: what else the account asks for goes on
-		return Fault{Kind: task.Auth, Executed: task.No, Model: true, Next: "Check what the account's key may do, and whether it may use this model"}
+		return Fault{Kind: task.Auth, Executed: task.NotExecuted, Model: true, Next: "Check what the account's key may do, and whether it may use this model"}
 	case 402:
-		return Fault{Kind: task.Billing, Executed: task.No, Next: "Top up the account at the provider"}
+		return Fault{Kind: task.Billing, Executed: task.NotExecuted, Next: "Top up the account at the provider"}
 	case 408:
-		return Fault{Kind: task.Timeout, Executed: task.Maybe}
+		return Fault{Kind: task.Timeout, Executed: task.Unknown}
 	case 429:
-		return Fault{Kind: task.RateLimited, Executed: task.No}
+		return Fault{Kind: task.RateLimited, Executed: task.NotExecuted}
 	}
 	switch {
 	case status >= 500:
-		return Fault{Kind: task.ProviderError, Executed: task.Maybe}
+		return Fault{Kind: task.ProviderError, Executed: task.Unknown}
 	case status >= 400:
-		return Fault{Kind: task.Invalid, Executed: task.No, Next: "Correct the request as the provider says"}
+		return Fault{Kind: task.Invalid, Executed: task.NotExecuted, Next: "Correct the request as the provider says"}
 	}
-	return Fault{Kind: task.BadAnswer, Executed: task.Maybe}
+	return Fault{Kind: task.BadAnswer, Executed: task.Unknown}
 }
 
 // Complaint is the error object of OpenAI, and of the many services that took

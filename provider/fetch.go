@@ -135,7 +135,7 @@ func tooLong(limit int64) *task.Failure {
 }
 
 func unfetched(kind task.Kind, message string, cause error) *task.Failure {
-	f := &task.Failure{Kind: kind, Executed: task.No, Message: message, Cause: cause}
+	f := &task.Failure{Kind: kind, Executed: task.NotExecuted, Message: message, Cause: cause}
 	if cause != nil {
 		f.Detail = Scrub(cause.Error())
 	}

@@ -50,7 +50,7 @@ func TestFetch(t *testing.T) {
 			s, c := service(t, providertest.Draws())
 			s.Downloads(providertest.Answers(status, "", "Retry-After", "3"))
 			_, err := fetch(t.Context(), c, s.PictureURL("a cat"), nil, fetchLimit)
-			if f := failure(t, err, kind, task.No); f.HTTPStatus != status || f.RetryAfter != 3*time.Second {
+			if f := failure(t, err, kind, task.NotExecuted); f.HTTPStatus != status || f.RetryAfter != 3*time.Second {
 				t.Errorf("%d: %#v", status, f)
 			}
 		}
@@ -59,7 +59,7 @@ func TestFetch(t *testing.T) {
 		s, c := service(t, providertest.Draws())
 		s.Downloads(providertest.CutsOff())
 		_, err := fetch(t.Context(), c, s.PictureURL("a cat"), nil, fetchLimit)
-		failure(t, err, task.Unavailable, task.No)
+		failure(t, err, task.Unavailable, task.NotExecuted)
 	})
 	t.Run("A picture of exactly the limit is taken, and no larger one", func(t *testing.T) {
 		s, c := service(t, providertest.Draws())
@@ -70,7 +70,7 @@ func TestFetch(t *testing.T) {
 				t.Errorf("%s: %v", how.Name, err)
 			}
 			got, err := fetch(t.Context(), c, s.PictureURL("a cat"), nil, size-1)
-			failure(t, err, task.BadAnswer, task.No)
+			failure(t, err, task.BadAnswer, task.NotExecuted)
 			if int64(len(got)) >= size {
 				t.Errorf("%s: %d bytes were read", how.Name, len(got))
 			}
@@ -79,7 +79,7 @@ func TestFetch(t *testing.T) {
 	t.Run("A picture that is announced as too large is not read at all", func(t *testing.T) {
 		s, c := service(t, providertest.Draws())
 		_, err := c.Fetch(t.Context(), s.PictureURL("a cat"), nil, 1)
-		failure(t, err, task.BadAnswer, task.No)
+		failure(t, err, task.BadAnswer, task.NotExecuted)
 	})
 	t.Run("A gzip bomb is not unpacked", func(t *testing.T) {
 		s, c := service(t, providertest.Draws())
@@ -94,13 +94,13 @@ func TestFetch(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, err := fetch(ctx, c, s.PictureURL("a cat"), nil, fetchLimit)
-		failure(t, err, task.Timeout, task.No)
+		failure(t, err, task.Timeout, task.NotExecuted)
 	})
 	t.Run("A server that is gone may be asked again", func(t *testing.T) {
 		s, c := service(t, providertest.Draws())
 		s.Close()
 		_, err := fetch(t.Context(), c, s.PictureURL("a cat"), nil, fetchLimit)
-		if f := failure(t, err, task.Unavailable, task.No); strings.Contains(f.Error(), "X-Sig") {
+		if f := failure(t, err, task.Unavailable, task.NotExecuted); strings.Contains(f.Error(), "X-Sig") {
 			t.Errorf("the signature is shown: %v", f)
 		}
 	})
@@ -108,7 +108,7 @@ func TestFetch(t *testing.T) {
 		_, c := service(t, providertest.Draws())
 		for _, u := range []string{"file:///etc/passwd", "ftp://h.test/x", "data:image/png;base64,AAAA", "//h.test/x", "http://", "", "http://u:SECRET@h.test/", "http://h test/?k=SECRET"} {
 			_, err := fetch(t.Context(), c, u, nil, fetchLimit)
-			if f := failure(t, err, task.BadAnswer, task.No); strings.Contains(f.Error(), "SECRET") {
+			if f := failure(t, err, task.BadAnswer, task.NotExecuted); strings.Contains(f.Error(), "SECRET") {
 				t.Errorf("%v", f)
 			}
 		}
@@ -158,21 +158,21 @@ func TestFetchFollowsFewRedirects(t *testing.T) {
 	t.Run("The fourth is refused", func(t *testing.T) {
 		seen = nil
 		_, err := fetch(t.Context(), c, s.URL+"/hop/4", nil, fetchLimit)
-		failure(t, err, task.BadAnswer, task.No)
+		failure(t, err, task.BadAnswer, task.NotExecuted)
 		if len(seen) != 4 {
 			t.Errorf("%d requests were made; want 4", len(seen))
 		}
 	})
 	t.Run("A redirect to another scheme is refused", func(t *testing.T) {
 		_, err := fetch(t.Context(), c, s.URL+"/out?to=ftp://h.test/", nil, fetchLimit)
-		failure(t, err, task.BadAnswer, task.No)
+		failure(t, err, task.BadAnswer, task.NotExecuted)
 	})
 	t.Run("A redirect from https to http is refused", func(t *testing.T) {
 		secure := httptest.NewTLSServer(mux)
 		defer secure.Close()
 		seen = nil
 		_, err := fetch(t.Context(), &provider.Client{Downloads: secure.Client()}, secure.URL+"/out?to="+s.URL+"/hop/0", nil, fetchLimit)
-		failure(t, err, task.BadAnswer, task.No)
+		failure(t, err, task.BadAnswer, task.NotExecuted)
 		if len(seen) != 0 {
 			t.Errorf("it was followed: %v", seen)
 		}
@@ -203,7 +203,7 @@ func TestFetchFromAnAddressThatIsRefused(t *testing.T) {
 	}}
 	c := &provider.Client{Downloads: &http.Client{Transport: transport}}
 	_, err := c.Fetch(t.Context(), "http://inside.test/1.png", nil, 1<<20)
-	f := failure(t, err, task.BadAnswer, task.No)
+	f := failure(t, err, task.BadAnswer, task.NotExecuted)
 	if !strings.Contains(f.Error(), "10.0.0.1 is a private address") {
 		t.Errorf("the reason is lost: %v", f)
 	}

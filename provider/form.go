@@ -36,7 +36,7 @@ func File(name, picture string) (Field, error) {
 	contentType, content, ok := SplitDataURL(picture)
 	value, err := base64.StdEncoding.DecodeString(content)
 	if !ok || err != nil {
-		return Field{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the input picture " + name + " is no data URL", Cause: err}
+		return Field{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the input picture " + name + " is no data URL", Cause: err}
 	}
 	sum := sha256.Sum256(value)
 	_, extension, _ := strings.Cut(contentType, "/")

@@ -40,7 +40,7 @@ func ReadHandle(raw json.RawMessage, service string, known int, h any) error {
 // StrangeHandle is the failure of a handle that says too little, or nothing that can
 // be read. Nobody is asked with it.
 func StrangeHandle(service string, cause error) *task.Failure {
-	f := &task.Failure{Kind: task.Internal, Executed: task.No, Cause: cause, Message: "the handle of the job is not one of " + service}
+	f := &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Cause: cause, Message: "the handle of the job is not one of " + service}
 	if cause != nil {
 		f.Detail = Scrub(cause.Error())
 	}

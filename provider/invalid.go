@@ -9,5 +9,5 @@ import (
 // Invalid is how an adapter refuses a request: nothing was sent. The message names the
 // field, the value and what would be accepted.
 func Invalid(format string, values ...any) error {
-	return &task.Failure{Kind: task.Invalid, Executed: task.No, Message: fmt.Sprintf(format, values...)}
+	return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf(format, values...)}
 }

@@ -33,7 +33,7 @@ func (s Services) Undecided(attempts []task.Attempt) bool {
 		return false
 	}
 	last := attempts[len(attempts)-1]
-	return last.State == task.AttemptUnknown && !task.Found(attempts) && !s.CanAsk(last)
+	return last.State == task.AttemptUnknown && !task.AnyCollectable(attempts) && !s.CanAsk(last)
 }
 
 // Console is the provider's own page on which a call can be looked up; empty if none is

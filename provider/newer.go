@@ -13,7 +13,7 @@ var errNewer = errors.New("written by a later release")
 // Newer is the failure of an adapter that is given a handle of a version it does
 // not know. The job is not lost: it waits for a worker that does.
 func Newer(what string, version, known int) *task.Failure {
-	return &task.Failure{Kind: task.Internal, Executed: task.No, Cause: errNewer,
+	return &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Cause: errNewer,
 		Message: fmt.Sprintf("the %s has version %d; this worker knows up to %d", what, version, known),
 		Next:    "A worker of the later release goes on with it"}
 }

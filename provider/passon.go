@@ -21,7 +21,7 @@ var passedOn = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 // but not otherwise.
 func PassOn(r Request, given map[string]string, input map[string]any, reserved ...string) error {
 	bad := func(format string, values ...any) error {
-		return &task.Failure{Kind: task.Invalid, Executed: task.No, Message: fmt.Sprintf(format, values...)}
+		return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf(format, values...)}
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		value := given[name]

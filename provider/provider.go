@@ -61,11 +61,11 @@ type Capabilities struct {
 
 	NegativePrompt, Seed, Steps, CFGScale, Quality, Style, Watermark, Mask bool
 
-	Cancel  bool // the service can stop a running job
-	Recover bool // the service can be asked for a lost call by our key
-	Lookup  bool // it may be asked, but that it does not know the call proves nothing
-	Webhook bool // the service calls back under Call.Hook
-	Free    bool // a call costs nothing, so that an unknown one may be sent again
+	Cancel   bool // the service can stop a running job
+	Recover  bool // the service can be asked for a lost call by our key
+	Lookup   bool // it may be asked, but that it does not know the call proves nothing
+	Callback bool // the service calls back under Call.Hook
+	Free     bool // a call costs nothing, so that an unknown one may be sent again
 }
 
 // Request is a task as an adapter sees it.
@@ -97,9 +97,9 @@ type Call struct {
 	ContentType string // of Body; empty is application/json
 
 	// Set by the worker before Submit.
-	Key    string // our own id of the attempt, a UUID; sent where the service echoes it
-	Number int    // which attempt of the task this is, from 1
-	Hook   string // where the service may call back; empty if nobody listens
+	Key         string // our own id of the attempt, a UUID; sent where the service echoes it
+	Number      int    // which attempt of the task this is, from 1
+	CallbackURL string // where the service may call back; empty if nobody listens
 }
 
 // With returns the call with one more member at the beginning of its JSON
@@ -150,11 +150,11 @@ type Answer struct {
 }
 
 // Hooked is implemented by adapters whose services call back when a job has moved.
-type Hooked interface {
+type CallbackReader interface {
 	// Hook reads such a callback and returns the handle of its job. What it says
 	// of the job is not believed: the handle is polled. The failure of a callback
 	// that is not the service's is of kind Auth.
-	Hook(c Callback) (handle json.RawMessage, jobID string, err error)
+	ReadCallback(c Callback) (handle json.RawMessage, jobID string, err error)
 }
 
 // Callback is what a service has sent to a Call's Hook.
@@ -202,7 +202,7 @@ type Output struct {
 type Sync struct{}
 
 func (Sync) Poll(context.Context, json.RawMessage) (Answer, error) {
-	return Answer{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: "this service has no jobs to poll"}
+	return Answer{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "this service has no jobs to poll"}
 }
 
 func (Sync) Cancel(context.Context, json.RawMessage) error { return CannotCancel() }
@@ -211,11 +211,11 @@ func (Sync) Recover(context.Context, Lost) (Answer, error) { return CannotRecove
 
 // CannotCancel is the answer of a service that finishes what it has begun.
 func CannotCancel() error {
-	return &task.Failure{Kind: task.Unsupported, Executed: task.No, Message: "this service cannot cancel a call"}
+	return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: "this service cannot cancel a call"}
 }
 
 // CannotRecover is the answer of a service that cannot be asked for a lost call.
 func CannotRecover() (Answer, error) {
-	return Answer{}, &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe,
+	return Answer{}, &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown,
 		Message: "the service has no way to look up a call by our id"}
 }

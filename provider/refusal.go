@@ -25,7 +25,7 @@ func (r Reply) refused() *task.Failure {
 	}
 	f := r.faults.Failure(r, text, codes...)
 	f.Message = "the provider refused, with status 200"
-	if f.Executed == task.Maybe {
+	if f.Executed == task.Unknown {
 		f.Message = "the provider answered with an error, with status 200"
 	}
 	return f
@@ -138,7 +138,7 @@ func welcomes(text string) bool {
 }
 
 // known reports whether a text says for certain that no picture comes.
-func known(text string) bool { return spoken(text).Executed != task.Maybe }
+func known(text string) bool { return spoken(text).Executed != task.Unknown }
 
 func containsAny(text string, words ...string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })

@@ -156,11 +156,11 @@ func Missing(outputs []Output) (f *task.Failure) {
 
 func weight(f *task.Failure) int {
 	switch {
-	case f.Executed == task.Yes && !f.Unbilled:
+	case f.Executed == task.Executed && !f.Unbilled:
 		return 3
-	case f.Executed == task.Maybe:
+	case f.Executed == task.Unknown:
 		return 2
-	case f.Executed == task.Yes:
+	case f.Executed == task.Executed:
 		return 1
 	}
 	return 0
@@ -170,14 +170,14 @@ func weight(f *task.Failure) int {
 // judge it by codes as they judge an answer, except that the job has ended: with
 // Executed No it would be asked after for ever.
 func (fs Faults) Ended(r Reply, message, text string, codes ...string) *task.Failure {
-	row := Fault{Kind: task.ProviderError, Executed: task.Yes}
+	row := Fault{Kind: task.ProviderError, Executed: task.Executed}
 	for _, code := range codes {
 		if found, ok := fs.named(code); ok {
 			row = found
 			break
 		}
 	}
-	row.Executed, row.Model = task.Yes, false
+	row.Executed, row.Model = task.Executed, false
 	row.Unbilled = row.Unbilled && !byGateway(r.Status)
 	f := r.failure(row, message)
 	f.Detail = Scrub(text, r.secrets...)
@@ -193,7 +193,7 @@ func (fs Faults) Ended(r Reply, message, text string, codes ...string) *task.Fai
 // Gone is the failure of a job that the service does not know any more: whether
 // it was carried out cannot be known.
 func (r Reply) Gone(message string) *task.Failure {
-	return &task.Failure{Kind: task.Expired, Executed: task.Maybe, Message: message, HTTPStatus: r.Status, RequestID: r.RequestID, Detail: r.excerpt()}
+	return &task.Failure{Kind: task.Expired, Executed: task.Unknown, Message: message, HTTPStatus: r.Status, RequestID: r.RequestID, Detail: r.excerpt()}
 }
 
 // Bad is an answer, or a picture of it, that cannot be used though it may have
@@ -202,17 +202,17 @@ func (r Reply) Bad(message string) *task.Failure {
 	if f := r.refused(); f != nil {
 		return f
 	}
-	return r.failure(Fault{Kind: task.BadAnswer, Executed: task.Maybe}, message)
+	return r.failure(Fault{Kind: task.BadAnswer, Executed: task.Unknown}, message)
 }
 
 func (r Reply) failure(row Fault, message string) *task.Failure {
 	f := &task.Failure{Kind: row.Kind, Executed: row.Executed, Message: message, Next: row.Next,
 		Unbilled: row.Unbilled, OfModel: row.Model, HTTPStatus: r.Status, RequestID: r.RequestID, RetryAfter: r.RetryAfter}
-	if r.cut && (f.Unbilled || f.Executed == task.No) { // what would have come might have been a picture
-		f.Executed, f.Unbilled = task.Maybe, false
+	if r.cut && (f.Unbilled || f.Executed == task.NotExecuted) { // what would have come might have been a picture
+		f.Executed, f.Unbilled = task.Unknown, false
 	}
-	if r.free && f.Executed == task.Maybe {
-		f.Executed = task.No
+	if r.free && f.Executed == task.Unknown {
+		f.Executed = task.NotExecuted
 	}
 	return f
 }

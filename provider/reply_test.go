@@ -18,12 +18,12 @@ import (
 func TestStatusesWithoutATable(t *testing.T) {
 	want := map[int]struct {
 		kind     task.Kind
-		executed task.Executed
+		executed task.Execution
 	}{
-		100: {task.BadAnswer, task.Maybe}, 206: {task.BadAnswer, task.Maybe}, 299: {task.BadAnswer, task.Maybe}, 304: {task.BadAnswer, task.Maybe},
-		400: {task.Invalid, task.No}, 404: {task.Invalid, task.No}, 405: {task.Invalid, task.No}, 409: {task.Invalid, task.No}, 413: {task.Invalid, task.No}, 415: {task.Invalid, task.No}, 422: {task.Invalid, task.No},
-		401: {task.Auth, task.No}, 403: {task.Auth, task.No}, 402: {task.Billing, task.No}, 429: {task.RateLimited, task.No}, 408: {task.Timeout, task.Maybe},
-		500: {task.ProviderError, task.Maybe}, 502: {task.ProviderError, task.Maybe}, 503: {task.ProviderError, task.Maybe}, 504: {task.ProviderError, task.Maybe}, 529: {task.ProviderError, task.Maybe},
+		100: {task.BadAnswer, task.Unknown}, 206: {task.BadAnswer, task.Unknown}, 299: {task.BadAnswer, task.Unknown}, 304: {task.BadAnswer, task.Unknown},
+		400: {task.Invalid, task.NotExecuted}, 404: {task.Invalid, task.NotExecuted}, 405: {task.Invalid, task.NotExecuted}, 409: {task.Invalid, task.NotExecuted}, 413: {task.Invalid, task.NotExecuted}, 415: {task.Invalid, task.NotExecuted}, 422: {task.Invalid, task.NotExecuted},
+		401: {task.Auth, task.NotExecuted}, 403: {task.Auth, task.NotExecuted}, 402: {task.Billing, task.NotExecuted}, 429: {task.RateLimited, task.NotExecuted}, 408: {task.Timeout, task.Unknown},
+		500: {task.ProviderError, task.Unknown}, 502: {task.ProviderError, task.Unknown}, 503: {task.ProviderError, task.Unknown}, 504: {task.ProviderError, task.Unknown}, 529: {task.ProviderError, task.Unknown},
 	}
 	for status, w := range want {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -34,9 +34,9 @@ func TestStatusesWithoutATable(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	table := provider.Faults{
-		{Code: "Busy.Plan", Kind: task.Billing, Executed: task.No},
-		{Code: "Busy*", Kind: task.Unavailable, Executed: task.No, Next: "Wait"},
-		{Status: 409, Kind: task.ProviderError, Executed: task.Maybe},
+		{Code: "Busy.Plan", Kind: task.Billing, Executed: task.NotExecuted},
+		{Code: "Busy*", Kind: task.Unavailable, Executed: task.NotExecuted, Next: "Wait"},
+		{Status: 409, Kind: task.ProviderError, Executed: task.Unknown},
 	}
 	for _, c := range []struct {
 		claim  string
@@ -143,8 +143,8 @@ func TestSecretPrintsAsStars(t *testing.T) {
 
 func TestWhoAnswers(t *testing.T) {
 	table := provider.Faults{
-		{Code: "server_error", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
-		{Status: 503, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+		{Code: "server_error", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
+		{Status: 503, Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
 	}
 	const page = "<html><body>nginx</body></html>"
 	for _, c := range []struct {
@@ -153,21 +153,21 @@ func TestWhoAnswers(t *testing.T) {
 		body     string
 		code     string
 		kind     task.Kind
-		executed task.Executed
+		executed task.Execution
 		unbilled bool
 	}{
-		{"The service's own words that it failed are believed", 500, `{"error":{}}`, "server_error", task.ProviderError, task.Yes, true},
-		{"A status that the table names is believed", 503, `{"detail":"try again"}`, "", task.ProviderError, task.Yes, true},
-		{"The same words behind a 502 are a gateway's", 502, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
-		{"The same words behind a 504 are a gateway's", 504, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
-		{"The same words behind a 520 are a gateway's", 520, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
-		{"The same words behind a 526 are a gateway's", 526, `{"error":{}}`, "server_error", task.ProviderError, task.Maybe, false},
-		{"A web page is a gateway's, whatever its status", 503, " \n" + page, "", task.ProviderError, task.Maybe, false},
-		{"A web page is a gateway's, at 500 too", 500, page, "", task.ProviderError, task.Maybe, false},
-		{"A plain text is a gateway's, where the status alone speaks", 503, "upstream connect error or disconnect/reset before headers", "", task.ProviderError, task.Maybe, false},
-		{"An empty body is a gateway's", 503, " ", "", task.ProviderError, task.Maybe, false},
-		{"A 403 page was written before the service was asked", 403, page, "", task.Unavailable, task.No, false},
-		{"A 200 that is a page leaves everything open", 200, page, "", task.BadAnswer, task.Maybe, false},
+		{"The service's own words that it failed are believed", 500, `{"error":{}}`, "server_error", task.ProviderError, task.Executed, true},
+		{"A status that the table names is believed", 503, `{"detail":"try again"}`, "", task.ProviderError, task.Executed, true},
+		{"The same words behind a 502 are a gateway's", 502, `{"error":{}}`, "server_error", task.ProviderError, task.Unknown, false},
+		{"The same words behind a 504 are a gateway's", 504, `{"error":{}}`, "server_error", task.ProviderError, task.Unknown, false},
+		{"The same words behind a 520 are a gateway's", 520, `{"error":{}}`, "server_error", task.ProviderError, task.Unknown, false},
+		{"The same words behind a 526 are a gateway's", 526, `{"error":{}}`, "server_error", task.ProviderError, task.Unknown, false},
+		{"A web page is a gateway's, whatever its status", 503, " \n" + page, "", task.ProviderError, task.Unknown, false},
+		{"A web page is a gateway's, at 500 too", 500, page, "", task.ProviderError, task.Unknown, false},
+		{"A plain text is a gateway's, where the status alone speaks", 503, "upstream connect error or disconnect/reset before headers", "", task.ProviderError, task.Unknown, false},
+		{"An empty body is a gateway's", 503, " ", "", task.ProviderError, task.Unknown, false},
+		{"A 403 page was written before the service was asked", 403, page, "", task.Unavailable, task.NotExecuted, false},
+		{"A 200 that is a page leaves everything open", 200, page, "", task.BadAnswer, task.Unknown, false},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			f := table.Failure(provider.Reply{Status: c.status, Body: []byte(c.body)}, "", c.code)
@@ -197,7 +197,7 @@ func TestModelRefused(t *testing.T) {
 	} {
 		t.Run(c.text, func(t *testing.T) {
 			f := provider.Faults{}.Failure(provider.Reply{Status: c.status, Body: []byte(`{"detail":"x"}`)}, c.text)
-			if got := f.OfModel && f.Kind == task.Unsupported && f.Executed == task.No; got != c.model {
+			if got := f.OfModel && f.Kind == task.Unsupported && f.Executed == task.NotExecuted; got != c.model {
 				t.Errorf("%s, executed %s, of the model %t", f.Kind, f.Executed, f.OfModel)
 			}
 			if c.model && !f.MayFallBack() {
@@ -208,43 +208,43 @@ func TestModelRefused(t *testing.T) {
 }
 
 func TestErrorsWithin200(t *testing.T) {
-	table := provider.Faults{{Code: "1102", Kind: task.RateLimited, Executed: task.No}, {Code: "own_fault", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true}}
+	table := provider.Faults{{Code: "1102", Kind: task.RateLimited, Executed: task.NotExecuted}, {Code: "own_fault", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true}}
 	for _, c := range []struct {
 		claim, body string
 		kind        task.Kind
-		executed    task.Executed
+		executed    task.Execution
 		code        string
 	}{
-		{"A text", `{"error": "insufficient balance"}`, task.Billing, task.No, ""},
-		{"An object", `{"error":{"message":"bad luck","code":"odd_error"},"data":null}`, task.ProviderError, task.Maybe, "odd_error"},
-		{"An object whose code is a number", `{"error":{"message":"invalid token","code":1004},"data":[]}`, task.Auth, task.No, "1004"},
-		{"A code that is a number", `{"code": 1234, "message": "bad luck"}`, task.ProviderError, task.Maybe, "1234"},
-		{"An error that names its place", `{"detail":[{"loc":["body","n"],"msg":"quota exceeded","type":"value_error"}],"success":false}`, task.ProviderError, task.Maybe, ""},
-		{"A status that says the same", `{"code":"1001","status":"failed","message":"insufficient quota"}`, task.Billing, task.No, "1001"},
-		{"Unknown words", `{"error":"bad luck"}`, task.ProviderError, task.Maybe, ""},
-		{"Words of a gateway that lost the service", `{"error":"upstream timeout 524"}`, task.ProviderError, task.Maybe, ""},
-		{"Words of a gateway beside a code of the service's", `{"error":{"message":"context deadline exceeded while waiting for upstream","code":"own_fault"}}`, task.ProviderError, task.Maybe, "own_fault"},
-		{"A failure of the service's own, which is billed as the 200 that it is", `{"error":{"message":"inside","code":"own_fault"}}`, task.ProviderError, task.Maybe, "own_fault"},
-		{"Words of a gateway before those of an account", `{"error":{"message":"upstream error: 524 A timeout occurred, quota kept","code":"bad_response_status_code"}}`, task.ProviderError, task.Maybe, "bad_response_status_code"},
-		{"Not a job in another spelling", `{"code":1202,"message":"quota accepted","taskId":"t1"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not a job as the result", `{"code":2,"msg":"quota","result":"123"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not an address as the output", `{"code":1001,"message":"quota","output":"https://cdn/x.png"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not an address as the image", `{"success":false,"message":"quota","image":"https://cdn/x.png"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not an address as the message", `{"code":1001,"error":"quota","message":"https://cdn/x.png"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not an address within the error", `{"error":{"message":"quota","url":"https://cdn/x.png"}}`, task.BadAnswer, task.Maybe, ""},
-		{"Not a job that goes on", `{"code":1001,"message":"quota","status":"queued"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not a call that was taken", `{"code":2,"msg":"queued"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not a code of acceptance", `{"code":202,"message":"quota kept"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not an error before a document that breaks off", `{"code":1002,"message":"quota"}` + "\n" + `{"data":[{"b64_json":"iVBOR`, task.BadAnswer, task.Maybe, ""},
-		{"A code that the table names", `{"code": 1102, "message": "bad luck", "data": {}}`, task.RateLimited, task.No, "1102"},
-		{"A code that is a text", `{"code":"quota_used","msg":"用户额度不足","request_id":"r-1"}`, task.Billing, task.No, "quota_used"},
-		{"No success, which may be for the finished picture", `{"success": false, "message": "敏感词"}`, task.Moderated, task.Yes, ""},
-		{"A list of errors", `{"errors":["too many requests"]}`, task.RateLimited, task.No, ""},
-		{"Not an error beside something that may be a picture", `{"error":{"message":"quota"},"data":[{"b64_json":"%%"}]}`, task.BadAnswer, task.Maybe, ""},
-		{"Not an error beside a job", `{"error":{"message":"quota"},"id":"job-1"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not a success with words", `{"code": 0, "message": "success"}`, task.BadAnswer, task.Maybe, ""},
-		{"Not an error that is null", `{"error": null}`, task.BadAnswer, task.Maybe, ""},
-		{"Not long text", `{"code": 7, "message": "quota", "image": "` + strings.Repeat("A", 2000) + `"}`, task.BadAnswer, task.Maybe, ""},
+		{"A text", `{"error": "insufficient balance"}`, task.Billing, task.NotExecuted, ""},
+		{"An object", `{"error":{"message":"bad luck","code":"odd_error"},"data":null}`, task.ProviderError, task.Unknown, "odd_error"},
+		{"An object whose code is a number", `{"error":{"message":"invalid token","code":1004},"data":[]}`, task.Auth, task.NotExecuted, "1004"},
+		{"A code that is a number", `{"code": 1234, "message": "bad luck"}`, task.ProviderError, task.Unknown, "1234"},
+		{"An error that names its place", `{"detail":[{"loc":["body","n"],"msg":"quota exceeded","type":"value_error"}],"success":false}`, task.ProviderError, task.Unknown, ""},
+		{"A status that says the same", `{"code":"1001","status":"failed","message":"insufficient quota"}`, task.Billing, task.NotExecuted, "1001"},
+		{"Unknown words", `{"error":"bad luck"}`, task.ProviderError, task.Unknown, ""},
+		{"Words of a gateway that lost the service", `{"error":"upstream timeout 524"}`, task.ProviderError, task.Unknown, ""},
+		{"Words of a gateway beside a code of the service's", `{"error":{"message":"context deadline exceeded while waiting for upstream","code":"own_fault"}}`, task.ProviderError, task.Unknown, "own_fault"},
+		{"A failure of the service's own, which is billed as the 200 that it is", `{"error":{"message":"inside","code":"own_fault"}}`, task.ProviderError, task.Unknown, "own_fault"},
+		{"Words of a gateway before those of an account", `{"error":{"message":"upstream error: 524 A timeout occurred, quota kept","code":"bad_response_status_code"}}`, task.ProviderError, task.Unknown, "bad_response_status_code"},
+		{"Not a job in another spelling", `{"code":1202,"message":"quota accepted","taskId":"t1"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not a job as the result", `{"code":2,"msg":"quota","result":"123"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not an address as the output", `{"code":1001,"message":"quota","output":"https://cdn/x.png"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not an address as the image", `{"success":false,"message":"quota","image":"https://cdn/x.png"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not an address as the message", `{"code":1001,"error":"quota","message":"https://cdn/x.png"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not an address within the error", `{"error":{"message":"quota","url":"https://cdn/x.png"}}`, task.BadAnswer, task.Unknown, ""},
+		{"Not a job that goes on", `{"code":1001,"message":"quota","status":"queued"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not a call that was taken", `{"code":2,"msg":"queued"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not a code of acceptance", `{"code":202,"message":"quota kept"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not an error before a document that breaks off", `{"code":1002,"message":"quota"}` + "\n" + `{"data":[{"b64_json":"iVBOR`, task.BadAnswer, task.Unknown, ""},
+		{"A code that the table names", `{"code": 1102, "message": "bad luck", "data": {}}`, task.RateLimited, task.NotExecuted, "1102"},
+		{"A code that is a text", `{"code":"quota_used","msg":"用户额度不足","request_id":"r-1"}`, task.Billing, task.NotExecuted, "quota_used"},
+		{"No success, which may be for the finished picture", `{"success": false, "message": "敏感词"}`, task.Moderated, task.Executed, ""},
+		{"A list of errors", `{"errors":["too many requests"]}`, task.RateLimited, task.NotExecuted, ""},
+		{"Not an error beside something that may be a picture", `{"error":{"message":"quota"},"data":[{"b64_json":"%%"}]}`, task.BadAnswer, task.Unknown, ""},
+		{"Not an error beside a job", `{"error":{"message":"quota"},"id":"job-1"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not a success with words", `{"code": 0, "message": "success"}`, task.BadAnswer, task.Unknown, ""},
+		{"Not an error that is null", `{"error": null}`, task.BadAnswer, task.Unknown, ""},
+		{"Not long text", `{"code": 7, "message": "quota", "image": "` + strings.Repeat("A", 2000) + `"}`, task.BadAnswer, task.Unknown, ""},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			r := answeredBy(t, table, c.body)

@@ -8,7 +8,7 @@ import (
 )
 
 // request returns t as an adapter sees it.
-func request(t *task.Task, model string, part Part) Request {
+func request(t *task.Task, model string, part Batch) Request {
 	r := Request{
 		Model: model, Prompt: t.Prompt, NegativePrompt: t.NegativePrompt, Size: t.Size, Quality: t.Quality,
 		Style: t.Style, Steps: t.Steps, CFGScale: t.CFGScale, Seed: t.Seed, Watermark: t.Watermark,
@@ -40,13 +40,13 @@ func (r *Request) fits(service string, c Capabilities) error {
 	}
 	for _, a := range asked {
 		if a.set && !a.can {
-			return &task.Failure{Kind: task.Unsupported, Executed: task.No,
+			return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted,
 				Message: fmt.Sprintf("%s cannot honour %s with model %q", service, a.field, r.Model),
 				Next:    "Leave it out or choose another provider or model"}
 		}
 	}
 	if len(r.Inputs) > c.MaxInputs {
-		return &task.Failure{Kind: task.Unsupported, Executed: task.No,
+		return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted,
 			Message: fmt.Sprintf("%d input pictures were given; %s takes at most %d with model %q", len(r.Inputs), service, c.MaxInputs, r.Model)}
 	}
 	return nil

@@ -32,7 +32,7 @@ func TestSettings(t *testing.T) {
 		s.Int("high", 0, 8)
 		s.Int("word", 0, 8)
 		s.Bool("bool")
-		f := failure(t, s.Err(), task.Invalid, task.No)
+		f := failure(t, s.Err(), task.Invalid, task.NotExecuted)
 		for _, want := range []string{`text is "ab"; accepted: 1 to 1 characters`, `empty is ""`, `enum is "c"; accepted: a, b`, `low is "-1"; accepted: a whole number from 0 to 8`,
 			`high is "9"`, `word is "x"`, `bool is "yes"; accepted: true, false`, `"other" is not known`} {
 			if !strings.Contains(f.Message, want) {
@@ -48,7 +48,7 @@ func TestSettings(t *testing.T) {
 		for i := range 10_000 {
 			s.Given[strings.Repeat("n", i)] = ""
 		}
-		if f := failure(t, s.Err(), task.Invalid, task.No); len(f.Message) > 2048 {
+		if f := failure(t, s.Err(), task.Invalid, task.NotExecuted); len(f.Message) > 2048 {
 			t.Errorf("%d bytes", len(f.Message))
 		}
 	})
@@ -93,13 +93,13 @@ func TestInputs(t *testing.T) {
 		"No comma":                   "data:image/png;base64",
 	} {
 		t.Run(claim+" is refused", func(t *testing.T) {
-			f := failure(t, in.Check("input", u), task.Invalid, task.No)
+			f := failure(t, in.Check("input", u), task.Invalid, task.NotExecuted)
 			if f != nil && len(f.Message) > 300 {
 				t.Errorf("the message repeats the input: %d bytes", len(f.Message))
 			}
 		})
 	}
-	if f := failure(t, in.Check("input", "https://h.test", "x"), task.Invalid, task.No); !strings.HasPrefix(f.Message, "input 2 ") {
+	if f := failure(t, in.Check("input", "https://h.test", "x"), task.Invalid, task.NotExecuted); !strings.HasPrefix(f.Message, "input 2 ") {
 		t.Errorf("the wrong one is not named: %v", f)
 	}
 }
@@ -113,7 +113,7 @@ func TestNewCall(t *testing.T) {
 		t.Errorf("the hash %s does not tell calls apart", a.Hash)
 	}
 	_, err = provider.NewCall("/draw", "m", func() {})
-	failure(t, err, task.Internal, task.No)
+	failure(t, err, task.Internal, task.NotExecuted)
 }
 
 func TestBaseURL(t *testing.T) {

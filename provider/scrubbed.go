@@ -68,13 +68,13 @@ func (s scrubbed) Recover(ctx context.Context, l Lost) (Answer, error) {
 }
 
 // Hook implements Hooked; of services that do not call back it refuses everything.
-func (s scrubbed) Hook(c Callback) (json.RawMessage, string, error) {
+func (s scrubbed) ReadCallback(c Callback) (json.RawMessage, string, error) {
 	defer s.calm()
-	hooked, ok := s.Provider.(Hooked)
+	reader, ok := s.Provider.(CallbackReader)
 	if !ok {
-		return nil, "", &task.Failure{Kind: task.Unsupported, Executed: task.No, Message: "this service does not call back"}
+		return nil, "", &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: "this service does not call back"}
 	}
-	handle, jobID, err := hooked.Hook(c)
+	handle, jobID, err := reader.ReadCallback(c)
 	return handle, s.word(jobID), s.failure(err)
 }
 

@@ -31,8 +31,8 @@ type Account struct {
 	Provider Provider
 	Limits   Limits
 
-	Hooks      bool   // the service may call back
-	HookSecret Secret // what it signs its callbacks with; empty if it does not, or we do not know
+	Callbacks      bool   // the service may call back
+	CallbackSecret Secret // what it signs its callbacks with; empty if it does not, or we do not know
 }
 
 // Limits is what a service grants an account, held across all workers. Zero is no limit.
@@ -102,13 +102,13 @@ func (s Services) check(t *task.Task) (*Service, Call, error) {
 		return nil, Call{}, err
 	}
 	p := svc.Accounts[0].Provider
-	c, err := svc.Call(p, t, Part{Images: svc.Part(p, t, t.ImageCount), Inputs: pending(inputs, svc.Capabilities(p, t).Inputs)})
+	c, err := svc.Call(p, t, Batch{Images: svc.BatchSize(p, t, t.ImageCount), Inputs: pending(inputs, svc.Capabilities(p, t).Inputs)})
 	return svc, c, err
 }
 
 // Unknown is the failure of a task whose provider is not configured.
 func (s Services) Unknown(name, next string) *task.Failure {
-	f := &task.Failure{Kind: task.Invalid, Executed: task.No, Next: next,
+	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Next: next,
 		Message: fmt.Sprintf("provider %q is not configured; configured are: %s", cut(name, 80), s.list())}
 	if near := Nearest(name, s.Names()); near != "" {
 		f.Message += " (did you mean " + near + "?)"
@@ -140,7 +140,7 @@ func (s Services) For(t *task.Task) (*Service, error) {
 		return nil, s.Unknown(t.Provider, "A provider is there when its key is set or easel.yaml names it: see `easel help environment`")
 	}
 	if len(svc.Accounts) == 0 {
-		return nil, &task.Failure{Kind: task.Auth, Executed: task.No,
+		return nil, &task.Failure{Kind: task.Auth, Executed: task.NotExecuted,
 			Message: fmt.Sprintf("provider %q has no account", t.Provider), Next: cmp.Or(svc.Setup, "Give it a key: see `easel doctor`")}
 	}
 	return svc, nil
@@ -154,14 +154,14 @@ func (s *Service) Capabilities(p Provider, t *task.Task) Capabilities {
 func (s *Service) model(t *task.Task) string { return cmp.Or(t.Model, s.DefaultModel) }
 
 // Part is what one call does for its task.
-type Part struct {
+type Batch struct {
 	Images int      // how many pictures it asks for
 	Before int      // pictures of the task that came from calls before it
 	Inputs []string // in the form that the service wants
 }
 
 // Part returns how many of the wanted pictures one call of p may ask for.
-func (s *Service) Part(p Provider, t *task.Task, wanted int) int {
+func (s *Service) BatchSize(p Provider, t *task.Task, wanted int) int {
 	wanted = max(wanted, 1)
 	if most := s.Capabilities(p, t).MaxImages; most > 0 {
 		return min(wanted, most)
@@ -172,7 +172,7 @@ func (s *Service) Part(p Provider, t *task.Task, wanted int) int {
 // Call maps a part of t to the call that p makes of it. It refuses what the model
 // cannot do. A seed grows by the pictures before, so that calls which ask for one
 // picture each do not draw the same one.
-func (s *Service) Call(p Provider, t *task.Task, part Part) (Call, error) {
+func (s *Service) Call(p Provider, t *task.Task, part Batch) (Call, error) {
 	r := request(t, s.model(t), part)
 	if err := r.fits(s.Name, p.Capabilities(r.Model)); err != nil {
 		return Call{}, err

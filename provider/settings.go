@@ -94,7 +94,7 @@ func (s *Settings) Err() error {
 	if len(mistakes) == 0 {
 		return nil
 	}
-	f := &task.Failure{Kind: task.Invalid, Executed: task.No, Message: cut(strings.Join(mistakes, "; "), maxDetail), Next: "This provider takes no parameters"}
+	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: cut(strings.Join(mistakes, "; "), maxDetail), Next: "This provider takes no parameters"}
 	if len(s.known) > 0 {
 		f.Next = "Parameters of this provider are: " + strings.Join(slices.Sorted(slices.Values(s.known)), ", ")
 	}

@@ -9,28 +9,28 @@ import (
 )
 
 func TestOnlyAnErrorThatStandsAloneProvesWithin200ThatNothingWasDrawn(t *testing.T) {
-	table := provider.Faults{{Code: "slow", Kind: task.RateLimited, Executed: task.No}, {Code: "slow_here", Kind: task.RateLimited, Executed: task.No, Within2xx: true},
-		{Code: "bad_key", Kind: task.Auth, Executed: task.No}}
+	table := provider.Faults{{Code: "slow", Kind: task.RateLimited, Executed: task.NotExecuted}, {Code: "slow_here", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true},
+		{Code: "bad_key", Kind: task.Auth, Executed: task.NotExecuted}}
 	const slow = `"error":{"code":"slow","message":"wait"}`
 	const preview = `data: {"type":"image_generation.partial_image","b64_json":"iVBORw0KGgo="}` + "\n\n"
 	for claim, c := range map[string]struct {
 		body     string
-		executed task.Executed
+		executed task.Execution
 	}{
-		"Alone":                          {`{` + slow + `}`, task.No},
-		"Beside nothing":                 {`{` + slow + `,"created":1,"data":[],"images":null,"output":{},"usage":{"output_tokens":0}}`, task.No},
-		"Beside errors for pictures":     {`{` + slow + `,"data":[{"error":{"code":"slow","message":"wait"}}]}`, task.No},
-		"Beside tokens":                  {`{` + slow + `,"created":1,"data":[],"usage":{"input_tokens":10,"output_tokens":4160}}`, task.Maybe},
-		"Beside tokens deep down":        {`{` + slow + `,"usage":{"details":[{"images":"1"}]}}`, task.Maybe},
-		"Beside data":                    {`{` + slow + `,"data":[{"seed":7}]}`, task.Maybe},
-		"Beside an output":               {`{` + slow + `,"output":"abc"}`, task.Maybe},
-		"Beside images":                  {`{` + slow + `,"images":["abc"]}`, task.Maybe},
-		"Beside an address":              {`{` + slow + `,"cover":"https://cdn.test/1.png"}`, task.Maybe},
-		"Beside a job":                   {`{` + slow + `,"task_id":"t1"}`, task.Maybe},
-		"Behind a preview":               {preview + `data: {"type":"error",` + slow + `}` + "\n\n", task.Maybe},
-		"Behind a ping":                  {`data: {"type":"ping"}` + "\n\n" + `data: {"type":"error",` + slow + `}` + "\n\n", task.No},
-		"A refused key beside tokens":    {`{"error":{"code":"bad_key","message":"no"},"usage":{"output_tokens":1}}`, task.Maybe},
-		"A code with words of a picture": {`{"error":{"code":"slow","message":"too many requests to storage while saving"}}`, task.Maybe},
+		"Alone":                          {`{` + slow + `}`, task.NotExecuted},
+		"Beside nothing":                 {`{` + slow + `,"created":1,"data":[],"images":null,"output":{},"usage":{"output_tokens":0}}`, task.NotExecuted},
+		"Beside errors for pictures":     {`{` + slow + `,"data":[{"error":{"code":"slow","message":"wait"}}]}`, task.NotExecuted},
+		"Beside tokens":                  {`{` + slow + `,"created":1,"data":[],"usage":{"input_tokens":10,"output_tokens":4160}}`, task.Unknown},
+		"Beside tokens deep down":        {`{` + slow + `,"usage":{"details":[{"images":"1"}]}}`, task.Unknown},
+		"Beside data":                    {`{` + slow + `,"data":[{"seed":7}]}`, task.Unknown},
+		"Beside an output":               {`{` + slow + `,"output":"abc"}`, task.Unknown},
+		"Beside images":                  {`{` + slow + `,"images":["abc"]}`, task.Unknown},
+		"Beside an address":              {`{` + slow + `,"cover":"https://cdn.test/1.png"}`, task.Unknown},
+		"Beside a job":                   {`{` + slow + `,"task_id":"t1"}`, task.Unknown},
+		"Behind a preview":               {preview + `data: {"type":"error",` + slow + `}` + "\n\n", task.Unknown},
+		"Behind a ping":                  {`data: {"type":"ping"}` + "\n\n" + `data: {"type":"error",` + slow + `}` + "\n\n", task.NotExecuted},
+		"A refused key beside tokens":    {`{"error":{"code":"bad_key","message":"no"},"usage":{"output_tokens":1}}`, task.Unknown},
+		"A code with words of a picture": {`{"error":{"code":"slow","message":"too many requests to storage while saving"}}`, task.Unknown},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			code, text := "slow", "wait"
@@ -40,7 +40,7 @@ func TestOnlyAnErrorThatStandsAloneProvesWithin200ThatNothingWasDrawn(t *testing
 				text = "too many requests to storage while saving"
 			}
 			f := table.Failure(answeredBy(t, table, c.body), text, code)
-			if f.Executed != c.executed || f.Code != code || c.executed == task.Maybe && f.Kind != task.ProviderError {
+			if f.Executed != c.executed || f.Code != code || c.executed == task.Unknown && f.Kind != task.ProviderError {
 				t.Errorf("%s, executed %s, code %q: %v", f.Kind, f.Executed, f.Code, f)
 			}
 		})
@@ -87,9 +87,9 @@ func TestWordsWithin200AreBelievedWhole(t *testing.T) {
 	} {
 		t.Run(body, func(t *testing.T) {
 			f := answeredBy(t, nil, body).Bad("no picture")
-			executed := task.No
+			executed := task.NotExecuted
 			if want == task.ProviderError || want == task.BadAnswer {
-				executed = task.Maybe
+				executed = task.Unknown
 			}
 			if f.Kind != want || f.Executed != executed {
 				t.Errorf("%s, executed %s; want %s, %s", f.Kind, f.Executed, want, executed)
@@ -99,10 +99,10 @@ func TestWordsWithin200AreBelievedWhole(t *testing.T) {
 }
 
 func TestOneMissingPictureDoesNotSpeakForAll(t *testing.T) {
-	no := &task.Failure{Kind: task.RateLimited, Executed: task.No}
-	free := &task.Failure{Kind: task.ProviderError, Executed: task.Yes, Unbilled: true}
-	doubt := &task.Failure{Kind: task.BadAnswer, Executed: task.Maybe}
-	paid := &task.Failure{Kind: task.Moderated, Executed: task.Yes}
+	no := &task.Failure{Kind: task.RateLimited, Executed: task.NotExecuted}
+	free := &task.Failure{Kind: task.ProviderError, Executed: task.Executed, Unbilled: true}
+	doubt := &task.Failure{Kind: task.BadAnswer, Executed: task.Unknown}
+	paid := &task.Failure{Kind: task.Moderated, Executed: task.Executed}
 	for claim, c := range map[string]struct {
 		missing []*task.Failure
 		want    *task.Failure

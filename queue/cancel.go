@@ -17,13 +17,13 @@ const hintChannel = "easel:hint"
 
 // Hint tells every process that watches that there may be news of the task at its
 // provider. Who does not hear it asks in its own time.
-func (q *Queue) Hint(ctx context.Context, id int64) error {
+func (q *Queue) Wake(ctx context.Context, id int64) error {
 	return q.Redis.Publish(ctx, hintChannel, id).Err()
 }
 
-// WatchHints calls hinted, one call at a time, with each task of which there may be
+// WatchWakeUps calls hinted, one call at a time, with each task of which there may be
 // news, until ctx ends, in the way of WatchCancels.
-func (q *Queue) WatchHints(ctx context.Context, hinted func(id int64)) error {
+func (q *Queue) WatchWakeUps(ctx context.Context, hinted func(id int64)) error {
 	return q.watch(ctx, hintChannel, func(payload string) {
 		if id, err := strconv.ParseInt(payload, 10, 64); err == nil {
 			hinted(id)

@@ -19,8 +19,8 @@ const deafTo = "easel:nothing"
 // serverClient is the Redis client of an asynq server, with better manners.
 type serverClient struct {
 	redis.UniversalClient
-	hurry <-chan struct{} // closed when the server drains and must not be held up
-	idle  *idler
+	draining <-chan struct{} // closed when the server drains and must not be held up
+	idle     *waiter
 }
 
 // EvalSha waits at empty queues (see alarm), and after an error. asynq's fetch loop asks again at once, and some
@@ -29,7 +29,7 @@ type serverClient struct {
 // through EvalSha. A missing script is no error: asynq then sends the script.
 func (c serverClient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	cmd := c.UniversalClient.EvalSha(ctx, sha, keys, args...)
-	c.idle.saw(ctx, keys, cmd, c.hurry)
+	c.idle.observe(ctx, keys, cmd, c.draining)
 	err := cmd.Err()
 	acknowledged(keys, err)
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.ErrNoScript) {
@@ -38,7 +38,7 @@ func (c serverClient) EvalSha(ctx context.Context, sha string, keys []string, ar
 	select {
 	case <-time.After(patience):
 	case <-ctx.Done():
-	case <-c.hurry:
+	case <-c.draining:
 	}
 	return cmd
 }

@@ -29,31 +29,31 @@ func TestOutage(t *testing.T) {
 		entered, leave := make(chan context.Context, 3), make(chan struct{})
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan error)
-		s := Server{Queue: q, Provider: "openai", Concurrency: 1, Poll: time.Second, Handler: func(ctx context.Context, _ Ring) error {
+		s := Server{Queue: q, Provider: "openai", Concurrency: 1, Poll: time.Second, Handler: func(ctx context.Context, _ Delivery) error {
 			entered <- ctx
 			<-leave
 			return nil
 		}}
 		go func() { ended <- s.Run(ctx) }()
-		publishAll(t, q, ring(1))
+		publishAll(t, q, delivery(1))
 		work := <-entered
 
 		down.now.Store(true)
 		<-time.After(45 * time.Second)
 		down.now.Store(false)
-		publishAll(t, q, ring(2))
+		publishAll(t, q, delivery(2))
 		<-time.After(10 * time.Second)
 		if work.Err() != nil || len(entered) != 0 {
 			t.Errorf("the handler's context: %v; %d more share its slot", work.Err(), len(entered))
 		}
-		if got := state(t, q, ring(2)); got != Active {
+		if got := state(t, q, delivery(2)); got != Active {
 			t.Errorf("asynq gave no slot away, so this test proves nothing: the other is %s", got)
 		}
 		close(leave)
 		<-entered
 		<-time.After(3 * time.Minute)
-		if len(entered) != 1 || state(t, q, ring(1)) != Absent {
-			t.Errorf("the first rang %d times again and is %s", len(entered), state(t, q, ring(1)))
+		if len(entered) != 1 || state(t, q, delivery(1)) != Absent {
+			t.Errorf("the first rang %d times again and is %s", len(entered), state(t, q, delivery(1)))
 		}
 		end()
 		if err := <-ended; err != nil {
@@ -86,7 +86,7 @@ func (*outage) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 func TestServerClient(t *testing.T) {
 	t.Run("asynq asks a Redis that refuses about three times a second", func(t *testing.T) {
 		client, calls := refusing(t)
-		s := asynq.NewServerFromRedisClient(serverClient{client, make(chan struct{}), &idler{alarm: newAlarm(), empty: make(map[string]bool)}}, asynq.Config{
+		s := asynq.NewServerFromRedisClient(serverClient{client, make(chan struct{}), &waiter{wakeUp: newWakeUp(), empty: make(map[string]bool)}}, asynq.Config{
 			Queues: map[string]int{"openai": 1}, Logger: asynqLog{zerolog.Nop()}, DelayedTaskCheckInterval: time.Hour})
 		must(t, s.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { return nil })))
 		<-time.After(time.Second)
@@ -98,10 +98,10 @@ func TestServerClient(t *testing.T) {
 	})
 	t.Run("A drain does not wait for patience", func(t *testing.T) {
 		client, _ := refusing(t)
-		hurry := make(chan struct{})
-		close(hurry)
+		draining := make(chan struct{})
+		close(draining)
 		start := time.Now()
-		if err := (serverClient{client, hurry, &idler{alarm: newAlarm(), empty: make(map[string]bool)}}).EvalSha(t.Context(), "sha", nil).Err(); err == nil {
+		if err := (serverClient{client, draining, &waiter{wakeUp: newWakeUp(), empty: make(map[string]bool)}}).EvalSha(t.Context(), "sha", nil).Err(); err == nil {
 			t.Error("it did not fail")
 		}
 		if took := time.Since(start); took > patience/2 {

@@ -40,10 +40,10 @@ func ask(t *testing.T, method, url, origin string) (*http.Response, string) {
 }
 
 func TestDashboard(t *testing.T) {
-	parked := Ring{Ref: task.Ref{Task: 81234, Delivery: 2}, Provider: "openai", Priority: task.High}
+	parked := Delivery{Ref: task.Ref{Task: 81234, Delivery: 2}, Provider: "openai", Priority: task.High}
 	leave := func(t *testing.T, q *Queue) {
 		publishAll(t, q, parked)
-		must(t, q.Park(t.Context(), parked, "moderated: no cats"))
+		must(t, q.Archive(t.Context(), parked, "moderated: no cats"))
 	}
 	const run = "/api/queues/openai:high/archived_tasks/81234.2:run"
 	onBoth(t, claims{

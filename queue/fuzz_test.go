@@ -17,7 +17,7 @@ func FuzzPayload(f *testing.F) {
 		var parked *Parked
 		switch {
 		case err == nil:
-			r := Ring{Provider: "openai", Trace: p.Trace}
+			r := Delivery{Provider: "openai", Trace: p.Trace}
 			r.Task, r.Delivery = p.Task, p.Delivery
 			if p.Task <= 0 || p.Delivery < 0 {
 				t.Fatalf("%q names delivery %s", data, r.Ref)

@@ -55,17 +55,17 @@ func taskKey(queue, id string) string { return key(queue, "t:"+id) }
 
 // States returns where each of rings is, in their order. It costs one round
 // trip per queue and 500 rings.
-func (q *Queue) States(ctx context.Context, rings []Ring) ([]State, error) {
+func (q *Queue) States(ctx context.Context, deliveries []Delivery) ([]State, error) {
 	byQueue := make(map[string][]int)
-	for i, r := range rings {
+	for i, r := range deliveries {
 		byQueue[r.Queue()] = append(byQueue[r.Queue()], i)
 	}
-	states := make([]State, len(rings))
+	states := make([]State, len(deliveries))
 	for queue, places := range byQueue {
 		for some := range slices.Chunk(places, page) {
 			ids := make([]string, len(some))
 			for i, place := range some {
-				ids[i] = rings[place].Ref.String()
+				ids[i] = deliveries[place].Ref.String()
 			}
 			found, err := q.statesOf(ctx, queue, ids)
 			if err != nil {
@@ -120,7 +120,7 @@ func orphaned() int64 { return time.Now().Add(-orphanAge).Unix() }
 // Walk calls visit with every delivery of ours that waits or is archived, in
 // all queues that asynq knows, 500 per round trip, until visit returns an error.
 // Deliveries that move meanwhile may be seen twice, or in the state they left.
-func (q *Queue) Walk(ctx context.Context, visit func(Ring, State) error) error {
+func (q *Queue) Walk(ctx context.Context, visit func(Delivery, State) error) error {
 	queues, err := q.Redis.SMembers(ctx, allQueues).Result()
 	if err != nil {
 		return fmt.Errorf("queue: names of the queues: %w", err)
@@ -140,7 +140,7 @@ func (q *Queue) Walk(ctx context.Context, visit func(Ring, State) error) error {
 
 // walkPending goes from the end where asynq adds to the end where it takes, so
 // that what is added meanwhile shows an entry twice and hides none.
-func (q *Queue) walkPending(ctx context.Context, queue string, visit func(Ring, State) error) error {
+func (q *Queue) walkPending(ctx context.Context, queue string, visit func(Delivery, State) error) error {
 	for start := int64(0); ; start += page {
 		ids, err := q.Redis.LRange(ctx, key(queue, string(Pending)), start, start+page-1).Result()
 		if err != nil {
@@ -155,7 +155,7 @@ func (q *Queue) walkPending(ctx context.Context, queue string, visit func(Ring, 
 	}
 }
 
-func (q *Queue) walkSet(ctx context.Context, queue string, s State, visit func(Ring, State) error) error {
+func (q *Queue) walkSet(ctx context.Context, queue string, s State, visit func(Delivery, State) error) error {
 	for cursor := uint64(0); ; {
 		pairs, next, err := q.Redis.ZScan(ctx, key(queue, string(s)), cursor, "", page).Result()
 		if err != nil {
@@ -176,14 +176,14 @@ func (q *Queue) walkSet(ctx context.Context, queue string, s State, visit func(R
 }
 
 // visitAll leaves out ids that are not ours: another program may use the same Redis.
-func visitAll(queue string, ids []string, s State, visit func(Ring, State) error) error {
+func visitAll(queue string, ids []string, s State, visit func(Delivery, State) error) error {
 	provider, priority := parseQueue(queue)
 	for _, id := range ids {
 		ref, ours := parseID(id)
 		if !ours {
 			continue
 		}
-		if err := visit(Ring{Ref: ref, Provider: provider, Priority: priority}, s); err != nil {
+		if err := visit(Delivery{Ref: ref, Provider: provider, Priority: priority}, s); err != nil {
 			return err
 		}
 	}
@@ -199,7 +199,7 @@ func visitAll(queue string, ids []string, s State, visit func(Ring, State) error
 // archived in asynqmon carries our text only once Park has stamped it. One that lies in
 // the archive while it rings was not run: after Redis lost its data the same delivery can
 // ring twice at a time, and what parks the one puts the other away under it.
-func (q *Queue) WasRun(ctx context.Context, r Ring) (bool, error) {
+func (q *Queue) WasRun(ctx context.Context, r Delivery) (bool, error) {
 	inspector := asynq.NewInspectorFromRedisClient(q.Redis)
 	info, err := inspector.GetTaskInfo(r.Queue(), r.Ref.String())
 	if errors.Is(err, asynq.ErrQueueNotFound) { // Redis lost its data and then was rung by an older client
@@ -214,16 +214,16 @@ func (q *Queue) WasRun(ctx context.Context, r Ring) (bool, error) {
 	case err != nil:
 		return false, fmt.Errorf("queue: last error of %s: %w", r.Ref, err)
 	}
-	return info.State != asynq.TaskStateArchived && strings.HasPrefix(info.LastErr, parkedPrefix), nil
+	return info.State != asynq.TaskStateArchived && strings.HasPrefix(info.LastErr, archivedPrefix), nil
 }
 
 // received returns the delivery that asynq handed over. Its id and its payload
 // must name the same one: States, Remove and WasRun find it by the id.
-func received(ctx context.Context, t *asynq.Task) (Ring, error) {
+func received(ctx context.Context, t *asynq.Task) (Delivery, error) {
 	id, _ := asynq.GetTaskID(ctx)
 	queue, _ := asynq.GetQueueName(ctx)
 	ref, _ := parseID(id)
-	r := Ring{Ref: ref}
+	r := Delivery{Ref: ref}
 	r.Provider, r.Priority = parseQueue(queue)
 
 	p, err := parsePayload(t.Payload())

@@ -15,36 +15,36 @@ import (
 )
 
 // oneOfEach leaves a delivery in each state, named after it, and one that is absent.
-func oneOfEach(t *testing.T, q *Queue) map[State]Ring {
+func oneOfEach(t *testing.T, q *Queue) map[State]Delivery {
 	t.Helper()
-	rings := map[State]Ring{Pending: ring(1), Scheduled: ring(2), Retry: ring(3), Archived: ring(4), Active: ring(5), Orphaned: ring(6), Absent: ring(7)}
-	later := rings[Scheduled]
+	deliveries := map[State]Delivery{Pending: delivery(1), Scheduled: delivery(2), Retry: delivery(3), Archived: delivery(4), Active: delivery(5), Orphaned: delivery(6), Absent: delivery(7)}
+	later := deliveries[Scheduled]
 	later.At = time.Now().Add(time.Hour)
 	release := make(chan struct{})
-	stop := serve(t, Server{Queue: q, Handler: func(_ context.Context, r Ring) error {
+	stop := serve(t, Server{Queue: q, Handler: func(_ context.Context, r Delivery) error {
 		switch r.Ref {
-		case ring(3).Ref:
+		case delivery(3).Ref:
 			return &Later{After: time.Hour}
-		case ring(4).Ref:
+		case delivery(4).Ref:
 			return &Parked{Reason: "moderated"}
 		}
 		<-release
 		return nil
 	}})
-	publishAll(t, q, later, rings[Retry], rings[Archived])
+	publishAll(t, q, later, deliveries[Retry], deliveries[Archived])
 	eventually(t, "the handlers have returned", func() bool {
-		return state(t, q, rings[Retry]) == Retry && state(t, q, rings[Archived]) == Archived
+		return state(t, q, deliveries[Retry]) == Retry && state(t, q, deliveries[Archived]) == Archived
 	})
 	close(release)
 	must(t, stop())
-	publishAll(t, q, rings[Active], rings[Orphaned], rings[Pending])
-	begin(t, q, rings[Active], time.Now().Add(30*time.Second))
-	begin(t, q, rings[Orphaned], time.Now().Add(-orphanAge-time.Minute))
-	return rings
+	publishAll(t, q, deliveries[Active], deliveries[Orphaned], deliveries[Pending])
+	begin(t, q, deliveries[Active], time.Now().Add(30*time.Second))
+	begin(t, q, deliveries[Orphaned], time.Now().Add(-orphanAge-time.Minute))
+	return deliveries
 }
 
 // begin makes the next pending delivery active, as asynq's dequeue does.
-func begin(t *testing.T, q *Queue, r Ring, lease time.Time) {
+func begin(t *testing.T, q *Queue, r Delivery, lease time.Time) {
 	t.Helper()
 	id, ctx := r.Ref.String(), t.Context()
 	must(t, q.Redis.LRem(ctx, "asynq:{openai}:pending", 0, id).Err())
@@ -56,18 +56,18 @@ func begin(t *testing.T, q *Queue, r Ring, lease time.Time) {
 func TestInspect(t *testing.T) {
 	onBoth(t, claims{
 		"States tells each state in the order asked": func(t *testing.T, q *Queue) {
-			rings := oneOfEach(t, q)
-			want := slices.Sorted(maps.Keys(rings))
-			asked := make([]Ring, len(want))
+			deliveries := oneOfEach(t, q)
+			want := slices.Sorted(maps.Keys(deliveries))
+			asked := make([]Delivery, len(want))
 			for i, s := range want {
-				asked[i] = rings[s]
+				asked[i] = deliveries[s]
 			}
 			got, err := q.States(t.Context(), asked)
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Error(diff, err)
 			}
 			must(t, q.Redis.ZRem(t.Context(), "asynq:{openai}:lease", "5.0").Err())
-			if got := state(t, q, rings[Active]); got != Orphaned {
+			if got := state(t, q, deliveries[Active]); got != Orphaned {
 				t.Errorf("an active one without a lease is %s", got)
 			}
 		},
@@ -82,51 +82,51 @@ func TestInspect(t *testing.T) {
 			}
 		},
 		"States of many rings and queues stay in order": func(t *testing.T, q *Queue) {
-			var rings []Ring
+			var deliveries []Delivery
 			want := make([]State, 2*page+10)
 			for i := range want {
-				r := Ring{Ref: task.Ref{Task: int64(i + 1)}, Provider: "openai", Priority: task.Priority(i%3 - 1)}
-				rings = append(rings, r)
+				r := Delivery{Ref: task.Ref{Task: int64(i + 1)}, Provider: "openai", Priority: task.Priority(i%3 - 1)}
+				deliveries = append(deliveries, r)
 				want[i] = Absent
 				if i%7 == 0 {
 					want[i] = Pending
 					publishAll(t, q, r)
 				}
 			}
-			got, err := q.States(t.Context(), rings)
+			got, err := q.States(t.Context(), deliveries)
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Error(diff, err)
 			}
 		},
 		"Walk sees what waits and what is archived, in every queue": func(t *testing.T, q *Queue) {
-			rings := oneOfEach(t, q)
-			high := Ring{Ref: task.Ref{Task: 9, Delivery: 3}, Provider: "fal", Priority: task.High}
+			deliveries := oneOfEach(t, q)
+			high := Delivery{Ref: task.Ref{Task: 9, Delivery: 3}, Provider: "fal", Priority: task.High}
 			publishAll(t, q, high)
 			enqueue(t, q, "not-ours", "{}")
-			want := map[Ring]State{rings[Pending]: Pending, rings[Scheduled]: Scheduled, rings[Retry]: Retry, rings[Archived]: Archived, high: Pending}
-			got := map[Ring]State{}
-			must(t, q.Walk(t.Context(), func(r Ring, s State) error { got[r] = s; return nil }))
+			want := map[Delivery]State{deliveries[Pending]: Pending, deliveries[Scheduled]: Scheduled, deliveries[Retry]: Retry, deliveries[Archived]: Archived, high: Pending}
+			got := map[Delivery]State{}
+			must(t, q.Walk(t.Context(), func(r Delivery, s State) error { got[r] = s; return nil }))
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
 		},
 		"Walk goes through all pages and stops at an error": func(t *testing.T, q *Queue) {
-			rings := make([]Ring, 3*page)
-			for i := range rings {
-				rings[i] = ring(int64(i + 1))
+			deliveries := make([]Delivery, 3*page)
+			for i := range deliveries {
+				deliveries[i] = delivery(int64(i + 1))
 				if i%2 == 0 {
-					rings[i].At = time.Now().Add(time.Hour)
+					deliveries[i].At = time.Now().Add(time.Hour)
 				}
 			}
-			publishAll(t, q, rings...)
+			publishAll(t, q, deliveries...)
 			seen := map[task.Ref]bool{}
-			must(t, q.Walk(t.Context(), func(r Ring, _ State) error { seen[r.Ref] = true; return nil }))
-			if len(seen) != len(rings) {
-				t.Errorf("it saw %d of %d", len(seen), len(rings))
+			must(t, q.Walk(t.Context(), func(r Delivery, _ State) error { seen[r.Ref] = true; return nil }))
+			if len(seen) != len(deliveries) {
+				t.Errorf("it saw %d of %d", len(seen), len(deliveries))
 			}
 			enough := errors.New("enough")
 			calls := 0
-			if err := q.Walk(t.Context(), func(Ring, State) error { calls++; return enough }); !errors.Is(err, enough) || calls != 1 {
+			if err := q.Walk(t.Context(), func(Delivery, State) error { calls++; return enough }); !errors.Is(err, enough) || calls != 1 {
 				t.Errorf("%v after %d calls", err, calls)
 			}
 		},

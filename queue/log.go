@@ -8,7 +8,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-func (s *shift) log(r Ring) *zerolog.Event {
+func (s *shift) log(r Delivery) *zerolog.Event {
 	return s.Queue.Log.Error().Int64("task", r.Task).Int("delivery", r.Delivery)
 }
 

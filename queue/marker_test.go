@@ -50,10 +50,10 @@ func TestWatchHints(t *testing.T) {
 		"A hint is heard by who watches until the watch ends": func(t *testing.T, q *Queue) {
 			ctx, cancel := context.WithCancel(t.Context())
 			got, ended := make(chan int64, 1_000), make(chan error, 1)
-			go func() { ended <- q.WatchHints(ctx, func(id int64) { got <- id }) }()
+			go func() { ended <- q.WatchWakeUps(ctx, func(id int64) { got <- id }) }()
 			eventually(t, "the hint is heard", func() bool {
 				must(t, q.Redis.Publish(t.Context(), hintChannel, "no id").Err())
-				must(t, q.Hint(t.Context(), 81234))
+				must(t, q.Wake(t.Context(), 81234))
 				return len(got) > 0
 			})
 			if id := <-got; id != 81234 {

@@ -47,26 +47,26 @@ type Queue struct {
 // go-redis's AutoPipeline is not used: it is marked experimental, must be
 // closed, and makes a fraction more of rings that outnumber by far the rows
 // which a database commits (BenchmarkPublish).
-func (q *Queue) Publish(ctx context.Context, rings []Ring) []error {
+func (q *Queue) Publish(ctx context.Context, deliveries []Delivery) []error {
 	client := asynq.NewClientFromRedisClient(q.Redis)
-	errs := make([]error, len(rings))
+	errs := make([]error, len(deliveries))
 	var next atomic.Int64
 	var down atomic.Pointer[error]
 	var group sync.WaitGroup
-	for range min(publishers, len(rings)) {
+	for range min(publishers, len(deliveries)) {
 		group.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(rings)); i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < int64(len(deliveries)); i = next.Add(1) - 1 {
 				if cause := down.Load(); cause != nil {
 					errs[i] = *cause
 					continue
 				}
-				errs[i] = publish(ctx, client, rings[i], &down)
+				errs[i] = publish(ctx, client, deliveries[i], &down)
 			}
 		})
 	}
 	group.Wait()
 	told := make(map[string]bool)
-	for i, r := range rings {
+	for i, r := range deliveries {
 		if errs[i] == nil && !told[r.Provider] {
 			told[r.Provider] = true
 			q.wake(ctx, r.Provider)
@@ -78,12 +78,12 @@ func (q *Queue) Publish(ctx context.Context, rings []Ring) []error {
 // wake tells the servers of a provider that there is something for them. It does
 // not matter if that fails: they look by themselves a little later.
 func (q *Queue) wake(ctx context.Context, provider string) {
-	if err := q.Redis.Publish(ctx, alarmChannel(provider), "").Err(); err != nil {
+	if err := q.Redis.Publish(ctx, wakeUpChannel(provider), "").Err(); err != nil {
 		q.Log.Debug().Err(err).Str("provider", provider).Msg("servers were not woken")
 	}
 }
 
-func publish(ctx context.Context, client *asynq.Client, r Ring, down *atomic.Pointer[error]) error {
+func publish(ctx context.Context, client *asynq.Client, r Delivery, down *atomic.Pointer[error]) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}

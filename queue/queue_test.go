@@ -52,27 +52,27 @@ func open(t testing.TB, url string) *Queue {
 }
 
 // ring returns the first delivery of task id at the provider "openai".
-func ring(id int64) Ring { return Ring{Ref: task.Ref{Task: id}, Provider: "openai"} }
+func delivery(id int64) Delivery { return Delivery{Ref: task.Ref{Task: id}, Provider: "openai"} }
 
-func publishAll(t testing.TB, q *Queue, rings ...Ring) {
+func publishAll(t testing.TB, q *Queue, deliveries ...Delivery) {
 	t.Helper()
-	for _, err := range q.Publish(t.Context(), rings) {
+	for _, err := range q.Publish(t.Context(), deliveries) {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func state(t testing.TB, q *Queue, r Ring) State {
+func state(t testing.TB, q *Queue, r Delivery) State {
 	t.Helper()
-	states, err := q.States(context.WithoutCancel(t.Context()), []Ring{r})
+	states, err := q.States(context.WithoutCancel(t.Context()), []Delivery{r})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return states[0]
 }
 
-func info(t testing.TB, q *Queue, r Ring) *asynq.TaskInfo {
+func info(t testing.TB, q *Queue, r Delivery) *asynq.TaskInfo {
 	t.Helper()
 	i, err := inspector(q).GetTaskInfo(r.Queue(), r.Ref.String())
 	if err != nil {
@@ -138,7 +138,7 @@ func serve(t testing.TB, s Server) (stop func() error) {
 func TestPublish(t *testing.T) {
 	onBoth(t, claims{
 		"A ring waits under its own id and carries two numbers": func(t *testing.T, q *Queue) {
-			r := Ring{Ref: task.Ref{Task: 81234, Delivery: 2}, Provider: "openai", Priority: task.High}
+			r := Delivery{Ref: task.Ref{Task: 81234, Delivery: 2}, Provider: "openai", Priority: task.High}
 			publishAll(t, q, r)
 			i := info(t, q, r)
 			got := []string{i.ID, i.Queue, string(i.Payload), i.State.String()}
@@ -151,15 +151,15 @@ func TestPublish(t *testing.T) {
 			}
 		},
 		"Ringing for what is there is success, in every state": func(t *testing.T, q *Queue) {
-			publishAll(t, q, ring(1), ring(1))
+			publishAll(t, q, delivery(1), delivery(1))
 			must(t, inspector(q).ArchiveTask("openai", "1.0"))
-			publishAll(t, q, ring(1))
-			if got := state(t, q, ring(1)); got != Archived {
+			publishAll(t, q, delivery(1))
+			if got := state(t, q, delivery(1)); got != Archived {
 				t.Errorf("it is %s", got)
 			}
 		},
 		"A ring for later is scheduled and never early": func(t *testing.T, q *Queue) {
-			r := ring(1)
+			r := delivery(1)
 			r.At = time.Now().Add(time.Hour).Truncate(time.Second).Add(time.Millisecond)
 			publishAll(t, q, r)
 			if got := state(t, q, r); got != Scheduled {
@@ -170,21 +170,21 @@ func TestPublish(t *testing.T) {
 			}
 		},
 		"A ring that cannot be carried is refused, and the others ring": func(t *testing.T, q *Queue) {
-			errs := q.Publish(t.Context(), []Ring{ring(0), ring(1), {Ref: task.Ref{Task: 2}, Provider: "a:b"},
+			errs := q.Publish(t.Context(), []Delivery{delivery(0), delivery(1), {Ref: task.Ref{Task: 2}, Provider: "a:b"},
 				{Ref: task.Ref{Task: 3, Delivery: -1}, Provider: "openai"}, {Ref: task.Ref{Task: 4}, Provider: "openai", Trace: strings.Repeat("x", maxTrace+1)}})
 			for i, field := range []string{"task is 0", "", "provider is \"a:b\"", "delivery is -1", "trace has 1025 bytes"} {
 				if got := fmt.Sprint(errs[i]); field == "" && errs[i] != nil || !strings.Contains(got, field) {
 					t.Errorf("ring %d: %v", i, errs[i])
 				}
 			}
-			if got := state(t, q, ring(1)); got != Pending {
+			if got := state(t, q, delivery(1)); got != Pending {
 				t.Errorf("the good one is %s", got)
 			}
 		},
 		"A queue is known again after Redis lost its data": func(t *testing.T, q *Queue) {
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			must(t, q.Redis.FlushAll(t.Context()).Err())
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			if names, _ := inspector(q).Queues(); !cmp.Equal(names, []string{"openai"}) {
 				t.Errorf("known are %v", names)
 			}
@@ -192,11 +192,11 @@ func TestPublish(t *testing.T) {
 	})
 	t.Run("An outage costs one timeout and not one for each ring", func(t *testing.T) {
 		client, calls := refusing(t)
-		rings := make([]Ring, 2_000)
-		for i := range rings {
-			rings[i] = ring(int64(i + 1))
+		deliveries := make([]Delivery, 2_000)
+		for i := range deliveries {
+			deliveries[i] = delivery(int64(i + 1))
 		}
-		for i, err := range (&Queue{Redis: client}).Publish(t.Context(), rings) {
+		for i, err := range (&Queue{Redis: client}).Publish(t.Context(), deliveries) {
 			if err == nil {
 				t.Fatalf("ring %d seems rung", i)
 			}
@@ -218,12 +218,12 @@ func BenchmarkPublish(b *testing.B) {
 				defer pipe.Close()
 				q = &Queue{Redis: pipe}
 			}
-			rings := make([]Ring, b.N)
-			for i := range rings {
-				rings[i] = ring(int64(i + 1))
+			deliveries := make([]Delivery, b.N)
+			for i := range deliveries {
+				deliveries[i] = delivery(int64(i + 1))
 			}
 			b.ResetTimer()
-			publishAll(b, q, rings...)
+			publishAll(b, q, deliveries...)
 		})
 	}
 }

@@ -131,14 +131,14 @@ func TestHealth(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	t.Run("A queue name leads back to provider and priority", func(t *testing.T) {
-		for name, r := range map[string]Ring{"openai:high": {Provider: "openai", Priority: 1}, "openai": {Provider: "openai"},
+		for name, r := range map[string]Delivery{"openai:high": {Provider: "openai", Priority: 1}, "openai": {Provider: "openai"},
 			"my-openai.2:low": {Provider: "my-openai.2", Priority: -1}} {
 			provider, priority := parseQueue(name)
 			if r.Queue() != name || provider != r.Provider || priority != r.Priority {
 				t.Errorf("%s became %s, %s and %d", name, r.Queue(), provider, priority)
 			}
 		}
-		if far := (Ring{Provider: "p", Priority: task.Priority(-9)}); far.Queue() != "p:low" {
+		if far := (Delivery{Provider: "p", Priority: task.Priority(-9)}); far.Queue() != "p:low" {
 			t.Errorf("priority -9 waits in %s", far.Queue())
 		}
 	})

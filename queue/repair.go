@@ -75,7 +75,7 @@ return 1
 
 // Remove deletes a delivery that no worker holds: one that waits, is archived,
 // or is an orphan. One that is absent is fine; for one that is held it returns ErrActive.
-func (q *Queue) Remove(ctx context.Context, r Ring) error {
+func (q *Queue) Remove(ctx context.Context, r Delivery) error {
 	n, err := q.remove(ctx, r.Queue(), r.Ref.String(), false)
 	if err == nil && n < 0 {
 		return ErrActive
@@ -87,7 +87,7 @@ func (q *Queue) Remove(ctx context.Context, r Ring) error {
 // and returns how much: deliveries that are active without a lease, whose data
 // are gone (one of them breaks asynqmon's page of the queue) or cannot be
 // decoded (one of them keeps asynq's recoverer from all others). The rows they
-// rang for look unrung afterwards, and ring again.
+// rang for look unpublished afterwards, and ring again.
 func (q *Queue) Repair(ctx context.Context, providers []string) (int, error) {
 	removed := 0
 	for _, provider := range providers {
@@ -148,7 +148,7 @@ func (q *Queue) remove(ctx context.Context, queue, id string, orphansOnly bool) 
 // why. On one that is archived already it notes only that: after it, WasRun
 // knows a Run also of what a person archived in asynqmon. One that is absent is
 // fine; for one that a worker holds it returns ErrActive.
-func (q *Queue) Park(ctx context.Context, r Ring, reason string) error {
+func (q *Queue) Archive(ctx context.Context, r Delivery, reason string) error {
 	queue, now := r.Queue(), time.Now().Unix()
 	keys := []string{taskKey(queue, r.Ref.String())}
 	for _, s := range []State{Pending, Scheduled, Retry, Archived} {

@@ -23,16 +23,16 @@ func TestRemove(t *testing.T) {
 					t.Errorf("one that is %s: %v", s, err)
 				}
 			}
-			must(t, q.Walk(t.Context(), func(r Ring, s State) error { t.Errorf("%s is still %s", r.Ref, s); return nil }))
+			must(t, q.Walk(t.Context(), func(r Delivery, s State) error { t.Errorf("%s is still %s", r.Ref, s); return nil }))
 			if i, err := inspector(q).GetQueueInfo("openai"); err != nil || i.Size != 1 || i.Active != 1 {
 				t.Errorf("asynq counts %+v, %v", i, err)
 			}
 		},
 		"Repair removes what asynq cannot move and nothing else": func(t *testing.T, q *Queue) {
-			rings := oneOfEach(t, q)
+			deliveries := oneOfEach(t, q)
 			for id := int64(11); id <= 13; id++ {
-				publishAll(t, q, ring(id))
-				begin(t, q, ring(id), time.Now().Add(30*time.Second))
+				publishAll(t, q, delivery(id))
+				begin(t, q, delivery(id), time.Now().Add(30*time.Second))
 			}
 			ctx := t.Context()
 			must(t, q.Redis.ZRem(ctx, "asynq:{openai}:lease", "11.0").Err())         // no lease
@@ -46,7 +46,7 @@ func TestRemove(t *testing.T) {
 			if n != 4 || err != nil { // with the orphan of oneOfEach
 				t.Errorf("%d removed, %v", n, err)
 			}
-			for s, r := range rings {
+			for s, r := range deliveries {
 				if got := state(t, q, r); s != Orphaned && got != s {
 					t.Errorf("one that was %s is %s", s, got)
 				}
@@ -67,7 +67,7 @@ func TestRemove(t *testing.T) {
 		},
 		"Park archives what waits and notes why": func(t *testing.T, q *Queue) {
 			for s, r := range oneOfEach(t, q) {
-				err := q.Park(t.Context(), r, "a person parked it")
+				err := q.Archive(t.Context(), r, "a person parked it")
 				switch s {
 				case Active, Orphaned:
 					if !errors.Is(err, ErrActive) {
@@ -88,15 +88,15 @@ func TestRemove(t *testing.T) {
 			}
 		},
 		"A long reason is cut and parking twice changes nothing": func(t *testing.T, q *Queue) {
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			reason := strings.Repeat("ä", maxReason)
-			must(t, q.Park(t.Context(), ring(1), reason))
+			must(t, q.Archive(t.Context(), delivery(1), reason))
 			size := q.Redis.HStrLen(t.Context(), taskKey("openai", "1.0"), "msg").Val()
-			must(t, q.Park(t.Context(), ring(1), reason))
+			must(t, q.Archive(t.Context(), delivery(1), reason))
 			if again := q.Redis.HStrLen(t.Context(), taskKey("openai", "1.0"), "msg").Val(); again != size || size > maxReason+200 {
 				t.Errorf("the message has %d bytes, then %d", size, again)
 			}
-			if got := info(t, q, ring(1)).LastErr; !strings.HasPrefix(reason, strings.TrimPrefix(got, "parked: ")) || len(got) < maxReason-4 {
+			if got := info(t, q, delivery(1)).LastErr; !strings.HasPrefix(reason, strings.TrimPrefix(got, "parked: ")) || len(got) < maxReason-4 {
 				t.Errorf("the reason is %q", got)
 			}
 		},

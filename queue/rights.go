@@ -76,13 +76,13 @@ func (q *Queue) rights(ctx context.Context) []Right {
 	try(true, "SMEMBERS", "the names of the queues", q.Redis.SMembers(ctx, allQueues).Err())
 	try(true, "LRANGE", "walking the queues", q.Redis.LRange(ctx, key("easel-doctor", "pending"), 0, 1).Err())
 	try(true, "ZSCAN", "walking the queues", q.Redis.ZScan(ctx, key("easel-doctor", "retry"), 0, "", 1).Err())
-	for _, channel := range []string{alarmChannel("easel-doctor"), cancelChannel} {
+	for _, channel := range []string{wakeUpChannel("easel-doctor"), cancelChannel} {
 		sub := q.Redis.Subscribe(ctx, channel)
 		_, err := sub.Receive(ctx)
 		sub.Close()
 		try(true, "SUBSCRIBE", "waking workers and hearing cancels, on "+channel, err)
 	}
-	try(true, "PUBLISH", "waking workers", q.Redis.Publish(ctx, alarmChannel("easel-doctor"), "").Err())
+	try(true, "PUBLISH", "waking workers", q.Redis.Publish(ctx, wakeUpChannel("easel-doctor"), "").Err())
 	try(false, "INFO", "saying what Redis this is, and whether it keeps what it is given", q.Redis.Info(ctx, "server").Err())
 	try(false, "MEMORY USAGE", "the size of queues in asynqmon, which shows 0", q.Redis.MemoryUsage(ctx, probe).Err())
 	return all

@@ -84,7 +84,7 @@ func TestDashboardWithoutMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range q.Publish(t.Context(), []Ring{{Ref: task.Ref{Task: 1}, Provider: "sketch"}}) {
+	for _, err := range q.Publish(t.Context(), []Delivery{{Ref: task.Ref{Task: 1}, Provider: "sketch"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

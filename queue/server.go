@@ -28,7 +28,7 @@ type Server struct {
 	//
 	// A Handler that waits watches the context given to Run as well, and hands its
 	// work back with Later{} when that one ends.
-	Handler func(ctx context.Context, r Ring) error
+	Handler func(ctx context.Context, r Delivery) error
 
 	Concurrency int           // handlers at once, never more; default 10
 	Drain       time.Duration // how long running handlers may go on after Run's context ended; default 2 min
@@ -65,16 +65,16 @@ func (s *Server) Run(ctx context.Context) error {
 	run.Drain = cmp.Or(s.Drain, 2*time.Minute)
 	run.Queue = &Queue{Redis: s.Queue.Redis, Log: s.Queue.Log.With().Str("provider", s.Provider).Logger()}
 
-	rang := newAlarm()
+	rang := newWakeUp()
 	hearing, deafen := context.WithCancel(ctx)
 	heard := make(chan struct{})
 	go func() {
 		defer close(heard)
-		rang.hear(hearing, s.Queue.Redis, s.Provider)
+		rang.listen(hearing, s.Queue.Redis, s.Provider)
 	}()
 	defer func() { deafen(); <-heard }()
 
-	idle := &idler{queues: len(queueNames(s.Provider)), poll: cmp.Or(s.Poll, time.Second), alarm: rang, empty: make(map[string]bool),
+	idle := &waiter{queues: len(queueNames(s.Provider)), poll: cmp.Or(s.Poll, time.Second), wakeUp: rang, empty: make(map[string]bool),
 		wake: func() { run.Queue.wake(work, s.Provider) }}
 	server := asynq.NewServerFromRedisClient(serverClient{s.Queue.Redis, ctx.Done(), idle}, run.config())
 	if err := server.Start(asynq.HandlerFunc(run.take)); err != nil {
@@ -132,16 +132,16 @@ func (s *shift) config() asynq.Config {
 
 // take is asynq's handler. What it returns is always a verdict.
 func (s *shift) take(outer context.Context, t *asynq.Task) error {
-	ring, err := received(outer, t)
+	delivery, err := received(outer, t)
 	if err != nil {
-		s.log(ring).Err(err).Msg("delivery not understood")
-		return s.verdict(ring, err)
+		s.log(delivery).Err(err).Msg("delivery not understood")
+		return s.verdict(delivery, err)
 	}
 	if !s.enter(outer) {
 		return &Later{Reason: "the worker is stopping"}
 	}
 	defer func() { <-s.slots }()
-	return s.verdict(ring, s.handle(ring))
+	return s.verdict(delivery, s.handle(delivery))
 }
 
 // enter waits for a slot. It reports false when the worker drains, or when
@@ -164,7 +164,7 @@ func (s *shift) enter(outer context.Context) bool {
 }
 
 // handle calls the Handler and makes an error of its panic.
-func (s *shift) handle(r Ring) (err error) {
+func (s *shift) handle(r Delivery) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.log(r).Str("stack", string(debug.Stack())).Msgf("handler panicked: %v", cause)
@@ -175,7 +175,7 @@ func (s *shift) handle(r Ring) (err error) {
 }
 
 // verdict makes a verdict of whatever a handler returned.
-func (s *shift) verdict(r Ring, err error) error {
+func (s *shift) verdict(r Delivery, err error) error {
 	var later *Later
 	var parked *Parked
 	switch {
@@ -195,7 +195,7 @@ func (s *shift) verdict(r Ring, err error) error {
 
 // wasRun keeps a person's Run alive through a handler that had to wait before
 // it could act on it. If Redis cannot say, the Run is lost and can be repeated.
-func (s *shift) wasRun(r Ring) bool {
+func (s *shift) wasRun(r Delivery) bool {
 	run, err := s.Queue.WasRun(s.ctx, r)
 	return run && err == nil
 }

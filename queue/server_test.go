@@ -24,10 +24,10 @@ import (
 func TestServer(t *testing.T) {
 	onBoth(t, claims{
 		"Every priority is heard, and what is done is gone": func(t *testing.T, q *Queue) {
-			heard := make(chan Ring, 3)
-			serve(t, Server{Queue: q, Handler: func(_ context.Context, r Ring) error { heard <- r; return nil }})
+			heard := make(chan Delivery, 3)
+			serve(t, Server{Queue: q, Handler: func(_ context.Context, r Delivery) error { heard <- r; return nil }})
 			for i, p := range []task.Priority{task.Low, task.Normal, task.High} {
-				want := Ring{Ref: task.Ref{Task: int64(i + 1), Delivery: 7}, Provider: "openai", Priority: p, Trace: "00-ab"}
+				want := Delivery{Ref: task.Ref{Task: int64(i + 1), Delivery: 7}, Provider: "openai", Priority: p, Trace: "00-ab"}
 				publishAll(t, q, want)
 				if got := receive(t, "the ring is heard", heard); got != want {
 					t.Errorf("heard %+v instead of %+v", got, want)
@@ -39,7 +39,7 @@ func TestServer(t *testing.T) {
 			const after = 1200 * time.Millisecond
 			heard := make(chan time.Time, 3)
 			calls := 0
-			serve(t, Server{Queue: q, Handler: func(context.Context, Ring) error {
+			serve(t, Server{Queue: q, Handler: func(context.Context, Delivery) error {
 				calls++
 				heard <- time.Now()
 				if calls == 3 {
@@ -47,36 +47,36 @@ func TestServer(t *testing.T) {
 				}
 				return &Later{After: time.Duration(2-calls) * after, Reason: "the provider is busy"}
 			}})
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			first := receive(t, "it rings", heard)
-			eventually(t, "it waits", func() bool { return state(t, q, ring(1)) == Retry })
-			if i := info(t, q, ring(1)); i.Retried != 0 || i.LastErr != "the provider is busy" {
+			eventually(t, "it waits", func() bool { return state(t, q, delivery(1)) == Retry })
+			if i := info(t, q, delivery(1)); i.Retried != 0 || i.LastErr != "the provider is busy" {
 				t.Errorf("asynq counts %d retries and says %q", i.Retried, i.LastErr)
 			}
 			if waited := receive(t, "it rings again", heard).Sub(first); waited < after {
 				t.Errorf("it rang after %s", waited)
 			}
 			receive(t, "it rings at once", heard)
-			eventually(t, "it is gone", func() bool { return state(t, q, ring(1)) == Absent })
+			eventually(t, "it is gone", func() bool { return state(t, q, delivery(1)) == Absent })
 		},
 		"Parked is archived with its reason": func(t *testing.T, q *Queue) {
-			serve(t, Server{Queue: q, Handler: func(context.Context, Ring) error {
+			serve(t, Server{Queue: q, Handler: func(context.Context, Delivery) error {
 				return fmt.Errorf("step 5: %w", &Parked{Reason: "moderated: no cats"})
 			}})
-			publishAll(t, q, ring(1))
-			eventually(t, "it is archived", func() bool { return state(t, q, ring(1)) == Archived })
-			if got := info(t, q, ring(1)).LastErr; got != "parked: moderated: no cats" {
+			publishAll(t, q, delivery(1))
+			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
+			if got := info(t, q, delivery(1)).LastErr; got != "parked: moderated: no cats" {
 				t.Errorf("the reason is %q", got)
 			}
 		},
 		"An error without a verdict rings again in five seconds": func(t *testing.T, q *Queue) {
-			serve(t, Server{Queue: quiet(q), Handler: func(context.Context, Ring) error { return errors.New("no database") }})
+			serve(t, Server{Queue: quiet(q), Handler: func(context.Context, Delivery) error { return errors.New("no database") }})
 			ringsAgain(t, q, "no database", errorDelay)
 		},
 		"A panic rings again, and its stack is logged": func(t *testing.T, q *Queue) {
 			var log syncBuffer
 			loud := &Queue{Redis: q.Redis, Log: zerolog.New(&log)}
-			serve(t, Server{Queue: loud, Handler: func(context.Context, Ring) error { panic("oh no") }})
+			serve(t, Server{Queue: loud, Handler: func(context.Context, Delivery) error { panic("oh no") }})
 			ringsAgain(t, q, "panic: oh no", errorDelay)
 			for _, part := range []string{"oh no", "server_test.go", `"task":1`, `"provider":"openai"`} {
 				if !strings.Contains(log.String(), part) {
@@ -102,21 +102,21 @@ func TestServer(t *testing.T) {
 		},
 		"A cancel in asynqmon takes nothing from a running handler": func(t *testing.T, q *Queue) {
 			entered, leave := make(chan context.Context, 2), make(chan struct{})
-			serve(t, Server{Queue: q, Concurrency: 1, Handler: func(ctx context.Context, _ Ring) error {
+			serve(t, Server{Queue: q, Concurrency: 1, Handler: func(ctx context.Context, _ Delivery) error {
 				entered <- ctx
 				<-leave
 				return &Parked{Reason: "cancelled"}
 			}})
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			ctx := receive(t, "it enters", entered)
 			must(t, inspector(q).CancelProcessing("1.0"))
-			publishAll(t, q, ring(2))
+			publishAll(t, q, delivery(2))
 			<-time.After(100 * time.Millisecond)
-			if ctx.Err() != nil || state(t, q, ring(1)) != Active || state(t, q, ring(2)) != Pending {
-				t.Errorf("context: %v, it is %s, the other %s", ctx.Err(), state(t, q, ring(1)), state(t, q, ring(2)))
+			if ctx.Err() != nil || state(t, q, delivery(1)) != Active || state(t, q, delivery(2)) != Pending {
+				t.Errorf("context: %v, it is %s, the other %s", ctx.Err(), state(t, q, delivery(1)), state(t, q, delivery(2)))
 			}
 			close(leave)
-			eventually(t, "its verdict counts", func() bool { return state(t, q, ring(1)) == Archived })
+			eventually(t, "its verdict counts", func() bool { return state(t, q, delivery(1)) == Archived })
 		},
 	})
 	t.Run("A server that cannot work says all that is wrong", func(t *testing.T) {
@@ -135,60 +135,60 @@ func TestDrain(t *testing.T) {
 			entered, leave := make(chan context.Context, 2), make(chan struct{})
 			ctx, end := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
-			s := Server{Queue: q, Provider: "openai", Concurrency: 1, Handler: func(ctx context.Context, _ Ring) error {
+			s := Server{Queue: q, Provider: "openai", Concurrency: 1, Handler: func(ctx context.Context, _ Delivery) error {
 				entered <- ctx
 				<-leave
 				return nil
 			}}
 			go func() { ended <- s.Run(ctx) }()
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			work := receive(t, "it enters", entered)
-			publishAll(t, q, ring(2))
+			publishAll(t, q, delivery(2))
 			end()
 			select {
 			case err := <-ended:
 				t.Fatalf("it ended over a running handler: %v", err)
 			case <-time.After(200 * time.Millisecond):
 			}
-			if work.Err() != nil || state(t, q, ring(1)) != Active {
-				t.Errorf("the handler has context %v and its delivery is %s", work.Err(), state(t, q, ring(1)))
+			if work.Err() != nil || state(t, q, delivery(1)) != Active {
+				t.Errorf("the handler has context %v and its delivery is %s", work.Err(), state(t, q, delivery(1)))
 			}
 			close(leave)
 			if err := receive(t, "the server ends", ended); err != nil {
 				t.Error(err)
 			}
-			if one, two := state(t, q, ring(1)), state(t, q, ring(2)); one != Absent || two != Pending || len(entered) != 0 {
+			if one, two := state(t, q, delivery(1)), state(t, q, delivery(2)); one != Absent || two != Pending || len(entered) != 0 {
 				t.Errorf("the first is %s, the second %s, and %d more entered", one, two, len(entered))
 			}
 		},
 		"When the drain is over the handler is told, and its verdict still counts": func(t *testing.T, q *Queue) {
 			entered := make(chan struct{}, 1)
-			stop := serve(t, Server{Queue: q, Drain: 50 * time.Millisecond, Handler: func(ctx context.Context, _ Ring) error {
+			stop := serve(t, Server{Queue: q, Drain: 50 * time.Millisecond, Handler: func(ctx context.Context, _ Delivery) error {
 				entered <- struct{}{}
 				<-ctx.Done()
 				return &Later{Reason: "handed back"}
 			}})
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			receive(t, "it enters", entered)
 			must(t, stop())
-			if got := state(t, q, ring(1)); got != Retry || info(t, q, ring(1)).LastErr != "handed back" {
+			if got := state(t, q, delivery(1)); got != Retry || info(t, q, delivery(1)).LastErr != "handed back" {
 				t.Errorf("the delivery is %s", got)
 			}
 		},
 		"The delivery of a handler that will not leave rings elsewhere": func(t *testing.T, q *Queue) {
 			entered, leave := make(chan struct{}, 1), make(chan struct{})
 			defer close(leave)
-			stop := serve(t, Server{Queue: quiet(q), Drain: 50 * time.Millisecond, Handler: func(context.Context, Ring) error {
+			stop := serve(t, Server{Queue: quiet(q), Drain: 50 * time.Millisecond, Handler: func(context.Context, Delivery) error {
 				entered <- struct{}{}
 				<-leave
 				return nil
 			}})
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			receive(t, "it enters", entered)
 			if err := stop(); err == nil || !strings.Contains(err.Error(), "1 handlers of openai still run after a drain of 50ms") {
 				t.Errorf("the server says %v", err)
 			}
-			if got := state(t, q, ring(1)); got != Pending {
+			if got := state(t, q, delivery(1)); got != Pending {
 				t.Errorf("the delivery is %s", got)
 			}
 		},
@@ -211,25 +211,25 @@ func TestManyHandlers(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	var inside atomic.Int64
 	all := make(chan struct{})
-	stop := serve(t, Server{Queue: q, Concurrency: many, Handler: func(context.Context, Ring) error {
+	stop := serve(t, Server{Queue: q, Concurrency: many, Handler: func(context.Context, Delivery) error {
 		if inside.Add(1) == many {
 			close(all)
 		}
 		<-all
 		return nil
 	}})
-	rings := make([]Ring, many)
-	for i := range rings {
-		rings[i] = ring(int64(i + 1))
+	deliveries := make([]Delivery, many)
+	for i := range deliveries {
+		deliveries[i] = delivery(int64(i + 1))
 	}
-	publishAll(t, q, rings...)
+	publishAll(t, q, deliveries...)
 	receive(t, "five thousand handlers are in at once", all)
 	runtime.ReadMemStats(&during)
 	if used := int64(during.Sys) - int64(before.Sys); used > 512<<20 {
 		t.Errorf("they take %d MB", used>>20)
 	}
 	must(t, stop())
-	if got := state(t, q, rings[many-1]); got != Absent {
+	if got := state(t, q, deliveries[many-1]); got != Absent {
 		t.Errorf("the last is %s", got)
 	}
 }
@@ -238,12 +238,12 @@ func TestManyHandlers(t *testing.T) {
 // rings between delay and a second later.
 func ringsAgain(t *testing.T, q *Queue, reason string, delay time.Duration) {
 	t.Helper()
-	if state(t, q, ring(1)) == Absent {
-		publishAll(t, q, ring(1))
+	if state(t, q, delivery(1)) == Absent {
+		publishAll(t, q, delivery(1))
 	}
 	start := time.Now()
-	eventually(t, "it waits", func() bool { return state(t, q, ring(1)) == Retry })
-	i := info(t, q, ring(1))
+	eventually(t, "it waits", func() bool { return state(t, q, delivery(1)) == Retry })
+	i := info(t, q, delivery(1))
 	if in := i.NextProcessAt.Sub(start); i.LastErr != reason || i.Retried != 0 || in < delay-time.Second || in > delay+3*time.Second {
 		t.Errorf("%q, %d retries, rings in %s", i.LastErr, i.Retried, in)
 	}
@@ -256,8 +256,8 @@ func enqueue(t *testing.T, q *Queue, id, data string) {
 	must(t, err)
 }
 
-func unreachable(t *testing.T) func(context.Context, Ring) error {
-	return func(_ context.Context, r Ring) error {
+func unreachable(t *testing.T) func(context.Context, Delivery) error {
+	return func(_ context.Context, r Delivery) error {
 		t.Errorf("the handler was called with %s", r.Ref)
 		return nil
 	}

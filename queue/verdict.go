@@ -14,9 +14,9 @@ const (
 	maxReason           = 2 << 10         // bytes of a reason that asynq keeps
 )
 
-// parkedPrefix begins the last error of every delivery that we parked. WasRun
+// archivedPrefix begins the last error of every delivery that we parked. WasRun
 // knows by it that only a person can have taken the delivery out of the archive.
-const parkedPrefix = "parked: "
+const archivedPrefix = "parked: "
 
 // Later is the verdict "ring again": the row waits, and asynq's retry set
 // mirrors it. It is no failure: asynq's count of retries does not move.
@@ -29,7 +29,7 @@ type Later struct {
 
 func (l *Later) Error() string {
 	if l.run {
-		return clip(parkedPrefix + "run again by hand, then: " + l.Reason)
+		return clip(archivedPrefix + "run again by hand, then: " + l.Reason)
 	}
 	return clip(l.Reason)
 }
@@ -40,7 +40,7 @@ type Parked struct {
 	Reason string // shown in asynqmon; holds no secret
 }
 
-func (p *Parked) Error() string { return clip(parkedPrefix + p.Reason) }
+func (p *Parked) Error() string { return clip(archivedPrefix + p.Reason) }
 
 // Unwrap makes asynq archive the delivery.
 func (p *Parked) Unwrap() error { return asynq.SkipRetry }

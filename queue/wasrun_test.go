@@ -11,7 +11,7 @@ func TestWasRun(t *testing.T) {
 	hear := func(t *testing.T, q *Queue, verdict func(call int) error) chan bool {
 		heard := make(chan bool, 10)
 		calls := 0
-		serve(t, Server{Queue: q, Handler: func(ctx context.Context, r Ring) error {
+		serve(t, Server{Queue: q, Handler: func(ctx context.Context, r Delivery) error {
 			run, err := q.WasRun(ctx, r)
 			if err != nil {
 				t.Error(err)
@@ -26,11 +26,11 @@ func TestWasRun(t *testing.T) {
 	onBoth(t, claims{
 		"A person's Run is told from a first ring": func(t *testing.T, q *Queue) {
 			heard := hear(t, q, park)
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			if receive(t, "it rings", heard) {
 				t.Error("the first ring counts as a Run")
 			}
-			eventually(t, "it is archived", func() bool { return state(t, q, ring(1)) == Archived })
+			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
 			must(t, inspector(q).RunTask("openai", "1.0"))
 			if !receive(t, "it rings again", heard) {
 				t.Error("the Run is not seen")
@@ -38,9 +38,9 @@ func TestWasRun(t *testing.T) {
 		},
 		"A Run of all archived ones is seen as well": func(t *testing.T, q *Queue) {
 			heard := hear(t, q, park)
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			receive(t, "it rings", heard)
-			eventually(t, "it is archived", func() bool { return state(t, q, ring(1)) == Archived })
+			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
 			if n, err := inspector(q).RunAllArchivedTasks("openai"); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
@@ -55,9 +55,9 @@ func TestWasRun(t *testing.T) {
 				}
 				return &Later{Reason: "no database"}
 			})
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			receive(t, "it rings", heard)
-			eventually(t, "it is archived", func() bool { return state(t, q, ring(1)) == Archived })
+			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
 			must(t, inspector(q).RunTask("openai", "1.0"))
 			for range 3 {
 				if !receive(t, "it rings again", heard) {
@@ -66,40 +66,40 @@ func TestWasRun(t *testing.T) {
 			}
 		},
 		"A lost write of asynq is no Run": func(t *testing.T, q *Queue) {
-			publishAll(t, q, ring(1))
-			must(t, q.Park(t.Context(), ring(1), "moderated"))
+			publishAll(t, q, delivery(1))
+			must(t, q.Archive(t.Context(), delivery(1), "moderated"))
 			must(t, inspector(q).RunTask("openai", "1.0"))
-			begin(t, q, ring(1), time.Now().Add(-time.Minute)) // a worker took it and its verdict was lost
-			heard := hear(t, q, park)                          // asynq's recoverer looks when a server starts
+			begin(t, q, delivery(1), time.Now().Add(-time.Minute)) // a worker took it and its verdict was lost
+			heard := hear(t, q, park)                              // asynq's recoverer looks when a server starts
 			if receive(t, "it rings again", heard) {
 				t.Error("it counts as a Run")
 			}
 		},
 		"What is put into the archive while it rings was not run": func(t *testing.T, q *Queue) {
-			publishAll(t, q, ring(1))
-			must(t, q.Park(t.Context(), ring(1), "moderated"))
-			if run, err := q.WasRun(t.Context(), ring(1)); run || err != nil {
+			publishAll(t, q, delivery(1))
+			must(t, q.Archive(t.Context(), delivery(1), "moderated"))
+			if run, err := q.WasRun(t.Context(), delivery(1)); run || err != nil {
 				t.Error(run, err)
 			}
 		},
 		"What a person archived counts once Park has stamped it": func(t *testing.T, q *Queue) {
-			publishAll(t, q, ring(1))
+			publishAll(t, q, delivery(1))
 			must(t, inspector(q).ArchiveTask("openai", "1.0"))
-			must(t, q.Park(t.Context(), ring(1), "archived in asynqmon"))
+			must(t, q.Archive(t.Context(), delivery(1), "archived in asynqmon"))
 			must(t, inspector(q).RunTask("openai", "1.0"))
-			if run, err := q.WasRun(t.Context(), ring(1)); !run || err != nil {
+			if run, err := q.WasRun(t.Context(), delivery(1)); !run || err != nil {
 				t.Error(run, err)
 			}
 		},
 		"It is answered although asynq does not know the queue, or the delivery": func(t *testing.T, q *Queue) {
-			if run, err := q.WasRun(t.Context(), ring(1)); run || err != nil {
+			if run, err := q.WasRun(t.Context(), delivery(1)); run || err != nil {
 				t.Error(run, err)
 			}
-			publishAll(t, q, ring(1))
-			must(t, q.Park(t.Context(), ring(1), "moderated"))
+			publishAll(t, q, delivery(1))
+			must(t, q.Archive(t.Context(), delivery(1), "moderated"))
 			must(t, inspector(q).RunTask("openai", "1.0"))
 			must(t, q.Redis.Del(t.Context(), allQueues).Err())
-			if run, err := q.WasRun(t.Context(), ring(1)); !run || err != nil {
+			if run, err := q.WasRun(t.Context(), delivery(1)); !run || err != nil {
 				t.Error(run, err)
 			}
 		},

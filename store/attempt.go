@@ -112,10 +112,10 @@ func (s *Store) AttemptByKey(ctx context.Context, key string) (*task.Attempt, er
 	return &a, err
 }
 
-// NeverSent ends the attempt of that key, if it was journalled at all, as rejected:
+// MarkNotSent ends the attempt of that key, if it was journalled at all, as rejected:
 // its worker knows that the call was not made. Somebody else may have called it
 // unknown meanwhile.
-func (s *Store) NeverSent(ctx context.Context, t *task.Task, key string) error {
+func (s *Store) MarkNotSent(ctx context.Context, t *task.Task, key string) error {
 	return s.in(ctx, func(tx *sqlx.Tx) error {
 		if err := s.lock(ctx, tx, t.ID); err != nil {
 			return err
@@ -132,14 +132,14 @@ func (s *Store) NeverSent(ctx context.Context, t *task.Task, key string) error {
 
 // End notes how an attempt ended that gave no picture, from its State and
 // error fields. An attempt that has ended better meanwhile stays as it is.
-func (s *Store) End(ctx context.Context, a *task.Attempt) error {
+func (s *Store) FinishAttempt(ctx context.Context, a *task.Attempt) error {
 	return s.patiently(ctx, func() error { return s.end(ctx, s.db, a, false) })
 }
 
-// EndFrom is End for who only heard about a call that others may still be
+// FinishIf is End for who only heard about a call that others may still be
 // working on: it writes nothing unless the attempt is in the state in which it
 // was read, and reports whether it was.
-func (s *Store) EndFrom(ctx context.Context, a *task.Attempt, from task.State) (bool, error) {
+func (s *Store) FinishIf(ctx context.Context, a *task.Attempt, from task.AttemptState) (bool, error) {
 	var n int64
 	err := s.patiently(ctx, func() error {
 		r, err := s.db.ExecContext(ctx, s.db.Rebind(`

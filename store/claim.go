@@ -14,7 +14,7 @@ import (
 
 // kept holds for a row that the app keeps by itself (see task.Kept): no statement of
 // ours changes its status, but for deleting it by hand.
-const kept = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
+const ownedByApp = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
 
 // fenceGrows and deliveryGrows are how a row leaves everybody's hands. Each holds at the
 // bound of its column, or one such row would keep all others of its statement back.
@@ -44,7 +44,7 @@ type Refusal struct {
 	Locked bool
 	Wait   time.Duration
 	// Spent: the fence is at the bound of its column, so that nobody can claim the task.
-	Spent bool
+	FenceExhausted bool
 	// Task is the row as it was found; nil if it does not exist.
 	Task *task.Task
 }
@@ -108,13 +108,13 @@ func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) 
 		return nil, err
 	}
 	if t.Status == task.Pending && t.Delivery == ref.Delivery && t.DeletedAt == nil && t.Fence == math.MaxInt64 {
-		return &Refusal{Spent: true, Status: t.Status, Task: t}, nil
+		return &Refusal{FenceExhausted: true, Status: t.Status, Task: t}, nil
 	}
 	// A pending row is locked, or was given back between the two statements.
-	if t.Status == task.Pending && t.Delivery == ref.Delivery && t.DeletedAt == nil && !t.Kept() {
+	if t.Status == task.Pending && t.Delivery == ref.Delivery && t.DeletedAt == nil && !t.OwnedByApp() {
 		return &Refusal{Locked: true, Wait: LockedWait, Status: t.Status, Task: t}, nil
 	}
-	if t.Delivery == ref.Delivery && !t.Status.Final() && t.DeletedAt == nil && !t.Kept() {
+	if t.Delivery == ref.Delivery && !t.Status.Final() && t.DeletedAt == nil && !t.OwnedByApp() {
 		return &Refusal{Busy: true, Wait: lease, Status: t.Status, Task: t}, nil
 	}
 	return &Refusal{Stale: true, Status: t.Status, Task: t}, nil
@@ -123,7 +123,7 @@ func (s *Store) refusal(ctx context.Context, ref task.Ref, lease time.Duration) 
 // Next is what a delivery will find.
 type Next struct {
 	// State is that of the newest attempt of the task, or empty if there is none.
-	State task.State `json:"state"`
+	State task.AttemptState `json:"state"`
 	// FallsBack: the task names a provider to fall back to.
 	FallsBack bool `json:"falls_back"`
 	// Model is the one that the task names; empty is the provider's default.

@@ -44,10 +44,10 @@ type dialect struct {
 	// the statistics say: for a table that has filled since they were made, all of it
 	// may look cheaper to read or to sort. SQLite, which knows no statistics, does so.
 	byIndex string
-	// notRung is the NULL of published_at in the library's own inserts. On
+	// unpublished is the NULL of published_at in the library's own inserts. On
 	// Postgres it also tells the trigger, for this transaction only, that the
 	// producer rings by itself.
-	notRung string
+	unpublished string
 	// unflushed is now(). On Postgres it also tells the server that this transaction
 	// need not be on a disk before it is answered: a heartbeat that a crash loses
 	// comes again, and one that waits for a busy disk or a standby comes too late.
@@ -84,10 +84,10 @@ func postgres() dialect {
 				CROSS JOIN LATERAL (SELECT id FROM image_generations WHERE id = wanted.id AND delivery = wanted.delivery AND ` + holds +
 				` FOR NO KEY UPDATE SKIP LOCKED) one))`
 		},
-		picked:    func(ids string) string { return "id = ANY (ARRAY(" + ids + "))" },
-		notRung:   "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
-		notifies:  true,
-		unflushed: "CASE WHEN set_config('synchronous_commit', 'off', true) <> '' THEN now() END",
+		picked:      func(ids string) string { return "id = ANY (ARRAY(" + ids + "))" },
+		unpublished: "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
+		notifies:    true,
+		unflushed:   "CASE WHEN set_config('synchronous_commit', 'off', true) <> '' THEN now() END",
 		isAnswer: func(err error) bool {
 			state := sqlState(err)
 			// The server is going, has cancelled the statement, or takes no writes any more: another may.
@@ -162,13 +162,13 @@ func sqliteDialect() (dialect, error) {
 			return `id IN (SELECT g.id FROM json_each(?) AS wanted CROSS JOIN image_generations AS g
 				WHERE g.id = json_extract(wanted.value, '$.id') AND delivery = json_extract(wanted.value, '$.delivery') AND ` + holds + `)`
 		},
-		picked:     func(ids string) string { return "id IN (" + ids + ")" },
-		notRung:    "NULL",
-		isMissing:  func(err error) bool { return has(err, "no such table") || has(err, "no such column") },
-		isRefused:  func(err error) bool { return has(err, "constraint failed") },
-		isLocked:   func(error) bool { return false },
-		isConflict: func(err error) bool { return has(err, "SQLITE_BUSY") },
-		unflushed:  "now()",
-		isAnswer:   func(err error) bool { return has(err, "SQL logic error") || has(err, "SQLITE_") },
+		picked:      func(ids string) string { return "id IN (" + ids + ")" },
+		unpublished: "NULL",
+		isMissing:   func(err error) bool { return has(err, "no such table") || has(err, "no such column") },
+		isRefused:   func(err error) bool { return has(err, "constraint failed") },
+		isLocked:    func(error) bool { return false },
+		isConflict:  func(err error) bool { return has(err, "SQLITE_BUSY") },
+		unflushed:   "now()",
+		isAnswer:    func(err error) bool { return has(err, "SQL logic error") || has(err, "SQLITE_") },
 	}, nil
 }

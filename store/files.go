@@ -59,7 +59,7 @@ func (s *Store) addKept(ctx context.Context, found map[int64]Files, ids []int64)
 	err := s.selectIn(ctx, &attempts, "SELECT task_id, kept FROM generation_attempt WHERE kept IS NOT NULL AND task_id IN (?)", ids)
 	for i := range attempts {
 		f := found[attempts[i].TaskID]
-		for _, k := range attempts[i].KeptBytes() {
+		for _, k := range attempts[i].RawFileList() {
 			f.Keys = append(f.Keys, k.StorageKey)
 		}
 		found[attempts[i].TaskID] = f
@@ -114,7 +114,7 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 	err := s.patiently(ctx, func() error {
 		// No fence: nobody works on a final task, and the status is the guard.
 		r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM image_generations WHERE id = (SELECT id FROM image_generations "+
-			"WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') AND NOT "+kept+s.dialect.lock+")"), id)
+			"WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') AND NOT "+ownedByApp+s.dialect.lock+")"), id)
 		if err != nil {
 			return err
 		}
@@ -128,5 +128,5 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	return &NotAllowed{Task: id, Status: t.Status, Action: "deleted", Kept: t.Kept()}
+	return &NotAllowed{Task: id, Status: t.Status, Action: "deleted", OwnedByApp: t.OwnedByApp()}
 }

@@ -40,11 +40,11 @@ func (s *Store) KeepInput(ctx context.Context, id int64, in task.Input) error {
 	})
 }
 
-// FallBack gives a claimed task to another provider, after a call that certainly
+// SwitchProvider gives a claimed task to another provider, after a call that certainly
 // was not carried out. It is rung for again, in that provider's queue, with full
 // budgets. a is the attempt that ended, or nil. ErrFenced if the task is not ours
 // any more; the attempt's end is written all the same.
-func (s *Store) FallBack(ctx context.Context, t *task.Task, to task.Fallback, rest, reason string, a *task.Attempt) error {
+func (s *Store) SwitchProvider(ctx context.Context, t *task.Task, to task.Fallback, rest, reason string, a *task.Attempt) error {
 	fenced := false
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`

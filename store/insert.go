@@ -34,17 +34,17 @@ func (e *KeyReused) Error() string {
 // their ID, Status and times. A task whose idempotency key is known already
 // becomes the stored one; fresh says which are new. The caller rings.
 func (s *Store) Insert(ctx context.Context, tasks []*task.Task) (fresh []bool, err error) {
-	return s.insertAll(ctx, tasks, s.dialect.notRung)
+	return s.insertAll(ctx, tasks, s.dialect.unpublished)
 }
 
-// InsertLoud is Insert for a caller that cannot ring: the commit wakes the relays.
-func (s *Store) InsertLoud(ctx context.Context, tasks []*task.Task) (fresh []bool, err error) {
+// InsertNotify is Insert for a caller that cannot ring: the commit wakes the relays.
+func (s *Store) InsertNotify(ctx context.Context, tasks []*task.Task) (fresh []bool, err error) {
 	return s.insertAll(ctx, tasks, "NULL")
 }
 
-func (s *Store) insertAll(ctx context.Context, tasks []*task.Task, notRung string) (fresh []bool, err error) {
+func (s *Store) insertAll(ctx context.Context, tasks []*task.Task, unpublished string) (fresh []bool, err error) {
 	err = s.in(ctx, func(tx *sqlx.Tx) error {
-		fresh, err = s.insert(ctx, tx, tasks, notRung)
+		fresh, err = s.insert(ctx, tx, tasks, unpublished)
 		return err
 	})
 	return fresh, err
@@ -56,7 +56,7 @@ func (s *Store) InsertTx(ctx context.Context, tx Tx, tasks []*task.Task) (fresh 
 	return s.insert(ctx, tx, tasks, "NULL")
 }
 
-func (s *Store) insert(ctx context.Context, tx Tx, tasks []*task.Task, notRung string) ([]bool, error) {
+func (s *Store) insert(ctx context.Context, tx Tx, tasks []*task.Task, unpublished string) ([]bool, error) {
 	fresh := make([]bool, len(tasks))
 	var plain []*task.Task
 	var keyed []int
@@ -78,13 +78,13 @@ func (s *Store) insert(ctx context.Context, tx Tx, tasks []*task.Task, notRung s
 	slices.SortFunc(keyed, func(i, j int) int { return cmp.Compare(tasks[i].IdempotencyKey, tasks[j].IdempotencyKey) })
 	for _, i := range keyed {
 		var err error
-		if fresh[i], err = s.insertOnce(ctx, tx, tasks[i], notRung); err != nil {
+		if fresh[i], err = s.insertOnce(ctx, tx, tasks[i], unpublished); err != nil {
 			return nil, err
 		}
 	}
 	for len(plain) > 0 {
 		n := min(len(plain), insertRows)
-		if err := s.insertMany(ctx, tx, plain[:n], notRung, ""); err != nil {
+		if err := s.insertMany(ctx, tx, plain[:n], unpublished, ""); err != nil {
 			return nil, err
 		}
 		plain = plain[n:]
@@ -99,8 +99,8 @@ func (s *Store) insert(ctx context.Context, tx Tx, tasks []*task.Task, notRung s
 }
 
 // insertOnce stores t unless its key is known, and reads the stored task then.
-func (s *Store) insertOnce(ctx context.Context, tx Tx, t *task.Task, notRung string) (bool, error) {
-	err := s.insertMany(ctx, tx, []*task.Task{t}, notRung,
+func (s *Store) insertOnce(ctx context.Context, tx Tx, t *task.Task, unpublished string) (bool, error) {
+	err := s.insertMany(ctx, tx, []*task.Task{t}, unpublished,
 		" ON CONFLICT (coalesce(user_id, 0), idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING")
 	if err != nil || t.ID != 0 {
 		return err == nil, err
@@ -129,8 +129,8 @@ func (s *Store) insertOnce(ctx context.Context, tx Tx, t *task.Task, notRung str
 	return false, nil
 }
 
-func (s *Store) insertMany(ctx context.Context, tx Tx, tasks []*task.Task, notRung, onConflict string) error {
-	one := "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, now()), ?, ?, ?, ?, ?, ?, ?, 'pending', " + notRung + ", now(), now())"
+func (s *Store) insertMany(ctx context.Context, tx Tx, tasks []*task.Task, unpublished, onConflict string) error {
+	one := "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, now()), ?, ?, ?, ?, ?, ?, ?, 'pending', " + unpublished + ", now(), now())"
 	query := `INSERT INTO image_generations (provider, model, prompt, negative_prompt, size, quality, style, steps, cfg_scale, seed,
 		watermark, image_count, input_image_url, input_image_id, reference_images, user_id, drama_id, storyboard_id,
 		subject_type, subject_id, metadata, priority, run_at, deadline_at, max_attempts, idempotency_key, request_hash,
@@ -204,7 +204,7 @@ func asked(t *task.Task) task.Task {
 		UserID: t.UserID, DramaID: t.DramaID, StoryboardID: t.StoryboardID, SubjectType: t.SubjectType,
 		SubjectID: t.SubjectID, Metadata: t.Metadata,
 
-		Priority: t.Priority, RunAt: t.RunAt, DeadlineAt: t.DeadlineAt, MaxAttempts: t.Tries(),
+		Priority: t.Priority, RunAt: t.RunAt, DeadlineAt: t.DeadlineAt, MaxAttempts: t.MaxTries(),
 		IdempotencyKey: t.IdempotencyKey, WebhookURL: t.WebhookURL, Fallbacks: t.Fallbacks, FitInputs: t.FitInputs,
 
 		Parameters: t.Parameters,

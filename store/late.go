@@ -11,11 +11,11 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// KeepLate stores pictures that came after the task was taken away: they were paid
+// SaveLate stores pictures that came after the task was taken away: they were paid
 // for. A task that was held only because nobody knew the outcome of this very call is
-// completed by them, and KeepLate reports that; of every other task only the cost, and a
+// completed by them, and SaveLate reports that; of every other task only the cost, and a
 // reason that is not true any more, are corrected.
-func (s *Store) KeepLate(ctx context.Context, a *task.Attempt, o Outcome) (completed bool, err error) {
+func (s *Store) SaveLate(ctx context.Context, a *task.Attempt, o Outcome) (completed bool, err error) {
 	err = s.in(ctx, func(tx *sqlx.Tx) error {
 		if err := s.lock(ctx, tx, a.TaskID); err != nil {
 			return err
@@ -74,7 +74,7 @@ func (s *Store) completeHeld(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, 
 // Learn corrects the cost of a task that has ended, and the reason of one that was
 // held because the outcome of its calls was not known, once more is known of them. The
 // task stays failed: a person retries it.
-func (s *Store) Learn(ctx context.Context, id int64) error {
+func (s *Store) Reconsider(ctx context.Context, id int64) error {
 	return s.in(ctx, func(tx *sqlx.Tx) error {
 		if err := s.lock(ctx, tx, id); err != nil {
 			return err
@@ -106,8 +106,8 @@ func (s *Store) reconsider(ctx context.Context, tx *sqlx.Tx, id int64) error {
 	if err != nil {
 		return err
 	}
-	settled, err := s.settled(ctx, tx, &t, false)
-	f := task.Learnt(attempts, max(t.ImageCount, 1)-settled)
+	settled, err := s.imagesDone(ctx, tx, &t, false)
+	f := task.RevisedReason(attempts, max(t.ImageCount, 1)-settled)
 	if err != nil || f == nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *Store) reconsider(ctx context.Context, tx *sqlx.Tx, id int64) error {
 // Paid returns the oldest call of the task that the provider has taken and whose
 // pictures are still to be collected; nil if there is none. One that could not be
 // collected counts again after a retry by hand.
-func (s *Store) Paid(ctx context.Context, id int64) (*task.Attempt, error) {
+func (s *Store) NextToCollect(ctx context.Context, id int64) (*task.Attempt, error) {
 	var a task.Attempt
 	err := s.db.GetContext(ctx, &a, s.db.Rebind("SELECT "+attemptColumns+` FROM generation_attempt a
 		WHERE a.task_id = ? AND state IN ('accepted', 'answered')
@@ -136,18 +136,18 @@ func (s *Store) Paid(ctx context.Context, id int64) (*task.Attempt, error) {
 
 // Collected notes how far the pictures of an answer have been brought into storage,
 // in Answer, and which bytes lie there as they came.
-func (s *Store) Collected(ctx context.Context, a *task.Attempt, kept []task.Kept) error {
-	a.Kept = ""
-	if len(kept) > 0 {
-		text, err := json.Marshal(kept)
+func (s *Store) RecordCollected(ctx context.Context, a *task.Attempt, ownedByApp []task.RawFile) error {
+	a.RawFiles = ""
+	if len(ownedByApp) > 0 {
+		text, err := json.Marshal(ownedByApp)
 		if err != nil {
 			return err
 		}
-		a.Kept = string(text)
+		a.RawFiles = string(text)
 	}
 	return s.patiently(ctx, func() error {
 		_, err := s.db.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET answer = ?, kept = ? WHERE "+s.call("state = 'answered'")),
-			null(a.Answer), null(a.Kept), a.ID)
+			null(a.Answer), null(a.RawFiles), a.ID)
 		return err
 	})
 }

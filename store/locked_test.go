@@ -63,7 +63,7 @@ func TestRingHoldsNothing(t *testing.T) {
 	boats(t, s, 40)
 	s.DB().SetMaxOpenConns(2)
 	t.Run("A delivery can be claimed before it is noted", func(t *testing.T) {
-		rang, err := s.Ring(t.Context(), store.Look{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+		rang, err := s.PublishDue(t.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 			soon(t, "the claim", func(ctx context.Context) error {
 				c, refusal, err := s.Claim(ctx, due[0].Ref(), "first", time.Minute)
 				if err == nil && c == nil {
@@ -79,9 +79,9 @@ func TestRingHoldsNothing(t *testing.T) {
 		}
 	})
 	t.Run("Two that ring for the same note each delivery once", func(t *testing.T) {
-		var inner store.Rang
-		outer, err := s.Ring(t.Context(), store.Look{Limit: 100}, func(due []task.Task) (_ []task.Ref, err error) {
-			inner, err = s.Ring(t.Context(), store.Look{Limit: 20}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
+		var inner store.PublishResult
+		outer, err := s.PublishDue(t.Context(), store.UnpublishedPage{Limit: 100}, func(due []task.Task) (_ []task.Ref, err error) {
+			inner, err = s.PublishDue(t.Context(), store.UnpublishedPage{Limit: 20}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return refsOf(due), err
 		})
 		must(t, err)
@@ -110,9 +110,9 @@ func lockRows(t *testing.T) *lockedRows {
 	for _, tk := range l.waiting {
 		refs = append(refs, tk.Ref())
 	}
-	must(t, l.Rung(t.Context(), refs))
+	must(t, l.MarkPublished(t.Context(), refs))
 	l.failed = boats(t, l.Store, 1)[0]
-	_, err := l.RefuseAll(t.Context(), []task.Ref{l.failed.Ref()}, &task.Failure{Kind: task.Invalid, Message: "no"})
+	_, err := l.ArchiveNeverClaimed(t.Context(), []task.Ref{l.failed.Ref()}, &task.Failure{Kind: task.Invalid, Message: "no"})
 	must(t, err)
 	app, err := l.DB().Begin()
 	must(t, err)
@@ -132,15 +132,15 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 	writes := map[string]func(tk *task.Task) error{
 		"Release": func(tk *task.Task) error { return l.Release(whole, tk, 0, "") },
 		"Fail": func(tk *task.Task) error {
-			return l.Fail(whole, tk, task.Verdict{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Message: "away"}}, nil)
+			return l.Fail(whole, tk, task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Message: "away"}}, nil)
 		},
 		"Begin": func(tk *task.Task) error {
 			return l.Begin(whole, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
 		},
 		"FallBack": func(tk *task.Task) error {
-			return l.FallBack(whole, tk, task.Fallback{Provider: "rival"}, "", "away", nil)
+			return l.SwitchProvider(whole, tk, task.Fallback{Provider: "rival"}, "", "away", nil)
 		},
-		"Learn": func(tk *task.Task) error { return l.Learn(whole, tk.ID) },
+		"Learn": func(tk *task.Task) error { return l.Reconsider(whole, tk.ID) },
 	}
 	i := 0
 	for range 4 {
@@ -183,14 +183,14 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		for _, tk := range l.waiting {
 			refs = append(refs, tk.Ref())
 		}
-		soon(t, "Rung", func(ctx context.Context) error { return l.Rung(ctx, refs) })
-		soon(t, "Unring", func(ctx context.Context) error { return l.Unring(ctx, refs) })
-		soon(t, "UnringAll", func(ctx context.Context) error { _, err := l.UnringAll(ctx); return err })
+		soon(t, "Rung", func(ctx context.Context) error { return l.MarkPublished(ctx, refs) })
+		soon(t, "Unring", func(ctx context.Context) error { return l.MarkUnpublished(ctx, refs) })
+		soon(t, "UnringAll", func(ctx context.Context) error { _, err := l.ResetPublished(ctx); return err })
 		soon(t, "Redeliver", func(ctx context.Context) error { return l.Redeliver(ctx, refs) })
-		soon(t, "Stopped", func(ctx context.Context) error { _, err := l.Stopped(ctx, "first"); return err })
-		soon(t, "Orphans", func(ctx context.Context) error { _, err := l.Orphans(ctx, 100); return err })
+		soon(t, "Stopped", func(ctx context.Context) error { _, err := l.TakeCancelled(ctx, "first"); return err })
+		soon(t, "Orphans", func(ctx context.Context) error { _, err := l.ReclaimExpired(ctx, 100); return err })
 		soon(t, "RefuseAll", func(ctx context.Context) error {
-			_, err := l.RefuseAll(ctx, refs, &task.Failure{Kind: task.Invalid, Message: "no"})
+			_, err := l.ArchiveNeverClaimed(ctx, refs, &task.Failure{Kind: task.Invalid, Message: "no"})
 			return err
 		})
 		got, err := l.Get(whole, free[0].ID)
@@ -267,9 +267,9 @@ func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
 	var saving sync.WaitGroup
 	for _, write := range []func(a *task.Attempt) error{
 		func(a *task.Attempt) error { return s.Answer(t.Context(), &task.Task{ID: a.TaskID}, a, "") },
-		func(a *task.Attempt) error { return s.End(t.Context(), a) },
-		func(a *task.Attempt) error { _, err := s.EndFrom(t.Context(), a, task.AttemptSending); return err },
-		func(a *task.Attempt) error { return s.Collected(t.Context(), a, nil) },
+		func(a *task.Attempt) error { return s.FinishAttempt(t.Context(), a) },
+		func(a *task.Attempt) error { _, err := s.FinishIf(t.Context(), a, task.AttemptSending); return err },
+		func(a *task.Attempt) error { return s.RecordCollected(t.Context(), a, nil) },
 	} {
 		for range 2 {
 			a := *calls[0]

@@ -53,9 +53,9 @@ func (s *Store) impatientPool(limit time.Duration) (*sql.DB, error) {
 
 // again is on, and once more if the connection had been kept and was lost.
 func (o *ownConn) again(ctx context.Context, f func(*sql.Conn) error) error {
-	kept := o.conn != nil
+	ownedByApp := o.conn != nil
 	err := o.on(ctx, f)
-	if err != nil && kept && o.conn == nil && ctx.Err() == nil {
+	if err != nil && ownedByApp && o.conn == nil && ctx.Err() == nil {
 		err = o.on(ctx, f)
 	}
 	return err

@@ -25,9 +25,9 @@ func handedIn(t *testing.T, connections int) *store.Store {
 	return s
 }
 
-func heart(t *testing.T, s *store.Store) *store.Heartbeat {
+func heart(t *testing.T, s *store.Store) *store.HeartbeatConn {
 	t.Helper()
-	h, err := s.Heartbeat(time.Minute)
+	h, err := s.OpenHeartbeat(time.Minute)
 	must(t, err)
 	t.Cleanup(func() { h.Close() })
 	return h
@@ -38,13 +38,13 @@ func TestOwnConnections(t *testing.T) {
 		s := handedIn(t, 1)
 		h := heart(t, s)
 		for range 3 {
-			soon(t, "a heartbeat", func(ctx context.Context) error { return h.Beat(ctx, store.Worker{ID: "first"}, time.Minute) })
+			soon(t, "a heartbeat", func(ctx context.Context) error { return h.Heartbeat(ctx, store.Worker{ID: "first"}, time.Minute) })
 			soon(t, "another statement", func(ctx context.Context) error { _, err := s.Workers(ctx); return err })
 		}
 	})
 	t.Run("Of a larger one it keeps its own", func(t *testing.T) {
 		s := handedIn(t, 2)
-		must(t, heart(t, s).Beat(t.Context(), store.Worker{ID: "first"}, time.Minute))
+		must(t, heart(t, s).Heartbeat(t.Context(), store.Worker{ID: "first"}, time.Minute))
 		if n := s.DB().Stats().InUse; n != 1 {
 			t.Errorf("%d connections are kept", n)
 		}
@@ -57,10 +57,10 @@ func TestOwnConnections(t *testing.T) {
 			must(t, err)
 		}
 		mode("on")
-		if err := h.Beat(t.Context(), store.Worker{ID: "first"}, time.Minute); err == nil {
+		if err := h.Heartbeat(t.Context(), store.Worker{ID: "first"}, time.Minute); err == nil {
 			t.Fatal("the server takes writes")
 		}
 		mode("off")
-		must(t, h.Beat(t.Context(), store.Worker{ID: "first"}, time.Minute))
+		must(t, h.Heartbeat(t.Context(), store.Worker{ID: "first"}, time.Minute))
 	})
 }

@@ -13,15 +13,15 @@ import (
 
 // NotAllowed says that a task's status does not allow what a person asked for.
 type NotAllowed struct {
-	Task   int64
-	Status task.Status
-	Action string // "retried", "cancelled"
-	Moved  bool   // the status would allow it, but not for the delivery that the person saw
-	Kept   bool   // the app keeps the row by itself
+	Task       int64
+	Status     task.Status
+	Action     string // "retried", "cancelled"
+	Moved      bool   // the status would allow it, but not for the delivery that the person saw
+	OwnedByApp bool   // the app keeps the row by itself
 }
 
 func (e *NotAllowed) Error() string {
-	if e.Kept {
+	if e.OwnedByApp {
 		return fmt.Sprintf("task %d is managed by the app itself and cannot be %s from here; the app has to do it", e.Task, e.Action)
 	}
 	if e.Moved {
@@ -91,7 +91,7 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 				error_msg = NULL, error_kind = NULL, error_code = NULL, completed_at = NULL, updated_at = now(),
 				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled')
-				AND deleted_at IS NULL AND NOT `+kept+s.dialect.lock+`)
+				AND deleted_at IS NULL AND NOT `+ownedByApp+s.dialect.lock+`)
 			RETURNING `+taskColumns), ref.Task, ref.Delivery, ref.Delivery)
 		if err != nil {
 			return err
@@ -132,7 +132,7 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 			UPDATE image_generations SET status = 'cancelled', `+fenceGrows+`, cancel_requested_at = now(), completed_at = now(),
 				lease_until = NULL, updated_at = now(), error_msg = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_msg END, `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND status IN ('pending', 'processing')
-				AND deleted_at IS NULL AND NOT `+kept+s.dialect.lock+`)
+				AND deleted_at IS NULL AND NOT `+ownedByApp+s.dialect.lock+`)
 			RETURNING `+taskColumns), owed, id)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -141,14 +141,14 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 	return &t, err
 }
 
-// RefuseAll moves waiting tasks that no worker has ever taken to the dead-letter
+// ArchiveNeverClaimed moves waiting tasks that no worker has ever taken to the dead-letter
 // queue, because none would, and returns how many it moved. One that was taken
 // before was no mistake when it was written: it waits.
-func (s *Store) RefuseAll(ctx context.Context, refs []task.Ref, f *task.Failure) (int64, error) {
-	return s.park(ctx, refs, "status = 'pending' AND started_at IS NULL", f)
+func (s *Store) ArchiveNeverClaimed(ctx context.Context, refs []task.Ref, f *task.Failure) (int64, error) {
+	return s.archiveAll(ctx, refs, "status = 'pending' AND started_at IS NULL", f)
 }
 
-func (s *Store) park(ctx context.Context, refs []task.Ref, holds string, f *task.Failure) (int64, error) {
+func (s *Store) archiveAll(ctx context.Context, refs []task.Ref, holds string, f *task.Failure) (int64, error) {
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
 	var n int64
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
@@ -164,5 +164,5 @@ func (s *Store) notAllowed(ctx context.Context, ref task.Ref, action string) err
 	if err != nil {
 		return err
 	}
-	return &NotAllowed{Task: ref.Task, Status: t.Status, Action: action, Kept: t.Kept(), Moved: ref.Delivery >= 0 && ref.Delivery != t.Delivery}
+	return &NotAllowed{Task: ref.Task, Status: t.Status, Action: action, OwnedByApp: t.OwnedByApp(), Moved: ref.Delivery >= 0 && ref.Delivery != t.Delivery}
 }

@@ -143,7 +143,7 @@ var unbounded = strings.Fields(`Backlog Close DB Dialect Ready Refuses Now Migra
 // calls are all others.
 func calls() map[string]call {
 	unrung, _ := series(10_001, 500)
-	rung, _ := series(60_001, 500)
+	published, _ := series(60_001, 500)
 	wrong, _ := series(20_001, 500)
 	_, final := series(100_001, 500)
 	held := &task.Task{ID: 200_001, Fence: 1, ImageCount: 1, Provider: "painter", Worker: "alive"}
@@ -161,7 +161,7 @@ func calls() map[string]call {
 			return err
 		}},
 		"InsertLoud": {1, func(ctx context.Context, s *store.Store) error {
-			_, err := s.InsertLoud(ctx, []*task.Task{{Provider: "painter", Prompt: "a boat"}})
+			_, err := s.InsertNotify(ctx, []*task.Task{{Provider: "painter", Prompt: "a boat"}})
 			return err
 		}},
 		"InsertTx": {1, func(ctx context.Context, s *store.Store) error {
@@ -174,48 +174,51 @@ func calls() map[string]call {
 			return err
 		}},
 		"Ring": {500, func(ctx context.Context, s *store.Store) error {
-			_, err := s.Ring(ctx, store.Look{Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
+			_, err := s.PublishDue(ctx, store.UnpublishedPage{Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return err
 		}},
 		"Ring, later": {1000, func(ctx context.Context, s *store.Store) error {
-			_, err := s.Ring(ctx, store.Look{After: &task.Task{ID: 40_000}, Skip: 500, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
+			_, err := s.PublishDue(ctx, store.UnpublishedPage{After: &task.Task{ID: 40_000}, Skip: 500, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return err
 		}},
 		"Ring, newest": {500, func(ctx context.Context, s *store.Store) error {
-			_, err := s.Ring(ctx, store.Look{After: &task.Task{ID: 40_000}, Newest: true, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
+			_, err := s.PublishDue(ctx, store.UnpublishedPage{After: &task.Task{ID: 40_000}, Newest: true, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return err
 		}},
-		"Rung":      {500, func(ctx context.Context, s *store.Store) error { return s.Rung(ctx, unrung) }},
-		"Unring":    {500, func(ctx context.Context, s *store.Store) error { return s.Unring(ctx, rung) }},
-		"Redeliver": {500, func(ctx context.Context, s *store.Store) error { return s.Redeliver(ctx, rung) }},
+		"Rung":      {500, func(ctx context.Context, s *store.Store) error { return s.MarkPublished(ctx, unrung) }},
+		"Unring":    {500, func(ctx context.Context, s *store.Store) error { return s.MarkUnpublished(ctx, published) }},
+		"Redeliver": {500, func(ctx context.Context, s *store.Store) error { return s.Redeliver(ctx, published) }},
 		"RefuseAll": {500, func(ctx context.Context, s *store.Store) error {
-			_, err := s.RefuseAll(ctx, wrong, failure)
+			_, err := s.ArchiveNeverClaimed(ctx, wrong, failure)
 			return err
 		}},
 		"Park": {1, func(ctx context.Context, s *store.Store) error {
-			_, err := s.Park(ctx, task.Ref{Task: 30_000}, failure)
+			_, err := s.Archive(ctx, task.Ref{Task: 30_000}, failure)
 			return err
 		}},
-		"Hold":      {500, func(ctx context.Context, s *store.Store) error { _, err := s.Hold(ctx, rung); return err }},
-		"UnringAll": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.UnringAll(ctx); return err }},
+		"Hold": {500, func(ctx context.Context, s *store.Store) error {
+			_, err := s.MarkUnknownOutcome(ctx, published)
+			return err
+		}},
+		"UnringAll": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.ResetPublished(ctx); return err }},
 		"Waiting": {1000, func(ctx context.Context, s *store.Store) error {
-			_, _, err := s.Waiting(ctx, 70_000, time.Second, 1000)
+			_, _, err := s.PublishedWaiting(ctx, 70_000, time.Second, 1000)
 			return err
 		}},
-		"Rings":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Rings(ctx, final); return err }},
+		"Rings":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Deliveries(ctx, final); return err }},
 		"ResultsOf":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.ResultsOf(ctx, final); return err }},
 		"Files":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Files(ctx, final); return err }},
-		"Orphans":     {2000, func(ctx context.Context, s *store.Store) error { _, err := s.Orphans(ctx, 500); return err }}, // all that are held
-		"Held":        {1800, func(ctx context.Context, s *store.Store) error { _, err := s.Held(ctx, "alive"); return err }},
-		"Stopped":     {10, func(ctx context.Context, s *store.Store) error { _, err := s.Stopped(ctx, "alive"); return err }},
-		"Served":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.Served(ctx, "painter"); return err }},
+		"Orphans":     {2000, func(ctx context.Context, s *store.Store) error { _, err := s.ReclaimExpired(ctx, 500); return err }}, // all that are held
+		"Held":        {1800, func(ctx context.Context, s *store.Store) error { _, err := s.HeldBy(ctx, "alive"); return err }},
+		"Stopped":     {10, func(ctx context.Context, s *store.Store) error { _, err := s.TakeCancelled(ctx, "alive"); return err }},
+		"Served":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.HasWorkerFor(ctx, "painter"); return err }},
 		"Workers":     {1, func(ctx context.Context, s *store.Store) error { _, err := s.Workers(ctx); return err }},
 		"WorkersSeen": {1, func(ctx context.Context, s *store.Store) error { _, err := s.WorkersSeen(ctx); return err }},
-		"Bury":        {1, func(ctx context.Context, s *store.Store) error { _, err := s.Bury(ctx, time.Hour); return err }},
+		"Bury":        {1, func(ctx context.Context, s *store.Store) error { _, err := s.PruneWorkers(ctx, time.Hour); return err }},
 		"Beat": {1, func(ctx context.Context, s *store.Store) error {
-			return s.Beat(ctx, store.Worker{ID: "other"}, time.Minute)
+			return s.Heartbeat(ctx, store.Worker{ID: "other"}, time.Minute)
 		}},
-		"Leave": {1, func(ctx context.Context, s *store.Store) error { return s.Leave(ctx, "other") }},
+		"Leave": {1, func(ctx context.Context, s *store.Store) error { return s.Deregister(ctx, "other") }},
 		"Claim": {1, func(ctx context.Context, s *store.Store) error {
 			_, _, err := s.Claim(ctx, task.Ref{Task: 80_000}, "alive", time.Minute)
 			return err
@@ -234,7 +237,7 @@ func calls() map[string]call {
 		"Observe":       {2, func(ctx context.Context, s *store.Store) error { _, err := s.Observe(ctx, time.Second); return err }},
 		"NewestAttempt": {1, func(ctx context.Context, s *store.Store) error { _, err := s.NewestAttempt(ctx); return err }},
 		"ServerErrors":  {1, func(ctx context.Context, s *store.Store) error { _, err := s.ServerErrors(ctx, held); return err }},
-		"Settled":       {1, func(ctx context.Context, s *store.Store) error { _, err := s.Settled(ctx, held, true); return err }},
+		"Settled":       {1, func(ctx context.Context, s *store.Store) error { _, err := s.ImagesDone(ctx, held, true); return err }},
 		"KeepInput": {1, func(ctx context.Context, s *store.Store) error {
 			return s.KeepInput(ctx, held.ID, task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"})
 		}},
@@ -242,13 +245,13 @@ func calls() map[string]call {
 			return s.Release(ctx, &task.Task{ID: 200_002, Fence: 1}, 0, "")
 		}},
 		"Fail": {1, func(ctx context.Context, s *store.Store) error {
-			return s.Fail(ctx, &task.Task{ID: 200_003, Fence: 1}, task.Verdict{Status: task.Failed, Failure: failure}, nil)
+			return s.Fail(ctx, &task.Task{ID: 200_003, Fence: 1}, task.Decision{Status: task.Failed, Failure: failure}, nil)
 		}},
 		"FallBack": {1, func(ctx context.Context, s *store.Store) error {
-			return s.FallBack(ctx, &task.Task{ID: 200_004, Fence: 1}, task.Fallback{Provider: "rival"}, "", "", nil)
+			return s.SwitchProvider(ctx, &task.Task{ID: 200_004, Fence: 1}, task.Fallback{Provider: "rival"}, "", "", nil)
 		}},
 		"KeepPart": {1, func(ctx context.Context, s *store.Store) error {
-			return s.KeepPart(ctx, &task.Task{ID: 200_005, Fence: 1}, &task.Attempt{ID: 100_010, TaskID: 100_010}, nil, 5)
+			return s.SaveBatch(ctx, &task.Task{ID: 200_005, Fence: 1}, &task.Attempt{ID: 100_010, TaskID: 100_010}, nil, 5)
 		}},
 		"Save": {1, func(ctx context.Context, s *store.Store) error {
 			return s.Save(ctx, &task.Task{ID: 200_006, Fence: 1}, nil, store.Outcome{First: &result})
@@ -273,13 +276,13 @@ func calls() map[string]call {
 		},
 		"Accept":    func(ctx context.Context, s *store.Store) error { return s.Accept(ctx, held, begun, "job") },
 		"Answer":    func(ctx context.Context, s *store.Store) error { return s.Answer(ctx, held, begun, "job") },
-		"End":       func(ctx context.Context, s *store.Store) error { return s.End(ctx, begun) },
-		"EndFrom":   func(ctx context.Context, s *store.Store) error { _, err := s.EndFrom(ctx, begun, "x"); return err },
-		"NeverSent": func(ctx context.Context, s *store.Store) error { return s.NeverSent(ctx, held, "key 100004") },
-		"Learn":     func(ctx context.Context, s *store.Store) error { return s.Learn(ctx, 100_004) },
-		"Paid":      func(ctx context.Context, s *store.Store) error { _, err := s.Paid(ctx, 100_004); return err },
+		"End":       func(ctx context.Context, s *store.Store) error { return s.FinishAttempt(ctx, begun) },
+		"EndFrom":   func(ctx context.Context, s *store.Store) error { _, err := s.FinishIf(ctx, begun, "x"); return err },
+		"NeverSent": func(ctx context.Context, s *store.Store) error { return s.MarkNotSent(ctx, held, "key 100004") },
+		"Learn":     func(ctx context.Context, s *store.Store) error { return s.Reconsider(ctx, 100_004) },
+		"Paid":      func(ctx context.Context, s *store.Store) error { _, err := s.NextToCollect(ctx, 100_004); return err },
 		"Collected": func(ctx context.Context, s *store.Store) error {
-			return s.Collected(ctx, &task.Attempt{ID: 100_004}, nil)
+			return s.RecordCollected(ctx, &task.Attempt{ID: 100_004}, nil)
 		},
 		"GiveUp": func(ctx context.Context, s *store.Store) error {
 			var not *store.NotAllowed
@@ -296,7 +299,7 @@ func calls() map[string]call {
 			return nil
 		},
 		"KeepLate": func(ctx context.Context, s *store.Store) error {
-			_, err := s.KeepLate(ctx, &task.Attempt{ID: 100_004, TaskID: 100_004}, store.Outcome{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}})
+			_, err := s.SaveLate(ctx, &task.Attempt{ID: 100_004, TaskID: 100_004}, store.Outcome{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}})
 			return err
 		},
 		"List, of a user": func(ctx context.Context, s *store.Store) error {

@@ -151,7 +151,7 @@ func (s *Store) ResultsOf(ctx context.Context, ids []int64) (map[int64][]task.Re
 }
 
 // kindIs is why a task failed, by its row and its journal.
-const kindIs = "(CASE WHEN " + hidden + " THEN 'outcome_unknown' ELSE error_kind END)"
+const kindIs = "(CASE WHEN " + hiddenUnknown + " THEN 'outcome_unknown' ELSE error_kind END)"
 
 func (f Filter) where() (string, []any, error) {
 	conditions := []string{"deleted_at IS NULL"}
@@ -176,7 +176,7 @@ func (f Filter) where() (string, []any, error) {
 		add("user_id = ?", *f.UserID)
 	}
 	if f.Ours {
-		add("NOT " + kept)
+		add("NOT " + ownedByApp)
 	}
 	if !f.Since.IsZero() {
 		add("created_at >= ?", utc(&f.Since))

@@ -40,7 +40,7 @@ func (o *Outcome) first() *task.Result {
 // Save completes the task: results, attempt, cost and status in one transaction.
 // Without an attempt it completes it with pictures that are kept already, of which
 // o.First is one. ErrFenced if the task is not ours any more; nothing is written then, and
-// KeepLate is the way to keep what was bought.
+// SaveLate is the way to keep what was bought.
 func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outcome) error {
 	if o.first() == nil || a != nil && len(o.Results) == 0 {
 		return errors.New("a task is not completed without a picture")
@@ -56,9 +56,9 @@ func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outco
 	})
 }
 
-// KeepPart stores the pictures of one of several calls, whose task goes on. ErrFenced
+// SaveBatch stores the pictures of one of several calls, whose task goes on. ErrFenced
 // if the task is not ours any more; nothing is written then.
-func (s *Store) KeepPart(ctx context.Context, t *task.Task, a *task.Attempt, results []task.Result, progress int) error {
+func (s *Store) SaveBatch(ctx context.Context, t *task.Task, a *task.Attempt, results []task.Result, progress int) error {
 	return s.in(ctx, func(tx *sqlx.Tx) error {
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET updated_at = now(), progress = CASE WHEN progress < ? THEN ? ELSE progress END, `+costs+`
@@ -73,11 +73,11 @@ func (s *Store) KeepPart(ctx context.Context, t *task.Task, a *task.Attempt, res
 // Settled returns how many of the task's pictures need no further call: those that
 // its calls have brought and, if refused, those that were refused to its calls, or
 // could not be collected, since the last retry by hand.
-func (s *Store) Settled(ctx context.Context, t *task.Task, refused bool) (int, error) {
-	return s.settled(ctx, s.db, t, refused)
+func (s *Store) ImagesDone(ctx context.Context, t *task.Task, refused bool) (int, error) {
+	return s.imagesDone(ctx, s.db, t, refused)
 }
 
-func (s *Store) settled(ctx context.Context, db sqlx.QueryerContext, t *task.Task, refused bool) (int, error) {
+func (s *Store) imagesDone(ctx context.Context, db sqlx.QueryerContext, t *task.Task, refused bool) (int, error) {
 	var n int
 	err := sqlx.GetContext(ctx, db, &n, s.db.Rebind(`
 		SELECT coalesce(sum(coalesce(images, ?)), 0) FROM generation_attempt a
@@ -123,7 +123,7 @@ func (s *Store) keep(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, results 
 // Fail writes what task.Fail decided: pending again after the delay, or failed.
 // a is the attempt that ended with it, or nil. ErrFenced if the task is not
 // ours any more; the attempt's end is written all the same.
-func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.Attempt) error {
+func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Decision, a *task.Attempt) error {
 	fenced := false
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind(`
@@ -131,7 +131,7 @@ func (s *Store) Fail(ctx context.Context, t *task.Task, v task.Verdict, a *task.
 				error_msg = ?, error_kind = ?, error_code = ?, worker = NULL, lease_until = NULL, updated_at = now(),
 				completed_at = CASE WHEN ? THEN now() END, `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-			v.Status, v.Delay.Milliseconds(), v.Attempt, v.Waits, null(v.Failure.Error()), v.Failure.Kind, null(v.Failure.Code),
+			v.Status, v.Delay.Milliseconds(), v.FailedTries, v.Waits, null(v.Failure.Error()), v.Failure.Kind, null(v.Failure.Code),
 			v.Status.Final(), t.ID, t.Fence))
 		fenced = err == ErrFenced
 		if err != nil && !fenced {

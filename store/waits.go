@@ -11,9 +11,9 @@ import (
 
 // LastCall is how the last call of a task stands.
 type LastCall struct {
-	TaskID int64      `json:"task_id"`
-	State  task.State `json:"state"`
-	SentAt time.Time  `json:"sent_at"`
+	TaskID int64             `json:"task_id"`
+	State  task.AttemptState `json:"state"`
+	SentAt time.Time         `json:"sent_at"`
 }
 
 // LastCalls returns the last call of each of the tasks that has one, in one query.
@@ -37,7 +37,7 @@ func (s *Store) LastCalls(ctx context.Context, ids []int64) (map[int64]LastCall,
 }
 
 // WorkersSeen returns Workers, and beside them those that have gone or fallen silent,
-// until Bury: the lease of these is over.
+// until PruneWorkers: the lease of these is over.
 func (s *Store) WorkersSeen(ctx context.Context) ([]Worker, error) {
 	workers := []Worker{}
 	err := s.db.SelectContext(ctx, &workers,
@@ -56,14 +56,14 @@ type Backlog struct {
 func (s *Store) Backlog(ctx context.Context) ([]Backlog, error) {
 	var all []Backlog
 	err := s.db.SelectContext(ctx, &all, `SELECT provider, count(*) AS tasks FROM image_generations
-		WHERE status = 'pending' AND deleted_at IS NULL AND run_at <= now() AND NOT `+kept+` GROUP BY provider ORDER BY provider`)
+		WHERE status = 'pending' AND deleted_at IS NULL AND run_at <= now() AND NOT `+ownedByApp+` GROUP BY provider ORDER BY provider`)
 	if err != nil {
 		return nil, err
 	}
 	for i := range all {
 		// A query of its own for each: an aggregate has lost its type on SQLite.
 		err := s.db.GetContext(ctx, &all[i].Since, s.db.Rebind(`SELECT run_at FROM image_generations
-			WHERE status = 'pending' AND deleted_at IS NULL AND run_at <= now() AND NOT `+kept+` AND provider = ? ORDER BY run_at LIMIT 1`), all[i].Provider)
+			WHERE status = 'pending' AND deleted_at IS NULL AND run_at <= now() AND NOT `+ownedByApp+` AND provider = ? ORDER BY run_at LIMIT 1`), all[i].Provider)
 		if err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ type sighting struct {
 }
 
 // Observe looks at the heartbeats of all workers. Only processes that do so
-// often can take tasks from dead workers, by Claim and Orphans: between two looks
+// often can take tasks from dead workers, by Claim and ReclaimExpired: between two looks
 // there may be no more than a third of a lease, or watching begins anew; so it
 // does after an error, for workers could not beat either. A lease that is too short
 // to be seen running out by who looks each every counts as six times that. It returns
@@ -68,7 +68,7 @@ func (s *Store) Observe(ctx context.Context, every time.Duration) ([]string, err
 
 // Forget begins watching anew. Whoever cannot write to the database, or hardly,
 // calls it: others cannot either, and who is silent need not be dead.
-func (s *Store) Forget() { s.watch.forget() }
+func (s *Store) ResetWatch() { s.watch.forget() }
 
 func (w *watch) forget() {
 	w.mu.Lock()

@@ -25,11 +25,11 @@ type Worker struct {
 
 // Beat says that the worker lives, and so extends the lease of every task it
 // holds, in one statement.
-func (s *Store) Beat(ctx context.Context, w Worker, lease time.Duration) error {
-	return s.beat(ctx, s.db, w, lease)
+func (s *Store) Heartbeat(ctx context.Context, w Worker, lease time.Duration) error {
+	return s.heartbeat(ctx, s.db, w, lease)
 }
 
-func (s *Store) beat(ctx context.Context, db sqlx.ExecerContext, w Worker, lease time.Duration) error {
+func (s *Store) heartbeat(ctx context.Context, db sqlx.ExecerContext, w Worker, lease time.Duration) error {
 	_, err := db.ExecContext(ctx, s.db.Rebind(`
 		INSERT INTO easel_worker (id, host, pid, version, providers, started_at, seen_at, lease_until)
 		VALUES (?, ?, ?, ?, ?, now(), `+s.dialect.unflushed+`, `+s.dialect.later+`)
@@ -39,18 +39,18 @@ func (s *Store) beat(ctx context.Context, db sqlx.ExecerContext, w Worker, lease
 }
 
 // Leave says that the worker has stopped and holds nothing any more: its lease
-// ends before it was last seen. Its row stays until Bury; see Served.
-func (s *Store) Leave(ctx context.Context, id string) error { return s.leave(ctx, s.db, id) }
+// ends before it was last seen. Its row stays until PruneWorkers; see Served.
+func (s *Store) Deregister(ctx context.Context, id string) error { return s.deregister(ctx, s.db, id) }
 
-func (s *Store) leave(ctx context.Context, db sqlx.ExecerContext, id string) error {
+func (s *Store) deregister(ctx context.Context, db sqlx.ExecerContext, id string) error {
 	_, err := db.ExecContext(ctx, s.db.Rebind("UPDATE easel_worker SET seen_at = now(), lease_until = "+s.dialect.later+" WHERE id = ?"), -1000, id)
 	return err
 }
 
-// Served reports whether a worker serves the provider, or did until Bury: one that
+// Served reports whether a worker serves the provider, or did until PruneWorkers: one that
 // is silent or has gone may be on its way back, and a clock that jumps makes none of
 // them a stranger.
-func (s *Store) Served(ctx context.Context, provider string) (bool, error) {
+func (s *Store) HasWorkerFor(ctx context.Context, provider string) (bool, error) {
 	var served bool
 	err := s.db.GetContext(ctx, &served, s.db.Rebind(
 		"SELECT EXISTS (SELECT 1 FROM easel_worker WHERE replace(providers, ',' || ? || ',', '') <> providers)"), provider)
@@ -69,11 +69,11 @@ func (s *Store) Workers(ctx context.Context) ([]Worker, error) {
 // Release needs. A claim whose answer was lost is among them: the worker does
 // not know of it and must give it back, since its own heartbeat keeps everybody
 // else away.
-func (s *Store) Held(ctx context.Context, worker string) ([]task.Task, error) {
+func (s *Store) HeldBy(ctx context.Context, worker string) ([]task.Task, error) {
 	held := []task.Task{}
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
 		held = held[:0]
-		return sqlx.SelectContext(ctx, tx, &held, s.db.Rebind("SELECT "+ringColumns+
+		return sqlx.SelectContext(ctx, tx, &held, s.db.Rebind("SELECT "+deliveryColumns+
 			", fence FROM image_generations WHERE status = 'processing' AND worker = ? ORDER BY worker"), worker)
 	})
 	slices.SortFunc(held, func(a, b task.Task) int { return cmp.Compare(a.ID, b.ID) })
@@ -82,7 +82,7 @@ func (s *Store) Held(ctx context.Context, worker string) ([]task.Task, error) {
 
 // Stopped returns the tasks of the worker that were cancelled while it held them
 // and lets go of them: each is returned once.
-func (s *Store) Stopped(ctx context.Context, worker string) ([]int64, error) {
+func (s *Store) TakeCancelled(ctx context.Context, worker string) ([]int64, error) {
 	var ids []int64
 	// No fence: cancelling has taken it, and the row is final.
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
@@ -94,26 +94,26 @@ func (s *Store) Stopped(ctx context.Context, worker string) ([]int64, error) {
 	return ids, err
 }
 
-// Orphans takes tasks away from workers that have died or left, up to limit at a time:
+// ReclaimExpired takes tasks away from workers that have died or left, up to limit at a time:
 // each becomes pending under a new delivery, with one more crash on its count.
 // It returns the deliveries that are not valid any more. The order by worker is that
 // of the index of held tasks: by id the whole table might be read for it.
-func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
-	var orphans []task.Task
+func (s *Store) ReclaimExpired(ctx context.Context, limit int) ([]task.Task, error) {
+	var reclaimed []task.Task
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
-		orphans = nil
+		reclaimed = nil
 		if err := s.followIndexes(ctx, tx); err != nil {
 			return err
 		}
 		dead, args := s.leaseDead()
-		err := tx.SelectContext(ctx, &orphans, tx.Rebind("SELECT "+ringColumns+` FROM image_generations
+		err := tx.SelectContext(ctx, &reclaimed, tx.Rebind("SELECT "+deliveryColumns+` FROM image_generations
 			WHERE status = 'processing' AND `+dead+` ORDER BY worker LIMIT ?`+s.dialect.skipLocked), append(args, limit)...)
-		if err != nil || len(orphans) == 0 {
+		if err != nil || len(reclaimed) == 0 {
 			return err
 		}
-		refs := make([]task.Ref, len(orphans))
-		for i := range orphans {
-			refs[i] = orphans[i].Ref()
+		refs := make([]task.Ref, len(reclaimed))
+		for i := range reclaimed {
+			refs[i] = reclaimed[i].Ref()
 		}
 		// No fence in the condition: the rows are locked, and their holders dead.
 		// The fence grows, so that one who only slept writes nothing.
@@ -121,12 +121,12 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]task.Task, error) {
 			crashes = crashes + 1, published_at = NULL, run_at = now(), worker = NULL, lease_until = NULL, updated_at = now(), `+costs)
 		return err
 	})
-	slices.SortFunc(orphans, func(a, b task.Task) int { return cmp.Compare(a.ID, b.ID) })
-	return orphans, err
+	slices.SortFunc(reclaimed, func(a, b task.Task) int { return cmp.Compare(a.ID, b.ID) })
+	return reclaimed, err
 }
 
-// Bury deletes workers that have been dead for long, and returns how many.
-func (s *Store) Bury(ctx context.Context, after time.Duration) (int64, error) {
+// PruneWorkers deletes workers that have been dead for long, and returns how many.
+func (s *Store) PruneWorkers(ctx context.Context, after time.Duration) (int64, error) {
 	silent, args := s.watch.silent() // the clock alone may have jumped over the living
 	r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM easel_worker AS w WHERE lease_until < "+s.dialect.later+" AND (lease_until < seen_at OR "+silent+")"),
 		append([]any{-after.Milliseconds()}, args...)...)

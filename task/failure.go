@@ -36,26 +36,26 @@ var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, 
 	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Charged, Internal}
 
 // Executed says whether a call that may cost money was carried out.
-type Executed string
+type Execution string
 
 const (
 	// No means certainly not: the call may be made again.
-	No Executed = "no"
+	NotExecuted Execution = "no"
 	// Maybe means that it may have run and been billed.
-	Maybe Executed = "maybe"
+	Unknown Execution = "maybe"
 	// Yes means that the provider ran it; only its outcome was bad.
-	Yes Executed = "yes"
+	Executed Execution = "yes"
 )
 
 // Failure is why a step did not work. Its texts hold no secret: whoever fills
 // them scrubs them first.
 type Failure struct {
 	Kind     Kind
-	Executed Executed // empty means No: no call was made
-	Message  string   // one sentence of ours, without a full stop
-	Code     string   // the provider's own code
-	Detail   string   // the provider's own text
-	Next     string   // what the reader can do now, one sentence
+	Executed Execution // empty means No: no call was made
+	Message  string    // one sentence of ours, without a full stop
+	Code     string    // the provider's own code
+	Detail   string    // the provider's own text
+	Next     string    // what the reader can do now, one sentence
 
 	// Unbilled says of a call with Executed Yes that the service itself named a failure
 	// of its own, drew nothing and bills nothing: the only call that the machine may
@@ -109,5 +109,5 @@ func AsFailure(err error) *Failure {
 	if errors.As(err, &f) {
 		return f
 	}
-	return &Failure{Kind: Internal, Executed: Maybe, Message: err.Error(), Cause: err}
+	return &Failure{Kind: Internal, Executed: Unknown, Message: err.Error(), Cause: err}
 }

@@ -77,7 +77,7 @@ func JoinFallbacks(list []Fallback) string {
 func (f *Failure) MayFallBack() bool {
 	switch f.Kind {
 	case Auth, Billing, RateLimited, Unavailable, ProviderError, Timeout, Unsupported:
-		return f.Executed == No || f.Executed == ""
+		return f.Executed == NotExecuted || f.Executed == ""
 	}
 	return false
 }

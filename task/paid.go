@@ -8,7 +8,7 @@ import (
 
 // Kept is one picture of an answer whose bytes no decoder of ours takes. They lie in
 // our storage as they came.
-type Kept struct {
+type RawFile struct {
 	Position    int    `json:"position"`
 	StorageKey  string `json:"storage_key"`
 	ContentType string `json:"content_type"` // by its content
@@ -17,10 +17,10 @@ type Kept struct {
 	Reason      string `json:"reason"` // why it is no picture for us
 }
 
-// KeptBytes returns what Kept holds; none if it cannot be read.
-func (a *Attempt) KeptBytes() []Kept {
-	var all []Kept
-	if a.Kept == "" || json.Unmarshal([]byte(a.Kept), &all) != nil {
+// RawFileList returns what Kept holds; none if it cannot be read.
+func (a *Attempt) RawFileList() []RawFile {
+	var all []RawFile
+	if a.RawFiles == "" || json.Unmarshal([]byte(a.RawFiles), &all) != nil {
 		return nil
 	}
 	return all
@@ -28,13 +28,13 @@ func (a *Attempt) KeptBytes() []Kept {
 
 // PaidFor reports whether the call is known to have been taken by the provider and
 // its pictures are not in our storage yet: they are collected, and it is not made again.
-func (a *Attempt) PaidFor() bool { return a.State == AttemptAccepted || a.State == AttemptAnswered }
+func (a *Attempt) Collectable() bool { return a.State == AttemptAccepted || a.State == AttemptAnswered }
 
 // Found reports whether a call of the task waits to be collected: the provider has
 // taken it, and a retry does not make it again.
-func Found(attempts []Attempt) bool {
+func AnyCollectable(attempts []Attempt) bool {
 	for i := range attempts {
-		if attempts[i].PaidFor() {
+		if attempts[i].Collectable() {
 			return true
 		}
 	}
@@ -59,13 +59,13 @@ func AfterRetry(attempts []Attempt, left int) NextStep {
 	}
 	last := attempts[len(attempts)-1]
 	switch {
-	case last.PaidFor(), last.State == AttemptUnknown && Found(attempts):
+	case last.Collectable(), last.State == AttemptUnknown && AnyCollectable(attempts):
 		return Collects
 	case last.State == AttemptSending, last.State == AttemptUnknown:
 		return Asks
 	case left <= 0:
 		return Takes
-	case Found(attempts):
+	case AnyCollectable(attempts):
 		return Collects
 	}
 	return Buys
@@ -74,7 +74,7 @@ func AfterRetry(attempts []Attempt, left int) NextStep {
 // Learnt returns why a task is failed that was held because nobody knew the outcome of
 // its calls, given what is known of them now, in their order, and how many of its
 // pictures are still to be drawn. It is nil while any of them is still in doubt.
-func Learnt(attempts []Attempt, left int) *Failure {
+func RevisedReason(attempts []Attempt, left int) *Failure {
 	if len(attempts) == 0 {
 		return nil
 	}
@@ -92,14 +92,14 @@ func Learnt(attempts []Attempt, left int) *Failure {
 	switch {
 	case rejected:
 		return &Failure{Kind: Unavailable, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Next: "Retry it"}
-	case Found(attempts):
+	case AnyCollectable(attempts):
 		// How it ended is still not known: its answer may complete the task.
-		return &Failure{Kind: OutcomeUnknown, Executed: Yes, Message: "the provider has run this call after all; its worker had lost it",
+		return &Failure{Kind: OutcomeUnknown, Executed: Executed, Message: "the provider has run this call after all; its worker had lost it",
 			Next: "`easel retry` collects what it drew and does not pay for it twice"}
 	case last.State == AttemptSucceeded:
 		return CameLate(last.Number)
 	}
-	f := &Failure{Kind: last.ErrorKind, Executed: Yes, Code: last.ErrorCode, Message: last.ErrorMsg}
+	f := &Failure{Kind: last.ErrorKind, Executed: Executed, Code: last.ErrorCode, Message: last.ErrorMsg}
 	if f.Kind == "" || f.Kind == OutcomeUnknown {
 		f.Kind = ProviderError
 	}
@@ -109,7 +109,7 @@ func Learnt(attempts []Attempt, left int) *Failure {
 // CameLate is why a task is failed whose call of that number has brought its pictures
 // when the task was not waiting for them any more.
 func CameLate(number int) *Failure {
-	return &Failure{Kind: Timeout, Executed: Yes, Message: fmt.Sprintf("the pictures of attempt %d came late and are kept", number),
+	return &Failure{Kind: Timeout, Executed: Executed, Message: fmt.Sprintf("the pictures of attempt %d came late and are kept", number),
 		Next: "`easel retry` completes the task with them, and buys only what is still missing"}
 }
 

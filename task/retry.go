@@ -54,30 +54,30 @@ func (r Retry) WithDefaults() Retry {
 
 // Verdict is what a failure does to its task. The status is Pending (try again
 // after Delay) or Failed (parked).
-type Verdict struct {
-	Status  Status
-	Delay   time.Duration
-	Attempt int // the task's new counters
-	Waits   int
-	Failure *Failure // what the row will say
+type Decision struct {
+	Status      Status
+	Delay       time.Duration
+	FailedTries int // the task's new counters
+	Waits       int
+	Failure     *Failure // what the row will say
 }
 
 // Fail decides what f does to t: the one place where trying again is allowed.
 // A call is made again that certainly did not happen, or that the service failed by
 // its own fault and does not bill; one whose outcome nobody knows only if r says so, and
 // one that was carried out only if it was free besides. rnd returns a number in [0,1) and spreads the retries (full jitter).
-func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Verdict {
+func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Decision {
 	r = r.WithDefaults()
-	v := Verdict{Status: Failed, Attempt: t.Attempt, Waits: t.Waits, Failure: f}
+	v := Decision{Status: Failed, FailedTries: t.FailedTries, Waits: t.Waits, Failure: f}
 	var again bool
 	switch {
-	case f.Executed == Maybe && r.OnUnknown != Resend:
+	case f.Executed == Unknown && r.OnUnknown != Resend:
 		v.Failure = unknown(f)
-		v.Attempt++
-	case f.Executed == Yes && f.Unbilled:
+		v.FailedTries++
+	case f.Executed == Executed && f.Unbilled:
 		again = t.failByService(&v, r, rnd)
-	case f.Executed == Yes && !(r.Free && r.OnUnknown == Resend):
-		v.Attempt++ // it was run and paid for, whatever the provider calls it
+	case f.Executed == Executed && !(r.Free && r.OnUnknown == Resend):
+		v.FailedTries++ // it was run and paid for, whatever the provider calls it
 	default:
 		again = t.failByKind(&v, r, rnd)
 	}
@@ -99,12 +99,12 @@ func (t *Task) Fail(f *Failure, r Retry, now time.Time, rnd func() float64) Verd
 // failByService reports whether a call may follow one that the service failed by its
 // own fault and does not bill. These calls have a budget of their own, so that they
 // spend no try as long as it lasts.
-func (t *Task) failByService(v *Verdict, r Retry, rnd func() float64) bool {
+func (t *Task) failByService(v *Decision, r Retry, rnd func() float64) bool {
 	f := *v.Failure
 	f.Kind = ProviderError
 	v.Failure = &f
 	if r.HoldServerErrors || t.ServerErrors >= r.ServerErrors {
-		v.Attempt++
+		v.FailedTries++
 		f.Next = cmp.Or(f.Next, "Nothing was billed: retry it when the provider is well again")
 		return false
 	}
@@ -113,7 +113,7 @@ func (t *Task) failByService(v *Verdict, r Retry, rnd func() float64) bool {
 }
 
 // failByKind reports whether the call may be made again as its kind goes, and counts it.
-func (t *Task) failByKind(v *Verdict, r Retry, rnd func() float64) bool {
+func (t *Task) failByKind(v *Decision, r Retry, rnd func() float64) bool {
 	kind := v.Failure.Kind
 	if v.Failure.SpendsTry {
 		kind = Unavailable
@@ -126,16 +126,16 @@ func (t *Task) failByKind(v *Verdict, r Retry, rnd func() float64) bool {
 		}
 		v.Delay = r.backoff(v.Waits, rnd)
 	case Unavailable, ProviderError, BadAnswer, Timeout, Expired, Auth, Internal, OutcomeUnknown:
-		v.Attempt++
-		if v.Attempt >= t.Tries() {
+		v.FailedTries++
+		if v.FailedTries >= t.MaxTries() {
 			return false
 		}
-		v.Delay = r.backoff(v.Attempt, rnd)
+		v.Delay = r.backoff(v.FailedTries, rnd)
 		if v.Failure.Kind == Auth {
 			v.Delay += authPause
 		}
 	default: // the same call would fail the same way
-		v.Attempt++
+		v.FailedTries++
 		return false
 	}
 	return true

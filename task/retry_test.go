@@ -25,37 +25,37 @@ func TestFail(t *testing.T) {
 		attempt int
 		waits   int
 	}{
-		{"A call that did not happen is tried again", Task{}, Failure{Kind: Unavailable, Executed: No}, paid, Pending, Unavailable, time.Second, 1, 0},
-		{"The back-off doubles", Task{Attempt: 2}, Failure{Kind: Unavailable, Executed: No}, paid, Pending, Unavailable, 4 * time.Second, 3, 0},
-		{"The back-off is capped", Task{Attempt: 60, MaxAttempts: 100}, Failure{Kind: Unavailable, Executed: No}, paid, Pending, Unavailable, 150 * time.Second, 61, 0},
-		{"The last try parks", Task{Attempt: 4}, Failure{Kind: Unavailable, Executed: No}, paid, Failed, Unavailable, 0, 5, 0},
-		{"A rate limit spends no attempt", Task{Attempt: 4}, Failure{Kind: RateLimited, Executed: No}, paid, Pending, RateLimited, time.Second, 4, 1},
-		{"A rate limit within a 2xx spends one", Task{Attempt: 3}, Failure{Kind: RateLimited, Executed: No, SpendsTry: true}, paid, Pending, RateLimited, 8 * time.Second, 4, 0},
-		{"A rate limit within a 2xx ends with the tries", Task{Attempt: 4}, Failure{Kind: RateLimited, Executed: No, SpendsTry: true}, paid, Failed, RateLimited, 0, 5, 0},
-		{"A rate limit waits as long as asked, and a little", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: time.Minute}, paid, Pending, RateLimited, 61 * time.Second, 0, 1},
-		{"A Retry-After of a year is not believed", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: 365 * 24 * time.Hour}, paid, Pending, RateLimited, time.Hour + time.Second, 0, 1},
-		{"A negative Retry-After is none", Task{}, Failure{Kind: RateLimited, Executed: No, RetryAfter: -time.Hour}, paid, Pending, RateLimited, time.Second, 0, 1},
-		{"Waits have a budget of their own", Task{Waits: 100}, Failure{Kind: RateLimited, Executed: No}, paid, Failed, RateLimited, 0, 0, 101},
-		{"Storage waits", Task{Attempt: 4}, Failure{Kind: Storage}, paid, Pending, Storage, time.Second, 4, 1},
-		{"An unknown outcome of a paid call is held", Task{}, Failure{Kind: Timeout, Executed: Maybe}, paid, Failed, OutcomeUnknown, 0, 1, 0},
-		{"An unknown outcome is held whatever its kind", Task{}, Failure{Kind: RateLimited, Executed: Maybe}, paid, Failed, OutcomeUnknown, 0, 1, 0},
-		{"An unknown outcome of a free call is sent again", Task{}, Failure{Kind: Timeout, Executed: Maybe}, free, Pending, Timeout, time.Second, 1, 0},
-		{"What a paid provider ran is not run again", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, paid, Failed, BadAnswer, 0, 1, 0},
-		{"What a paid provider ran is not run again, even if it calls that a rate limit", Task{}, Failure{Kind: RateLimited, Executed: Yes}, paid, Failed, RateLimited, 0, 1, 0},
-		{"An unknown outcome of a paid call is sent again where the operator says so", Task{}, Failure{Kind: Timeout, Executed: Maybe}, twice, Pending, Timeout, time.Second, 1, 0},
-		{"What a paid provider ran is not run again, even where unknown outcomes are", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, twice, Failed, BadAnswer, 0, 1, 0},
-		{"What a free provider ran is run again", Task{}, Failure{Kind: BadAnswer, Executed: Yes}, free, Pending, BadAnswer, time.Second, 1, 0},
-		{"Moderation is final", Task{}, Failure{Kind: Moderated, Executed: Yes}, free, Failed, Moderated, 0, 1, 0},
-		{"A wrong request is final", Task{}, Failure{Kind: Invalid, Executed: No}, free, Failed, Invalid, 0, 1, 0},
-		{"No money is final", Task{}, Failure{Kind: Billing, Executed: No}, free, Failed, Billing, 0, 1, 0},
-		{"A crash budget that is used up is final", Task{}, Failure{Kind: Crashed, Executed: No}, free, Failed, Crashed, 0, 1, 0},
-		{"A refused key is not hammered", Task{}, Failure{Kind: Auth, Executed: No}, paid, Pending, Auth, 31 * time.Second, 1, 0},
-		{"A try that would come after the deadline is not made", Task{DeadlineAt: &soon}, Failure{Kind: Unavailable, Executed: No}, paid, Failed, Deadline, 0, 1, 0},
-		{"max_attempts of the task counts", Task{MaxAttempts: 1}, Failure{Kind: Unavailable, Executed: No}, paid, Failed, Unavailable, 0, 1, 0},
+		{"A call that did not happen is tried again", Task{}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Pending, Unavailable, time.Second, 1, 0},
+		{"The back-off doubles", Task{FailedTries: 2}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Pending, Unavailable, 4 * time.Second, 3, 0},
+		{"The back-off is capped", Task{FailedTries: 60, MaxAttempts: 100}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Pending, Unavailable, 150 * time.Second, 61, 0},
+		{"The last try parks", Task{FailedTries: 4}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Unavailable, 0, 5, 0},
+		{"A rate limit spends no attempt", Task{FailedTries: 4}, Failure{Kind: RateLimited, Executed: NotExecuted}, paid, Pending, RateLimited, time.Second, 4, 1},
+		{"A rate limit within a 2xx spends one", Task{FailedTries: 3}, Failure{Kind: RateLimited, Executed: NotExecuted, SpendsTry: true}, paid, Pending, RateLimited, 8 * time.Second, 4, 0},
+		{"A rate limit within a 2xx ends with the tries", Task{FailedTries: 4}, Failure{Kind: RateLimited, Executed: NotExecuted, SpendsTry: true}, paid, Failed, RateLimited, 0, 5, 0},
+		{"A rate limit waits as long as asked, and a little", Task{}, Failure{Kind: RateLimited, Executed: NotExecuted, RetryAfter: time.Minute}, paid, Pending, RateLimited, 61 * time.Second, 0, 1},
+		{"A Retry-After of a year is not believed", Task{}, Failure{Kind: RateLimited, Executed: NotExecuted, RetryAfter: 365 * 24 * time.Hour}, paid, Pending, RateLimited, time.Hour + time.Second, 0, 1},
+		{"A negative Retry-After is none", Task{}, Failure{Kind: RateLimited, Executed: NotExecuted, RetryAfter: -time.Hour}, paid, Pending, RateLimited, time.Second, 0, 1},
+		{"Waits have a budget of their own", Task{Waits: 100}, Failure{Kind: RateLimited, Executed: NotExecuted}, paid, Failed, RateLimited, 0, 0, 101},
+		{"Storage waits", Task{FailedTries: 4}, Failure{Kind: Storage}, paid, Pending, Storage, time.Second, 4, 1},
+		{"An unknown outcome of a paid call is held", Task{}, Failure{Kind: Timeout, Executed: Unknown}, paid, Failed, OutcomeUnknown, 0, 1, 0},
+		{"An unknown outcome is held whatever its kind", Task{}, Failure{Kind: RateLimited, Executed: Unknown}, paid, Failed, OutcomeUnknown, 0, 1, 0},
+		{"An unknown outcome of a free call is sent again", Task{}, Failure{Kind: Timeout, Executed: Unknown}, free, Pending, Timeout, time.Second, 1, 0},
+		{"What a paid provider ran is not run again", Task{}, Failure{Kind: BadAnswer, Executed: Executed}, paid, Failed, BadAnswer, 0, 1, 0},
+		{"What a paid provider ran is not run again, even if it calls that a rate limit", Task{}, Failure{Kind: RateLimited, Executed: Executed}, paid, Failed, RateLimited, 0, 1, 0},
+		{"An unknown outcome of a paid call is sent again where the operator says so", Task{}, Failure{Kind: Timeout, Executed: Unknown}, twice, Pending, Timeout, time.Second, 1, 0},
+		{"What a paid provider ran is not run again, even where unknown outcomes are", Task{}, Failure{Kind: BadAnswer, Executed: Executed}, twice, Failed, BadAnswer, 0, 1, 0},
+		{"What a free provider ran is run again", Task{}, Failure{Kind: BadAnswer, Executed: Executed}, free, Pending, BadAnswer, time.Second, 1, 0},
+		{"Moderation is final", Task{}, Failure{Kind: Moderated, Executed: Executed}, free, Failed, Moderated, 0, 1, 0},
+		{"A wrong request is final", Task{}, Failure{Kind: Invalid, Executed: NotExecuted}, free, Failed, Invalid, 0, 1, 0},
+		{"No money is final", Task{}, Failure{Kind: Billing, Executed: NotExecuted}, free, Failed, Billing, 0, 1, 0},
+		{"A crash budget that is used up is final", Task{}, Failure{Kind: Crashed, Executed: NotExecuted}, free, Failed, Crashed, 0, 1, 0},
+		{"A refused key is not hammered", Task{}, Failure{Kind: Auth, Executed: NotExecuted}, paid, Pending, Auth, 31 * time.Second, 1, 0},
+		{"A try that would come after the deadline is not made", Task{DeadlineAt: &soon}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Deadline, 0, 1, 0},
+		{"max_attempts of the task counts", Task{MaxAttempts: 1}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Unavailable, 0, 1, 0},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			v := c.task.Fail(&c.failure, c.retry, now, half)
-			got := fmt.Sprint(v.Status, v.Failure.Kind, v.Delay, v.Attempt, v.Waits)
+			got := fmt.Sprint(v.Status, v.Failure.Kind, v.Delay, v.FailedTries, v.Waits)
 			if want := fmt.Sprint(c.status, c.kind, c.delay, c.attempt, c.waits); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
@@ -64,20 +64,20 @@ func TestFail(t *testing.T) {
 
 	t.Run("Every kind ends, whatever happens again and again", func(t *testing.T) {
 		for _, kind := range Kinds {
-			for _, executed := range []Executed{No, Maybe, Yes} {
+			for _, executed := range []Execution{NotExecuted, Unknown, Executed} {
 				for _, retry := range []Retry{paid, twice, free} {
 					var looping Task
-					v := Verdict{Status: Pending}
+					v := Decision{Status: Pending}
 					for n := 0; v.Status == Pending; n++ {
 						if n > 200 {
 							t.Fatalf("%s, executed %s, is tried for ever", kind, executed)
 						}
 						v = looping.Fail(&Failure{Kind: kind, Executed: executed}, retry, now, half)
-						looping.Attempt, looping.Waits = v.Attempt, v.Waits
+						looping.FailedTries, looping.Waits = v.FailedTries, v.Waits
 						if v.Status == Pending && v.Delay <= 0 {
 							t.Fatalf("%s, executed %s, is tried again at once", kind, executed)
 						}
-						if v.Status == Pending && (executed == Maybe && retry.OnUnknown != Resend || executed == Yes && !retry.Free) {
+						if v.Status == Pending && (executed == Unknown && retry.OnUnknown != Resend || executed == Executed && !retry.Free) {
 							t.Fatalf("%s, executed %s, is bought again", kind, executed)
 						}
 					}
@@ -97,7 +97,7 @@ func TestFailure(t *testing.T) {
 	t.Run("An error that nobody classified may have been billed", func(t *testing.T) {
 		cause := errors.New("surprise")
 		f := AsFailure(fmt.Errorf("adapter: %w", cause))
-		if f.Executed != Maybe || f.Kind != Internal || !errors.Is(f, cause) {
+		if f.Executed != Unknown || f.Kind != Internal || !errors.Is(f, cause) {
 			t.Errorf("got %s, executed %s", f.Kind, f.Executed)
 		}
 	})

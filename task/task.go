@@ -93,7 +93,7 @@ type Task struct {
 
 	// Where it stands.
 	Status            Status     `json:"status"`
-	Attempt           int        `json:"attempt"`  // failed tries in this delivery
+	FailedTries       int        `json:"attempt"`  // failed tries in this delivery
 	Waits             int        `json:"waits"`    // times this delivery waited for a rate limit or for storage
 	Crashes           int        `json:"crashes"`  // workers that died holding this delivery
 	Delivery          int        `json:"delivery"` // which ringing of the doorbell is the valid one
@@ -104,7 +104,7 @@ type Task struct {
 	CancelRequestedAt *time.Time `json:"cancel_requested_at,omitempty"`
 	RetriedAt         *time.Time `json:"retried_at,omitempty"` // when a person last brought it back
 	Progress          int        `json:"progress"`             // percent
-	TaskID            string     `json:"task_id,omitempty"`
+	ProviderJobID     string     `json:"task_id,omitempty"`
 	ErrorMsg          string     `json:"error_msg,omitempty"`
 	ErrorKind         Kind       `json:"error_kind,omitempty"`
 	ErrorCode         string     `json:"error_code,omitempty"`
@@ -156,7 +156,7 @@ func (t *Task) Inputs() ([]string, error) {
 // Kept reports whether the app keeps the row by itself, so that easel only shows it:
 // the app has set it to processing and no worker has claimed it, or it was there
 // before easel was (its fence is below zero).
-func (t *Task) Kept() bool {
+func (t *Task) OwnedByApp() bool {
 	return t.Fence < 0 || t.Status == Processing && t.Worker == ""
 }
 
@@ -172,7 +172,7 @@ func (t *Task) Ref() Ref { return Ref{t.ID, t.Delivery} }
 func (r Ref) String() string { return fmt.Sprintf("%d.%d", r.Task, r.Delivery) }
 
 // Tries returns how many failed tries the task may have before it is parked.
-func (t *Task) Tries() int {
+func (t *Task) MaxTries() int {
 	if t.MaxAttempts <= 0 {
 		return DefaultMaxAttempts
 	}
@@ -180,56 +180,56 @@ func (t *Task) Tries() int {
 }
 
 // State says how far a call that may cost money has come.
-type State string
+type AttemptState string
 
 const (
 	// AttemptSending is committed before the call is made. After a crash nothing else is known.
-	AttemptSending State = "sending"
+	AttemptSending AttemptState = "sending"
 	// AttemptRejected means that the call certainly did not happen.
-	AttemptRejected State = "rejected"
+	AttemptRejected AttemptState = "rejected"
 	// AttemptAccepted means that the provider has the job and Handle can ask for it.
-	AttemptAccepted State = "accepted"
+	AttemptAccepted AttemptState = "accepted"
 	// AttemptAnswered means that the pictures are known, in Answer, but not yet kept.
-	AttemptAnswered State = "answered"
+	AttemptAnswered AttemptState = "answered"
 	// AttemptSucceeded means that the pictures are in our storage and on the task.
-	AttemptSucceeded State = "succeeded"
+	AttemptSucceeded AttemptState = "succeeded"
 	// AttemptFailed means that the provider ran the job, or may have billed it, and gave no picture.
-	AttemptFailed State = "failed"
+	AttemptFailed AttemptState = "failed"
 	// AttemptUnknown means that nobody can say whether the call happened.
-	AttemptUnknown State = "unknown"
+	AttemptUnknown AttemptState = "unknown"
 )
 
 // Attempt is one call that may cost money, one row of generation_attempt. The
 // row is committed before the call is made.
 type Attempt struct {
-	ID                int64      `json:"id"`
-	TaskID            int64      `json:"task_id"`
-	Delivery          int        `json:"delivery"`
-	Number            int        `json:"number"`      // 1, 2, 3 … over all deliveries of the task
-	Key               string     `json:"attempt_key"` // our own id of the call, sent where a provider echoes it
-	Provider          string     `json:"provider"`
-	Account           string     `json:"account,omitempty"`
-	Endpoint          string     `json:"endpoint,omitempty"`
-	RequestHash       string     `json:"request_hash,omitempty"`
-	Images            int        `json:"images,omitempty"` // pictures it asked for; 0 is all of its task
-	State             State      `json:"state"`
-	Handle            string     `json:"handle,omitempty"` // JSON, opaque, what a poll needs
-	Answer            string     `json:"answer,omitempty"` // JSON, what keeping the pictures needs
-	Kept              string     `json:"kept,omitempty"`   // JSON array of Kept: bytes of the answer that are no picture for us
-	ProviderRequestID string     `json:"provider_request_id,omitempty"`
-	HTTPStatus        *int       `json:"http_status,omitempty"`
-	ErrorKind         Kind       `json:"error_kind,omitempty"`
-	ErrorCode         string     `json:"error_code,omitempty"`
-	ErrorMsg          string     `json:"error_msg,omitempty"`
-	Unbilled          bool       `json:"unbilled,omitempty"`    // failed by the service's own fault, which it does not bill
-	CostMicros        *int64     `json:"cost_micros,omitempty"` // null is unknown, 0 is free
-	Currency          string     `json:"currency,omitempty"`
-	PriceVersion      string     `json:"price_version,omitempty"`
-	Worker            string     `json:"worker,omitempty"`
-	Fence             int64      `json:"fence"`
-	SentAt            time.Time  `json:"sent_at"`
-	AnsweredAt        *time.Time `json:"answered_at,omitempty"`
-	FinishedAt        *time.Time `json:"finished_at,omitempty"`
+	ID                int64        `json:"id"`
+	TaskID            int64        `json:"task_id"`
+	Delivery          int          `json:"delivery"`
+	Number            int          `json:"number"`      // 1, 2, 3 … over all deliveries of the task
+	Key               string       `json:"attempt_key"` // our own id of the call, sent where a provider echoes it
+	Provider          string       `json:"provider"`
+	Account           string       `json:"account,omitempty"`
+	Endpoint          string       `json:"endpoint,omitempty"`
+	RequestHash       string       `json:"request_hash,omitempty"`
+	Images            int          `json:"images,omitempty"` // pictures it asked for; 0 is all of its task
+	State             AttemptState `json:"state"`
+	Handle            string       `json:"handle,omitempty"` // JSON, opaque, what a poll needs
+	Answer            string       `json:"answer,omitempty"` // JSON, what keeping the pictures needs
+	RawFiles          string       `json:"kept,omitempty"`   // JSON array of Kept: bytes of the answer that are no picture for us
+	ProviderRequestID string       `json:"provider_request_id,omitempty"`
+	HTTPStatus        *int         `json:"http_status,omitempty"`
+	ErrorKind         Kind         `json:"error_kind,omitempty"`
+	ErrorCode         string       `json:"error_code,omitempty"`
+	ErrorMsg          string       `json:"error_msg,omitempty"`
+	Unbilled          bool         `json:"unbilled,omitempty"`    // failed by the service's own fault, which it does not bill
+	CostMicros        *int64       `json:"cost_micros,omitempty"` // null is unknown, 0 is free
+	Currency          string       `json:"currency,omitempty"`
+	PriceVersion      string       `json:"price_version,omitempty"`
+	Worker            string       `json:"worker,omitempty"`
+	Fence             int64        `json:"fence"`
+	SentAt            time.Time    `json:"sent_at"`
+	AnsweredAt        *time.Time   `json:"answered_at,omitempty"`
+	FinishedAt        *time.Time   `json:"finished_at,omitempty"`
 }
 
 // Result is one picture in our own storage, one row of generation_result.

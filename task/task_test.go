@@ -59,7 +59,7 @@ func TestValidate(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.names) {
 				t.Fatalf("got %v, want it to name %q", err, c.names)
 			}
-			if f := AsFailure(err); f.Kind != Invalid || f.Executed == Maybe {
+			if f := AsFailure(err); f.Kind != Invalid || f.Executed == Unknown {
 				t.Errorf("it is %s, executed %s", f.Kind, f.Executed)
 			}
 		})

@@ -25,7 +25,7 @@ type rows interface {
 }
 
 type queues interface {
-	Standings(ctx context.Context, providers []string) (map[string]queue.Standing, error)
+	Infos(ctx context.Context, providers []string) (map[string]queue.Info, error)
 }
 
 type limits interface {
@@ -95,7 +95,7 @@ func (l *Looker) Operations(ctx context.Context) (*World, error) {
 }
 
 func (l *Looker) redis(ctx context.Context, w *World, providers []string) error {
-	found, err := l.Queues.Standings(ctx, providers)
+	found, err := l.Queues.Infos(ctx, providers)
 	if err != nil {
 		return err
 	}

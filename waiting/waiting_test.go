@@ -23,8 +23,8 @@ var noon = time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
 
 // due is a task that somebody should begin, and well a world in which somebody would.
 func due() task.Task {
-	rung := noon.Add(-time.Minute)
-	return task.Task{ID: 1, Provider: "openai", Status: task.Pending, RunAt: noon.Add(-2 * time.Minute), CreatedAt: noon.Add(-time.Hour), PublishedAt: &rung}
+	published := noon.Add(-time.Minute)
+	return task.Task{ID: 1, Provider: "openai", Status: task.Pending, RunAt: noon.Add(-2 * time.Minute), CreatedAt: noon.Add(-time.Hour), PublishedAt: &published}
 }
 
 func well() *World {
@@ -157,7 +157,7 @@ func (a *asked) LastCalls(context.Context, []int64) (map[int64]store.LastCall, e
 func (a *asked) Backlog(context.Context) ([]store.Backlog, error) {
 	return nil, errors.New("not for lists")
 }
-func (a *asked) Standings(context.Context, []string) (map[string]queue.Standing, error) {
+func (a *asked) Infos(context.Context, []string) (map[string]queue.Info, error) {
 	a.redis++
 	return nil, nil
 }
@@ -179,7 +179,7 @@ func TestAWorkerWhoseLeaseIsOverIsGone(t *testing.T) {
 // slow is a Redis that does not answer in time.
 type slow struct{ asked }
 
-func (*slow) Standings(context.Context, []string) (map[string]queue.Standing, error) {
+func (*slow) Infos(context.Context, []string) (map[string]queue.Info, error) {
 	return nil, fmt.Errorf("queue: redis does not answer: %w", context.DeadlineExceeded)
 }
 

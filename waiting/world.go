@@ -61,7 +61,7 @@ type Backlog struct {
 
 // Call is the last call of a task.
 type Call struct {
-	State  task.State
+	State  task.AttemptState
 	SentAt time.Time
 }
 
@@ -75,7 +75,7 @@ func (c *Call) paidFor() bool {
 // nil if it has none or that is not known.
 func (w *World) Why(t *task.Task, last *Call) *Reason {
 	switch {
-	case t.Kept() && !t.Status.Final():
+	case t.OwnedByApp() && !t.Status.Final():
 		return &Reason{Kind: App, Who: Developer, Since: t.UpdatedAt}
 	case t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && last.paidFor():
 		return &Reason{Kind: Collect, Who: Operator, Name: t.Provider, Since: t.UpdatedAt}

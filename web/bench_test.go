@@ -52,7 +52,7 @@ func newBench(t *testing.T) *bench {
 	}
 	t.Cleanup(func() { pictures.Close() })
 	b := &bench{T: t, store: s}
-	b.site = &Site{Tasks: s, Desk: &enqueue.Client{Tasks: s}, Pictures: pictures, Log: zerolog.New(&b.log)}
+	b.site = &Site{Tasks: s, Actions: &enqueue.Client{Tasks: s}, Pictures: pictures, Log: zerolog.New(&b.log)}
 	return b
 }
 
@@ -141,7 +141,7 @@ func (b *bench) park(t *task.Task, kind task.Kind, message string) *task.Task {
 	if kind == task.OutcomeUnknown {
 		a.State = task.AttemptUnknown
 	}
-	b.check(b.store.Fail(b.Context(), held, task.Verdict{Status: task.Failed, Attempt: 1, Failure: &task.Failure{Kind: kind, Message: message}}, a))
+	b.check(b.store.Fail(b.Context(), held, task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: kind, Message: message}}, a))
 	return held
 }
 
@@ -164,7 +164,7 @@ func (b *bench) draw(t *task.Task, change func(*task.Attempt, *task.Result)) {
 // late keeps a picture that came after its task was taken away.
 func (b *bench) late(a *task.Attempt, r task.Result) {
 	b.Helper()
-	_, err := b.store.KeepLate(b.Context(), a, store.Outcome{Results: []task.Result{r}})
+	_, err := b.store.SaveLate(b.Context(), a, store.Outcome{Results: []task.Result{r}})
 	b.check(err)
 }
 

@@ -23,9 +23,9 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 	}
 	ref := task.Ref{Task: id, Delivery: delivery}
 	if r.PostForm.Get("buy_again") == "yes" {
-		_, err = s.Desk.BuyAgain(r.Context(), ref)
+		_, err = s.Actions.BuyAgain(r.Context(), ref)
 	} else {
-		_, err = s.Desk.Retry(r.Context(), ref, r.PostForm.Get("not_charged") == "yes")
+		_, err = s.Actions.Retry(r.Context(), ref, r.PostForm.Get("not_charged") == "yes")
 	}
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *Site) giveUp(r *http.Request) (answer, error) {
 	if r.PostForm.Get("charged") != "yes" {
 		return nil, badRequest("charged is missing; accepted is yes, from somebody who has looked the call up.")
 	}
-	if _, err := s.Desk.GiveUp(r.Context(), task.Ref{Task: id, Delivery: delivery}); err != nil {
+	if _, err := s.Actions.GiveUp(r.Context(), task.Ref{Task: id, Delivery: delivery}); err != nil {
 		return nil, err
 	}
 	return storyOf(id), nil
@@ -60,7 +60,7 @@ func (s *Site) cancel(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Desk.Cancel(r.Context(), id); err != nil {
+	if _, err := s.Actions.Cancel(r.Context(), id); err != nil {
 		return nil, err
 	}
 	return storyOf(id), nil
@@ -92,7 +92,7 @@ func (s *Site) retryKind(r *http.Request) (answer, error) {
 	}
 	p.Status = task.Failed
 	if r.PostForm.Get("confirmed") == "yes" {
-		n, err := s.Desk.RetryAll(r.Context(), p.filter(0), false, nil)
+		n, err := s.Actions.RetryAll(r.Context(), p.filter(0), false, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ import (
 
 // listening is a desk that only hears what it is asked to retry.
 type listening struct {
-	desk
+	actions
 	heard *store.Filter
 }
 
@@ -57,7 +57,7 @@ func TestChange(t *testing.T) {
 		}
 	})
 	t.Run("Only the box that is ticked says not charged", func(t *testing.T) {
-		for box, want := range map[string]task.State{"": task.AttemptUnknown, "no": task.AttemptUnknown, "yes": task.AttemptRejected} {
+		for box, want := range map[string]task.AttemptState{"": task.AttemptUnknown, "no": task.AttemptUnknown, "yes": task.AttemptRejected} {
 			b := newBench(t)
 			b.park(b.add(task.Task{}), task.OutcomeUnknown, "cut")
 			b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "not_charged": {box}})
@@ -80,7 +80,7 @@ func TestChange(t *testing.T) {
 	t.Run("Retry of a kind never asks for what is not parked", func(t *testing.T) {
 		b := newBench(t)
 		var heard store.Filter
-		b.site.Desk = listening{b.site.Desk, &heard}
+		b.site.Actions = listening{b.site.Actions, &heard}
 		b.post("/failed/retry", url.Values{"kind": {"auth"}, "confirmed": {"yes"}})
 		if d := cmp.Diff(store.Filter{Statuses: []task.Status{task.Failed}, Kinds: []task.Kind{task.Auth}}, heard); d != "" {
 			t.Error(d)

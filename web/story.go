@@ -76,10 +76,10 @@ func (c call) Account() string {
 }
 
 // stray is bytes of the call that no decoder takes.
-type stray struct{ task.Kept }
+type stray struct{ task.RawFile }
 
 // Position is which picture of the task it is, from 1.
-func (k stray) Position() int { return k.Kept.Position + 1 }
+func (k stray) Position() int { return k.RawFile.Position + 1 }
 
 // File is the address of the bytes, to be saved.
 func (k stray) File() string { return pictureURL(k.StorageKey) }
@@ -87,7 +87,7 @@ func (k stray) File() string { return pictureURL(k.StorageKey) }
 // Strays are the bytes that were kept as they came.
 func (c call) Strays() []stray {
 	var all []stray
-	for _, k := range c.KeptBytes() {
+	for _, k := range c.RawFileList() {
 		clip(maxValue, &k.Reason, &k.ContentType)
 		all = append(all, stray{k})
 	}
@@ -186,11 +186,11 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 	p := storyPage{
 		Task: t, Now: now, Standing: brief(t, why, now), Why: why, Advice: adviceFor(t.ErrorKind),
 		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: human.Shorten(t.APIResponse, maxReply),
-		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.Kept(),
-		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.Kept(),
+		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.OwnedByApp(),
+		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.OwnedByApp(),
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
 	}
-	if p.PaidFor = p.CanRetry && task.Found(attempts); p.PaidFor {
+	if p.PaidFor = p.CanRetry && task.AnyCollectable(attempts); p.PaidFor {
 		p.Advice.What = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
 	}
 	p.Answer, p.Late = split(t, results)
@@ -266,13 +266,13 @@ func asked(t *task.Task) []fact {
 func stands(t *task.Task) []fact {
 	f := facts{{"cost", cost(t.CostMicros, t.Currency), true}}
 	f.add("priority", t.Priority.String())
-	f = append(f, fact{"failed tries", fmt.Sprintf("%d of %d", t.Attempt, t.Tries()), true})
+	f = append(f, fact{"failed tries", fmt.Sprintf("%d of %d", t.FailedTries, t.MaxTries()), true})
 	f.add("waits", strconv.Itoa(t.Waits))
 	f.add("crashes", strconv.Itoa(t.Crashes))
 	f.add("delivery", t.Ref().String())
 	f.add("fence", strconv.FormatInt(t.Fence, 10))
 	f.add("worker", t.Worker)
-	f.add("provider's job", t.TaskID)
+	f.add("provider's job", t.ProviderJobID)
 	f.add("file", t.LocalPath)
 	f.add("object", t.MinioURL)
 	return f

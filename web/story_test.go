@@ -26,7 +26,7 @@ func TestStory(t *testing.T) {
 		held, a := b.begin(b.add(task.Task{Provider: "openai"}))
 		a.State, a.ErrorKind, a.ErrorCode, a.ErrorMsg, a.HTTPStatus, a.ProviderRequestID =
 			task.AttemptFailed, task.ProviderError, "E42", "it broke", ptr(502), "req-7"
-		b.check(b.store.Fail(t.Context(), held, task.Verdict{Status: task.Pending, Failure: &task.Failure{Kind: task.ProviderError, Message: "it broke"}}, a))
+		b.check(b.store.Fail(t.Context(), held, task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.ProviderError, Message: "it broke"}}, a))
 		b.draw(held, func(a *task.Attempt, _ *task.Result) { a.CostMicros, a.Currency = ptr(int64(42_000)), "USD" })
 		b.exec("UPDATE generation_attempt SET sent_at = '2026-01-01 10:00:00.000000+00:00', finished_at = '2026-01-01 10:00:09.500000+00:00', answered_at = NULL WHERE number = 1")
 		b.exec("UPDATE generation_attempt SET sent_at = '2026-01-01 10:01:00.000000+00:00', answered_at = '2026-01-01 10:01:03.250000+00:00' WHERE number = 2")
@@ -75,8 +75,8 @@ func TestStory(t *testing.T) {
 		held, a := b.begin(b.add(task.Task{}))
 		a.State, a.Answer = task.AttemptAnswered, `{"outputs":[]}`
 		b.check(b.store.Answer(t.Context(), held, a, ""))
-		b.check(b.store.Collected(t.Context(), a, []task.Kept{{StorageKey: "1/1-0.kept.bin", ContentType: "image/png", FileSize: 60, Reason: "it breaks off"}}))
-		b.check(b.store.Fail(t.Context(), held, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.Expired, Message: "gone"}}, nil))
+		b.check(b.store.RecordCollected(t.Context(), a, []task.RawFile{{StorageKey: "1/1-0.kept.bin", ContentType: "image/png", FileSize: 60, Reason: "it breaks off"}}))
+		b.check(b.store.Fail(t.Context(), held, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Expired, Message: "gone"}}, nil))
 		b.has(b.get("/tasks/1"), "Buy again", `<input type="checkbox" name="buy_again" value="yes" required>`, "it breaks off", `href="/pictures/1/1-0.kept.bin" download`)
 		b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "buy_again": {"yes"}})
 		attempts, err := b.store.Attempts(t.Context(), 1)
@@ -123,7 +123,7 @@ func TestStory(t *testing.T) {
 		b := newBench(t)
 		held, a := b.begin(b.add(task.Task{}))
 		a.State = task.AttemptUnknown
-		b.check(b.store.Fail(t.Context(), held, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "the connection was cut"}}, a))
+		b.check(b.store.Fail(t.Context(), held, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "the connection was cut"}}, a))
 		page := b.get("/tasks/1")
 		b.has(page, "Ask the provider again", "you pay for it twice", `<input type="checkbox" name="not_charged" value="yes" required>`, "Give it up")
 		if n := strings.Count(page, `action="/tasks/1/retry"`); n != 2 {
@@ -135,7 +135,7 @@ func TestStory(t *testing.T) {
 		b.site.Undecided = func([]task.Attempt) (bool, string) { return true, "https://console.example.com/calls" }
 		held, a := b.begin(b.add(task.Task{}))
 		a.State, a.ErrorKind, a.ErrorMsg = task.AttemptUnknown, task.Timeout, "the connection was cut"
-		b.check(b.store.Fail(t.Context(), held, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "the connection was cut"}}, a))
+		b.check(b.store.Fail(t.Context(), held, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "the connection was cut"}}, a))
 		page := b.get("/tasks/1")
 		b.has(page, `href="https://console.example.com/calls"`, `<input type="checkbox" name="not_charged" value="yes" required>`,
 			`action="/tasks/1/give-up"`, `<input type="checkbox" name="charged" value="yes" required>`)

@@ -26,7 +26,7 @@ type tasks interface {
 }
 
 // desk is what a person can do from the pages.
-type desk interface {
+type actions interface {
 	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
 	RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error)
 	BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error)
@@ -36,16 +36,16 @@ type desk interface {
 
 // Site is the pages and what they stand on. It is mounted at the root of its host.
 type Site struct {
-	Tasks    tasks
-	Desk     desk
-	Pictures picture.Store // served under /pictures/
-	Lend     time.Duration // if not zero, /pictures/ leads to the store itself, a picture.Lender, by addresses that live so long
-	Waits    waits         // why tasks wait; nil leaves it to what the rows say
-	Queues   http.Handler  // asynqmon with the root path /queues; nil leaves it out
-	Hooks    http.Handler  // what providers call back, below /hooks/; nil leaves it out
-	Ready    func() error  // what /readyz answers; nil is always ready
-	Log      zerolog.Logger
-	ReadOnly bool // nobody can retry or cancel
+	Tasks     tasks
+	Actions   actions
+	Pictures  picture.Store // served under /pictures/
+	Lend      time.Duration // if not zero, /pictures/ leads to the store itself, a picture.Lender, by addresses that live so long
+	Waits     waits         // why tasks wait; nil leaves it to what the rows say
+	Queues    http.Handler  // asynqmon with the root path /queues; nil leaves it out
+	Callbacks http.Handler  // what providers call back, below /hooks/; nil leaves it out
+	Ready     func() error  // what /readyz answers; nil is always ready
+	Log       zerolog.Logger
+	ReadOnly  bool // nobody can retry or cancel
 
 	// Undecided reports whether a task's last call waits for a person's word because
 	// nobody can be asked about it, and the provider's page to look it up on, if known.
@@ -86,8 +86,8 @@ func (s *Site) Handler() http.Handler {
 		mux.Handle("/queues", s.Queues)
 		mux.Handle("/queues/", s.Queues)
 	}
-	if s.Hooks != nil {
-		mux.Handle("/hooks/", s.Hooks)
+	if s.Callbacks != nil {
+		mux.Handle("/hooks/", s.Callbacks)
 	}
 	mux.Handle("/", s.page(func(*http.Request) (answer, error) { return nil, errNoPage }))
 	return s.guard(mux)

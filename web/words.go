@@ -66,7 +66,7 @@ func brief(t *task.Task, why *why, now time.Time) string {
 // standing says in a few words why the task is where it is.
 func standing(t *task.Task, now time.Time) string {
 	switch {
-	case t.Kept():
+	case t.OwnedByApp():
 		return "managed by the app itself"
 	case t.Status == task.Pending && t.RunAt.After(now):
 		return "waits, due " + human.English.Ago(now, t.RunAt)

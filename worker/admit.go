@@ -16,7 +16,7 @@ import (
 // admission is the permission to make one call on an account.
 type admission struct {
 	account provider.Account
-	grant   *limit.Grant
+	grant   *limit.Slot
 	narrow  bool // some account may not use the model, and the others have no room
 }
 
@@ -32,17 +32,17 @@ func (a admission) release(ctx context.Context) {
 //
 // What can be seen beforehand to come to nothing asks for none: a delivery of a row that an
 // app has locked comes each second and would use up the rate of all others.
-func (w *Worker) permit(ctx context.Context, svc *provider.Service, ring queue.Ring) (admission, error) {
-	if w.holds(ring.Task) {
+func (w *Worker) permit(ctx context.Context, svc *provider.Service, delivery queue.Delivery) (admission, error) {
+	if w.holds(delivery.Task) {
 		return admission{}, w.holdsAlready()
 	}
-	switch next, err := w.Tasks.Next(ctx, ring.Ref); {
+	switch next, err := w.Tasks.Next(ctx, delivery.Ref); {
 	case err != nil:
 		return admission{}, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
 	case next.Locked:
 		return admission{}, lockedRow(store.LockedWait)
 	case next.Buys():
-		return w.admit(ctx, svc, next, ring.Priority)
+		return w.admit(ctx, svc, next, delivery.Priority)
 	}
 	return admission{}, nil
 }
@@ -158,8 +158,8 @@ func (s *step) passClosed(ctx context.Context) (verdict error, passed bool) {
 	if why == "" {
 		return nil, false
 	}
-	f := &task.Failure{Kind: task.Unavailable, Executed: task.No, Message: "no call was made, since the account is closed: " + why}
-	to, rest, ok := s.fallback(ctx, task.Verdict{Status: task.Failed, Failure: f})
+	f := &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted, Message: "no call was made, since the account is closed: " + why}
+	to, rest, ok := s.fallback(ctx, task.Decision{Status: task.Failed, Failure: f})
 	if !ok {
 		return nil, false
 	}

@@ -75,7 +75,7 @@ func keepsLateJob(r *rig) {
 	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
 	late := r.get(t.ID)
 	r.same([]any{late.Status, late.ImageURL, r.painter.cancels.Load(), r.states(t.ID)},
-		[]any{task.Cancelled, "", int64(1), []task.State{task.AttemptSucceeded}})
+		[]any{task.Cancelled, "", int64(1), []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func keepsLateCall(r *rig) {
@@ -153,5 +153,5 @@ func cancelledWhileFetched(r *rig) {
 	r.until("it is fetched", func() bool { return gets.Load() > 0 && r.get(t.ID).Status == task.Processing })
 	r.cancel(t.ID)
 	r.until("it says so", func() bool { return strings.Contains(r.get(t.ID).ErrorMsg, "`easel retry` fetches it") })
-	r.same([]any{r.get(t.ID).Status, r.states(t.ID)}, []any{task.Cancelled, []task.State{task.AttemptAnswered}})
+	r.same([]any{r.get(t.ID).Status, r.states(t.ID)}, []any{task.Cancelled, []task.AttemptState{task.AttemptAnswered}})
 }

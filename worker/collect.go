@@ -30,7 +30,7 @@ const (
 // brought is what became of one picture of an answer.
 type brought struct {
 	results []task.Result // more than one of a grid
-	stray   *task.Kept    // its bytes, as they came: they are no picture for us
+	stray   *task.RawFile // its bytes, as they came: they are no picture for us
 	err     *task.Failure // why there is no result
 	again   bool          // it may be there later
 	moved   bool          // the output says something new of where it lies
@@ -41,7 +41,7 @@ type brought struct {
 type collection struct {
 	before, of int // pictures of the task's earlier calls, and of all
 	results    []task.Result
-	strays     []task.Kept
+	strays     []task.RawFile
 	warnings   []string
 	refused    *task.Failure // the first failure
 	waits      *task.Failure // the first that may pass
@@ -81,10 +81,10 @@ func (c *collection) missing(over *task.Failure) {
 
 // straysWith are the strays of the answer, given those that were known before: what was not
 // looked at this time lies there all the same, and a whole picture takes the place of its half.
-func (c *collection) straysWith(before []task.Kept) []task.Kept {
+func (c *collection) straysWith(before []task.RawFile) []task.RawFile {
 	all := slices.Clone(c.strays)
 	for _, k := range before {
-		again := func(now task.Kept) bool { return now.StorageKey == k.StorageKey }
+		again := func(now task.RawFile) bool { return now.StorageKey == k.StorageKey }
 		whole := func(r task.Result) bool { return r.Position == k.Position }
 		if !slices.ContainsFunc(all, again) && !slices.ContainsFunc(c.results, whole) {
 			all = append(all, k)
@@ -96,7 +96,7 @@ func (c *collection) straysWith(before []task.Kept) []task.Kept {
 // noteCollected journals how far an answer has been collected that is not saved at once:
 // what is in storage need not be fetched again, and rows name all that lies there.
 func (s *step) noteCollected(ctx context.Context, ans answer, c *collection) error {
-	before := s.last.KeptBytes()
+	before := s.last.RawFileList()
 	strays := c.straysWith(before)
 	if !c.moved || c.waits == nil && c.full == nil && len(c.strays) == 0 && len(strays) == len(before) {
 		return nil
@@ -107,7 +107,7 @@ func (s *step) noteCollected(ctx context.Context, ans answer, c *collection) err
 		return err
 	}
 	s.last.Answer = string(text)
-	return s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Collected(ctx, s.last, strays) })
+	return s.persist(ctx, func(ctx context.Context) error { return s.Tasks.RecordCollected(ctx, s.last, strays) })
 }
 
 // fetchLater hands the task back until the picture is worth another look.
@@ -123,7 +123,7 @@ func (s *step) pauseBefore(ctx context.Context, f *task.Failure) (time.Duration,
 	vain := s.sinceAnswered(ctx)
 	left, over := s.addressEnds(vain)
 	if left <= 0 {
-		over.Executed, over.Cause, over.Code, over.HTTPStatus, over.RequestID = task.Yes, f, f.Code, f.HTTPStatus, f.RequestID
+		over.Executed, over.Cause, over.Code, over.HTTPStatus, over.RequestID = task.Executed, f, f.Code, f.HTTPStatus, f.RequestID
 		over.Message, over.Detail, over.Next = over.Message+": "+f.Message, f.Detail, retryCollects
 		return 0, over
 	}
@@ -158,13 +158,13 @@ func (s *step) addressEnds(vain time.Duration) (time.Duration, *task.Failure) {
 // giveUp ends a task whose pictures were paid for and cannot be had now. The attempt
 // stays answered: a retry by hand collects again, and only a person's word buys.
 func (s *step) giveUp(ctx context.Context, f *task.Failure) error {
-	f.Executed, f.Next = task.Yes, retryCollects
+	f.Executed, f.Next = task.Executed, retryCollects
 	if s.last.Images > 0 && s.severalCalls() {
 		return s.endPart(ctx, f, task.AttemptAnswered)
 	}
 	s.last.State = task.AttemptAnswered
 	s.blame(f)
-	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, s.last)
+	return s.end(ctx, task.Decision{Status: task.Failed, FailedTries: s.t.FailedTries + 1, Waits: s.t.Waits, Failure: f}, s.last)
 }
 
 // bring gets one picture from wherever the answer says it is. Of bytes that were no

@@ -41,7 +41,7 @@ func deadPart(r *rig) {
 	t := r.asksFor(task.Task{ImageCount: 3})
 	failed := r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.widths(t.ID), r.painter.submits.Load()}, []any{task.Expired, []string{"0:100", "2:300"}, int64(3)})
-	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded, task.AttemptAnswered, task.AttemptSucceeded})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptAnswered, task.AttemptSucceeded})
 	for _, text := range []string{"call 2 for 1 of 3 pictures", "404", "`easel retry` fetches it again"} {
 		r.same([]any{text, strings.Contains(failed.ErrorMsg, text)}, []any{text, true})
 	}
@@ -62,7 +62,7 @@ func brokenPart(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{ImageCount: 15})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, len(r.results(t.ID)), r.states(t.ID)}, []any{task.BadAnswer, 10, []task.State{task.AttemptSucceeded, task.AttemptAnswered}})
+	r.same([]any{failed.ErrorKind, len(r.results(t.ID)), r.states(t.ID)}, []any{task.BadAnswer, 10, []task.AttemptState{task.AttemptSucceeded, task.AttemptAnswered}})
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
@@ -95,7 +95,7 @@ func setBackIsNotBought(r *rig) {
 	r.exec("UPDATE image_generations SET status = 'pending', delivery = delivery + 1, published_at = NULL, run_at = '2000-01-01 00:00:00.000000+00:00'")
 	r.until("it was delivered", func() bool { return r.get(t.ID).Fence > failed.Fence && r.get(t.ID).Status == task.Failed })
 	again := r.get(t.ID)
-	r.same([]any{again.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.State{task.AttemptAnswered}, int64(1)})
+	r.same([]any{again.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.AttemptState{task.AttemptAnswered}, int64(1)})
 	alive()
 	_, err := r.client.Retry(r.Context(), again.Ref(), false)
 	r.check(err)
@@ -111,7 +111,7 @@ func deadParts(r *rig) {
 	t := r.asksFor(task.Task{ImageCount: 2})
 	failed := r.ends(t.ID, task.Failed)
 	answered := task.AttemptAnswered
-	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.State{answered, answered}, int64(2)})
+	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.AttemptState{answered, answered}, int64(2)})
 	began := time.Now()
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
@@ -150,11 +150,11 @@ func olderIsCollected(r *rig) {
 		b := &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main"}
 		r.check(r.tasks.Begin(r.Context(), t, b))
 		b.State = task.AttemptRejected
-		r.check(r.tasks.End(r.Context(), b))
+		r.check(r.tasks.FinishAttempt(r.Context(), b))
 	})
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptSucceeded, task.AttemptRejected}})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.AttemptState{task.AttemptSucceeded, task.AttemptRejected}})
 }
 
 func olderBesideUnknown(r *rig) {
@@ -162,20 +162,20 @@ func olderBesideUnknown(r *rig) {
 	_, alive := r.dead()
 	r.parts(1, func(number, _ int) (provider.Answer, error) {
 		if number == 2 {
-			return fails(task.Timeout, task.Maybe)
+			return fails(task.Timeout, task.Unknown)
 		}
 		return at(fmt.Sprintf("%s/%d", r.host, number)), nil
 	})
 	r.start()
 	t := r.asksFor(task.Task{ImageCount: 3})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptAnswered, task.AttemptUnknown}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptAnswered, task.AttemptUnknown}})
 	alive()
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.states(t.ID), len(r.results(t.ID)), r.painter.submits.Load()},
-		[]any{task.OutcomeUnknown, []task.State{task.AttemptSucceeded, task.AttemptUnknown}, 1, int64(2)})
+		[]any{task.OutcomeUnknown, []task.AttemptState{task.AttemptSucceeded, task.AttemptUnknown}, 1, int64(2)})
 }
 
 func crashedIsCollected(r *rig) {
@@ -187,7 +187,7 @@ func crashedIsCollected(r *rig) {
 	r.exec("UPDATE image_generations SET crashes = 3")
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Crashed, []task.State{task.AttemptAnswered}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Crashed, []task.AttemptState{task.AttemptAnswered}})
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
@@ -204,7 +204,7 @@ func collectedAtAnyTime(r *rig) {
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(failed.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(failed.ID)}, []any{int64(1), []task.State{task.AttemptSucceeded}})
+	r.same([]any{r.painter.submits.Load(), r.states(failed.ID)}, []any{int64(1), []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func unreadableAnswer(r *rig) {
@@ -214,7 +214,7 @@ func unreadableAnswer(r *rig) {
 	})
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.State{task.AttemptAnswered}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.AttemptState{task.AttemptAnswered}})
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(t.ID, task.Failed)
@@ -223,11 +223,11 @@ func unreadableAnswer(r *rig) {
 
 func forgottenJob(r *rig) {
 	r.svc.Retry.OnUnknown = task.Resend
-	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return fails(task.Expired, task.Maybe) })
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return fails(task.Expired, task.Unknown) })
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.State{task.AttemptAccepted}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.AttemptState{task.AttemptAccepted}})
 	if !strings.Contains(failed.ErrorMsg, "the painter says expired. `easel retry` asks after it again and does not pay for it twice") {
 		r.Errorf("the reason is %q", failed.ErrorMsg)
 	}
@@ -240,13 +240,13 @@ func forgottenJob(r *rig) {
 	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.State{task.AttemptFailed, task.AttemptSucceeded}})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}})
 }
 
 func forgottenForAMoment(r *rig) {
 	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
 		if n < 4 {
-			return fails(task.Expired, task.Maybe)
+			return fails(task.Expired, task.Unknown)
 		}
 		return drawn(pngOf(40, 30)), nil
 	})
@@ -270,14 +270,14 @@ func freeJobAgain(r *rig) {
 	r.svc.Retry.OnUnknown, r.painter.can.Free = task.Resend, true
 	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
 		if r.painter.submits.Load() == 1 {
-			return fails(task.Expired, task.Maybe)
+			return fails(task.Expired, task.Unknown)
 		}
 		return drawn(pngOf(40, 30)), nil
 	})
 	r.start()
 	t := r.asks()
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.State{task.AttemptFailed, task.AttemptSucceeded}})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}})
 }
 
 // secondLeadsAway has the second of the calls for one picture each answer with an address.

@@ -125,10 +125,10 @@ func passesBy(r *rig, o obstacle) {
 	r.passes(20 * time.Second)
 	waiting := r.get(t.ID)
 	r.same([]any{waiting.Status, r.states(t.ID), strings.Contains(waiting.ErrorMsg, "not bought again"), gets.Load() >= 3},
-		[]any{task.Pending, []task.State{task.AttemptAnswered}, true, true})
+		[]any{task.Pending, []task.AttemptState{task.AttemptAnswered}, true, true})
 	there.Store(false)
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Attempt, done.Waits, done.ErrorMsg, *done.CostMicros, r.painter.submits.Load(), len(r.results(t.ID))},
+	r.same([]any{done.FailedTries, done.Waits, done.ErrorMsg, *done.CostMicros, r.painter.submits.Load(), len(r.results(t.ID))},
 		[]any{0, 0, "", int64(40_000), int64(1), 1})
 }
 
@@ -139,19 +139,19 @@ func policyBuysNothing(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID), *failed.CostMicros}, []any{task.Expired, []task.State{task.AttemptAnswered}, int64(40_000)})
+	r.same([]any{failed.ErrorKind, r.states(t.ID), *failed.CostMicros}, []any{task.Expired, []task.AttemptState{task.AttemptAnswered}, int64(40_000)})
 	if n := gets.Load(); n < 10 || n > 40 {
 		r.Errorf("the address was asked %d times in ten minutes", n)
 	}
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.Delivery, r.states(t.ID)}, []any{1, []task.State{task.AttemptAnswered}})
+	r.same([]any{failed.Delivery, r.states(t.ID)}, []any{1, []task.AttemptState{task.AttemptAnswered}})
 	alive()
 	_, err = r.client.Retry(r.Context(), failed.Ref(), true)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.State{task.AttemptSucceeded}})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func boundedByLife(r *rig) {
@@ -180,7 +180,7 @@ func boundedByDeadline(r *rig) {
 	if took := time.Since(began); took < 5*time.Minute-time.Second || took > 5*time.Minute+10*time.Second {
 		r.Errorf("it was given up after %s", took)
 	}
-	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Deadline, []task.State{task.AttemptAnswered}, int64(1)})
+	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Deadline, []task.AttemptState{task.AttemptAnswered}, int64(1)})
 }
 
 func holdsNoPlace(r *rig) {
@@ -277,7 +277,7 @@ func boughtAgain(r *rig) {
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{r.states(t.ID), r.painter.submits.Load(), *done.CostMicros},
-		[]any{[]task.State{task.AttemptFailed, task.AttemptSucceeded}, int64(2), int64(80_000)})
+		[]any{[]task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}, int64(2), int64(80_000)})
 	if got := r.attempts(t.ID)[0].ErrorMsg; !strings.Contains(got, "a person decided to buy again") || !strings.Contains(got, "404") {
 		r.Errorf("the first call says %q", got)
 	}

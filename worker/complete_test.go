@@ -122,7 +122,7 @@ func TestComplete(t *testing.T) {
 			r.svc.Prices = provider.Prices{{Micros: 7, Currency: "USD"}}
 			var billed atomic.Bool
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
-				return provider.Answer{}, &task.Failure{Kind: task.Moderated, Executed: task.Yes, Billed: billed.Load(), Message: "refused"}
+				return provider.Answer{}, &task.Failure{Kind: task.Moderated, Executed: task.Executed, Billed: billed.Load(), Message: "refused"}
 			}
 			r.start()
 			t := r.asks()
@@ -167,13 +167,13 @@ func polledJob(r *rig) {
 		case <-shown:
 			return drawn(pngOf(40, 30)), nil
 		case <-ctx.Done():
-			return fails(task.Timeout, task.No)
+			return fails(task.Timeout, task.NotExecuted)
 		}
 	})
 	r.start()
 	t := r.asks()
 	r.until("progress is shown", func() bool { return r.get(t.ID).Progress == 40 })
-	r.same([]any{r.get(t.ID).TaskID, r.states(t.ID)}, []any{"job-1", []task.State{task.AttemptAccepted}})
+	r.same([]any{r.get(t.ID).ProviderJobID, r.states(t.ID)}, []any{"job-1", []task.AttemptState{task.AttemptAccepted}})
 	close(shown)
 	r.same(r.ends(t.ID, task.Completed).Progress, 100)
 	r.same(r.painter.submits.Load(), int64(1))
@@ -190,8 +190,8 @@ func hintedJob(r *rig) {
 	t := r.asks()
 	r.until("it is polled", func() bool { return r.painter.polls.Load() == 1 })
 	began := time.Now()
-	p.Hint(t.ID)
-	p.Hint(t.ID + 1) // of no concern to this process
+	p.Wake(t.ID)
+	p.Wake(t.ID + 1) // of no concern to this process
 	r.ends(t.ID, task.Completed)
 	if took := time.Since(began); took > time.Minute {
 		r.Errorf("it took %s", took)
@@ -199,19 +199,19 @@ func hintedJob(r *rig) {
 }
 
 func calledBack(r *rig) {
-	r.equip = func(w *worker.Worker) { w.HookURL = "https://easel.test/hooks/" }
+	r.equip = func(w *worker.Worker) { w.CallbackURL = "https://easel.test/hooks/" }
 	r.start()
 	r.ends(r.asks().ID, task.Completed)
-	r.painter.can.Webhook = true
+	r.painter.can.Callback = true
 	r.ends(r.asks().ID, task.Completed)
-	r.svc.Accounts[0].Hooks = true
+	r.svc.Accounts[0].Callbacks = true
 	t := r.asks()
 	r.ends(t.ID, task.Completed)
 	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
 	r.check(err)
 	var hooks []string
 	for _, c := range r.painter.calls {
-		hooks = append(hooks, c.Hook)
+		hooks = append(hooks, c.CallbackURL)
 	}
 	r.same(hooks, []string{"", "", "https://easel.test/hooks/painter/" + attempts[0].Key})
 }
@@ -221,16 +221,16 @@ func failedPolls(r *rig) {
 	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
 		switch n {
 		case 1:
-			return fails(task.Unavailable, task.No)
+			return fails(task.Unavailable, task.NotExecuted)
 		case 2:
-			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, RetryAfter: 24 * time.Hour}
+			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.NotExecuted, RetryAfter: 24 * time.Hour}
 		}
 		return drawn(pngOf(40, 30)), nil
 	})
 	r.start()
 	t := r.asks()
 	began := time.Now()
-	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
+	r.same(r.ends(t.ID, task.Completed).FailedTries, 0)
 	r.same(r.painter.submits.Load(), int64(1))
 	if took := time.Since(began); took > r.svc.Deadline+5*time.Second {
 		r.Errorf("a poll waited for %s, beyond the deadline of its job", took)
@@ -243,7 +243,7 @@ func endlessJob(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Timeout, []task.State{task.AttemptAccepted}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Timeout, []task.AttemptState{task.AttemptAccepted}})
 
 	// A person looks again: the job is asked after by its handle.
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
@@ -263,7 +263,7 @@ func badPicture(r *rig, answer provider.Answer, reason string) {
 	if len(answer.Outputs) == 0 {
 		state = task.AttemptFailed
 	}
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.BadAnswer, []task.State{state}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.BadAnswer, []task.AttemptState{state}})
 	if !strings.Contains(failed.ErrorMsg, reason) {
 		r.Errorf("the reason is %q", failed.ErrorMsg)
 	}
@@ -289,13 +289,13 @@ func oneBadPicture(r *rig) {
 
 func allRefused(r *rig) {
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
-		refused := &task.Failure{Kind: task.Moderated, Executed: task.No, Message: "this one is refused"}
+		refused := &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "this one is refused"}
 		return provider.Answer{Done: true, Outputs: []provider.Output{{Err: refused}}}, nil
 	}
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Moderated, []task.State{task.AttemptFailed}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Moderated, []task.AttemptState{task.AttemptFailed}})
 	r.painter.submit = newPainter().submit
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
@@ -335,7 +335,7 @@ func expiredForEver(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.State{task.AttemptAnswered}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.AttemptState{task.AttemptAnswered}})
 	r.passes(20 * time.Second)
 	r.same(r.painter.submits.Load(), int64(1))
 }

@@ -116,11 +116,11 @@ func lostJobFound(r *rig) {
 
 func neverHappened(r *rig) {
 	r.svc.Timeout = r.lease
-	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.No) }
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.NotExecuted) }
 	t := r.leaves(nil)
 	r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.states(t.ID), done.Attempt}, []any{[]task.State{task.AttemptRejected, task.AttemptSucceeded}, 0})
+	r.same([]any{r.states(t.ID), done.FailedTries}, []any{[]task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}, 0})
 	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{1, 2})
 	all := r.attempts(t.ID)
 	if waited := all[1].SentAt.Sub(all[0].SentAt); waited < r.svc.Timeout+r.lease {
@@ -133,7 +133,7 @@ func lostBeforeAJump(sentAt string) func(r *rig) {
 	return func(r *rig) {
 		var made time.Time
 		r.svc.Timeout = time.Minute
-		r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.No) }
+		r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.NotExecuted) }
 		r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 			made = time.Now()
 			return drawn(pngOf(40, 30)), nil
@@ -154,7 +154,7 @@ func lostBeforeAJump(sentAt string) func(r *rig) {
 // waitsSinceItLooks: the process that met the call first is gone when its time is over.
 func waitsSinceItLooks(r *rig) {
 	r.svc.Timeout = time.Minute
-	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.No) }
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.NotExecuted) }
 	first := r.start()
 	t := r.leaves(nil)
 	var made time.Time
@@ -189,11 +189,11 @@ func resumedWhileClosed(r *rig) {
 func neverHappenedWhileClosed(r *rig) {
 	r.svc.Timeout = time.Millisecond
 	r.check(r.limiter.Close(r.Context(), "painter/main", time.Minute, "maintenance"))
-	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.No) }
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.NotExecuted) }
 	t := r.leaves(nil)
 	r.start()
 	began := time.Now()
-	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
+	r.same(r.ends(t.ID, task.Completed).FailedTries, 0)
 	if took := time.Since(began); took < 55*time.Second {
 		r.Errorf("it was called after %s", took)
 	}
@@ -201,18 +201,18 @@ func neverHappenedWhileClosed(r *rig) {
 }
 
 func lostAndFailed(r *rig) {
-	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Moderated, task.Yes) }
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Moderated, task.Executed) }
 	t := r.leaves(nil)
 	r.start()
 	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Moderated)
-	r.same([]any{r.states(t.ID), r.painter.submits.Load()}, []any{[]task.State{task.AttemptFailed}, int64(0)})
+	r.same([]any{r.states(t.ID), r.painter.submits.Load()}, []any{[]task.AttemptState{task.AttemptFailed}, int64(0)})
 }
 
 func inDoubt(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
 	r.in(failed.Ref(), queue.Archived)
 	r.passes(20 * time.Second)
 	r.same(r.painter.submits.Load(), int64(0))
@@ -222,24 +222,24 @@ func unasked(r *rig) {
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) {
 		switch r.painter.recovers.Load() {
 		case 1:
-			return fails(task.Unavailable, task.No)
+			return fails(task.Unavailable, task.NotExecuted)
 		case 2:
-			return fails(task.RateLimited, task.No)
+			return fails(task.RateLimited, task.NotExecuted)
 		}
 		return drawn(pngOf(40, 30)), nil
 	}
 	t := r.leaves(nil)
 	r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Attempt, done.Waits, r.painter.submits.Load(), r.painter.recovers.Load()}, []any{1, 1, int64(0), int64(3)})
+	r.same([]any{done.FailedTries, done.Waits, r.painter.submits.Load(), r.painter.recovers.Load()}, []any{1, 1, int64(0), int64(3)})
 }
 
 func neverAsked(r *rig) {
-	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Unavailable, task.No) }
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Unavailable, task.NotExecuted) }
 	t := r.leaves(nil)
 	r.start()
 	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
-	r.same([]any{r.painter.submits.Load(), r.painter.recovers.Load(), r.states(t.ID)}, []any{int64(0), int64(5), []task.State{task.AttemptUnknown}})
+	r.same([]any{r.painter.submits.Load(), r.painter.recovers.Load(), r.states(t.ID)}, []any{int64(0), int64(5), []task.AttemptState{task.AttemptUnknown}})
 }
 
 // cameMeanwhile: the worker that made the call was only slow, and notes its
@@ -250,13 +250,13 @@ func cameMeanwhile(r *rig) {
 	var a *task.Attempt
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) {
 		r.accepted(t, a)
-		return fails(task.Invalid, task.No)
+		return fails(task.Invalid, task.NotExecuted)
 	}
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
 	r.leaves(func(held *task.Task, begun *task.Attempt) { t, a = held, begun })
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptSucceeded}})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func poisonInCall(r *rig) {
@@ -264,7 +264,7 @@ func poisonInCall(r *rig) {
 	r.exec("UPDATE image_generations SET crashes = 2")
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}, int64(0)})
+	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}, int64(0)})
 }
 
 func poison(r *rig) {
@@ -331,7 +331,7 @@ func accountGone(r *rig) {
 		return r.get(t.ID).ErrorMsg == `this worker does not have the account "main" of painter`
 	})
 	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Auth)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.State{task.AttemptAccepted}})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.AttemptState{task.AttemptAccepted}})
 }
 
 func providerChanged(r *rig) {

@@ -37,7 +37,7 @@ func drainsPolls(r *rig) {
 	}
 	for _, t := range tasks {
 		back := r.get(t.ID)
-		r.same([]any{back.Status, back.Worker, back.Attempt, back.Waits, back.Crashes}, []any{task.Pending, "", 0, 0, 0})
+		r.same([]any{back.Status, back.Worker, back.FailedTries, back.Waits, back.Crashes}, []any{task.Pending, "", 0, 0, 0})
 	}
 	ready.Store(true)
 	r.start()
@@ -84,7 +84,7 @@ func drainOver(r *rig) {
 	heard(r, "the call is made", taken)
 	r.stop(first)
 	failed := r.get(t.ID)
-	r.same([]any{failed.Status, failed.ErrorKind, r.states(t.ID)}, []any{task.Failed, task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
+	r.same([]any{failed.Status, failed.ErrorKind, r.states(t.ID)}, []any{task.Failed, task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
 }
 
 func lastAnswer(r *rig) {
@@ -99,7 +99,7 @@ func lastAnswer(r *rig) {
 	t := r.asks()
 	heard(r, "the call is made", taken)
 	r.stop(first)
-	r.same([]any{r.get(t.ID).Status, r.states(t.ID)}, []any{task.Pending, []task.State{task.AttemptAccepted}})
+	r.same([]any{r.get(t.ID).Status, r.states(t.ID)}, []any{task.Pending, []task.AttemptState{task.AttemptAccepted}})
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
 	r.start()
 	r.same(r.ends(t.ID, task.Completed).Crashes, 0)

@@ -20,14 +20,14 @@ func (s *step) failed(ctx context.Context, f *task.Failure) error {
 	}
 	a := s.last
 	switch f.Executed {
-	case task.Maybe:
+	case task.Unknown:
 		a.State = task.AttemptUnknown
-	case task.Yes:
+	case task.Executed:
 		a.State = task.AttemptFailed
 	default:
 		a.State = task.AttemptRejected
 	}
-	a.Unbilled = f.Executed == task.Yes && f.Unbilled
+	a.Unbilled = f.Executed == task.Executed && f.Unbilled
 	s.blame(f)
 	return s.fail(ctx, f, a)
 }
@@ -60,7 +60,7 @@ func (s *step) fail(ctx context.Context, f *task.Failure, a *task.Attempt) error
 
 // end writes the verdict and returns the same for the queue. a is the attempt that
 // ended, or nil.
-func (s *step) end(ctx context.Context, v task.Verdict, a *task.Attempt) error {
+func (s *step) end(ctx context.Context, v task.Decision, a *task.Attempt) error {
 	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Fail(ctx, s.t, v, a) })
 	if err != nil {
 		return s.unsaved(ctx, err)
@@ -80,7 +80,7 @@ func (s *step) end(ctx context.Context, v task.Verdict, a *task.Attempt) error {
 // own fault. The journal is asked until it answers: without the number the call would
 // be repeated too often or not at all.
 func (s *step) countServerErrors(ctx context.Context, f *task.Failure) error {
-	if f.Executed != task.Yes || !f.Unbilled {
+	if f.Executed != task.Executed || !f.Unbilled {
 		return nil
 	}
 	return s.persist(ctx, func(ctx context.Context) (err error) {
@@ -110,7 +110,7 @@ func (s *step) unsaved(ctx context.Context, err error) error {
 	if s.Tasks.Refuses(err) && !s.refused {
 		s.refused = true // if the database refuses this as well, the task is handed back
 		s.log.Error().Err(err).Msg("the database refuses a row")
-		return s.fail(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the database refuses what belongs to this task",
+		return s.fail(ctx, &task.Failure{Kind: task.Internal, Executed: task.Executed, Message: "the database refuses what belongs to this task",
 			Detail: err.Error(), Next: "What was bought is " + cmp.Or(s.onlyIn, "in the journal of its last attempt") + "; please report it"}, nil)
 	}
 	return &queue.Later{After: s.lease(), Reason: "the database did not take the row: " + err.Error()}
@@ -124,7 +124,7 @@ func (s *step) learn(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	if err := s.Tasks.Learn(ctx, s.t.ID); err != nil {
+	if err := s.Tasks.Reconsider(ctx, s.t.ID); err != nil {
 		s.log.Warn().Err(err).Msg("what was learnt late is not on the task")
 	}
 }

@@ -13,7 +13,7 @@ import (
 // and what it names after that. There is none unless the task was about to be parked
 // for a reason that is the provider's, and certainly no call of it was carried out
 // or is in doubt: one that is would be paid twice.
-func (s *step) fallback(ctx context.Context, v task.Verdict) (to task.Fallback, rest string, ok bool) {
+func (s *step) fallback(ctx context.Context, v task.Decision) (to task.Fallback, rest string, ok bool) {
 	if v.Status != task.Failed || !v.Failure.MayFallBack() {
 		return task.Fallback{}, "", false
 	}
@@ -38,7 +38,7 @@ func (s *step) fallback(ctx context.Context, v task.Verdict) (to task.Fallback, 
 // in that one's queue.
 func (s *step) fallBack(ctx context.Context, to task.Fallback, rest string, f *task.Failure, a *task.Attempt) error {
 	reason := fmt.Sprintf("%s did not draw: %s", s.svc.Name, f.Error())
-	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.FallBack(ctx, s.t, to, rest, reason, a) })
+	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.SwitchProvider(ctx, s.t, to, rest, reason, a) })
 	if err != nil && !errors.Is(err, store.ErrFenced) {
 		return s.unsaved(ctx, err)
 	}

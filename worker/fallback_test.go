@@ -14,22 +14,22 @@ func TestFallback(t *testing.T) {
 	inBubble(t, []claim{
 		{"A provider that refuses the account is followed by the one that the task names", fallsBack},
 		{"A task that names none is parked", func(r *rig) {
-			r.painter.submit = refuses(task.Billing, task.No)
+			r.painter.submit = refuses(task.Billing, task.NotExecuted)
 			r.rival()
 			r.start()
 			r.same(r.ends(r.asks().ID, task.Failed).ErrorKind, task.Billing)
 		}},
 		{"Tries are used up before another provider is asked", func(r *rig) {
-			r.painter.submit = refuses(task.Unavailable, task.No)
+			r.painter.submit = refuses(task.Unavailable, task.NotExecuted)
 			rival := r.rival()
 			r.start()
 			t := r.asksFor(task.Task{Fallbacks: `["rival"]`, MaxAttempts: 3})
 			r.ends(t.ID, task.Completed)
 			r.same([]int64{r.painter.submits.Load(), rival.submits.Load()}, []int64{3, 1})
 		}},
-		{"A call whose outcome is unknown is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Maybe, task.OutcomeUnknown) }},
-		{"A call that was carried out is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Yes, task.ProviderError) }},
-		{"A refused prompt is not tried elsewhere", func(r *rig) { r.noFallback(task.Moderated, task.No, task.Moderated) }},
+		{"A call whose outcome is unknown is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Unknown, task.OutcomeUnknown) }},
+		{"A call that was carried out is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Executed, task.ProviderError) }},
+		{"A refused prompt is not tried elsewhere", func(r *rig) { r.noFallback(task.Moderated, task.NotExecuted, task.Moderated) }},
 		{"An earlier call in doubt keeps the task from being bought elsewhere", doubtKeeps},
 		{"The second fallback follows the first", secondFallback},
 		{"An account that is closed is passed at once, in front of those that have to wait for it", closedPassed},
@@ -37,7 +37,7 @@ func TestFallback(t *testing.T) {
 	})
 }
 
-func refuses(kind task.Kind, executed task.Executed) func(context.Context, provider.Call) (provider.Answer, error) {
+func refuses(kind task.Kind, executed task.Execution) func(context.Context, provider.Call) (provider.Answer, error) {
 	return func(context.Context, provider.Call) (provider.Answer, error) { return fails(kind, executed) }
 }
 
@@ -51,7 +51,7 @@ func (r *rig) also(name string) *painter {
 }
 
 func fallsBack(r *rig) {
-	r.painter.submit = refuses(task.Billing, task.No)
+	r.painter.submit = refuses(task.Billing, task.NotExecuted)
 	rival := r.rival()
 	r.start()
 	t := r.asksFor(task.Task{Fallbacks: `["rival:quill:2"]`, Model: "brush"})
@@ -64,7 +64,7 @@ func fallsBack(r *rig) {
 	r.same([]int64{r.painter.submits.Load(), rival.submits.Load()}, []int64{1, 1})
 }
 
-func (r *rig) noFallback(kind task.Kind, executed task.Executed, want task.Kind) {
+func (r *rig) noFallback(kind task.Kind, executed task.Execution, want task.Kind) {
 	r.Helper()
 	r.painter.submit = refuses(kind, executed)
 	rival := r.rival()
@@ -77,12 +77,12 @@ func doubtKeeps(r *rig) {
 	r.painter.can.Recover = true
 	rival := r.rival()
 	t := r.asksFor(task.Task{Fallbacks: `["rival"]`})
-	r.painter.submit = refuses(task.ProviderError, task.Maybe)
+	r.painter.submit = refuses(task.ProviderError, task.Unknown)
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
 	// A person asks the provider again, whose account is closed by now.
-	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Billing, task.No) }
-	r.painter.submit = refuses(task.Billing, task.No)
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Billing, task.NotExecuted) }
+	r.painter.submit = refuses(task.Billing, task.NotExecuted)
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	again := r.ends(t.ID, task.Failed)
@@ -92,8 +92,8 @@ func doubtKeeps(r *rig) {
 }
 
 func secondFallback(r *rig) {
-	r.painter.submit = refuses(task.Auth, task.No)
-	r.rival().submit = refuses(task.Billing, task.No)
+	r.painter.submit = refuses(task.Auth, task.NotExecuted)
+	r.rival().submit = refuses(task.Billing, task.NotExecuted)
 	third := r.also("third")
 	r.start()
 	t := r.asksFor(task.Task{Fallbacks: `["rival", "third"]`, MaxAttempts: 1})
@@ -106,7 +106,7 @@ func secondFallback(r *rig) {
 }
 
 func closedPassed(r *rig) {
-	r.painter.submit = refuses(task.Billing, task.No)
+	r.painter.submit = refuses(task.Billing, task.NotExecuted)
 	rival := r.rival()
 	r.start()
 	r.ends(r.asks().ID, task.Failed)
@@ -126,7 +126,7 @@ func closedPassed(r *rig) {
 func pauseWaited(r *rig) {
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 		if r.painter.submits.Load() == 1 {
-			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, RetryAfter: 20 * time.Second, Message: "too fast"}
+			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.NotExecuted, RetryAfter: 20 * time.Second, Message: "too fast"}
 		}
 		return drawn(pngOf(40, 30)), nil
 	}

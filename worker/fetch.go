@@ -66,7 +66,7 @@ func (s *step) open(ctx context.Context, out *provider.Output) (io.ReadSeekClose
 			return s.download(ctx, out.URL)
 		}
 		if errors.Is(err, picture.ErrNotFound) {
-			return nil, &task.Failure{Kind: task.Expired, Executed: task.Yes, Message: "the picture " + out.Key + " is not in our storage any more", Cause: err}
+			return nil, &task.Failure{Kind: task.Expired, Executed: task.Executed, Message: "the picture " + out.Key + " is not in our storage any more", Cause: err}
 		}
 		if err != nil {
 			return nil, later("our storage does not give the picture back", err)
@@ -80,7 +80,7 @@ func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, err
 	if _, content, ok := provider.SplitDataURL(url); ok {
 		content, err := base64.StdEncoding.DecodeString(content)
 		if err != nil {
-			return nil, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: "the address of the picture is a data URL that cannot be read", Detail: err.Error()}
+			return nil, &task.Failure{Kind: task.BadAnswer, Executed: task.Executed, Message: "the address of the picture is a data URL that cannot be read", Detail: err.Error()}
 		}
 		return nopCloser{bytes.NewReader(content)}, nil
 	}
@@ -116,7 +116,7 @@ func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, err
 // downloadFailure is why a picture that was drawn and billed has not come.
 func downloadFailure(err error) *task.Failure {
 	f := *task.AsFailure(err)
-	f.Executed = task.Yes
+	f.Executed = task.Executed
 	if f.Kind == task.Storage {
 		f.Kind = task.Unavailable // of another's storage; ours is not meant
 	}
@@ -124,11 +124,11 @@ func downloadFailure(err error) *task.Failure {
 }
 
 func unusable(bad *picture.Error) *task.Failure {
-	return &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: "the provider's picture cannot be used", Detail: bad.Message, Cause: bad}
+	return &task.Failure{Kind: task.BadAnswer, Executed: task.Executed, Message: "the provider's picture cannot be used", Detail: bad.Message, Cause: bad}
 }
 
 func later(message string, err error) *task.Failure {
-	return &task.Failure{Kind: task.Storage, Executed: task.No, Message: message, Detail: err.Error(),
+	return &task.Failure{Kind: task.Storage, Executed: task.NotExecuted, Message: message, Detail: err.Error(),
 		Next: "It is tried again and not bought again", Cause: err}
 }
 

@@ -27,7 +27,7 @@ type pulse struct {
 // before the first Handle and end after the last. When it returns, the lease is
 // given up. The heartbeat shares neither connection nor goroutine with anything.
 func (w *Worker) Run(ctx context.Context) error {
-	heart, err := w.Tasks.Heartbeat(w.lease() / 2)
+	heart, err := w.Tasks.OpenHeartbeat(w.lease() / 2)
 	if err != nil {
 		return fmt.Errorf("the heartbeat's connection: %w", err)
 	}
@@ -44,7 +44,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	err = loops.Wait()
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	return errors.Join(err, heart.Leave(leave, w.Self.ID))
+	return errors.Join(err, heart.Deregister(leave, w.Self.ID))
 }
 
 // every does f now and then each d until ctx ends.
@@ -63,19 +63,19 @@ func every(ctx context.Context, d time.Duration, f func()) error {
 
 // beat beats once. One that hangs must not delay the next for long; one that
 // is slow makes us doubt that others can beat, before their leases are over.
-func (w *Worker) beat(ctx context.Context, heart *store.Heartbeat) {
+func (w *Worker) beat(ctx context.Context, heart *store.HeartbeatConn) {
 	beating, cancel := context.WithTimeout(ctx, w.lease()/2)
 	defer cancel()
-	defer time.AfterFunc(w.lease()/4, w.Tasks.Forget).Stop()
+	defer time.AfterFunc(w.lease()/4, w.Tasks.ResetWatch).Stop()
 	began := time.Now()
 	self := w.Self
 	self.Providers = "," + strings.Join(w.Services.Names(), ",") + ","
-	err := heart.Beat(beating, self, w.lease())
+	err := heart.Heartbeat(beating, self, w.lease())
 	if took := time.Since(began); err == nil && took > w.lease()/4 {
 		w.Log.Warn().Dur("took", took).Msg("heartbeat was slow")
 	}
 	if err != nil {
-		w.Tasks.Forget()
+		w.Tasks.ResetWatch()
 		if ctx.Err() == nil {
 			w.Log.Warn().Err(err).Msg("heartbeat failed; running calls go on")
 		}

@@ -6,7 +6,7 @@ import "context"
 func (w *Worker) lookForCancelled(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, w.lease()/4)
 	defer cancel()
-	ids, err := w.Tasks.Stopped(ctx, w.Self.ID)
+	ids, err := w.Tasks.TakeCancelled(ctx, w.Self.ID)
 	if err != nil {
 		return // the heartbeat says when the database is away
 	}
@@ -28,7 +28,7 @@ func (w *Worker) lookForCancelled(ctx context.Context) {
 func (w *Worker) letGo(ctx context.Context) {
 	looking, cancel := context.WithTimeout(ctx, w.lease()/4)
 	defer cancel()
-	rows, err := w.Tasks.Held(looking, w.Self.ID)
+	rows, err := w.Tasks.HeldBy(looking, w.Self.ID)
 	if err != nil {
 		return
 	}
@@ -59,7 +59,7 @@ type held struct {
 }
 
 // Hint makes the step that waits for the task's provider ask at once.
-func (w *Worker) Hint(id int64) {
+func (w *Worker) Wake(id int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if h, ok := w.holding[id]; ok {

@@ -31,7 +31,7 @@ const (
 // prepare makes the call for a part of the task, with input pictures in the form
 // that the service wants. Whatever has to be fetched or uploaded for that buys
 // nothing and comes before the attempt.
-func (s *step) prepare(ctx context.Context, part provider.Part) (provider.Call, error) {
+func (s *step) prepare(ctx context.Context, part provider.Batch) (provider.Call, error) {
 	inputs, err := s.t.Inputs()
 	if err != nil {
 		return provider.Call{}, err
@@ -49,7 +49,7 @@ func (s *step) prepare(ctx context.Context, part provider.Part) (provider.Call, 
 func (s *step) bringInputs(ctx context.Context, addresses []string) ([]string, error) {
 	copies, err := s.Tasks.Inputs(ctx, s.t.ID)
 	if err != nil {
-		return nil, &task.Failure{Kind: task.Storage, Executed: task.No, Message: "the copies of the input pictures cannot be looked up", Detail: err.Error(), Cause: err}
+		return nil, &task.Failure{Kind: task.Storage, Executed: task.NotExecuted, Message: "the copies of the input pictures cannot be looked up", Detail: err.Error(), Cause: err}
 	}
 	can := s.svc.Capabilities(s.account.Provider, s.t)
 	brought := make([]string, len(addresses))
@@ -116,7 +116,7 @@ func (in *input) inline(ctx context.Context, data string) (string, error) {
 	reference, err := to.Upload(ctx, data)
 	if err != nil {
 		f := *task.AsFailure(err)
-		f.Executed = task.No // it buys nothing
+		f.Executed = task.NotExecuted // it buys nothing
 		return "", &f
 	}
 	return reference, nil
@@ -249,7 +249,7 @@ func (in *input) ownKey() (string, bool) {
 // it is to be tried again. Nothing was bought.
 func inputFailure(err error) *task.Failure {
 	f := *task.AsFailure(err)
-	f.Executed, f.Cause = task.No, err
+	f.Executed, f.Cause = task.NotExecuted, err
 	switch f.Kind {
 	case task.Expired, task.BadAnswer, task.Invalid:
 		f.Kind, f.Next = task.Invalid, "Give an address that can be reached and shows the picture"

@@ -201,7 +201,7 @@ func copiedInput(r *rig) {
 	given := r.gives()
 	r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
 		if c.Number == 1 {
-			return fails(task.Unavailable, task.No)
+			return fails(task.Unavailable, task.NotExecuted)
 		}
 		return drawn(pngOf(40, 30)), nil
 	}
@@ -243,7 +243,7 @@ func slowInput(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{InputImageURL: r.host + "/1"})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Attempt, r.painter.submits.Load()}, []any{2, int64(1)})
+	r.same([]any{done.FailedTries, r.painter.submits.Load()}, []any{2, int64(1)})
 }
 
 // uploads is a service that takes input pictures in a request of their own.
@@ -280,10 +280,10 @@ func uploadedInput(r *rig) {
 }
 
 func failedUpload(r *rig) {
-	u := r.takesUploads(&task.Failure{Kind: task.Unavailable, Executed: task.Maybe, Message: "no answer"})
+	u := r.takesUploads(&task.Failure{Kind: task.Unavailable, Executed: task.Unknown, Message: "no answer"})
 	r.start()
 	t := r.asksFor(task.Task{InputImageURL: dataURL(pngOf(2, 2))})
-	r.same(r.ends(t.ID, task.Completed).Attempt, 1)
+	r.same(r.ends(t.ID, task.Completed).FailedTries, 1)
 	r.same([]any{len(u.got), r.painter.submits.Load()}, []any{1, int64(1)})
 }
 

@@ -26,7 +26,7 @@ import (
 func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 	a := s.last
 	if len(ans.Outputs) == 0 {
-		return s.failed(ctx, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Message: s.svc.Name + " answered without a picture",
+		return s.failed(ctx, &task.Failure{Kind: task.BadAnswer, Executed: task.Executed, Message: s.svc.Name + " answered without a picture",
 			RequestID: ans.RequestID, HTTPStatus: ans.HTTPStatus})
 	}
 	s.price(ans) // before a picture turns out to be unusable: it was billed
@@ -37,7 +37,7 @@ func (s *step) answered(ctx context.Context, ans provider.Answer) error {
 	}
 	text, err := json.Marshal(answer{answerVersion, ans.Outputs, ans.Raw})
 	if err != nil {
-		return s.failed(ctx, &task.Failure{Kind: task.Internal, Executed: task.Yes, Message: "the answer cannot be journalled: " + err.Error()})
+		return s.failed(ctx, &task.Failure{Kind: task.Internal, Executed: task.Executed, Message: "the answer cannot be journalled: " + err.Error()})
 	}
 	a.Answer = string(text)
 	err = s.persistPaid(ctx, func(ctx context.Context) error { return s.Tasks.Answer(ctx, s.t, a, ans.JobID) })
@@ -81,7 +81,7 @@ func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[in
 func (s *step) unfile(out *provider.Output) {
 	if err := out.Unfile(); err != nil {
 		s.log.Error().Err(err).Msg("a picture that came with an answer cannot be read back")
-		out.File, out.Err = nil, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Cause: err, Detail: err.Error(),
+		out.File, out.Err = nil, &task.Failure{Kind: task.BadAnswer, Executed: task.Executed, Cause: err, Detail: err.Error(),
 			Message: "the picture came with the answer, storage did not take it, and the disk of EASEL_DATA does not give it back"}
 	}
 }
@@ -143,7 +143,7 @@ func (s *step) keep(ctx context.Context, ans answer, kept map[int]task.Result) e
 		return s.giveUp(ctx, c.refused)
 	case len(c.results) == 0:
 		none := *c.refused
-		none.Executed = task.Yes // the call was answered, whatever a single picture's failure says of itself
+		none.Executed = task.Executed // the call was answered, whatever a single picture's failure says of itself
 		return s.failed(ctx, &none)
 	}
 	s.last.ErrorMsg = strings.Join(c.warnings, "; ")
@@ -185,7 +185,7 @@ func (s *step) save(ctx context.Context, ans answer, results []task.Result) erro
 func (s *step) keepLate(ctx context.Context, o store.Outcome) error {
 	completed := false
 	err := s.persist(ctx, func(ctx context.Context) (err error) {
-		completed, err = s.Tasks.KeepLate(ctx, s.last, o)
+		completed, err = s.Tasks.SaveLate(ctx, s.last, o)
 		if err == nil {
 			return nil
 		}

@@ -65,7 +65,7 @@ func spoolCompletes(r *rig) {
 	l.entries.Store(&[]spool.Entry{r.spooled(t.ID, drawn(pngOf(40, 30)))})
 	r.until("it is completed", func() bool { return r.get(t.ID).Status == task.Completed })
 	done := r.get(t.ID)
-	r.same([]any{*done.CostMicros, *done.Width, done.ErrorMsg, r.painter.submits.Load(), r.states(t.ID)}, []any{int64(40_000), 40, "", int64(0), []task.State{task.AttemptSucceeded}})
+	r.same([]any{*done.CostMicros, *done.Width, done.ErrorMsg, r.painter.submits.Load(), r.states(t.ID)}, []any{int64(40_000), 40, "", int64(0), []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func spoolInOrder(r *rig) {
@@ -73,7 +73,7 @@ func spoolInOrder(r *rig) {
 	var l left
 	r.equip = func(w *worker.Worker) { w.Spool = &l }
 	first, second := r.leaves(nil), r.leaves(nil)
-	journalled := make(chan []task.State, 1)
+	journalled := make(chan []task.AttemptState, 1)
 	r.web = func(http.ResponseWriter, *http.Request) {
 		journalled <- r.states(second.ID)
 		panic("a fault of ours")
@@ -83,7 +83,7 @@ func spoolInOrder(r *rig) {
 	r.ends(second.ID, task.Failed)
 	l.entries.Store(&[]spool.Entry{r.spooled(first.ID, at(r.host+"/1")), r.spooled(second.ID, drawn(pngOf(40, 30)))})
 	r.until("the second is completed", func() bool { return r.get(second.ID).Status == task.Completed })
-	r.same([]any{<-journalled, r.states(first.ID)}, []any{[]task.State{task.AttemptAnswered}, []task.State{task.AttemptAnswered}})
+	r.same([]any{<-journalled, r.states(first.ID)}, []any{[]task.AttemptState{task.AttemptAnswered}, []task.AttemptState{task.AttemptAnswered}})
 }
 
 func hangingDoubt(r *rig) {
@@ -99,7 +99,7 @@ func hangingDoubt(r *rig) {
 	r.until("the first is adopted", func() bool { return r.states(first.ID)[0] == task.AttemptAnswered })
 	l.entries.Store(&[]spool.Entry{r.spooled(second.ID, drawn(pngOf(40, 30)))})
 	r.passes(time.Minute)
-	r.same([]any{r.states(first.ID), r.get(second.ID).Status}, []any{[]task.State{task.AttemptAnswered}, task.Completed})
+	r.same([]any{r.states(first.ID), r.get(second.ID).Status}, []any{[]task.AttemptState{task.AttemptAnswered}, task.Completed})
 	if text := r.get(first.ID).ErrorMsg; !strings.Contains(text, "has run this call after all") {
 		r.Errorf("meanwhile the first says %q", text)
 	}
@@ -126,9 +126,9 @@ func (r *rig) frozen() (*task.Task, chan func() (provider.Answer, error)) {
 func refusedLate(r *rig) {
 	t, says := r.frozen()
 	r.same(t.ErrorKind, task.OutcomeUnknown)
-	says <- func() (provider.Answer, error) { return fails(task.Moderated, task.Yes) }
+	says <- func() (provider.Answer, error) { return fails(task.Moderated, task.Executed) }
 	r.until("the true reason is on the row", func() bool { return r.get(t.ID).ErrorKind == task.Moderated })
-	r.same([]any{strings.Contains(r.get(t.ID).ErrorMsg, "the painter says moderated"), r.states(t.ID)}, []any{true, []task.State{task.AttemptFailed}})
+	r.same([]any{strings.Contains(r.get(t.ID).ErrorMsg, "the painter says moderated"), r.states(t.ID)}, []any{true, []task.AttemptState{task.AttemptFailed}})
 }
 
 func acceptedLate(r *rig) {
@@ -146,7 +146,7 @@ func acceptedLate(r *rig) {
 	ready.Store(true)
 	r.until("its pictures are kept", func() bool { return len(r.results(t.ID)) == 1 })
 	got := r.get(t.ID)
-	r.same([]any{r.states(t.ID), *got.CostMicros, r.painter.submits.Load()}, []any{[]task.State{task.AttemptSucceeded}, int64(40_000), int64(1)})
+	r.same([]any{r.states(t.ID), *got.CostMicros, r.painter.submits.Load()}, []any{[]task.AttemptState{task.AttemptSucceeded}, int64(40_000), int64(1)})
 	r.same(got.Status, task.Completed)
 }
 

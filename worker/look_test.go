@@ -114,9 +114,9 @@ func (r *rig) ends(id int64, s task.Status) *task.Task {
 }
 
 // states are the states of the task's attempts.
-func (r *rig) states(id int64) []task.State {
+func (r *rig) states(id int64) []task.AttemptState {
 	r.Helper()
-	var states []task.State
+	var states []task.AttemptState
 	for _, a := range r.attempts(id) {
 		states = append(states, a.State)
 	}
@@ -149,7 +149,7 @@ func (r *rig) in(ref task.Ref, s queue.State) {
 
 func (r *rig) where(ref task.Ref) queue.State {
 	r.Helper()
-	states, err := r.queue.States(r.Context(), []queue.Ring{{Ref: ref, Provider: "painter"}})
+	states, err := r.queue.States(r.Context(), []queue.Delivery{{Ref: ref, Provider: "painter"}})
 	r.check(err)
 	return states[0]
 }

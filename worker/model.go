@@ -78,7 +78,7 @@ func (s *step) modelOpen(ctx context.Context) (ended bool, verdict error) {
 	case kind == task.Auth:
 		return true, s.handBack(ctx, modelPause, s.svc.Name+" has just refused a call for this model: "+reason)
 	}
-	return true, s.fail(ctx, &task.Failure{Kind: kind, Executed: task.No, OfModel: true,
+	return true, s.fail(ctx, &task.Failure{Kind: kind, Executed: task.NotExecuted, OfModel: true,
 		Message: "no call was made, since " + s.svc.Name + " has just refused the model: " + reason,
 		Next:    "The model is tried again after " + modelPause.String()}, nil)
 }

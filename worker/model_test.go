@@ -41,18 +41,18 @@ func modelRefusedForNow(r *rig) {
 	})
 	r.same(r.painter.submits.Load(), int64(1))
 	r.ends(t.ID, task.Completed)
-	r.same(r.ends(other.ID, task.Completed).Attempt, 0)
+	r.same(r.ends(other.ID, task.Completed).FailedTries, 0)
 }
 
 // refusesModel is a service that does not let an account use the model "closed", and has
 // used up its quota of the model "spent".
 func refusesModel(_ context.Context, c provider.Call) (provider.Answer, error) {
 	if c.Model == "closed" {
-		return provider.Answer{}, &task.Failure{Kind: task.Unsupported, Executed: task.No, OfModel: true, HTTPStatus: 403,
+		return provider.Answer{}, &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, OfModel: true, HTTPStatus: 403,
 			Message: "the provider answered 403", Detail: "must be verified to use the model closed"}
 	}
 	if c.Model == "spent" {
-		return provider.Answer{}, &task.Failure{Kind: task.Billing, Executed: task.No, OfModel: true, HTTPStatus: 403,
+		return provider.Answer{}, &task.Failure{Kind: task.Billing, Executed: task.NotExecuted, OfModel: true, HTTPStatus: 403,
 			Message: "the provider answered 403", Detail: "the free tier of this model is used up"}
 	}
 	return drawn(pngOf(40, 30)), nil
@@ -64,7 +64,7 @@ func modelRefused(r *rig) {
 	began := time.Now()
 	failed := r.ends(r.asksFor(task.Task{Model: "closed"}).ID, task.Failed)
 	r.ends(r.asksFor(task.Task{Model: "open"}).ID, task.Completed)
-	r.same([]any{failed.ErrorKind, failed.Attempt, strings.Contains(failed.ErrorMsg, "must be verified")}, []any{task.Unsupported, 1, true})
+	r.same([]any{failed.ErrorKind, failed.FailedTries, strings.Contains(failed.ErrorMsg, "must be verified")}, []any{task.Unsupported, 1, true})
 	if took := time.Since(began); took > 20*time.Second {
 		r.Errorf("the other model waited %s", took)
 	}

@@ -46,8 +46,8 @@ func (r *rig) waitsForLater(id int64) {
 	r.start()
 	r.passes(2 * time.Minute)
 	t := r.get(id)
-	if t.Status != task.Pending && t.Status != task.Processing || t.Attempt != 0 || t.Waits != 0 || t.Crashes > 1 {
-		r.Errorf("it is %s with %d tries, %d waits and %d crashes spent: %s", t.Status, t.Attempt, t.Waits, t.Crashes, t.ErrorMsg)
+	if t.Status != task.Pending && t.Status != task.Processing || t.FailedTries != 0 || t.Waits != 0 || t.Crashes > 1 {
+		r.Errorf("it is %s with %d tries, %d waits and %d crashes spent: %s", t.Status, t.FailedTries, t.Waits, t.Crashes, t.ErrorMsg)
 	}
 	if t.ErrorMsg == "" {
 		r.Error("nothing says what it waits for")

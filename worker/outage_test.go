@@ -41,11 +41,11 @@ func storageFails(r *rig) {
 	t := r.asks()
 	r.until("it waits for storage", func() bool { return r.get(t.ID).ErrorKind == task.Storage })
 	waiting := r.get(t.ID)
-	r.same([]any{waiting.Status, waiting.Attempt, waiting.Waits > 0, r.states(t.ID)}, []any{task.Pending, 0, true, []task.State{task.AttemptAnswered}})
+	r.same([]any{waiting.Status, waiting.FailedTries, waiting.Waits > 0, r.states(t.ID)}, []any{task.Pending, 0, true, []task.AttemptState{task.AttemptAnswered}})
 	r.same([]any{strings.Contains(r.attempts(t.ID)[0].Answer, `"bytes":"`), *r.attempts(t.ID)[0].CostMicros}, []any{true, int64(40_000)})
 	r.pictures.broken.Store(false)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.State{task.AttemptSucceeded}})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.AttemptState{task.AttemptSucceeded}})
 	r.same(r.stored(r.results(t.ID)[0].StorageKey), pngOf(40, 30))
 }
 
@@ -113,7 +113,7 @@ func storageNeverWorks(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Storage, []task.State{task.AttemptAnswered}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Storage, []task.AttemptState{task.AttemptAnswered}})
 	r.pictures.broken.Store(false)
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
@@ -147,7 +147,7 @@ func downloadFails(r *rig) {
 	r.start()
 	t := r.asks()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Waits, done.Attempt, r.painter.submits.Load(), asked.Load()}, []any{0, 0, int64(1), int64(4)})
+	r.same([]any{done.Waits, done.FailedTries, r.painter.submits.Load(), asked.Load()}, []any{0, 0, int64(1), int64(4)})
 }
 
 func databaseFails(r *rig) {
@@ -162,7 +162,7 @@ func databaseFails(r *rig) {
 	r.same(r.get(t.ID).Worker, p.Self.ID)
 	r.exec("ALTER TABLE away RENAME TO generation_attempt")
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Crashes, r.painter.submits.Load(), r.states(t.ID)}, []any{0, int64(1), []task.State{task.AttemptSucceeded}})
+	r.same([]any{done.Crashes, r.painter.submits.Load(), r.states(t.ID)}, []any{0, int64(1), []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func databaseFailsBefore(r *rig) {
@@ -178,7 +178,7 @@ func databaseFailsBefore(r *rig) {
 	r.passes(30 * time.Second)
 	r.same(r.painter.submits.Load(), int64(0))
 	r.exec("ALTER TABLE away RENAME TO generation_attempt")
-	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
+	r.same(r.ends(t.ID, task.Completed).FailedTries, 0)
 	r.same(r.painter.submits.Load(), int64(1))
 }
 
@@ -193,7 +193,7 @@ func silentTogether(r *rig) {
 	r.exec("ALTER TABLE easel_worker RENAME TO away")
 	r.passes(2*r.lease + r.every/2)
 	r.exec("ALTER TABLE away RENAME TO easel_worker")
-	verdict := second.Handle(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"})
+	verdict := second.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"})
 	var later *queue.Later
 	r.same([]any{errors.As(verdict, &later), r.get(t.ID).Worker}, []any{true, first.Self.ID})
 	answer <- drawn(pngOf(40, 30))
@@ -206,7 +206,7 @@ func databaseRefuses(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.State{task.AttemptAnswered}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.AttemptState{task.AttemptAnswered}})
 	r.exec("DROP TRIGGER no")
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
@@ -223,7 +223,7 @@ func redisForgets(r *rig) {
 			select {
 			case <-time.After(r.every):
 			case <-ctx.Done():
-				return fails(task.Timeout, task.Maybe)
+				return fails(task.Timeout, task.Unknown)
 			}
 		}
 		return drawn(pngOf(4, 3)), nil
@@ -251,9 +251,9 @@ func redisForgets(r *rig) {
 func ringsTwice(r *rig) {
 	r.svc.Accounts[0].Limits = provider.Limits{InFlight: 1}
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
-		return fails(task.ProviderError, task.Yes)
+		return fails(task.ProviderError, task.Executed)
 	}
-	full := func() *limit.Grant {
+	full := func() *limit.Slot {
 		g, _, err := r.limiter.Acquire(r.Context(), "painter/main", r.svc.Accounts[0].Limits)
 		r.check(err)
 		return g
@@ -291,7 +291,9 @@ func TestDashboard(t *testing.T) {
 		{"Run on an archived delivery retries by hand", runArchived},
 		{"Run on a delivery that a person archived brings it back", runParked},
 		{"Archive on a waiting delivery parks its row", func(r *rig) {
-			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.RateLimited, task.No) }
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+				return fails(task.RateLimited, task.NotExecuted)
+			}
 			r.svc.Retry.Base = time.Hour
 			r.start()
 			t := r.asks()
@@ -308,7 +310,9 @@ func TestDashboard(t *testing.T) {
 			r.ends(t.ID, task.Completed)
 		}},
 		{"The archived delivery of a row that is retried elsewhere is removed", func(r *rig) {
-			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Moderated, task.No) }
+			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+				return fails(task.Moderated, task.NotExecuted)
+			}
 			r.start()
 			t := r.asks()
 			r.in(t.Ref(), queue.Archived)
@@ -320,7 +324,9 @@ func TestDashboard(t *testing.T) {
 }
 
 func runArchived(r *rig) {
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Moderated, task.No) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.Moderated, task.NotExecuted)
+	}
 	r.start()
 	t := r.asks()
 	r.ends(t.ID, task.Failed)
@@ -328,7 +334,7 @@ func runArchived(r *rig) {
 	r.painter.submit = newPainter().submit
 	r.dashboard("POST", "archived_tasks/"+t.Ref().String()+":run")
 	r.until("the row is retried", func() bool { return r.get(t.ID).Delivery == 1 })
-	r.same(r.ends(t.ID, task.Completed).Attempt, 0)
+	r.same(r.ends(t.ID, task.Completed).FailedTries, 0)
 	r.in(t.Ref(), queue.Absent)
 	r.same(r.painter.submits.Load(), int64(2))
 }

@@ -72,7 +72,7 @@ func (p *painter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 
 func (p *painter) Poll(ctx context.Context, handle json.RawMessage) (provider.Answer, error) {
 	if string(handle) != `{"job":1}` {
-		return provider.Answer{}, &task.Failure{Kind: task.Invalid, Executed: task.Yes, Message: "a strange handle: " + string(handle)}
+		return provider.Answer{}, &task.Failure{Kind: task.Invalid, Executed: task.Executed, Message: "a strange handle: " + string(handle)}
 	}
 	return p.poll(ctx, int(p.polls.Add(1)))
 }
@@ -129,7 +129,7 @@ func working(percent int) provider.Answer {
 	return provider.Answer{Handle: json.RawMessage(`{"job":1}`), JobID: "job-1", PollAfter: 500 * time.Millisecond, Progress: percent}
 }
 
-func fails(kind task.Kind, executed task.Executed) (provider.Answer, error) {
+func fails(kind task.Kind, executed task.Execution) (provider.Answer, error) {
 	return provider.Answer{}, &task.Failure{Kind: kind, Executed: executed, Message: "the painter says " + string(kind)}
 }
 
@@ -143,7 +143,7 @@ func (p *painter) hangs() (taken chan struct{}, answer chan provider.Answer) {
 		case a := <-answer:
 			return a, nil
 		case <-ctx.Done():
-			return fails(task.Timeout, task.Maybe)
+			return fails(task.Timeout, task.Unknown)
 		}
 	}
 	return taken, answer

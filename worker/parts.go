@@ -22,7 +22,7 @@ import (
 
 // settle counts what needs no further call. Its error is a verdict.
 func (s *step) settle(ctx context.Context) (err error) {
-	if s.settled, err = s.Tasks.Settled(ctx, s.t, s.severalCalls()); err != nil {
+	if s.settled, err = s.Tasks.ImagesDone(ctx, s.t, s.severalCalls()); err != nil {
 		return &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
 	}
 	return nil
@@ -53,7 +53,7 @@ func (s *step) asked() int {
 // next step, which asks for room as every call does.
 func (s *step) keepPart(ctx context.Context, results []task.Result) error {
 	percent := 100 * (s.settled + s.asked()) / s.t.ImageCount
-	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.KeepPart(ctx, s.t, s.last, results, percent) })
+	err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.SaveBatch(ctx, s.t, s.last, results, percent) })
 	if errors.Is(err, store.ErrFenced) {
 		return s.keepLate(ctx, store.Outcome{Results: results, Warning: s.last.ErrorMsg})
 	}
@@ -69,7 +69,7 @@ func (s *step) keepPart(ctx context.Context, results []task.Result) error {
 // it is drawn again.
 func (s *step) drawsOn(f *task.Failure) bool {
 	refused := f.Kind == task.Moderated || f.Kind == task.BadAnswer || f.Kind == task.ProviderError
-	return s.last != nil && s.last.Images > 0 && s.severalCalls() && refused && f.Executed == task.Yes && !f.Unbilled
+	return s.last != nil && s.last.Images > 0 && s.severalCalls() && refused && f.Executed == task.Executed && !f.Unbilled
 }
 
 // partRefused ends a call that brought nothing and goes on with the rest.
@@ -79,11 +79,11 @@ func (s *step) partRefused(ctx context.Context, f *task.Failure) error {
 
 // endPart ends one of several calls without its pictures, in that state, and goes on
 // with the rest.
-func (s *step) endPart(ctx context.Context, f *task.Failure, state task.State) error {
+func (s *step) endPart(ctx context.Context, f *task.Failure, state task.AttemptState) error {
 	a := s.last
 	a.State = state
 	s.blame(f)
-	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.End(ctx, a) }); err != nil {
+	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.FinishAttempt(ctx, a) }); err != nil {
 		return s.unsaved(ctx, err)
 	}
 	s.log.Info().Str("kind", string(f.Kind)).Str("error", f.Error()).Msg("a part brought nothing")
@@ -156,9 +156,9 @@ func (s *step) owed(ctx context.Context) (*task.Attempt, error) {
 func (s *step) endOwing(ctx context.Context, a *task.Attempt) error {
 	why, _, _ := strings.Cut(a.ErrorMsg, retryCollects)
 	many := max(s.t.ImageCount, 1)
-	f := &task.Failure{Kind: a.ErrorKind, Executed: task.Yes, Code: a.ErrorCode, Next: retryCollects,
+	f := &task.Failure{Kind: a.ErrorKind, Executed: task.Executed, Code: a.ErrorCode, Next: retryCollects,
 		Message: fmt.Sprintf("call %d for %d of %d pictures: %s", a.Number, cmp.Or(a.Images, many), many, strings.TrimRight(why, ". "))}
-	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, nil)
+	return s.end(ctx, task.Decision{Status: task.Failed, FailedTries: s.t.FailedTries + 1, Waits: s.t.Waits, Failure: f}, nil)
 }
 
 // finish completes a task of which nothing is left to draw with what its calls have
@@ -177,7 +177,7 @@ func (s *step) finish(ctx context.Context) error {
 		return s.unsaved(ctx, err)
 	}
 	if o.First == nil {
-		return s.fail(ctx, &task.Failure{Kind: s.last.ErrorKind, Executed: task.Yes, Code: s.last.ErrorCode, Message: s.last.ErrorMsg}, nil)
+		return s.fail(ctx, &task.Failure{Kind: s.last.ErrorKind, Executed: task.Executed, Code: s.last.ErrorCode, Message: s.last.ErrorMsg}, nil)
 	}
 	s.log.Info().Str("status", string(task.Completed)).Msg("completed with pictures that are kept already")
 	err = s.persist(ctx, func(ctx context.Context) error { return s.Tasks.Save(ctx, s.t, nil, o) })

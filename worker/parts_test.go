@@ -65,8 +65,8 @@ func severalCalls(r *rig) {
 	t := r.asksFor(task.Task{ImageCount: 7})
 	done := r.ends(t.ID, task.Completed)
 	r.same(r.widths(t.ID), []string{"0:100", "1:101", "2:102", "3:200", "4:201", "5:202", "6:300"})
-	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded, task.AttemptSucceeded, task.AttemptSucceeded})
-	r.same([]any{*done.Width, *done.CostMicros, done.ErrorMsg, done.Attempt}, []any{100, int64(7 * 40_000), "", 0})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptSucceeded, task.AttemptSucceeded})
+	r.same([]any{*done.Width, *done.CostMicros, done.ErrorMsg, done.FailedTries}, []any{100, int64(7 * 40_000), "", 0})
 	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
 	r.check(err)
 	for i, want := range []int{3, 3, 1} {
@@ -87,7 +87,7 @@ func growingSeed(r *rig) {
 func partTriedAgain(r *rig) {
 	r.parts(2, func(number, images int) (provider.Answer, error) {
 		if number == 2 {
-			return fails(task.Unavailable, task.No)
+			return fails(task.Unavailable, task.NotExecuted)
 		}
 		return part(number, images)
 	})
@@ -95,13 +95,13 @@ func partTriedAgain(r *rig) {
 	t := r.asksFor(task.Task{ImageCount: 4})
 	r.ends(t.ID, task.Completed)
 	r.same(r.widths(t.ID), []string{"0:100", "1:101", "2:300", "3:301"})
-	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded, task.AttemptRejected, task.AttemptSucceeded})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptRejected, task.AttemptSucceeded})
 }
 
 func partUnknown(r *rig) {
 	r.parts(2, func(number, images int) (provider.Answer, error) {
 		if number == 2 {
-			return fails(task.ProviderError, task.Maybe)
+			return fails(task.ProviderError, task.Unknown)
 		}
 		return part(number, images)
 	})
@@ -118,7 +118,7 @@ func partUnknown(r *rig) {
 func partRefused(r *rig) {
 	r.parts(1, func(number, images int) (provider.Answer, error) {
 		if number == 2 {
-			return fails(task.Moderated, task.Yes)
+			return fails(task.Moderated, task.Executed)
 		}
 		return part(number, images)
 	})
@@ -136,11 +136,11 @@ func diesAfterRefusedPart(r *rig) {
 	r.parts(1, func(number, images int) (provider.Answer, error) {
 		switch {
 		case number == 2:
-			return fails(task.Moderated, task.Yes)
+			return fails(task.Moderated, task.Executed)
 		case number == 3:
 			third <- struct{}{}
 			<-hold
-			return fails(task.Unavailable, task.No)
+			return fails(task.Unavailable, task.NotExecuted)
 		}
 		return part(number, images)
 	})
@@ -162,7 +162,7 @@ func diesAfterRefusedPart(r *rig) {
 func lastPartRefused(r *rig) {
 	r.parts(1, func(number, images int) (provider.Answer, error) {
 		if number == 3 {
-			return fails(task.Moderated, task.Yes)
+			return fails(task.Moderated, task.Executed)
 		}
 		return part(number, images)
 	})
@@ -170,14 +170,14 @@ func lastPartRefused(r *rig) {
 	t := r.asksFor(task.Task{ImageCount: 3})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{r.widths(t.ID), *done.Width, done.ImageURL == r.results(t.ID)[0].GeneratedImageURL}, []any{[]string{"0:100", "1:200"}, 100, true})
-	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded, task.AttemptSucceeded, task.AttemptFailed})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptSucceeded, task.AttemptFailed})
 }
 
 func allPartsRefused(r *rig) {
 	refuses := true
 	r.parts(1, func(number, images int) (provider.Answer, error) {
 		if refuses {
-			return fails(task.Moderated, task.Yes)
+			return fails(task.Moderated, task.Executed)
 		}
 		return part(number, images)
 	})
@@ -199,7 +199,7 @@ func diesBetweenParts(r *rig) {
 		if number == 2 && len(second) == 0 {
 			second <- struct{}{}
 			<-hold
-			return fails(task.Unavailable, task.No)
+			return fails(task.Unavailable, task.NotExecuted)
 		}
 		return part(number, images)
 	})

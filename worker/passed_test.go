@@ -88,7 +88,7 @@ func jobSetForward(r *rig) {
 	r.stop(p)
 	r.start()
 	r.passes(time.Minute)
-	r.same([]any{r.get(t.ID).Status.Final(), r.states(t.ID)}, []any{false, []task.State{task.AttemptAccepted}})
+	r.same([]any{r.get(t.ID).Status.Final(), r.states(t.ID)}, []any{false, []task.AttemptState{task.AttemptAccepted}})
 	ready.Store(true)
 	r.ends(t.ID, task.Completed)
 }

@@ -46,7 +46,7 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 			ans, failures, gone = next, 0, time.Time{}
 		case provider.IsNewer(err):
 			return s.leaveToNewer(ctx, err)
-		case f.Executed == task.Yes:
+		case f.Executed == task.Executed:
 			return s.failed(ctx, f)
 		case f.Kind == task.Expired && !gone.IsZero() && time.Since(gone) >= forgotten:
 			return s.uncollected(ctx, f)
@@ -65,7 +65,7 @@ func (s *step) pollFrom(ctx context.Context, ans provider.Answer) error {
 			}
 		}
 		if now := time.Now(); !now.Before(deadline) || percent > 0 && now.Sub(moved) > stall {
-			return s.uncollected(ctx, &task.Failure{Kind: task.Timeout, Executed: task.Maybe,
+			return s.uncollected(ctx, &task.Failure{Kind: task.Timeout, Executed: task.Unknown,
 				Message: fmt.Sprintf("%s has had the job since %s and does not finish it", s.svc.Name, s.last.SentAt.UTC().Format(time.RFC3339))})
 		}
 	}
@@ -78,15 +78,15 @@ func (s *step) uncollected(ctx context.Context, f *task.Failure) error {
 	free := s.account.Provider != nil && s.svc.Capabilities(s.account.Provider, s.t).Free
 	switch {
 	case free && s.svc.Retry.OnUnknown == task.Resend:
-		s.last.State, f.Executed = task.AttemptFailed, task.No
+		s.last.State, f.Executed = task.AttemptFailed, task.NotExecuted
 		s.blame(f)
 		return s.fail(ctx, f, s.last)
 	case s.last.State != task.AttemptAccepted:
-		f.Executed = task.Maybe
+		f.Executed = task.Unknown
 		return s.failed(ctx, f)
 	}
-	f.Executed, f.Next = task.Yes, retryAsks
-	return s.end(ctx, task.Verdict{Status: task.Failed, Attempt: s.t.Attempt + 1, Waits: s.t.Waits, Failure: f}, nil)
+	f.Executed, f.Next = task.Executed, retryAsks
+	return s.end(ctx, task.Decision{Status: task.Failed, FailedTries: s.t.FailedTries + 1, Waits: s.t.Waits, Failure: f}, nil)
 }
 
 const retryAsks = "`easel retry` asks after it again and does not pay for it twice; `easel retry --buy-again` has a new one drawn, which may be paid for as well"
@@ -151,7 +151,7 @@ func (s *step) cancelUpstream(ctx context.Context) error {
 	a := s.last
 	a.State, a.ErrorKind, a.ErrorMsg = task.AttemptFailed, task.Stopped, "the task was cancelled while the provider worked on it"
 	return s.unsavedOrNil(ctx, s.persist(ctx, func(ctx context.Context) error {
-		_, err := s.Tasks.EndFrom(ctx, a, task.AttemptAccepted) // a retry by hand may have brought its answer meanwhile
+		_, err := s.Tasks.FinishIf(ctx, a, task.AttemptAccepted) // a retry by hand may have brought its answer meanwhile
 		return err
 	}))
 }

@@ -62,7 +62,7 @@ func heldTakesNothing(r *rig) {
 			<-ready
 			for range 5 {
 				var later *queue.Later
-				if err := p.Handle(r.Context(), queue.Ring{Ref: t.Ref(), Provider: "painter"}); !errors.As(err, &later) {
+				if err := p.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"}); !errors.As(err, &later) {
 					r.Errorf("the delivery of a task that is held ended with %v", err)
 				}
 			}
@@ -99,7 +99,9 @@ func lockedTakesNothing(r *rig) {
 func triedOnce(r *rig) {
 	r.limiter.Breaker = limit.Breaker{Failures: 2, Open: 30 * time.Second}
 	r.svc.Retry.Base, r.svc.Retry.Cap = time.Second, 2*time.Second
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Unavailable, task.No) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.Unavailable, task.NotExecuted)
+	}
 	r.start()
 	r.asksFor(task.Task{MaxAttempts: 100})
 	r.until("it was tried", func() bool { return r.painter.submits.Load() == 3 })

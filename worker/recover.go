@@ -49,7 +49,7 @@ func (s *step) stranded(ctx context.Context) error {
 	case s.svc.Retry.OnUnknown == task.Resend:
 		return s.buyRest(ctx)
 	}
-	return s.failed(ctx, &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe,
+	return s.failed(ctx, &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown,
 		Message: "the last call was made through the " + where + ", which this worker does not have"})
 }
 
@@ -67,14 +67,14 @@ func (s *step) recover(ctx context.Context) error {
 	}
 	f := *task.AsFailure(err)
 	switch {
-	case f.Executed == task.Yes:
+	case f.Executed == task.Executed:
 		return s.failed(ctx, &f)
-	case f.Executed == task.No && aboutAsking(f.Kind) && s.t.Attempt+1 < s.t.Tries():
+	case f.Executed == task.NotExecuted && aboutAsking(f.Kind) && s.t.FailedTries+1 < s.t.MaxTries():
 		f.Message = fmt.Sprintf("attempt %d was lost, and %s could not be asked about it: %s", a.Number, s.svc.Name, f.Message)
 		return s.fail(ctx, &f, nil) // the attempt stays as it is, and the next try asks again
-	case f.Executed == task.No && !aboutAsking(f.Kind) && early > 0:
+	case f.Executed == task.NotExecuted && !aboutAsking(f.Kind) && early > 0:
 		return s.handBack(ctx, early, fmt.Sprintf("%s does not have attempt %d yet, and it may still be on its way", s.svc.Name, a.Number))
-	case f.Executed == task.No && !aboutAsking(f.Kind):
+	case f.Executed == task.NotExecuted && !aboutAsking(f.Kind):
 		a.State, a.ErrorMsg = task.AttemptRejected, "the provider never had this call: "+f.Message
 	case was == task.AttemptUnknown && a.ErrorMsg != "": // it was known why, which says more than that nobody can tell
 	default:
@@ -86,10 +86,10 @@ func (s *step) recover(ctx context.Context) error {
 // notFound writes what asking after a lost call has told and goes on. Whoever
 // made the call may have lived and journalled its answer meanwhile; that then
 // counts, and the next step begins with it.
-func (s *step) notFound(ctx context.Context, f *task.Failure, was task.State) error {
+func (s *step) notFound(ctx context.Context, f *task.Failure, was task.AttemptState) error {
 	a, still := s.last, false
 	err := s.persist(ctx, func(ctx context.Context) (err error) {
-		still, err = s.Tasks.EndFrom(ctx, a, was)
+		still, err = s.Tasks.FinishIf(ctx, a, was)
 		return err
 	})
 	switch {
@@ -102,9 +102,9 @@ func (s *step) notFound(ctx context.Context, f *task.Failure, was task.State) er
 	case a.State == task.AttemptRejected || s.svc.Retry.OnUnknown == task.Resend:
 		return s.buyRest(ctx)
 	}
-	f.Kind, f.Executed = task.OutcomeUnknown, task.Maybe
+	f.Kind, f.Executed = task.OutcomeUnknown, task.Unknown
 	if was == task.AttemptUnknown {
-		return s.fail(ctx, &task.Failure{Kind: a.ErrorKind, Executed: task.Maybe, Code: a.ErrorCode, Message: a.ErrorMsg}, nil)
+		return s.fail(ctx, &task.Failure{Kind: a.ErrorKind, Executed: task.Unknown, Code: a.ErrorCode, Message: a.ErrorMsg}, nil)
 	}
 	f.Message = fmt.Sprintf("the worker lost attempt %d while it called %s: %s", a.Number, s.svc.Name, f.Message)
 	return s.fail(ctx, f, nil)

@@ -105,7 +105,7 @@ func TestEmptyBalance(t *testing.T) {
 	inBubble(t, []claim{{"An empty balance closes the account with the service's words, and the next task waits", func(r *rig) {
 		r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
 			if r.painter.submits.Load() == 1 {
-				return provider.Answer{}, &task.Failure{Kind: task.Billing, Executed: task.No, Message: "the provider answered 402", Detail: "the balance is used up"}
+				return provider.Answer{}, &task.Failure{Kind: task.Billing, Executed: task.NotExecuted, Message: "the provider answered 402", Detail: "the balance is used up"}
 			}
 			return drawn(pngOf(40, 30)), nil
 		}
@@ -128,12 +128,12 @@ func TestFinalFailures(t *testing.T) {
 	for _, kind := range []task.Kind{task.Moderated, task.Invalid, task.Unsupported, task.Billing} {
 		claims = append(claims, claim{"A call that fails as " + string(kind) + " is not repeated", func(r *rig) {
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
-				return provider.Answer{}, &task.Failure{Kind: kind, Executed: task.No, Message: "no", Code: "E42", HTTPStatus: 400, RequestID: "req-9"}
+				return provider.Answer{}, &task.Failure{Kind: kind, Executed: task.NotExecuted, Message: "no", Code: "E42", HTTPStatus: 400, RequestID: "req-9"}
 			}
 			r.start()
 			t := r.asks()
 			failed := r.ends(t.ID, task.Failed)
-			r.same([]any{failed.ErrorKind, failed.ErrorMsg, failed.ErrorCode, failed.Attempt}, []any{kind, "no (E42)", "E42", 1})
+			r.same([]any{failed.ErrorKind, failed.ErrorMsg, failed.ErrorCode, failed.FailedTries}, []any{kind, "no (E42)", "E42", 1})
 			r.in(t.Ref(), queue.Archived)
 			r.passes(10 * time.Second)
 			a := r.attempts(t.ID)

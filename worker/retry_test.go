@@ -37,7 +37,7 @@ func TestRetry(t *testing.T) {
 			r.start()
 			t := r.asks()
 			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
-			r.same(r.states(t.ID), []task.State{task.AttemptUnknown})
+			r.same(r.states(t.ID), []task.AttemptState{task.AttemptUnknown})
 		}},
 		{"A task whose deadline is over is not called", func(r *rig) {
 			soon := time.Now().Add(time.Minute)
@@ -53,7 +53,7 @@ func TestRetry(t *testing.T) {
 func rateLimited(r *rig) {
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 		if r.painter.submits.Load() == 1 {
-			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.No, Message: "slow down", RetryAfter: time.Minute}
+			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.NotExecuted, Message: "slow down", RetryAfter: time.Minute}
 		}
 		return drawn(pngOf(40, 30)), nil
 	}
@@ -70,11 +70,11 @@ func rateLimited(r *rig) {
 	r.passes(50 * time.Second)
 	r.same(r.painter.submits.Load(), int64(1))
 	waiting := r.get(first.ID)
-	r.same([]any{waiting.Status, waiting.Attempt, waiting.Waits, waiting.ErrorKind}, []any{task.Pending, 0, 1, task.RateLimited})
+	r.same([]any{waiting.Status, waiting.FailedTries, waiting.Waits, waiting.ErrorKind}, []any{task.Pending, 0, 1, task.RateLimited})
 	r.same(r.get(second.ID).Status, task.Pending)
 	r.ends(second.ID, task.Completed)
 	done := r.ends(first.ID, task.Completed)
-	r.same([]any{done.Attempt, done.ErrorMsg, r.states(first.ID)}, []any{0, "", []task.State{task.AttemptRejected, task.AttemptSucceeded}})
+	r.same([]any{done.FailedTries, done.ErrorMsg, r.states(first.ID)}, []any{0, "", []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}})
 	if took := time.Since(began); took < time.Minute || took > 90*time.Second {
 		r.Errorf("it took %s", took)
 	}
@@ -82,20 +82,24 @@ func rateLimited(r *rig) {
 
 func waitsEnd(r *rig) {
 	r.svc.Retry.MaxWaits = 3
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.RateLimited, task.No) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.RateLimited, task.NotExecuted)
+	}
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.Attempt, r.painter.submits.Load()}, []any{task.RateLimited, 0, int64(4)})
+	r.same([]any{failed.ErrorKind, failed.FailedTries, r.painter.submits.Load()}, []any{task.RateLimited, 0, int64(4)})
 	r.in(t.Ref(), queue.Archived)
 }
 
 func unavailable(r *rig) {
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Unavailable, task.No) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.Unavailable, task.NotExecuted)
+	}
 	r.start()
 	t := r.asksFor(task.Task{MaxAttempts: 3})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.Attempt, failed.Delivery}, []any{task.Unavailable, 3, 0})
+	r.same([]any{failed.ErrorKind, failed.FailedTries, failed.Delivery}, []any{task.Unavailable, 3, 0})
 	r.in(t.Ref(), queue.Archived)
 	if page := r.dashboard("GET", "archived_tasks"); !strings.Contains(page, "parked: the painter says unavailable") {
 		r.Errorf("asynqmon shows %s", page)
@@ -105,7 +109,7 @@ func unavailable(r *rig) {
 	r.painter.submit = newPainter().submit
 	again, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
-	r.same([]any{again.Delivery, again.Attempt, again.Status}, []any{1, 0, task.Pending})
+	r.same([]any{again.Delivery, again.FailedTries, again.Status}, []any{1, 0, task.Pending})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{done.ErrorMsg, done.ErrorKind}, []any{"", task.Kind("")})
 	r.in(t.Ref(), queue.Absent)
@@ -115,11 +119,13 @@ func unavailable(r *rig) {
 
 func held(r *rig) {
 	r.painter.can.Recover = true
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.Timeout, task.Unknown)
+	}
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
+	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
 	r.passes(20 * time.Second)
 	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{1, 0})
 
@@ -134,21 +140,21 @@ func held(r *rig) {
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{2, 1})
-	r.same(r.states(t.ID), []task.State{task.AttemptRejected, task.AttemptSucceeded})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded})
 }
 
 func free(r *rig) {
 	r.svc.Retry.OnUnknown = task.Resend
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 		if r.painter.submits.Load() < 3 {
-			return fails(task.Timeout, task.Maybe)
+			return fails(task.Timeout, task.Unknown)
 		}
 		return drawn(pngOf(40, 30)), nil
 	}
 	r.start()
 	t := r.asks()
-	r.same(r.ends(t.ID, task.Completed).Attempt, 2)
-	r.same(r.states(t.ID), []task.State{task.AttemptUnknown, task.AttemptUnknown, task.AttemptSucceeded})
+	r.same(r.ends(t.ID, task.Completed).FailedTries, 2)
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptUnknown, task.AttemptUnknown, task.AttemptSucceeded})
 }
 
 func panics(r *rig) {
@@ -164,7 +170,7 @@ func panics(r *rig) {
 	bad := r.asksFor(task.Task{Prompt: "panic"})
 	r.ends(r.asks().ID, task.Completed)
 	failed := r.ends(bad.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(bad.ID)}, []any{task.OutcomeUnknown, []task.State{task.AttemptUnknown}})
+	r.same([]any{failed.ErrorKind, r.states(bad.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
 	r.passes(20 * time.Second)
 	r.same(r.painter.prompts(), map[string]int{"panic": 1, "a lighthouse": 1})
 }
@@ -175,7 +181,7 @@ func panicsBefore(r *rig) {
 	r.svc.Accounts[0].Provider = &fragile{painter: r.painter}
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.Attempt, r.painter.submits.Load(), len(r.attempts(t.ID))}, []any{task.Internal, 2, int64(0), 0})
+	r.same([]any{failed.ErrorKind, failed.FailedTries, r.painter.submits.Load(), len(r.attempts(t.ID))}, []any{task.Internal, 2, int64(0), 0})
 }
 
 // fragile is a painter whose Prepare panics.

@@ -239,7 +239,7 @@ func (r *rig) worker(draining <-chan struct{}) *worker.Worker {
 	r.started++
 	w := &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Tasks: r.tasks, Services: r.services,
 		Limiter: r.limiter, Pictures: r.pictures, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: r.http},
-		Bell: r.queue, Draining: draining, Lease: r.lease, Log: r.queue.Log.With().Int("process", r.started).Logger()}
+		Redeliveries: r.queue, Draining: draining, Lease: r.lease, Log: r.queue.Log.With().Int("process", r.started).Logger()}
 	if r.equip != nil {
 		r.equip(w)
 	}

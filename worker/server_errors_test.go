@@ -25,7 +25,7 @@ func TestServerErrors(t *testing.T) {
 		{"A job that ended so is bought again, with a handle of its own", jobFailsOnce},
 		{"A gateway's page is held, and bought by nobody", func(r *rig) {
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
-				return fails(task.ProviderError, task.Maybe)
+				return fails(task.ProviderError, task.Unknown)
 			}
 			r.start()
 			failed := r.ends(r.asks().ID, task.Failed)
@@ -56,7 +56,7 @@ func TestServerErrors(t *testing.T) {
 }
 
 func ownFault(context.Context, provider.Call) (provider.Answer, error) {
-	return provider.Answer{}, &task.Failure{Kind: task.ProviderError, Executed: task.Yes, Unbilled: true, HTTPStatus: 500,
+	return provider.Answer{}, &task.Failure{Kind: task.ProviderError, Executed: task.Executed, Unbilled: true, HTTPStatus: 500,
 		Message: "the provider answered 500", Code: "server_error", Detail: "The server had an error"}
 }
 
@@ -70,8 +70,8 @@ func failsTwice(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{MaxAttempts: 1})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Attempt, *done.CostMicros, r.painter.submits.Load()}, []any{0, int64(40_000), int64(3)})
-	r.same(r.states(t.ID), []task.State{task.AttemptFailed, task.AttemptFailed, task.AttemptSucceeded})
+	r.same([]any{done.FailedTries, *done.CostMicros, r.painter.submits.Load()}, []any{0, int64(40_000), int64(3)})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptFailed, task.AttemptFailed, task.AttemptSucceeded})
 	for _, a := range r.attempts(t.ID)[:2] {
 		if !a.Unbilled || a.CostMicros == nil || *a.CostMicros != 0 || a.ErrorCode != "server_error" {
 			r.Errorf("the journal says %+v", a)
@@ -85,8 +85,8 @@ func failsThrice(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	r.passes(time.Minute)
-	r.same([]any{failed.ErrorKind, failed.ErrorCode, failed.Attempt, r.painter.submits.Load()}, []any{task.ProviderError, "server_error", 1, int64(3)})
-	r.same(r.states(t.ID), []task.State{task.AttemptFailed, task.AttemptFailed, task.AttemptFailed})
+	r.same([]any{failed.ErrorKind, failed.ErrorCode, failed.FailedTries, r.painter.submits.Load()}, []any{task.ProviderError, "server_error", 1, int64(3)})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptFailed, task.AttemptFailed, task.AttemptFailed})
 	if !strings.Contains(failed.ErrorMsg, "The server had an error") || strings.Contains(failed.ErrorMsg, "nobody can say") {
 		r.Errorf("the row says %q", failed.ErrorMsg)
 	}
@@ -103,7 +103,7 @@ func jobFailsOnce(r *rig) {
 	r.start()
 	t := r.asks()
 	r.ends(t.ID, task.Completed)
-	r.same(r.states(t.ID), []task.State{task.AttemptFailed, task.AttemptSucceeded})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptFailed, task.AttemptSucceeded})
 	r.same(r.painter.submits.Load(), int64(2))
 }
 

@@ -244,7 +244,7 @@ func (w *Worker) endDoubt(ctx context.Context, a *task.Attempt) {
 }
 
 func (w *Worker) learnLate(ctx context.Context, id int64) {
-	if err := w.Tasks.Learn(ctx, id); err != nil {
+	if err := w.Tasks.Reconsider(ctx, id); err != nil {
 		w.Log.Warn().Err(err).Int64("task", id).Msg("what was learnt late is not on the task")
 	}
 }

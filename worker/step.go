@@ -49,10 +49,10 @@ func (s *step) guarded(ctx context.Context) (verdict error) {
 			return
 		}
 		s.log.Error().Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("panic")
-		f := &task.Failure{Kind: task.Internal, Executed: task.No, Message: "easel or an adapter of it panicked",
+		f := &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "easel or an adapter of it panicked",
 			Next: "The log has the stack; please report it"}
 		if s.last != nil && s.last.State == task.AttemptSending {
-			f.Executed = task.Maybe
+			f.Executed = task.Unknown
 			verdict = s.failed(ctx, f)
 			return
 		}
@@ -65,11 +65,11 @@ func (s *step) guarded(ctx context.Context) (verdict error) {
 // bought again, and what may have been bought is asked after first.
 func (s *step) run(ctx context.Context) error {
 	if crashes := s.svc.Retry.WithDefaults().MaxCrashes; s.t.Crashes >= crashes {
-		f := &task.Failure{Kind: task.Crashed, Executed: task.No,
+		f := &task.Failure{Kind: task.Crashed, Executed: task.NotExecuted,
 			Message: fmt.Sprintf("%d workers died while they held this task", s.t.Crashes),
 			Next:    "Look at their logs around its attempts, then retry it"}
 		if s.last != nil && s.last.State == task.AttemptSending {
-			f.Executed = task.Maybe // the last of them within its call
+			f.Executed = task.Unknown // the last of them within its call
 			return s.failed(ctx, f)
 		}
 		return s.fail(ctx, f, nil)
@@ -106,7 +106,7 @@ func (s *step) run(ctx context.Context) error {
 // paid returns the oldest call that is paid for and still to be collected, or nil. Its
 // error is a verdict.
 func (s *step) paid(ctx context.Context) (*task.Attempt, error) {
-	paid, err := s.Tasks.Paid(ctx, s.t.ID)
+	paid, err := s.Tasks.NextToCollect(ctx, s.t.ID)
 	if err != nil {
 		return nil, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
 	}
@@ -137,7 +137,7 @@ func (s *step) buyRest(ctx context.Context) error {
 // buy makes a new call: journalled first, then sent once.
 func (s *step) buy(ctx context.Context) error {
 	if s.t.DeadlineAt != nil && time.Now().After(*s.t.DeadlineAt) {
-		return s.fail(ctx, &task.Failure{Kind: task.Deadline, Executed: task.No,
+		return s.fail(ctx, &task.Failure{Kind: task.Deadline, Executed: task.NotExecuted,
 			Message: "deadline_at passed before the call was made", Next: "Retry it with a later deadline_at"}, nil)
 	}
 	if err := s.check(); err != nil {
@@ -149,7 +149,7 @@ func (s *step) buy(ctx context.Context) error {
 	if ended, verdict := s.modelOpen(ctx); ended {
 		return verdict
 	}
-	part := provider.Part{Images: s.svc.Part(s.account.Provider, s.t, s.left())}
+	part := provider.Batch{Images: s.svc.BatchSize(s.account.Provider, s.t, s.left())}
 	if err := s.place(ctx, math.MaxInt, part.Images); err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (s *step) buy(ctx context.Context) error {
 	}
 	s.last = a
 	s.log = s.log.With().Int("attempt", a.Number).Logger()
-	call.Key, call.Number, call.Hook = a.Key, a.Number, s.hook(a)
+	call.Key, call.Number, call.CallbackURL = a.Key, a.Number, s.hook(a)
 	return s.send(ctx, call, began)
 }
 
@@ -187,7 +187,7 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 	if err != nil {
 		said := *task.AsFailure(err)
 		f := &said
-		f.Executed = cmp.Or(f.Executed, task.Maybe) // an adapter that forgot to say must not cause a second call
+		f.Executed = cmp.Or(f.Executed, task.Unknown) // an adapter that forgot to say must not cause a second call
 		s.log.Info().Err(err).Str("kind", string(f.Kind)).Dur("took", time.Since(began)).Msg("call failed")
 		if f.OfModel {
 			s.closeModel(ctx, f)
@@ -206,10 +206,10 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 
 // hook is where the provider may call back, if it does and somebody listens.
 func (s *step) hook(a *task.Attempt) string {
-	if s.HookURL == "" || !s.account.Hooks || !s.svc.Capabilities(s.account.Provider, s.t).Webhook {
+	if s.CallbackURL == "" || !s.account.Callbacks || !s.svc.Capabilities(s.account.Provider, s.t).Callback {
 		return ""
 	}
-	return s.HookURL + s.svc.Name + "/" + a.Key
+	return s.CallbackURL + s.svc.Name + "/" + a.Key
 }
 
 // callTime is how long one paid call may take.
@@ -231,7 +231,7 @@ func (s *step) notBegun(ctx context.Context, a *task.Attempt, err error) error {
 		return s.unsaved(ctx, err)
 	}
 	s.log.Warn().Err(err).Msg("no call was made")
-	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.NeverSent(ctx, s.t, a.Key) }); err != nil {
+	if err := s.persist(ctx, func(ctx context.Context) error { return s.Tasks.MarkNotSent(ctx, s.t, a.Key) }); err != nil {
 		return s.unsaved(ctx, err)
 	}
 	return s.handBack(ctx, time.Second, "")
@@ -265,7 +265,7 @@ func (s *step) heard(ctx context.Context, ans provider.Answer) error {
 	}
 	handle := cmp.Or(string(ans.Handle), a.Handle)
 	if handle == "" {
-		return s.failed(ctx, &task.Failure{Kind: task.BadAnswer, Executed: task.Maybe, RequestID: ans.RequestID, HTTPStatus: ans.HTTPStatus,
+		return s.failed(ctx, &task.Failure{Kind: task.BadAnswer, Executed: task.Unknown, RequestID: ans.RequestID, HTTPStatus: ans.HTTPStatus,
 			Message: s.svc.Name + " took the job and did not say how to ask after it"})
 	}
 	a.State, a.Handle = task.AttemptAccepted, handle

@@ -16,7 +16,7 @@ import (
 // shelveStray stores bytes that no decoder takes as they came, beside the task's pictures,
 // and puts their key into the output. Of what came at several times the most is kept.
 // Object storage gets no type that a browser would run or show.
-func (s *step) shelveStray(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *picture.Error) (*task.Kept, error) {
+func (s *step) shelveStray(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *picture.Error) (*task.RawFile, error) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	sum := sha256.New()
@@ -27,10 +27,10 @@ func (s *step) shelveStray(ctx context.Context, file io.ReadSeeker, out *provide
 	if err != nil {
 		return nil, err
 	}
-	k := &task.Kept{Position: s.before + out.Position, ContentType: bad.Info.ContentType, FileSize: size, SHA256: hex.EncodeToString(sum.Sum(nil)),
+	k := &task.RawFile{Position: s.before + out.Position, ContentType: bad.Info.ContentType, FileSize: size, SHA256: hex.EncodeToString(sum.Sum(nil)),
 		StorageKey: fmt.Sprintf("%d/%d-%d%s", s.t.ID, s.last.ID, out.Position, picture.StrayEnd), Reason: bad.Message}
-	known := s.last.KeptBytes()
-	if at := slices.IndexFunc(known, func(old task.Kept) bool { return old.StorageKey == k.StorageKey && old.FileSize >= size }); at >= 0 {
+	known := s.last.RawFileList()
+	if at := slices.IndexFunc(known, func(old task.RawFile) bool { return old.StorageKey == k.StorageKey && old.FileSize >= size }); at >= 0 {
 		k = &known[at]
 	} else if k.StorageKey != out.Key { // else it is there already
 		if _, err := file.Seek(0, io.SeekStart); err != nil {

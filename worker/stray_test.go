@@ -35,7 +35,7 @@ func truncatedIsKept(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	a := r.attempts(t.ID)[0]
-	kept := a.KeptBytes()
+	kept := a.RawFileList()
 	r.same(len(kept), 1)
 	r.same([]any{failed.ErrorKind, a.State, kept[0].ContentType, kept[0].FileSize, strings.Contains(failed.ErrorMsg, kept[0].StorageKey), strings.Contains(a.Answer, "bytes")},
 		[]any{task.BadAnswer, task.AttemptAnswered, "image/png", int64(60), true, false})
@@ -44,7 +44,7 @@ func truncatedIsKept(r *rig) {
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.Delivery, r.painter.submits.Load(), len(r.attempts(t.ID)[0].KeptBytes())}, []any{1, int64(1), 1})
+	r.same([]any{failed.Delivery, r.painter.submits.Load(), len(r.attempts(t.ID)[0].RawFileList())}, []any{1, int64(1), 1})
 
 	r.painter.submit = newPainter().submit
 	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
@@ -87,11 +87,11 @@ func truncatedDownload(r *rig) {
 	r.start()
 	t := r.asks()
 	r.passes(settled + 30*time.Second)
-	kept := r.attempts(t.ID)[0].KeptBytes()
+	kept := r.attempts(t.ID)[0].RawFileList()
 	r.same([]any{r.get(t.ID).Status, len(kept)}, []any{task.Pending, 1})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, len(r.attempts(t.ID)[0].KeptBytes()), r.painter.submits.Load()}, []any{task.Expired, 1, int64(1)})
+	r.same([]any{failed.ErrorKind, len(r.attempts(t.ID)[0].RawFileList()), r.painter.submits.Load()}, []any{task.Expired, 1, int64(1)})
 	if n := gets.Load(); n < 6 || n > 30 || !strings.Contains(failed.ErrorMsg, "lies as it came at "+kept[0].StorageKey) {
 		r.Errorf("it was asked for %d times in four minutes, and says %q", n, failed.ErrorMsg)
 	}
@@ -107,10 +107,10 @@ func halfThenWhole(r *rig) {
 	r.start()
 	t := r.asks()
 	r.passes(settled + 30*time.Second)
-	r.same([]any{r.get(t.ID).Status, gets.Load() > 5, r.attempts(t.ID)[0].KeptBytes()[0].FileSize}, []any{task.Pending, true, int64(len(half))})
+	r.same([]any{r.get(t.ID).Status, gets.Load() > 5, r.attempts(t.ID)[0].RawFileList()[0].FileSize}, []any{task.Pending, true, int64(len(half))})
 	r.serves(func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) })
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.ErrorMsg, *done.Width, r.painter.submits.Load(), len(r.attempts(t.ID)[0].KeptBytes())}, []any{"", 40, int64(1), 0})
+	r.same([]any{done.ErrorMsg, *done.Width, r.painter.submits.Load(), len(r.attempts(t.ID)[0].RawFileList())}, []any{"", 40, int64(1), 0})
 }
 
 func halfThenDead(r *rig) {
@@ -125,7 +125,7 @@ func halfThenDead(r *rig) {
 	r.passes(time.Minute)
 	r.same(r.get(t.ID).Status, task.Pending)
 	failed := r.ends(t.ID, task.Failed)
-	kept := r.attempts(t.ID)[0].KeptBytes()
+	kept := r.attempts(t.ID)[0].RawFileList()
 	r.same([]any{failed.ErrorKind, len(kept), strings.Contains(failed.ErrorMsg, kept[0].StorageKey)}, []any{task.Expired, 1, true})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
 }
@@ -139,7 +139,7 @@ func tooLong(r *rig) {
 	r.start()
 	failed := r.ends(r.asks().ID, task.Failed)
 	r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "larger than the 50 bytes"), r.states(failed.ID), gets.Load()},
-		[]any{task.BadAnswer, true, []task.State{task.AttemptAnswered}, int64(1)})
+		[]any{task.BadAnswer, true, []task.AttemptState{task.AttemptAnswered}, int64(1)})
 }
 
 func damagedDownload(r *rig) {
@@ -155,7 +155,7 @@ func damagedDownload(r *rig) {
 	if took := time.Since(began); took < settled || took > 2*settled {
 		r.Errorf("it was given up after %s", took)
 	}
-	kept := r.attempts(t.ID)[0].KeptBytes()
+	kept := r.attempts(t.ID)[0].RawFileList()
 	r.same([]any{failed.ErrorKind, len(kept), gets.Load() > 3, r.painter.submits.Load()}, []any{task.BadAnswer, 1, true, int64(1)})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), damaged), true)
 }
@@ -174,7 +174,7 @@ func wholeByNow(r *rig) {
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.Delivery, failed.ErrorKind, len(r.attempts(t.ID)[0].KeptBytes())}, []any{1, task.Expired, 1})
+	r.same([]any{failed.Delivery, failed.ErrorKind, len(r.attempts(t.ID)[0].RawFileList())}, []any{1, task.Expired, 1})
 	r.serves(func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) })
 	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)

@@ -27,12 +27,14 @@ func TestUndecided(t *testing.T) {
 }
 
 func undecided(r *rig) {
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.Timeout, task.Unknown)
+	}
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
-	var doubt *enqueue.InDoubt
+	var doubt *enqueue.UnknownOutcome
 	if !errors.As(err, &doubt) || !strings.Contains(err.Error(), "--not-charged") || !strings.Contains(err.Error(), "give-up") {
 		r.Fatalf("the retry says %v", err)
 	}
@@ -45,7 +47,7 @@ func undecided(r *rig) {
 	_, err = r.client.GiveUp(r.Context(), failed.Ref())
 	r.check(err)
 	after = r.get(t.ID)
-	r.same([]any{after.Status, after.ErrorKind, *after.CostMicros, r.states(t.ID)}, []any{task.Failed, task.Charged, int64(40_000), []task.State{task.AttemptFailed}})
+	r.same([]any{after.Status, after.ErrorKind, *after.CostMicros, r.states(t.ID)}, []any{task.Failed, task.Charged, int64(40_000), []task.AttemptState{task.AttemptFailed}})
 	if !strings.Contains(after.ErrorMsg, "the painter says timeout") {
 		r.Errorf("the former reason is lost: %q", after.ErrorMsg)
 	}
@@ -59,7 +61,9 @@ func undecided(r *rig) {
 }
 
 func undecidedRun(r *rig) {
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.Timeout, task.Unknown)
+	}
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
@@ -69,12 +73,14 @@ func undecidedRun(r *rig) {
 	r.in(t.Ref(), queue.Archived)
 	after := r.get(t.ID)
 	r.same([]any{after.Status, after.Delivery, after.Fence, after.ErrorKind, after.ErrorMsg, r.states(t.ID), r.painter.submits.Load(), r.painter.recovers.Load()},
-		[]any{task.Failed, 0, failed.Fence, task.OutcomeUnknown, failed.ErrorMsg, []task.State{task.AttemptUnknown}, int64(1), int64(0)})
+		[]any{task.Failed, 0, failed.Fence, task.OutcomeUnknown, failed.ErrorMsg, []task.AttemptState{task.AttemptUnknown}, int64(1), int64(0)})
 }
 
 func richerReason(r *rig) {
 	r.painter.can.Recover = true
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.Timeout, task.Unknown)
+	}
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
@@ -92,14 +98,14 @@ func richerReason(r *rig) {
 func notChargedBounds(r *rig) {
 	t := r.asks()
 	r.exec("UPDATE image_generations SET status = 'failed', error_kind = 'timeout' WHERE id = 1")
-	r.check(r.tasks.Beat(r.Context(), store.Worker{ID: "alive"}, time.Minute))
-	r.check(r.tasks.Beat(r.Context(), store.Worker{ID: "silent"}, time.Second))
-	r.check(r.tasks.Beat(r.Context(), store.Worker{ID: "left"}, time.Minute))
-	r.check(r.tasks.Leave(r.Context(), "left"))
+	r.check(r.tasks.Heartbeat(r.Context(), store.Worker{ID: "alive"}, time.Minute))
+	r.check(r.tasks.Heartbeat(r.Context(), store.Worker{ID: "silent"}, time.Second))
+	r.check(r.tasks.Heartbeat(r.Context(), store.Worker{ID: "left"}, time.Minute))
+	r.check(r.tasks.Deregister(r.Context(), "left"))
 	r.passes(2 * time.Second)
-	var states []task.State
+	var states []task.AttemptState
 	for i, c := range []struct {
-		state, after task.State
+		state, after task.AttemptState
 		worker       string
 	}{
 		{task.AttemptUnknown, task.AttemptRejected, "alive"}, {task.AttemptSending, task.AttemptRejected, "buried"},
@@ -119,7 +125,9 @@ func notChargedBounds(r *rig) {
 // heldOver is a task that is held, and the delivery that is parked with it.
 func (r *rig) heldOver() *task.Task {
 	r.Helper()
-	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return fails(task.Timeout, task.Maybe) }
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return fails(task.Timeout, task.Unknown)
+	}
 	r.start()
 	t := r.ends(r.asks().ID, task.Failed)
 	r.in(t.Ref(), queue.Archived)
@@ -133,14 +141,14 @@ func heldAgain(r *rig) {
 		t = r.ends(t.ID, task.Failed)
 	}
 	want := "the app had set the task back to pending; nobody can say whether the provider ran and billed the last call: the painter says timeout. `easel show` says how to go on"
-	r.same([]any{t.ErrorKind, t.ErrorMsg, r.states(t.ID), r.painter.submits.Load()}, []any{task.OutcomeUnknown, want, []task.State{task.AttemptUnknown}, int64(1)})
+	r.same([]any{t.ErrorKind, t.ErrorMsg, r.states(t.ID), r.painter.submits.Load()}, []any{task.OutcomeUnknown, want, []task.AttemptState{task.AttemptUnknown}, int64(1)})
 	_, err := r.client.Retry(r.Context(), t.Ref(), false)
-	if doubt := new(enqueue.InDoubt); !errors.As(err, &doubt) {
+	if doubt := new(enqueue.UnknownOutcome); !errors.As(err, &doubt) {
 		r.Errorf("the retry says %v", err)
 	}
 	given, err := r.client.GiveUp(r.Context(), t.Ref())
 	r.check(err)
-	r.same([]any{given.ErrorKind, *given.CostMicros, r.states(t.ID)}, []any{task.Charged, int64(40_000), []task.State{task.AttemptFailed}})
+	r.same([]any{given.ErrorKind, *given.CostMicros, r.states(t.ID)}, []any{task.Charged, int64(40_000), []task.AttemptState{task.AttemptFailed}})
 
 	r.exec("UPDATE image_generations SET status = 'pending'") // and what has no doubt keeps its reason too
 	t = r.ends(t.ID, task.Failed)

@@ -38,7 +38,7 @@ func zombie(r *rig) {
 	answer <- drawn(pngOf(40, 30))
 	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
 	r.stop(first)
-	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded})
 	r.in(failed.Ref(), queue.Absent)
 
 	done := r.get(t.ID)
@@ -57,7 +57,7 @@ func zombieInTime(r *rig) {
 			return <-first, nil
 		}
 		<-ctx.Done()
-		return fails(task.Timeout, task.Maybe)
+		return fails(task.Timeout, task.Unknown)
 	}
 	frozen := r.start()
 	t := r.asks()
@@ -72,7 +72,7 @@ func zombieInTime(r *rig) {
 	heir := r.start()
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{r.painter.submits.Load(), *done.Width, done.ErrorMsg}, []any{int64(2), 40, ""})
-	r.same(r.states(t.ID), []task.State{task.AttemptSucceeded, task.AttemptUnknown})
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptUnknown})
 	r.stop(frozen)
 	r.stop(lost)
 	r.stop(heir)
@@ -97,7 +97,7 @@ func twoPollers(r *rig) {
 	close(ready)
 	r.ends(t.ID, task.Completed)
 	r.stop(first)
-	r.same([]any{len(r.results(t.ID)), r.painter.submits.Load(), r.states(t.ID)}, []any{1, int64(1), []task.State{task.AttemptSucceeded}})
+	r.same([]any{len(r.results(t.ID)), r.painter.submits.Load(), r.states(t.ID)}, []any{1, int64(1), []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func zombieFails(r *rig) {
@@ -105,7 +105,7 @@ func zombieFails(r *rig) {
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 		close(taken)
 		<-leave
-		return fails(task.Unavailable, task.No)
+		return fails(task.Unavailable, task.NotExecuted)
 	}
 	first := r.start()
 	t := r.asks()
@@ -125,7 +125,7 @@ func zombieFails(r *rig) {
 	close(leave)
 	r.passes(5 * time.Second)
 	after := r.get(t.ID)
-	r.same([]any{after.Fence, after.Status, r.states(t.ID)}, []any{before.Fence, task.Processing, []task.State{task.AttemptAccepted}})
+	r.same([]any{after.Fence, after.Status, r.states(t.ID)}, []any{before.Fence, task.Processing, []task.AttemptState{task.AttemptAccepted}})
 	ready.Store(true)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))
@@ -158,7 +158,7 @@ func slowJournal(r *rig) {
 	}}
 	r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID), done.Crashes}, []any{int64(1), []task.State{task.AttemptRejected, task.AttemptSucceeded}, 0})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID), done.Crashes}, []any{int64(1), []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}, 0})
 }
 
 // slowPool: every connection but the heartbeat's is taken for five leases.
@@ -171,7 +171,7 @@ func slowPool(r *rig) {
 	r.start()
 	other := r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID), done.Crashes, done.Fence}, []any{int64(1), []task.State{task.AttemptSucceeded}, 0, int64(1)})
+	r.same([]any{r.painter.submits.Load(), r.states(t.ID), done.Crashes, done.Fence}, []any{int64(1), []task.AttemptState{task.AttemptSucceeded}, 0, int64(1)})
 	r.check(other.Ready())
 }
 

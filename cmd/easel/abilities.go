@@ -114,7 +114,7 @@ type abilities struct {
 
 func abilitiesOf(c provider.Capabilities) abilities {
 	a := abilities{ImagesPerCall: c.MaxImages, InputImages: c.MaxInputs, Size: c.Sizes, Fields: []string{}, Mask: c.Mask,
-		Async: c.Async, Cancel: c.Cancel, Recover: c.Recover, Webhook: c.Webhook, Free: c.Free}
+		Async: c.Async, Cancel: c.Cancel, Recover: c.Recover, Webhook: c.Callback, Free: c.Free}
 	for _, f := range []struct {
 		name string
 		can  bool

@@ -83,7 +83,7 @@ func TestAppsOfSQLAlchemy(t *testing.T) {
 				before := s.task(id)
 				orphan := s.insertOrphan()
 				eventually(t, 5*time.Minute, "the dead worker's task is taken back and drawn", func() bool { return s.task(orphan).Status == task.Completed })
-				if after := s.task(id); after.Status != task.Processing || !after.Kept() || after.Fence != before.Fence || !after.UpdatedAt.Equal(before.UpdatedAt) {
+				if after := s.task(id); after.Status != task.Processing || !after.OwnedByApp() || after.Fence != before.Fence || !after.UpdatedAt.Equal(before.UpdatedAt) {
 					t.Errorf("it was touched: %+v", after)
 				}
 				for _, command := range [][]string{{"show", id}, {"list"}} {

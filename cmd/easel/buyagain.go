@@ -52,7 +52,7 @@ func (a *app) givenUp(ctx context.Context, ids []int64) (string, error) {
 			return "", err
 		}
 		for i := range attempts {
-			if at := &attempts[i]; at.PaidFor() {
+			if at := &attempts[i]; at.Collectable() {
 				calls = append(calls, paidCall(at))
 			}
 		}

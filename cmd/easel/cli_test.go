@@ -121,10 +121,10 @@ func fail(t *testing.T, s *store.Store, id int64, f *task.Failure) {
 	t.Helper()
 	row, a := claim(t, s, id)
 	a.State, a.ErrorKind, a.ErrorMsg = task.AttemptFailed, f.Kind, f.Error()
-	if f.Executed == task.Maybe {
+	if f.Executed == task.Unknown {
 		a.State = task.AttemptUnknown
 	}
-	if err := s.Fail(t.Context(), row, task.Verdict{Status: task.Failed, Attempt: 1, Failure: f}, a); err != nil {
+	if err := s.Fail(t.Context(), row, task.Decision{Status: task.Failed, FailedTries: 1, Failure: f}, a); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -397,7 +397,7 @@ func TestShow(t *testing.T) {
 }
 
 func TestRetryAndCancel(t *testing.T) {
-	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe, Message: "nobody knows"}
+	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}
 	setup := func(t *testing.T) (*desk, *store.Store) {
 		d := newDesk(t)
 		for range 4 {
@@ -422,7 +422,7 @@ func TestRetryAndCancel(t *testing.T) {
 			t.Errorf("it is %s", got)
 		}
 	})
-	lastCall := func(t *testing.T, s *store.Store, id int64) task.State {
+	lastCall := func(t *testing.T, s *store.Store, id int64) task.AttemptState {
 		attempts, err := s.Attempts(t.Context(), id)
 		if err != nil || len(attempts) != 1 {
 			t.Fatalf("%d attempts, %v", len(attempts), err)

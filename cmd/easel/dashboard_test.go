@@ -100,7 +100,7 @@ func TestDashboard(t *testing.T) {
 	eventually(t, 5*time.Minute, "the task is parked", is(archived, task.Failed))
 	eventually(t, 5*time.Minute, "the task waits for a retry", func() bool {
 		found, err := s.tasks.Get(t.Context(), retry)
-		return err == nil && found.Attempt == 1 && found.Status == task.Pending
+		return err == nil && found.FailedTries == 1 && found.Status == task.Pending
 	})
 
 	for _, c := range []struct {

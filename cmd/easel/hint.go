@@ -24,7 +24,7 @@ func hint(told *story) string {
 	switch {
 	case t.Fence < 0:
 		return "It was there before easel, which does not touch it. Enqueue it anew to have it drawn."
-	case t.Kept():
+	case t.OwnedByApp():
 		return "easel does not touch it. To hand it over, the app sets its status to pending."
 	case parked && told.next == task.Collects:
 		return "Retry it with `easel retry " + id + "`: that collects what was paid for and does not pay for it twice.\n" +

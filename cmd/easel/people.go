@@ -65,7 +65,7 @@ func brief(t task.Task) task.Task {
 // outcome says in a few words what came of the task or what it waits for; why may be nil.
 func outcome(t *task.Task, why *waiting.Reason, now time.Time) string {
 	switch {
-	case t.Kept() && !t.Status.Final():
+	case t.OwnedByApp() && !t.Status.Final():
 		return "managed by the app itself"
 	case t.Status == task.Failed && t.ErrorMsg != "":
 		return t.ErrorMsg

@@ -132,7 +132,7 @@ func service(p providerConfig, client *provider.Client) (*provider.Service, erro
 			return nil, &mistake{Name: "providers." + p.Name + " account " + a.Name, Problem: "cannot be used: " + err.Error()}
 		}
 		s.Accounts = append(s.Accounts, provider.Account{Name: a.Name, Provider: provider.Scrubbed(built, a.Key, a.HookSecret),
-			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}, Hooks: a.Hooks, HookSecret: a.HookSecret})
+			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}, Callbacks: a.Hooks, CallbackSecret: a.HookSecret})
 	}
 	s.Console = console(p)
 	s.Retry.Free = free(s)

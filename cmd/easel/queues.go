@@ -113,7 +113,7 @@ func (a *app) hold(ctx context.Context, names []string, pause bool) error {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	answer := held{Paused: pause}
-	if answer.Queues, err = (&queue.Queue{Redis: client}).Hold(ctx, names, pause); err != nil {
+	if answer.Queues, err = (&queue.Queue{Redis: client}).SetPaused(ctx, names, pause); err != nil {
 		return fmt.Errorf("redis at %s does not take it: %w; see `easel doctor`", cfg.RedisURL, err)
 	}
 	verb := map[bool]string{true: "paused", false: "resumed"}[pause]

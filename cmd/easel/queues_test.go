@@ -119,7 +119,7 @@ func TestDoctorSaysWhatIsTriedAgain(t *testing.T) {
 func retryLater(t *testing.T, s *store.Store, row *task.Task, attempt *task.Attempt, f *task.Failure) {
 	t.Helper()
 	attempt.State = task.AttemptRejected
-	if err := s.Fail(t.Context(), row, task.Verdict{Status: task.Pending, Delay: time.Hour, Attempt: 1, Failure: f}, attempt); err != nil {
+	if err := s.Fail(t.Context(), row, task.Decision{Status: task.Pending, Delay: time.Hour, FailedTries: 1, Failure: f}, attempt); err != nil {
 		t.Fatal(err)
 	}
 }

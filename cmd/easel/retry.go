@@ -98,7 +98,7 @@ func (a *app) retryEach(ctx context.Context, args []string, notCharged bool) err
 
 // afterRetry says what a retry of the task begins with, by all of its calls.
 func afterRetry(ctx context.Context, s *store.Store, t *task.Task, attempts []task.Attempt) (task.NextStep, error) {
-	settled, err := s.Settled(ctx, t, false)
+	settled, err := s.ImagesDone(ctx, t, false)
 	return task.AfterRetry(attempts, max(t.ImageCount, 1)-settled), err
 }
 

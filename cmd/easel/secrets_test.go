@@ -201,7 +201,7 @@ func echoes(t *testing.T, server *providertest.Server, p provider.Provider, how 
 			check("cancel", provider.Answer{}, p.Cancel(t.Context(), begun.Handle))
 		}
 		id, _ := json.Marshal(map[string]string{"id": what, "request_id": what, "status": what})
-		_, job, err := p.(provider.Hooked).Hook(provider.Callback{Body: id, Of: provider.Lost{Endpoint: call.Endpoint}})
+		_, job, err := p.(provider.CallbackReader).ReadCallback(provider.Callback{Body: id, Of: provider.Lost{Endpoint: call.Endpoint}})
 		check("callback", provider.Answer{JobID: job}, err)
 	}
 	if said < 100 {

@@ -149,7 +149,7 @@ func (o *output) story(w io.Writer, told *story, now time.Time) {
 func (o *output) kept(attempts []task.Attempt) string {
 	t, any := o.table("  attempt", "picture", "type", "bytes", "storage key", "why"), false
 	for i := range attempts {
-		for _, k := range attempts[i].KeptBytes() {
+		for _, k := range attempts[i].RawFileList() {
 			any = true
 			t.AppendRow(table.Row{fmt.Sprintf("  %d", attempts[i].Number), k.Position + 1, oneLine(k.ContentType, 40),
 				human.Size(k.FileSize), oneLine(k.StorageKey, 80), oneLine(k.Reason, 120)})
@@ -231,9 +231,9 @@ func (o *output) request(t *task.Task, now time.Time) string {
 	add("storyboard", optional(t.StoryboardID))
 	add("metadata", t.Metadata)
 	add("priority", t.Priority.String())
-	add("tries", fmt.Sprintf("%d of %d failed", t.Attempt, t.Tries()))
+	add("tries", fmt.Sprintf("%d of %d failed", t.FailedTries, t.MaxTries()))
 	add("key", t.IdempotencyKey)
-	add("job", t.TaskID)
+	add("job", t.ProviderJobID)
 	add("cost", money(t.CostMicros, t.Currency))
 	add("created", moment(t.CreatedAt, now))
 	for _, at := range []struct {

@@ -134,7 +134,7 @@ func (e *engine) site(at net.Addr) (http.Handler, error) {
 		return nil, err
 	}
 	looker := &waiting.Looker{Tasks: e.tasks, Queues: e.queue, Limits: e.limiter, Services: e.cfg.Services}
-	site := &web.Site{Tasks: e.tasks, Waits: looker, Desk: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Hooks: e.hooks(), Ready: e.ready, Log: e.log, ReadOnly: !writable, Hosts: hosts,
+	site := &web.Site{Tasks: e.tasks, Waits: looker, Actions: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Callbacks: e.hooks(), Ready: e.ready, Log: e.log, ReadOnly: !writable, Hosts: hosts,
 		Undecided: e.undecided, Asks: e.cfg.Services.Asks}
 	return site.Handler(), nil
 }

@@ -186,7 +186,7 @@ func latest(ctx context.Context, s *store.Store, before map[int64]task.Task) (ma
 // report prints t if it looks different from when it was last seen, or waits for
 // somebody who has to act.
 func (a *app) report(eye *observer, before task.Task, known bool, t task.Task) error {
-	if known && !eye.news(t.ID) && before.Status == t.Status && before.Progress == t.Progress && before.Attempt == t.Attempt && before.Waits == t.Waits {
+	if known && !eye.news(t.ID) && before.Status == t.Status && before.Progress == t.Progress && before.FailedTries == t.FailedTries && before.Waits == t.Waits {
 		return nil
 	}
 	now := time.Now()

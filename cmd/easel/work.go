@@ -58,7 +58,7 @@ func (e *engine) work(ctx context.Context) error {
 		relay := &enqueue.Relay{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Every: e.poll, Log: e.log}
 		reconciler := &enqueue.Reconciler{Tasks: e.tasks, Queue: e.queue, Services: e.cfg.Services, Lease: lease, Log: e.log}
 		cancels := func(ctx context.Context) error { return e.queue.WatchCancels(ctx, e.cancelled(ctx)) }
-		hints := func(ctx context.Context) error { return e.queue.WatchHints(ctx, w.Hint) }
+		hints := func(ctx context.Context) error { return e.queue.WatchWakeUps(ctx, w.Wake) }
 		e.log.Info().Str("worker", w.Self.ID).Strs("providers", e.cfg.Services.Names()).Msg("working")
 		return append(servers, relay.Run, reconciler.Run, e.sayWhenStopping), []loop{w.Run, e.limiter.Run, cancels, hints}
 	})
@@ -81,21 +81,21 @@ func (e *engine) self() store.Worker {
 
 func (e *engine) worker(self store.Worker, draining <-chan struct{}) *worker.Worker {
 	return &worker.Worker{
-		Self:      self,
-		Tasks:     e.tasks,
-		Services:  e.cfg.Services,
-		Limiter:   e.limiter,
-		Pictures:  e.pictures,
-		Checker:   &picture.Checker{Memory: e.cfg.Memory},
-		Client:    newClient(&e.cfg),
-		Downloads: &budget.Budget{Size: maxDownloads},
-		Bell:      e.queue,
-		Draining:  draining,
-		Annotate:  e.cfg.Annotate,
-		HookURL:   e.cfg.PublicURL + hook.Path,
-		Temp:      e.temp,
-		Lease:     lease,
-		Log:       e.log,
+		Self:         self,
+		Tasks:        e.tasks,
+		Services:     e.cfg.Services,
+		Limiter:      e.limiter,
+		Pictures:     e.pictures,
+		Checker:      &picture.Checker{Memory: e.cfg.Memory},
+		Client:       newClient(&e.cfg),
+		Downloads:    &budget.Budget{Size: maxDownloads},
+		Redeliveries: e.queue,
+		Draining:     draining,
+		Annotate:     e.cfg.Annotate,
+		CallbackURL:  e.cfg.PublicURL + hook.Path,
+		Temp:         e.temp,
+		Lease:        lease,
+		Log:          e.log,
 	}
 }
 

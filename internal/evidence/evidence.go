@@ -175,7 +175,7 @@ func Deliveries(ctx context.Context, client redis.UniversalClient) ([]check.Deli
 		}
 	}
 	q := &queue.Queue{Redis: client}
-	err = q.Walk(ctx, func(r queue.Ring, s queue.State) error {
+	err = q.Walk(ctx, func(r queue.Delivery, s queue.State) error {
 		all = append(all, check.Delivery{Queue: r.Queue(), ID: r.Ref.String(), State: string(s)})
 		return nil
 	})

@@ -17,8 +17,8 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a 5xx counts as a call that was not made", Rule: "A call is made again only if it certainly did not happen", Violates: []string{"I3"},
-		Edits: []Edit{{"worker/step.go", "f.Executed = cmp.Or(f.Executed, task.Maybe)",
-			"if f.Kind == task.ProviderError {\n			f.Executed = task.No\n		}\n		f.Executed = cmp.Or(f.Executed, task.Maybe)"}},
+		Edits: []Edit{{"worker/step.go", "f.Executed = cmp.Or(f.Executed, task.Unknown)",
+			"if f.Kind == task.ProviderError {\n			f.Executed = task.NotExecuted\n		}\n		f.Executed = cmp.Or(f.Executed, task.Unknown)"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
@@ -33,7 +33,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "the policy for unknown outcomes applies to an answer", Rule: "What was carried out is not bought again, whatever the policy says",
-		Edits: []Edit{{"worker/keep.go", "		return s.giveUp(ctx, c.refused)", "		unknown := *c.refused\n		unknown.Executed = task.Maybe\n		s.last.State = task.AttemptFailed\n		return s.fail(ctx, &unknown, s.last)"}},
+		Edits: []Edit{{"worker/keep.go", "		return s.giveUp(ctx, c.refused)", "		unknown := *c.refused\n		unknown.Executed = task.Unknown\n		s.last.State = task.AttemptFailed\n		return s.fail(ctx, &unknown, s.last)"}},
 		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
 	},
 	{
@@ -78,7 +78,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a paid call ends when asynq gives its delivery up", Rule: "A call that is being paid for does not die of a Redis that is away", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"queue/server.go", "	return s.verdict(ring, s.handle(ring))", "	dying := *s\n	dying.ctx = outer\n	return s.verdict(ring, dying.handle(ring))"}},
+		Edits: []Edit{{"queue/server.go", "	return s.verdict(delivery, s.handle(delivery))", "	dying := *s\n	dying.ctx = outer\n	return s.verdict(delivery, dying.handle(delivery))"}},
 		Lives: Lives{Placed: "^TestEachStep$/^redis_(away|hangs),_S$", Times: 4},
 	},
 	{
@@ -104,7 +104,7 @@ var ofMoney = []Mutant{
 	{
 		Name: "a gateway's job that is not known never ran", Rule: "That a job is not known any more does not prove that it was not drawn",
 		Edits: []Edit{{"provider/openai/job.go", "		return provider.Answer{}, r.Gone(\"the provider does not know the job any more\")",
-			"		gone := r.Gone(\"the provider does not know the job any more\")\n		gone.Executed = task.No\n		return provider.Answer{}, gone"}},
+			"		gone := r.Gone(\"the provider does not know the job any more\")\n		gone.Executed = task.NotExecuted\n		return provider.Answer{}, gone"}},
 		Lives: Lives{Test: Test{"provider/openai", "^TestPollsOfAJob$/^A_job_that_is_not_known"}},
 	},
 	{

@@ -55,7 +55,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "the heartbeat on the shared pool", Rule: "The heartbeat stands in no line",
-		Edits: []Edit{{"worker/heartbeat.go", "heart.Beat(beating, self, w.lease())", "w.Tasks.Beat(beating, self, w.lease())"}},
+		Edits: []Edit{{"worker/heartbeat.go", "heart.Heartbeat(beating, self, w.lease())", "w.Tasks.Heartbeat(beating, self, w.lease())"}},
 		Lives: Lives{Test: Test{"worker", "^TestZombies$/^A_call_whose_journal_waited_in_line"}},
 	},
 	{

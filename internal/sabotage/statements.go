@@ -5,17 +5,17 @@ package sabotage
 var ofStatements = []Mutant{
 	{
 		Name: "the relay publishes inside its transaction", Rule: "A relay holds nothing while it publishes",
-		Edits: []Edit{{"store/ring.go", `	due, err := s.unrung(ctx, l)
+		Edits: []Edit{{"store/publish.go", `	due, err := s.selectUnpublished(ctx, l)
 	if err != nil || len(due) == 0 {
-		return Rang{}, err
+		return PublishResult{}, err
 	}
-	rung, failure := publish(due)
-	noted, err := s.markRung(ctx, s.db, rung)
-	return Rang{Found: due, Noted: int(noted)}, errors.Join(failure, err)
+	published, failure := publish(due)
+	noted, err := s.markPublished(ctx, s.db, published)
+	return PublishResult{Found: due, Noted: int(noted)}, errors.Join(failure, err)
 `, `	var rang Rang
 	var failure error
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
-		due, err := s.unrung(ctx, l)
+		due, err := s.selectUnpublished(ctx, l)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -23,8 +23,8 @@ var ofStatements = []Mutant{
 			return err
 		}
 		rung, failed := publish(due)
-		noted, err := s.markRung(ctx, tx, rung)
-		rang, failure = Rang{Found: due, Noted: int(noted)}, failed
+		noted, err := s.markPublished(ctx, tx, published)
+		rang, failure = PublishResult{Found: due, Noted: int(noted)}, failed
 		return err
 	})
 	return rang, errors.Join(failure, err)

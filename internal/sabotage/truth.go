@@ -35,7 +35,7 @@ var ofTruth = []Mutant{
 	},
 	{
 		Name: "a throttle spends an attempt", Rule: "Waits and failures are counted apart", Violates: []string{"I6"},
-		Edits: []Edit{{"task/retry.go", "		v.Waits++\n", "		v.Waits++\n		v.Attempt++\n"}},
+		Edits: []Edit{{"task/retry.go", "		v.Waits++\n", "		v.Waits++\n		v.FailedTries++\n"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
@@ -45,7 +45,7 @@ var ofTruth = []Mutant{
 	},
 	{
 		Name: "an error shows the key", Rule: "No secret is in any text", Violates: []string{"I10"},
-		Edits: []Edit{{"provider/client.go", "f := &task.Failure{Executed: task.Maybe, Detail: Scrub(err.Error(), r.Secrets...), Cause: err}", "f := &task.Failure{Executed: task.Maybe, Detail: err.Error(), Cause: err}"}},
+		Edits: []Edit{{"provider/client.go", "f := &task.Failure{Executed: task.Unknown, Detail: Scrub(err.Error(), r.Secrets...), Cause: err}", "f := &task.Failure{Executed: task.Unknown, Detail: err.Error(), Cause: err}"}},
 		Lives: Lives{Placed: "^TestProviderFaults$/^S-hold$", Times: 2},
 	},
 	{

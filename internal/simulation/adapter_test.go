@@ -38,7 +38,7 @@ func (a *adapter) Prepare(r provider.Request) (provider.Call, error) {
 	return provider.NewCall("/draw", r.Model, map[string]any{"prompt": r.Prompt})
 }
 
-func failure(kind task.Kind, executed task.Executed, message string) (provider.Answer, error) {
+func failure(kind task.Kind, executed task.Execution, message string) (provider.Answer, error) {
 	return provider.Answer{}, &task.Failure{Kind: kind, Executed: executed, Message: message}
 }
 
@@ -46,11 +46,11 @@ func failure(kind task.Kind, executed task.Executed, message string) (provider.A
 // each of these.
 func (a *adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
 	if err := a.reach(ctx, "submit"); err != nil {
-		return failure(task.Unavailable, task.No, err.Error())
+		return failure(task.Unavailable, task.NotExecuted, err.Error())
 	}
 	var body struct{ Prompt string }
 	if err := json.Unmarshal(c.Body, &body); err != nil {
-		return failure(task.Internal, task.No, err.Error())
+		return failure(task.Internal, task.NotExecuted, err.Error())
 	}
 	s, fate := a.w.studio, a.w.studio.fate()
 	a.w.book.fated(c.Key, fate)
@@ -85,7 +85,7 @@ func (a *adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	}
 	err := sleep(ctx, wait)
 	if lost := a.heard(ctx, "submit"); lost != nil || err != nil {
-		return failure(task.Timeout, task.Maybe, "no answer: "+errors.Join(lost, err).Error())
+		return failure(task.Timeout, task.Unknown, "no answer: "+errors.Join(lost, err).Error())
 	}
 	if a.class == "S" {
 		return a.drawn(*job)
@@ -126,7 +126,7 @@ func (a *adapter) heard(ctx context.Context, op string) error {
 func (a *adapter) state(j job) (provider.Answer, error) {
 	switch {
 	case j.cancelled:
-		return failure(task.Stopped, task.Yes, "the job was cancelled")
+		return failure(task.Stopped, task.Executed, "the job was cancelled")
 	case time.Now().Before(j.ready):
 		return working(j), nil
 	}
@@ -136,7 +136,7 @@ func (a *adapter) state(j job) (provider.Answer, error) {
 // drawn is the end of a job: the picture in the answer of a call, its address otherwise.
 func (a *adapter) drawn(j job) (provider.Answer, error) {
 	if j.fails {
-		return failure(task.ProviderError, task.Yes, "the model broke")
+		return failure(task.ProviderError, task.Executed, "the model broke")
 	}
 	out := provider.Output{URL: "http://studio.example/" + j.id + "?signature=" + signature}
 	if a.class == "S" {
@@ -153,7 +153,7 @@ func working(j job) provider.Answer {
 func (a *adapter) Poll(ctx context.Context, handle json.RawMessage) (provider.Answer, error) {
 	var h struct{ Job string }
 	if err := json.Unmarshal(handle, &h); err != nil {
-		return failure(task.Internal, task.Yes, "a strange handle")
+		return failure(task.Internal, task.Executed, "a strange handle")
 	}
 	if err := a.ask(ctx, "poll"); err != nil {
 		return unasked(err)
@@ -161,10 +161,10 @@ func (a *adapter) Poll(ctx context.Context, handle json.RawMessage) (provider.An
 	a.w.book.enter(ledgerEntry{Event: "poll", Provider: a.name, Class: a.class, Job: h.Job})
 	j, ok := a.w.studio.job(h.Job)
 	if !ok {
-		return failure(task.Expired, task.Yes, "there is no such job")
+		return failure(task.Expired, task.Executed, "there is no such job")
 	}
 	if err := a.heard(ctx, "poll"); err != nil {
-		return failure(task.Unavailable, task.No, err.Error())
+		return failure(task.Unavailable, task.NotExecuted, err.Error())
 	}
 	return a.state(j)
 }
@@ -186,7 +186,7 @@ func unasked(err error) (provider.Answer, error) {
 	if errors.As(err, &f) {
 		return provider.Answer{}, f
 	}
-	return failure(task.Unavailable, task.No, err.Error())
+	return failure(task.Unavailable, task.NotExecuted, err.Error())
 }
 
 func (a *adapter) Cancel(ctx context.Context, handle json.RawMessage) error {
@@ -213,10 +213,10 @@ func (a *adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 	j, ok := a.w.studio.jobOf(l.Key)
 	a.w.book.enter(ledgerEntry{Event: "recover", Provider: a.name, Class: a.class, Key: l.Key, Job: j.id, Tag: j.tag})
 	if err := a.heard(ctx, "recover"); err != nil {
-		return failure(task.Unavailable, task.No, err.Error())
+		return failure(task.Unavailable, task.NotExecuted, err.Error())
 	}
 	if !ok {
-		return failure(task.Expired, task.No, "no job has this key")
+		return failure(task.Expired, task.NotExecuted, "no job has this key")
 	}
 	return a.state(j)
 }

@@ -41,7 +41,7 @@ func (w *world) retry(ctx context.Context, t *task.Task, notCharged bool) {
 	began := time.Now()
 	_, err := w.person.client.Retry(ctx, t.Ref(), notCharged)
 	var not *store.NotAllowed
-	var undecided *enqueue.InDoubt
+	var undecided *enqueue.UnknownOutcome
 	switch {
 	case err == nil:
 		w.book.tell(toldEntry{Began: began, Event: "retry", Task: t.ID, Tag: t.Prompt, Door: "library", Detail: detail})

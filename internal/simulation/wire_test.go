@@ -20,8 +20,8 @@ const (
 
 // faults is the studio's table of errors.
 var faults = provider.Faults{
-	{Code: "busy", Kind: task.Unavailable, Executed: task.No},
-	{Code: "own fault", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+	{Code: "busy", Kind: task.Unavailable, Executed: task.NotExecuted},
+	{Code: "own fault", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
 }
 
 // carry makes one request to the studio through the client that all adapters

@@ -158,7 +158,7 @@ func (w *world) start(slot int) {
 	limiter := &limit.Limiter{Redis: p.redis, Log: log}
 	wk := &worker.Worker{Self: store.Worker{ID: id, Host: "simulation"}, Tasks: p.tasks, Services: services, Limiter: limiter,
 		Pictures: hand{w, p}, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: &http.Client{Transport: &adapter{w: w, p: p, Key: accountKey}}},
-		Bell: p.queue, Draining: ctx.Done(), Lease: lease, Log: log}
+		Redeliveries: p.queue, Draining: ctx.Done(), Lease: lease, Log: log}
 
 	supporting, stop := context.WithCancel(context.Background())
 	var support, servers errgroup.Group

@@ -62,12 +62,12 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 
 // faults is what the studio's codes mean.
 var faults = provider.Faults{
-	{Code: "busy", Kind: task.Unavailable, Executed: task.No},
-	{Code: "shut", Kind: task.Unavailable, Executed: task.No},
-	{Code: "own_fault", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
-	{Code: "no_book", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "no_such_job", Kind: task.Expired, Executed: task.Yes},
-	{Code: "no_such_key", Kind: task.Expired, Executed: task.No},
+	{Code: "busy", Kind: task.Unavailable, Executed: task.NotExecuted},
+	{Code: "shut", Kind: task.Unavailable, Executed: task.NotExecuted},
+	{Code: "own_fault", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
+	{Code: "no_book", Kind: task.ProviderError, Executed: task.Unknown},
+	{Code: "no_such_job", Kind: task.Expired, Executed: task.Executed},
+	{Code: "no_such_key", Kind: task.Expired, Executed: task.NotExecuted},
 }
 
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
@@ -112,9 +112,9 @@ func (a *Adapter) read(r provider.Reply) (provider.Answer, error) {
 		ans.JobID, ans.Cost = said.Job, &task.Money{Micros: said.CostMicros, Currency: said.Currency}
 		return ans, err
 	case cancelled:
-		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the job was cancelled", HTTPStatus: r.Status}
+		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "the job was cancelled", HTTPStatus: r.Status}
 	case failed:
-		return provider.Answer{}, &task.Failure{Kind: task.ProviderError, Executed: task.Yes, Message: "the picture could not be drawn", HTTPStatus: r.Status}
+		return provider.Answer{}, &task.Failure{Kind: task.ProviderError, Executed: task.Executed, Message: "the picture could not be drawn", HTTPStatus: r.Status}
 	}
 	return provider.Answer{}, r.Bad("the studio's answer has the unknown state " + said.State)
 }
@@ -172,7 +172,7 @@ func jobOf(raw json.RawMessage) (string, error) {
 		return "", provider.Newer("handle", h.Version, version)
 	}
 	if err != nil || h.Version != version || h.Job == "" {
-		return "", &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the handle is not one of this adapter"}
+		return "", &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the handle is not one of this adapter"}
 	}
 	return h.Job, nil
 }

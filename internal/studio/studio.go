@@ -49,7 +49,7 @@ type Options struct {
 	Seed    uint64        // of the time that pictures take
 	Inline  bool          // class S answers with the picture itself, not with its address
 
-	// HookSecret signs callbacks, as Replicate does: "whsec_" and base64. Empty signs none.
+	// CallbackSecret signs callbacks, as Replicate does: "whsec_" and base64. Empty signs none.
 	HookSecret string
 }
 

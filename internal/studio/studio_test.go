@@ -121,7 +121,7 @@ func TestClasses(t *testing.T) {
 		if err != nil || !found.Done {
 			t.Errorf("%+v, %v", found, err)
 		}
-		if _, err := a.Recover(t.Context(), provider.Lost{Key: "key-2"}); task.AsFailure(err).Executed != task.No {
+		if _, err := a.Recover(t.Context(), provider.Lost{Key: "key-2"}); task.AsFailure(err).Executed != task.NotExecuted {
 			t.Errorf("a key that never came is answered with %v", err)
 		}
 		if _, bills := r.booked(); bills != 2 {
@@ -149,7 +149,7 @@ func TestClasses(t *testing.T) {
 				t.Errorf("%s answers %d, want %d", url, resp.StatusCode, want)
 			}
 		}
-		if _, err := a.Recover(t.Context(), provider.Lost{Key: "key-1"}); task.AsFailure(err).Executed != task.Maybe {
+		if _, err := a.Recover(t.Context(), provider.Lost{Key: "key-1"}); task.AsFailure(err).Executed != task.Unknown {
 			t.Errorf("class A cannot be asked for a key, but says %v", err)
 		}
 	})
@@ -168,11 +168,11 @@ func TestClasses(t *testing.T) {
 
 func TestFates(t *testing.T) {
 	for fate, want := range map[string]struct {
-		executed task.Executed
+		executed task.Execution
 		bills    int
 		unbilled bool
-	}{Busy: {task.No, 0, false}, TooMany: {task.No, 0, false}, Own: {task.Yes, 0, true}, Gateway: {task.Maybe, 0, false}, Broken: {task.Maybe, 1, false},
-		Cut: {task.Maybe, 1, false}, Hang: {task.Maybe, 1, false}, Page: {task.Maybe, 1, false}} {
+	}{Busy: {task.NotExecuted, 0, false}, TooMany: {task.NotExecuted, 0, false}, Own: {task.Executed, 0, true}, Gateway: {task.Unknown, 0, false}, Broken: {task.Unknown, 1, false},
+		Cut: {task.Unknown, 1, false}, Hang: {task.Unknown, 1, false}, Page: {task.Unknown, 1, false}} {
 		t.Run("A call says what it can of its fate, and the book says what was billed: "+fate, func(t *testing.T) {
 			r := newRig(t, Options{})
 			if status := r.control(`{"fates":["` + fate + `"]}`); status != http.StatusNoContent {
@@ -181,7 +181,7 @@ func TestFates(t *testing.T) {
 			_, err := r.submit(r.adapter("S"), "key-1")
 			f := task.AsFailure(err)
 			lines, bills := r.booked()
-			if f == nil || f.Executed != want.executed || f.Unbilled != want.unbilled || bills != want.bills || lines[0].Cut != (want.executed == task.Maybe) {
+			if f == nil || f.Executed != want.executed || f.Unbilled != want.unbilled || bills != want.bills || lines[0].Cut != (want.executed == task.Unknown) {
 				t.Errorf("%v, executed %q; %d bills in %+v", err, f.Executed, bills, lines)
 			}
 			if _, err := r.submit(r.adapter("S"), "key-2"); err != nil {
@@ -198,7 +198,7 @@ func TestFates(t *testing.T) {
 		if err == nil {
 			_, err = a.Poll(t.Context(), accepted.Handle)
 		}
-		if _, bills := r.booked(); bills != 0 || task.AsFailure(err).Executed != task.Yes {
+		if _, bills := r.booked(); bills != 0 || task.AsFailure(err).Executed != task.Executed {
 			t.Errorf("%d bills, %v", bills, err)
 		}
 	})
@@ -206,7 +206,7 @@ func TestFates(t *testing.T) {
 	t.Run("A studio that is shut answers nothing, until it is told to be calm", func(t *testing.T) {
 		r := newRig(t, Options{})
 		r.control(`{"shut_millis":3600000}`)
-		if _, err := r.submit(r.adapter("S"), "key-1"); task.AsFailure(err).Executed != task.No {
+		if _, err := r.submit(r.adapter("S"), "key-1"); task.AsFailure(err).Executed != task.NotExecuted {
 			t.Errorf("a shut studio answers %v", err)
 		}
 		r.control(`{"calm":true}`)

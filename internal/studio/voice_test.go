@@ -22,19 +22,19 @@ type service struct {
 	open  func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error)
 	path  string
 	model string
-	busy  task.Executed // what its 503 says of a call
+	busy  task.Execution // what its 503 says of a call
 }
 
 var services = map[string]service{
 	"OpenAI": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
 		return openai.New(openai.Config{BaseURL: at, Key: key, Client: c})
-	}, "/S/somebody/v1", "gpt-image-2", task.No},
+	}, "/S/somebody/v1", "gpt-image-2", task.NotExecuted},
 	"Replicate": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
 		return replicate.New(replicate.Config{BaseURL: at, Key: key, Client: c})
-	}, "/A/somebody/v1", "acme/brush", task.Maybe},
+	}, "/A/somebody/v1", "acme/brush", task.Unknown},
 	"ComfyUI": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
 		return comfyui.New(comfyui.Config{BaseURL: at, Key: key, Client: c})
-	}, "/C/somebody", "brush.safetensors", task.Maybe},
+	}, "/C/somebody", "brush.safetensors", task.Unknown},
 }
 
 const attempt = "0198c0de-0000-7000-8000-000000000001"
@@ -50,7 +50,7 @@ func (s service) order(t *testing.T, r *rig, hook string) (provider.Provider, pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.Key, call.Number, call.Hook = attempt, 1, hook
+	call.Key, call.Number, call.CallbackURL = attempt, 1, hook
 	ans, err := p.Submit(t.Context(), call)
 	return p, ans, err
 }
@@ -107,7 +107,7 @@ func TestRealServices(t *testing.T) {
 			r.control(`{"fates":["busy"]}`)
 			_, _, err := s.order(t, r, "")
 			lines, bills := r.booked()
-			if f := task.AsFailure(err); f == nil || f.Executed != s.busy || bills != 0 || lines[0].Cut != (s.busy == task.Maybe) {
+			if f := task.AsFailure(err); f == nil || f.Executed != s.busy || bills != 0 || lines[0].Cut != (s.busy == task.Unknown) {
 				t.Errorf("%v, and the book says %+v", err, lines)
 			}
 		})
@@ -118,7 +118,7 @@ func TestRealServices(t *testing.T) {
 				_, _, err := s.order(t, r, "")
 				lines, booked := r.booked()
 				f := task.AsFailure(err)
-				if f == nil || f.Unbilled != (i == 0 && name == "OpenAI") || !f.Unbilled && f.Executed != task.Maybe || booked != bills || lines[i].Cut == f.Unbilled {
+				if f == nil || f.Unbilled != (i == 0 && name == "OpenAI") || !f.Unbilled && f.Executed != task.Unknown || booked != bills || lines[i].Cut == f.Unbilled {
 					t.Errorf("call %d: %v, and the book says %+v", i+1, err, lines)
 				}
 			}
@@ -130,7 +130,7 @@ func TestRealServices(t *testing.T) {
 			if err == nil {
 				_, err = p.Poll(t.Context(), ans.Handle)
 			}
-			if f := task.AsFailure(err); f == nil || f.Executed != task.Yes {
+			if f := task.AsFailure(err); f == nil || f.Executed != task.Executed {
 				t.Errorf("got %v", err)
 			}
 			if _, bills := r.booked(); bills != 0 {
@@ -179,7 +179,7 @@ func TestLookUp(t *testing.T) {
 	if err != nil || !ans.Done && len(ans.Handle) == 0 {
 		t.Fatalf("the call is not found again: %+v, %v", ans, err)
 	}
-	if _, err := p.Recover(t.Context(), provider.Lost{Key: "0198c0de-0000-7000-8000-000000000002"}); task.AsFailure(err).Executed != task.No {
+	if _, err := p.Recover(t.Context(), provider.Lost{Key: "0198c0de-0000-7000-8000-000000000002"}); task.AsFailure(err).Executed != task.NotExecuted {
 		t.Errorf("one that never came: %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestCallback(t *testing.T) {
 	defer cancel()
 	select {
 	case c := <-calls:
-		_, job, err := p.(provider.Hooked).Hook(c)
+		_, job, err := p.(provider.CallbackReader).ReadCallback(c)
 		if err != nil || job != ans.JobID {
 			t.Errorf("the callback speaks of %q (%v), want %q", job, err, ans.JobID)
 		}

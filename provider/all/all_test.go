@@ -58,8 +58,8 @@ func TestEveryKindMakesAnAccount(t *testing.T) {
 			if can.MaxImages < 1 || can.Sizes == "" {
 				t.Errorf("it says that it can do %+v", can)
 			}
-			if _, reads := p.(provider.Hooked); can.Webhook != k.Callbacks || reads != k.Callbacks {
-				t.Errorf("it calls back: %v by its kind, %v by its abilities, %v by its methods", k.Callbacks, can.Webhook, reads)
+			if _, reads := p.(provider.CallbackReader); can.Callback != k.Callbacks || reads != k.Callbacks {
+				t.Errorf("it calls back: %v by its kind, %v by its abilities, %v by its methods", k.Callbacks, can.Callback, reads)
 			}
 			if k.BaseURL == "" {
 				return

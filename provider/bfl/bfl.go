@@ -55,8 +55,8 @@ func (a *Adapter) Capabilities(model string) provider.Capabilities {
 }
 
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
-	if c.Hook != "" {
-		c = c.With("webhook_url", c.Hook)
+	if c.CallbackURL != "" {
+		c = c.With("webhook_url", c.CallbackURL)
 	}
 	r, err := a.api.Post(ctx, c, nil)
 	if err != nil {

@@ -29,7 +29,7 @@ func adapter(t testing.TB, base string) *Adapter {
 func TestConformance(t *testing.T) {
 	ended := func(status string, kind task.Kind) providertest.Ending {
 		return providertest.Ending{Claim: "A job that is " + status, Status: 200, Body: `{"id":"j","status":"` + status + `","details":{"reason":"x"}}`,
-			Kind: kind, Executed: task.Yes, Code: status}
+			Kind: kind, Executed: task.Executed, Code: status}
 	}
 	providertest.Run(t, providertest.Suite{
 		New: func(base string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
@@ -43,8 +43,8 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A job without an id", Status: 200, Body: `{"cost":1}`, Kind: task.BadAnswer, Executed: task.Maybe},
-			{Claim: "A list of what is wrong", Status: 422, Body: `{"detail":[{"loc":["body","width"],"msg":"must be a multiple of 16"}]}`, Kind: task.Invalid, Executed: task.No},
+			{Claim: "A job without an id", Status: 200, Body: `{"cost":1}`, Kind: task.BadAnswer, Executed: task.Unknown},
+			{Claim: "A list of what is wrong", Status: 422, Body: `{"detail":[{"loc":["body","width"],"msg":"must be a multiple of 16"}]}`, Kind: task.Invalid, Executed: task.NotExecuted},
 		},
 		Endings: []providertest.Ending{ended("Request Moderated", task.Moderated), ended("Content Moderated", task.Moderated),
 			ended("Error", task.ProviderError), ended("Failed", task.ProviderError)},
@@ -130,7 +130,7 @@ func TestPoll(t *testing.T) {
 	})
 	t.Run("An old job that is not known is gone", func(t *testing.T) {
 		_, err := poll(t, time.Minute, `{"status":"Task not found"}`)
-		if f := task.AsFailure(err); f == nil || f.Kind != task.Expired || f.Executed != task.Maybe {
+		if f := task.AsFailure(err); f == nil || f.Kind != task.Expired || f.Executed != task.Unknown {
 			t.Errorf("%v", err)
 		}
 	})
@@ -173,7 +173,7 @@ func TestHook(t *testing.T) {
 		"One that is no JSON is refused":           {nil, `<html>`, "", task.BadAnswer},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			raw, job, err := a.Hook(provider.Callback{Header: c.header, Body: []byte(c.body), Secret: c.secret})
+			raw, job, err := a.ReadCallback(provider.Callback{Header: c.header, Body: []byte(c.body), Secret: c.secret})
 			if f := task.AsFailure(err); c.kind != "" {
 				if f == nil || f.Kind != c.kind {
 					t.Errorf("got %v", err)
@@ -218,7 +218,7 @@ func TestACallbackIsReadLeniently(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, body := range []string{`{"id":17,"status":false}`, "\xef\xbb\xbf" + `{"id":"17","progress":"half"}`, ": ping\n\ndata: " + `{"id":"17"}`} {
-		if _, id, err := a.Hook(provider.Callback{Body: []byte(body)}); err != nil || id != "17" {
+		if _, id, err := a.ReadCallback(provider.Callback{Body: []byte(body)}); err != nil || id != "17" {
 			t.Errorf("%q names %q, %v", body, id, err)
 		}
 	}

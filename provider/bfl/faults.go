@@ -14,24 +14,24 @@ const rephrase = "Change the prompt or the input pictures"
 // faults is the service's table of errors, and of the states in which a job ends
 // badly.
 var faults = provider.Faults{
-	{Code: "Request Moderated", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "Content Moderated", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "Error", Kind: task.ProviderError, Executed: task.Yes},
-	{Code: "Failed", Kind: task.ProviderError, Executed: task.Yes},
+	{Code: "Request Moderated", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "Content Moderated", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "Error", Kind: task.ProviderError, Executed: task.Executed},
+	{Code: "Failed", Kind: task.ProviderError, Executed: task.Executed},
 
-	{Code: "invalid_api_key", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
-	{Code: "insufficient_credits", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.No},
-	{Code: "validation_error", Kind: task.Invalid, Executed: task.No, Next: "Correct the request as the provider says"},
+	{Code: "invalid_api_key", Kind: task.Auth, Executed: task.NotExecuted, Next: "Give the account a valid key"},
+	{Code: "insufficient_credits", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
+	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.NotExecuted},
+	{Code: "validation_error", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Correct the request as the provider says"},
 
-	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: pay},
-	{Status: http.StatusForbidden, Kind: task.Auth, Executed: task.No, Next: "Check the account's key and what it may do"}, // of a bad key too
+	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
+	{Status: http.StatusForbidden, Kind: task.Auth, Executed: task.NotExecuted, Next: "Check the account's key and what it may do"}, // of a bad key too
 	// Of both the service says that the call should be made again: "retry with exponential
 	// backoff" after a 500 and "wait a few moments and retry" after a 503, help.bfl.ai, Why
 	// did my request fail?
-	{Status: http.StatusInternalServerError, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
-	{Status: http.StatusServiceUnavailable, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
-	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model of the provider, such as flux-2-pro"},
+	{Status: http.StatusInternalServerError, Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
+	{Status: http.StatusServiceUnavailable, Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
+	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Next: "Name a model of the provider, such as flux-2-pro"},
 }
 
 const pay = "Add credits to the account at Black Forest Labs"

@@ -66,7 +66,7 @@ func (m model) sizes() string {
 
 func (m model) capabilities() provider.Capabilities {
 	return provider.Capabilities{Async: true, AddressLife: 10 * time.Minute, MaxImages: 1, MaxInputs: m.inputs, Inline: maxInput, Sizes: m.sizes(),
-		Seed: true, Steps: m.tuned, CFGScale: m.tuned, Mask: m.fills(), Webhook: true}
+		Seed: true, Steps: m.tuned, CFGScale: m.tuned, Mask: m.fills(), Callback: true}
 }
 
 var (

@@ -153,7 +153,7 @@ func (e entry) failure(r provider.Reply) *task.Failure {
 			f := faults.Ended(r, "the workflow failed in "+r.Scrub(string(data.NodeType)), strings.TrimSpace(string(data.Message)), exception(string(data.Exception)))
 			return f
 		case "execution_interrupted":
-			return &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the job was interrupted at the server", HTTPStatus: r.Status}
+			return &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "the job was interrupted at the server", HTTPStatus: r.Status}
 		}
 	}
 	return faults.Ended(r, "the workflow failed", "", "")
@@ -169,16 +169,16 @@ const (
 
 // faults is the server's table of errors.
 var faults = provider.Faults{
-	{Code: "OutOfMemoryError", Kind: task.Unsupported, Executed: task.Yes, Next: "Ask for a smaller size or fewer pictures, or give the server more memory"},
-	{Code: "no_output", Kind: task.Unsupported, Executed: task.Yes, Next: save},
-	{Code: "prompt_outputs_failed_validation", Kind: task.Invalid, Executed: task.No, Next: correct},
-	{Code: "prompt_no_outputs", Kind: task.Invalid, Executed: task.No, Next: correct},
-	{Code: "no_prompt", Kind: task.Invalid, Executed: task.No, Next: correct},
-	{Code: "invalid_prompt", Kind: task.Invalid, Executed: task.No, Next: correct},
-	{Code: "invalid_prompt_id", Kind: task.Internal, Executed: task.No},
-	{Code: "missing_node_type", Kind: task.Invalid, Executed: task.No, Next: "Install the node that the workflow names"},
+	{Code: "OutOfMemoryError", Kind: task.Unsupported, Executed: task.Executed, Next: "Ask for a smaller size or fewer pictures, or give the server more memory"},
+	{Code: "no_output", Kind: task.Unsupported, Executed: task.Executed, Next: save},
+	{Code: "prompt_outputs_failed_validation", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Code: "prompt_no_outputs", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Code: "no_prompt", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Code: "invalid_prompt", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Code: "invalid_prompt_id", Kind: task.Internal, Executed: task.NotExecuted},
+	{Code: "missing_node_type", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Install the node that the workflow names"},
 
-	{Status: http.StatusRequestEntityTooLarge, Kind: task.Invalid, Executed: task.No, Next: "Give a smaller input picture, or raise the server's max-upload-size"},
+	{Status: http.StatusRequestEntityTooLarge, Kind: task.Invalid, Executed: task.NotExecuted, Next: "Give a smaller input picture, or raise the server's max-upload-size"},
 }
 
 // problem is how the server writes an error: of the whole workflow, and of its nodes.

@@ -109,7 +109,7 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	if ans, found, err = a.look(ctx, h); err != nil || found {
 		return ans, err
 	}
-	return provider.Answer{}, &task.Failure{Kind: task.Expired, Executed: task.Maybe,
+	return provider.Answer{}, &task.Failure{Kind: task.Expired, Executed: task.Unknown,
 		Message: "the server does not know the job any more: it forgets all of them when it restarts"}
 }
 
@@ -186,7 +186,7 @@ func (a *Adapter) Cancel(ctx context.Context, raw json.RawMessage) error {
 func (a *Adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer, error) {
 	ans, found, err := a.look(ctx, handle{Version: version, ID: l.Key})
 	if err == nil && !found {
-		err = &task.Failure{Kind: task.Expired, Executed: task.No, Message: "the server has no job of this id"}
+		err = &task.Failure{Kind: task.Expired, Executed: task.NotExecuted, Message: "the server has no job of this id"}
 	}
 	return ans, err
 }

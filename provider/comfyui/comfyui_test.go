@@ -44,16 +44,16 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A workflow that the server does not take, with the node's reason", Status: 400, Body: string(providertest.Example(t, "invalid.json")), Kind: task.Invalid, Executed: task.No, Code: "prompt_outputs_failed_validation"},
-			{Claim: "A job without an id", Status: 200, Body: `{"number":1}`, Kind: task.BadAnswer, Executed: task.Maybe},
+			{Claim: "A workflow that the server does not take, with the node's reason", Status: 400, Body: string(providertest.Example(t, "invalid.json")), Kind: task.Invalid, Executed: task.NotExecuted, Code: "prompt_outputs_failed_validation"},
+			{Claim: "A job without an id", Status: 200, Body: `{"number":1}`, Kind: task.BadAnswer, Executed: task.Unknown},
 		},
 		Endings: []providertest.Ending{
-			{Claim: "Too little memory", Status: 200, Body: ended(string(providertest.Example(t, "memory.json"))), Kind: task.Unsupported, Executed: task.Yes, Code: "OutOfMemoryError"},
+			{Claim: "Too little memory", Status: 200, Body: ended(string(providertest.Example(t, "memory.json"))), Kind: task.Unsupported, Executed: task.Executed, Code: "OutOfMemoryError"},
 			{Claim: "A node that broke", Status: 200, Body: ended(`{"status_str":"error","completed":false,"messages":[["execution_error",{"node_type":"VAEDecode","exception_type":"ValueError","exception_message":"bad"}]]}`),
-				Kind: task.ProviderError, Executed: task.Yes, Code: "ValueError"},
+				Kind: task.ProviderError, Executed: task.Executed, Code: "ValueError"},
 			{Claim: "A job that somebody interrupted", Status: 200, Body: ended(`{"status_str":"error","completed":false,"messages":[["execution_start",{}],["execution_interrupted",{}]]}`),
-				Kind: task.Stopped, Executed: task.Yes},
-			{Claim: "A workflow that saves nothing", Status: 200, Body: ended(`{"status_str":"success","completed":true,"messages":[]}`), Kind: task.Unsupported, Executed: task.Yes},
+				Kind: task.Stopped, Executed: task.Executed},
+			{Claim: "A workflow that saves nothing", Status: 200, Body: ended(`{"status_str":"success","completed":true,"messages":[]}`), Kind: task.Unsupported, Executed: task.Executed},
 		},
 	})
 }
@@ -62,7 +62,7 @@ func TestPollOfAJobThatIsNowhere(t *testing.T) {
 	s := providertest.Start(providertest.ComfyUI())
 	defer s.Close()
 	_, err := adapter(t, s.URL, "").Poll(t.Context(), provider.WriteHandle(handle{Version: version, ID: "gone"}))
-	if f := task.AsFailure(err); f == nil || f.Kind != task.Expired || f.Executed != task.Maybe {
+	if f := task.AsFailure(err); f == nil || f.Kind != task.Expired || f.Executed != task.Unknown {
 		t.Errorf("got %v", err)
 	}
 }

@@ -157,7 +157,7 @@ func (said reply) answer(r provider.Reply, h handle) (provider.Answer, error) {
 	case "FAILED":
 		return provider.Answer{}, faults.Ended(r, "the provider did not draw", string(o.Message), string(o.Code))
 	case "CANCELED":
-		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the task was cancelled at the provider", HTTPStatus: r.Status}
+		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "the task was cancelled at the provider", HTTPStatus: r.Status}
 	case "UNKNOWN":
 		return provider.Answer{}, r.Gone("the provider does not know the task any more: it keeps them for a day")
 	default:
@@ -182,7 +182,7 @@ func (said reply) done(r provider.Reply, h handle) (provider.Answer, error) {
 	}
 	a, err := r.Done(outputs, kept{h.Task, said.Usage})
 	if f := task.AsFailure(err); f != nil {
-		f.Executed = task.Yes // the task has ended; there is nothing more to ask for
+		f.Executed = task.Executed // the task has ended; there is nothing more to ask for
 	}
 	a.JobID = h.Task
 	return a, err

@@ -22,7 +22,7 @@ func adapter(t testing.TB, base string) *Adapter {
 }
 
 func TestConformance(t *testing.T) {
-	ended := func(claim, output string, kind task.Kind, executed task.Executed, code string) providertest.Ending {
+	ended := func(claim, output string, kind task.Kind, executed task.Execution, code string) providertest.Ending {
 		return providertest.Ending{Claim: claim, Status: 200, Body: `{"request_id":"r","output":{"task_id":"t",` + output + `}}`, Kind: kind, Executed: executed, Code: code}
 	}
 	providertest.Run(t, providertest.Suite{
@@ -37,16 +37,16 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A task without an id", Status: 200, Body: `{"output":{"task_status":"PENDING"}}`, Kind: task.BadAnswer, Executed: task.Maybe},
+			{Claim: "A task without an id", Status: 200, Body: `{"output":{"task_status":"PENDING"}}`, Kind: task.BadAnswer, Executed: task.Unknown},
 		},
 		Endings: []providertest.Ending{
-			ended("A task that failed", `"task_status":"FAILED","code":"InternalError.Algo","message":"m"`, task.ProviderError, task.Yes, "InternalError.Algo"),
-			ended("A task that was held back", `"task_status":"FAILED","code":"DataInspectionFailed","message":"m"`, task.Moderated, task.Yes, "DataInspectionFailed"),
-			ended("An input that could not be fetched", `"task_status":"FAILED","code":"InvalidURL.ConnectionRefused","message":"m"`, task.Invalid, task.Yes, "InvalidURL.ConnectionRefused"),
-			ended("A task that somebody cancelled", `"task_status":"CANCELED"`, task.Stopped, task.Yes, ""),
-			ended("A task that is not known any more", `"task_status":"UNKNOWN"`, task.Expired, task.Maybe, ""),
-			ended("A success of which no picture is one", `"task_status":"SUCCEEDED","results":[{"code":"DataInspectionFailed","message":"m"}]`, task.Moderated, task.Yes, "DataInspectionFailed"),
-			ended("A success without pictures", `"task_status":"SUCCEEDED","results":[]`, task.BadAnswer, task.Yes, ""),
+			ended("A task that failed", `"task_status":"FAILED","code":"InternalError.Algo","message":"m"`, task.ProviderError, task.Executed, "InternalError.Algo"),
+			ended("A task that was held back", `"task_status":"FAILED","code":"DataInspectionFailed","message":"m"`, task.Moderated, task.Executed, "DataInspectionFailed"),
+			ended("An input that could not be fetched", `"task_status":"FAILED","code":"InvalidURL.ConnectionRefused","message":"m"`, task.Invalid, task.Executed, "InvalidURL.ConnectionRefused"),
+			ended("A task that somebody cancelled", `"task_status":"CANCELED"`, task.Stopped, task.Executed, ""),
+			ended("A task that is not known any more", `"task_status":"UNKNOWN"`, task.Expired, task.Unknown, ""),
+			ended("A success of which no picture is one", `"task_status":"SUCCEEDED","results":[{"code":"DataInspectionFailed","message":"m"}]`, task.Moderated, task.Executed, "DataInspectionFailed"),
+			ended("A success without pictures", `"task_status":"SUCCEEDED","results":[]`, task.BadAnswer, task.Executed, ""),
 		},
 	})
 }
@@ -162,7 +162,7 @@ func FuzzRead(f *testing.F) {
 
 func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
 	for code, ofModel := range map[string]bool{"AllocationQuota.FreeTierOnly": true, "Arrearage": false} {
-		if f := faults.Failure(provider.Reply{Status: 403}, "m", code); f.Kind != task.Billing || f.Executed != task.No || f.OfModel != ofModel {
+		if f := faults.Failure(provider.Reply{Status: 403}, "m", code); f.Kind != task.Billing || f.Executed != task.NotExecuted || f.OfModel != ofModel {
 			t.Errorf("%s is %+v", code, f)
 		}
 	}

@@ -50,14 +50,14 @@ func New(c Config) (*Adapter, error) {
 // the service refuses what it does not know.
 func (a *Adapter) Capabilities(string) provider.Capabilities {
 	return provider.Capabilities{Async: true, AddressLife: 7 * 24 * time.Hour, MaxImages: maxImages, MaxInputs: maxInputs, Inline: maxInput, Sizes: sizes,
-		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Mask: true, Cancel: true, Webhook: true}
+		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Mask: true, Cancel: true, Callback: true}
 }
 
 // Submit queues a job. The service is told not to run it again by itself when a
 // runner fails in the middle: it repeats only what did not start.
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
-	if c.Hook != "" {
-		c.Endpoint += "?" + url.Values{"fal_webhook": {c.Hook}}.Encode()
+	if c.CallbackURL != "" {
+		c.Endpoint += "?" + url.Values{"fal_webhook": {c.CallbackURL}}.Encode()
 	}
 	r, err := a.api.Post(ctx, c, nil)
 	if err != nil {
@@ -225,7 +225,7 @@ func read(r provider.Reply, h handle) (provider.Answer, error) {
 	}
 	a, err := r.Done(outputs, out.kept)
 	if f := task.AsFailure(err); f != nil {
-		f.Executed = task.Yes // the job is completed; there is nothing more to ask for
+		f.Executed = task.Executed // the job is completed; there is nothing more to ask for
 	}
 	a.JobID = h.ID
 	return a, err

@@ -42,12 +42,12 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A job without an id", Status: 200, Body: `{"status":"IN_QUEUE"}`, Kind: task.BadAnswer, Executed: task.Maybe},
+			{Claim: "A job without an id", Status: 200, Body: `{"status":"IN_QUEUE"}`, Kind: task.BadAnswer, Executed: task.Unknown},
 			{Claim: "A type that only a header tells", Status: 503, Body: `{"detail":"no runner"}`, Header: []string{"X-Fal-Error-Type", "runner_scheduling_failure"},
-				Kind: task.Unavailable, Executed: task.No, Code: "runner_scheduling_failure"},
+				Kind: task.Unavailable, Executed: task.NotExecuted, Code: "runner_scheduling_failure"},
 		},
 		Endings: []providertest.Ending{
-			{Claim: "A job that is not known any more", Status: 404, Body: `{"detail":"Request not found"}`, Kind: task.Expired, Executed: task.Maybe},
+			{Claim: "A job that is not known any more", Status: 404, Body: `{"detail":"Request not found"}`, Kind: task.Expired, Executed: task.Unknown},
 		},
 	})
 }
@@ -69,18 +69,18 @@ func TestPollOfACompletedJob(t *testing.T) {
 		status   int
 		body     string
 		kind     task.Kind
-		executed task.Executed
+		executed task.Execution
 		code     string
 	}{
-		{"A refused prompt", 422, `{"detail":[{"loc":["body","prompt"],"msg":"flagged","type":"content_policy_violation"}]}`, task.Moderated, task.Yes, "content_policy_violation"},
-		{"An input that the model could not read", 422, `{"detail":[{"loc":["body","image_url"],"msg":"cannot be read","type":"image_load_error"}]}`, task.Invalid, task.Yes, "image_load_error"},
-		{"A field of which nothing is known", 422, `{"detail":[{"loc":["body","x"],"msg":"extra","type":"extra_forbidden"}]}`, task.Invalid, task.Yes, "extra_forbidden"},
-		{"A runner that was lost", 503, `{"detail":"gone","error_type":"runner_disconnected"}`, task.ProviderError, task.Yes, "runner_disconnected"},
-		{"Pictures that were held back", 200, `{"images":[{"url":"https://h.test/1.png"}],"has_nsfw_concepts":[true]}`, task.Moderated, task.Yes, "has_nsfw_concepts"},
-		{"An answer without a picture", 200, `{"images":[]}`, task.BadAnswer, task.Yes, ""},
-		{"An answer that has expired", 404, `{"detail":"Request not found"}`, task.Expired, task.Maybe, ""},
-		{"A gateway that fails is no failure of the job", 502, `<html>`, task.ProviderError, task.No, ""},
-		{"Too many questions are no failure of the job", 429, `{"detail":"slow"}`, task.RateLimited, task.No, ""},
+		{"A refused prompt", 422, `{"detail":[{"loc":["body","prompt"],"msg":"flagged","type":"content_policy_violation"}]}`, task.Moderated, task.Executed, "content_policy_violation"},
+		{"An input that the model could not read", 422, `{"detail":[{"loc":["body","image_url"],"msg":"cannot be read","type":"image_load_error"}]}`, task.Invalid, task.Executed, "image_load_error"},
+		{"A field of which nothing is known", 422, `{"detail":[{"loc":["body","x"],"msg":"extra","type":"extra_forbidden"}]}`, task.Invalid, task.Executed, "extra_forbidden"},
+		{"A runner that was lost", 503, `{"detail":"gone","error_type":"runner_disconnected"}`, task.ProviderError, task.Executed, "runner_disconnected"},
+		{"Pictures that were held back", 200, `{"images":[{"url":"https://h.test/1.png"}],"has_nsfw_concepts":[true]}`, task.Moderated, task.Executed, "has_nsfw_concepts"},
+		{"An answer without a picture", 200, `{"images":[]}`, task.BadAnswer, task.Executed, ""},
+		{"An answer that has expired", 404, `{"detail":"Request not found"}`, task.Expired, task.Unknown, ""},
+		{"A gateway that fails is no failure of the job", 502, `<html>`, task.ProviderError, task.NotExecuted, ""},
+		{"Too many questions are no failure of the job", 429, `{"detail":"slow"}`, task.RateLimited, task.NotExecuted, ""},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			_, err := poll(t, c.status, c.body)
@@ -148,7 +148,7 @@ func TestSubmitAsksToBeCalledBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.Hook = "https://easel.example.test/hooks/fal/k1"
+	call.CallbackURL = "https://easel.example.test/hooks/fal/k1"
 	if _, err := a.Submit(t.Context(), call); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestHook(t *testing.T) {
 		"One that names no job is refused":         {nil, `{}`, "", task.BadAnswer},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			raw, job, err := a.Hook(provider.Callback{Header: c.header, Body: []byte(c.body), Secret: c.secret, Of: of})
+			raw, job, err := a.ReadCallback(provider.Callback{Header: c.header, Body: []byte(c.body), Secret: c.secret, Of: of})
 			if f := task.AsFailure(err); c.kind != "" {
 				if f == nil || f.Kind != c.kind {
 					t.Errorf("got %v", err)
@@ -229,7 +229,7 @@ func TestJobsThatHaveFailed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f := ended(r); f.Kind != c.kind || f.Executed != task.Yes || f.Unbilled != c.unbilled || f.Message != "the model failed" {
+			if f := ended(r); f.Kind != c.kind || f.Executed != task.Executed || f.Unbilled != c.unbilled || f.Message != "the model failed" {
 				t.Errorf("%s, executed %s, unbilled %t: %v", f.Kind, f.Executed, f.Unbilled, f)
 			}
 		})

@@ -18,33 +18,33 @@ const (
 // faults is the service's table of errors: the types of the models' and of the
 // queue's. A queue that could not start a job has not run it.
 var faults = provider.Faults{
-	{Code: "has_nsfw_concepts", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "content_policy_violation", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "no_media_generated", Kind: task.BadAnswer, Executed: task.Yes, Next: rephrase},
-	{Code: "image_too_large", Kind: task.Invalid, Executed: task.No, Next: look},
-	{Code: "image_too_small", Kind: task.Invalid, Executed: task.No, Next: look},
-	{Code: "image_load_error", Kind: task.Invalid, Executed: task.No, Next: look},
-	{Code: "file_download_error", Kind: task.Invalid, Executed: task.No, Next: look},
-	{Code: "file_too_large", Kind: task.Invalid, Executed: task.No, Next: look},
-	{Code: "unsupported_image_format", Kind: task.Invalid, Executed: task.No, Next: look},
+	{Code: "has_nsfw_concepts", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "content_policy_violation", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "no_media_generated", Kind: task.BadAnswer, Executed: task.Executed, Next: rephrase},
+	{Code: "image_too_large", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
+	{Code: "image_too_small", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
+	{Code: "image_load_error", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
+	{Code: "file_download_error", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
+	{Code: "file_too_large", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
+	{Code: "unsupported_image_format", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
 
-	{Code: "request_timeout", Kind: task.Timeout, Executed: task.Maybe},
-	{Code: "startup_timeout", Kind: task.Unavailable, Executed: task.No},
-	{Code: "runner_scheduling_failure", Kind: task.Unavailable, Executed: task.No},
-	{Code: "runner_connection_timeout", Kind: task.Unavailable, Executed: task.No},
-	{Code: "runner_connection_refused", Kind: task.Unavailable, Executed: task.No},
-	{Code: "runner_disconnected", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "runner_connection_error", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "runner_incomplete_response", Kind: task.ProviderError, Executed: task.Maybe},
+	{Code: "request_timeout", Kind: task.Timeout, Executed: task.Unknown},
+	{Code: "startup_timeout", Kind: task.Unavailable, Executed: task.NotExecuted},
+	{Code: "runner_scheduling_failure", Kind: task.Unavailable, Executed: task.NotExecuted},
+	{Code: "runner_connection_timeout", Kind: task.Unavailable, Executed: task.NotExecuted},
+	{Code: "runner_connection_refused", Kind: task.Unavailable, Executed: task.NotExecuted},
+	{Code: "runner_disconnected", Kind: task.ProviderError, Executed: task.Unknown},
+	{Code: "runner_connection_error", Kind: task.ProviderError, Executed: task.Unknown},
+	{Code: "runner_incomplete_response", Kind: task.ProviderError, Executed: task.Unknown},
 	// "Server errors (HTTP 500+) are never charged": fal.ai/docs/model-apis/faq. The others
 	// above the queue has run again ten times before it gave up.
-	{Code: "runner_server_error", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+	{Code: "runner_server_error", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
 
-	{Status: http.StatusForbidden, Kind: task.Billing, Executed: task.No, Next: "Check the key, and top up the account: one without balance is locked"},
-	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: "Top up the account at fal"},
-	{Status: http.StatusInternalServerError, Kind: task.ProviderError, Executed: task.Yes, Unbilled: true}, // as above
-	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.No, Model: true, Next: "Name a model of the provider, such as fal-ai/flux/dev"},
-	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.No, Next: correct},
+	{Status: http.StatusForbidden, Kind: task.Billing, Executed: task.NotExecuted, Next: "Check the key, and top up the account: one without balance is locked"},
+	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.NotExecuted, Next: "Top up the account at fal"},
+	{Status: http.StatusInternalServerError, Kind: task.ProviderError, Executed: task.Executed, Unbilled: true}, // as above
+	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Next: "Name a model of the provider, such as fal-ai/flux/dev"},
+	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
 }
 
 // problem is how the service writes an error: a model's detail is a list of what is
@@ -113,7 +113,7 @@ func refusal(r provider.Reply) *task.Failure {
 func unasked(r provider.Reply) *task.Failure {
 	p := problemOf(r)
 	f := provider.Faults{}.Failure(r, p.text(), p.code(r))
-	f.Executed = task.No
+	f.Executed = task.NotExecuted
 	return f
 }
 

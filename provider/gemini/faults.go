@@ -16,42 +16,42 @@ const (
 
 // faults is the service's table of errors.
 var faults = provider.Faults{
-	{Code: "INVALID_ARGUMENT", Kind: task.Invalid, Executed: task.No, Next: correct},
-	{Code: "FAILED_PRECONDITION", Kind: task.Invalid, Executed: task.No, Next: "See the provider's text: the account's place or billing may not allow this model"},
-	{Code: "API_KEY_INVALID", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
-	{Code: "UNAUTHENTICATED", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
-	{Code: "PERMISSION_DENIED", Kind: task.Auth, Executed: task.No, Next: "Check what the account's key may do"},
-	{Code: "NOT_FOUND", Kind: task.Invalid, Executed: task.No, Next: "Name a model that the provider still has"},
-	{Code: "daily_quota_of_model", Kind: task.Billing, Executed: task.No, Model: true, Next: "Wait for the next day, raise the quota or name another model"},
-	{Code: "daily_quota", Kind: task.Billing, Executed: task.No, Next: "Wait for the next day or raise the quota"},
-	{Code: "RESOURCE_EXHAUSTED", Kind: task.RateLimited, Executed: task.No},
+	{Code: "INVALID_ARGUMENT", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Code: "FAILED_PRECONDITION", Kind: task.Invalid, Executed: task.NotExecuted, Next: "See the provider's text: the account's place or billing may not allow this model"},
+	{Code: "API_KEY_INVALID", Kind: task.Auth, Executed: task.NotExecuted, Next: "Give the account a valid key"},
+	{Code: "UNAUTHENTICATED", Kind: task.Auth, Executed: task.NotExecuted, Next: "Give the account a valid key"},
+	{Code: "PERMISSION_DENIED", Kind: task.Auth, Executed: task.NotExecuted, Next: "Check what the account's key may do"},
+	{Code: "NOT_FOUND", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Name a model that the provider still has"},
+	{Code: "daily_quota_of_model", Kind: task.Billing, Executed: task.NotExecuted, Model: true, Next: "Wait for the next day, raise the quota or name another model"},
+	{Code: "daily_quota", Kind: task.Billing, Executed: task.NotExecuted, Next: "Wait for the next day or raise the quota"},
+	{Code: "RESOURCE_EXHAUSTED", Kind: task.RateLimited, Executed: task.NotExecuted},
 	// "If your request fails with a 400 or 500 error, you won't be charged for the tokens
 	// used": ai.google.dev/gemini-api/docs/billing.
-	{Code: "INTERNAL", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
-	{Code: "UNAVAILABLE", Kind: task.Unavailable, Executed: task.No},
-	{Code: "DEADLINE_EXCEEDED", Kind: task.Timeout, Executed: task.Maybe},
+	{Code: "INTERNAL", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
+	{Code: "UNAVAILABLE", Kind: task.Unavailable, Executed: task.NotExecuted},
+	{Code: "DEADLINE_EXCEEDED", Kind: task.Timeout, Executed: task.Unknown},
 }
 
 // blocks is what it means that a prompt was blocked: nothing was drawn.
 var blocks = provider.Faults{
-	{Code: "*", Kind: task.Moderated, Executed: task.No, Next: rephrase},
+	{Code: "*", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},
 }
 
 // finishes is what the reasons mean for which a model ends without a picture.
 var finishes = provider.Faults{
-	{Code: "SAFETY", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "IMAGE_SAFETY", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "IMAGE_PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "BLOCKLIST", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "SPII", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "RECITATION", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "IMAGE_RECITATION", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "NO_IMAGE", Kind: task.BadAnswer, Executed: task.Yes, Next: "Ask for a picture more plainly"},
-	{Code: "IMAGE_OTHER", Kind: task.BadAnswer, Executed: task.Yes},
-	{Code: "MAX_TOKENS", Kind: task.BadAnswer, Executed: task.Yes},
-	{Code: "OTHER", Kind: task.BadAnswer, Executed: task.Yes},
-	{Code: "STOP", Kind: task.BadAnswer, Executed: task.Yes, Next: "Ask for a picture more plainly"},
+	{Code: "SAFETY", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "IMAGE_SAFETY", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "IMAGE_PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "BLOCKLIST", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "SPII", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "RECITATION", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "IMAGE_RECITATION", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "NO_IMAGE", Kind: task.BadAnswer, Executed: task.Executed, Next: "Ask for a picture more plainly"},
+	{Code: "IMAGE_OTHER", Kind: task.BadAnswer, Executed: task.Executed},
+	{Code: "MAX_TOKENS", Kind: task.BadAnswer, Executed: task.Executed},
+	{Code: "OTHER", Kind: task.BadAnswer, Executed: task.Executed},
+	{Code: "STOP", Kind: task.BadAnswer, Executed: task.Executed, Next: "Ask for a picture more plainly"},
 }
 
 // problem is how the service writes an error.

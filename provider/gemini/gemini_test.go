@@ -26,15 +26,15 @@ func adapter(t testing.TB) *Adapter {
 func TestConformance(t *testing.T) {
 	finished := func(reason string, kind task.Kind) providertest.Ending {
 		return providertest.Ending{Claim: "No picture because of " + reason, Status: 200, Body: `{"candidates":[{"finishReason":"` + reason + `","content":{"parts":[{"text":"no"}]}}]}`,
-			Kind: kind, Executed: task.Yes, Code: reason}
+			Kind: kind, Executed: task.Executed, Code: reason}
 	}
 	refusals := []providertest.Ending{
-		{Claim: "A prompt that is blocked", Status: 200, Body: `{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}`, Kind: task.Moderated, Executed: task.No, Code: "PROHIBITED_CONTENT"},
-		{Claim: "A prompt that is blocked for a new reason", Status: 200, Body: `{"promptFeedback":{"blockReason":"JAILBREAK"}}`, Kind: task.Moderated, Executed: task.No, Code: "JAILBREAK"},
+		{Claim: "A prompt that is blocked", Status: 200, Body: `{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}`, Kind: task.Moderated, Executed: task.NotExecuted, Code: "PROHIBITED_CONTENT"},
+		{Claim: "A prompt that is blocked for a new reason", Status: 200, Body: `{"promptFeedback":{"blockReason":"JAILBREAK"}}`, Kind: task.Moderated, Executed: task.NotExecuted, Code: "JAILBREAK"},
 		{Claim: "A sketch that is no picture", Status: 200, Body: `{"candidates":[{"content":{"parts":[{"thought":true,"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}}]}}]}`,
-			Kind: task.BadAnswer, Executed: task.Maybe},
-		{Claim: "Text alone", Status: 200, Body: `{"candidates":[{"content":{"parts":[{"text":"I cannot"}]}}]}`, Kind: task.BadAnswer, Executed: task.Maybe},
-		{Claim: "A quota of the day", Status: 429, Body: string(providertest.Example(t, "daily-quota.json")), Kind: task.Billing, Executed: task.No, Code: "daily_quota_of_model"},
+			Kind: task.BadAnswer, Executed: task.Unknown},
+		{Claim: "Text alone", Status: 200, Body: `{"candidates":[{"content":{"parts":[{"text":"I cannot"}]}}]}`, Kind: task.BadAnswer, Executed: task.Unknown},
+		{Claim: "A quota of the day", Status: 429, Body: string(providertest.Example(t, "daily-quota.json")), Kind: task.Billing, Executed: task.NotExecuted, Code: "daily_quota_of_model"},
 	}
 	for _, row := range finishes {
 		refusals = append(refusals, finished(row.Code, row.Kind))
@@ -149,7 +149,7 @@ func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
 	const ofModel, ofAll = `{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}`, `{"quotaId":"GenerateRequestsPerDayPerProject"}`
 	for violations, want := range map[string]bool{ofModel: true, ofAll: false, ofModel + "," + ofAll: false, ofAll + "," + ofModel: false} {
 		body := `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"m","details":[{"violations":[` + violations + `]}]}}`
-		if f := refusal(provider.Reply{Status: 429, Body: []byte(body)}); f.Kind != task.Billing || f.Executed != task.No || f.OfModel != want {
+		if f := refusal(provider.Reply{Status: 429, Body: []byte(body)}); f.Kind != task.Billing || f.Executed != task.NotExecuted || f.OfModel != want {
 			t.Errorf("%s is %+v", violations, f)
 		}
 	}
@@ -163,7 +163,7 @@ func TestAStreamThatBreaksOffKeepsWhatHasCome(t *testing.T) {
 			t.Fatal(err)
 		}
 		ans, err := a.Submit(t.Context(), provider.Call{Endpoint: "/models/m:generateContent", Body: []byte(`{}`)})
-		if len(ans.Outputs) != want || want == 0 && task.AsFailure(err).Executed != task.Maybe {
+		if len(ans.Outputs) != want || want == 0 && task.AsFailure(err).Executed != task.Unknown {
 			t.Errorf("%q gives %d pictures, %v", body, len(ans.Outputs), err)
 		}
 	}

@@ -12,21 +12,21 @@ const rephrase = "Change the prompt or the input pictures"
 
 // faults is the service's table of errors.
 var faults = provider.Faults{
-	{Code: "50411", Kind: task.Moderated, Executed: task.No, Next: rephrase},                                   // an input picture
-	{Code: "50412", Kind: task.Moderated, Executed: task.No, Next: rephrase},                                   // the prompt
-	{Code: "50413", Kind: task.Moderated, Executed: task.No, Next: rephrase},                                   // words in the prompt
-	{Code: "50518", Kind: task.Moderated, Executed: task.No, Next: rephrase},                                   // a right to an input picture
-	{Code: "50511", Kind: task.Moderated, Executed: task.Yes, Next: "Retry it once: another drawing may pass"}, // the drawing
-	{Code: "50512", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},                                  // what the drawing says
-	{Code: "50519", Kind: task.Moderated, Executed: task.Yes, Next: "Retry it once: another drawing may pass"}, // a right to the drawing
-	{Code: "50520", Kind: task.ProviderError, Executed: task.Maybe},                                            // moderation broke
-	{Code: "50521", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "50522", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "50429", Kind: task.RateLimited, Executed: task.No, Within2xx: true}, // too many in a second
-	{Code: "50430", Kind: task.RateLimited, Executed: task.No, Within2xx: true}, // too many at a time
-	{Code: "50400", Kind: task.Auth, Executed: task.No, Next: "Check the keys, and that the service is open for the account"},
-	{Code: "50500", Kind: task.ProviderError, Executed: task.Maybe},
-	{Code: "50501", Kind: task.ProviderError, Executed: task.Maybe},
+	{Code: "50411", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},                               // an input picture
+	{Code: "50412", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},                               // the prompt
+	{Code: "50413", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},                               // words in the prompt
+	{Code: "50518", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},                               // a right to an input picture
+	{Code: "50511", Kind: task.Moderated, Executed: task.Executed, Next: "Retry it once: another drawing may pass"}, // the drawing
+	{Code: "50512", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},                                  // what the drawing says
+	{Code: "50519", Kind: task.Moderated, Executed: task.Executed, Next: "Retry it once: another drawing may pass"}, // a right to the drawing
+	{Code: "50520", Kind: task.ProviderError, Executed: task.Unknown},                                               // moderation broke
+	{Code: "50521", Kind: task.ProviderError, Executed: task.Unknown},
+	{Code: "50522", Kind: task.ProviderError, Executed: task.Unknown},
+	{Code: "50429", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true}, // too many in a second
+	{Code: "50430", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true}, // too many at a time
+	{Code: "50400", Kind: task.Auth, Executed: task.NotExecuted, Next: "Check the keys, and that the service is open for the account"},
+	{Code: "50500", Kind: task.ProviderError, Executed: task.Unknown},
+	{Code: "50501", Kind: task.ProviderError, Executed: task.Unknown},
 }
 
 func (said reply) refusal(r provider.Reply) *task.Failure {
@@ -53,9 +53,9 @@ func ended(r provider.Reply, err error) error {
 	}
 	switch f.Code {
 	case "50429", "50430", "50400", "50500", "50501":
-		f.Executed = task.No
+		f.Executed = task.NotExecuted
 	default:
-		f.Executed, f.Message = task.Yes, "the provider did not draw"
+		f.Executed, f.Message = task.Executed, "the provider did not draw"
 	}
 	return f
 }

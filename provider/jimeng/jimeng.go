@@ -108,7 +108,7 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	}
 	body, err := json.Marshal(map[string]string{"req_key": h.Model, "task_id": h.Task, "req_json": h.Ask})
 	if err != nil {
-		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: err.Error(), Cause: err}
+		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: err.Error(), Cause: err}
 	}
 	r, err := a.send(ctx, query, body, true)
 	if err != nil {
@@ -231,7 +231,7 @@ func (said reply) done(r provider.Reply, h handle) (provider.Answer, error) {
 	}
 	a, err := r.Done(outputs, kept{said.code(), said.id(), len(outputs)})
 	if f := task.AsFailure(err); f != nil {
-		f.Executed = task.Yes // the task has ended; there is nothing more to ask for
+		f.Executed = task.Executed // the task has ended; there is nothing more to ask for
 	}
 	a.JobID, a.RequestID = h.Task, said.id()
 	return a, err

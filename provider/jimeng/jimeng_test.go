@@ -45,7 +45,7 @@ func TestConformance(t *testing.T) {
 			continue // of the asking
 		}
 		endings = append(endings, providertest.Ending{Claim: "Code " + row.Code + " of a task", Status: 200, Body: string(errorBody(row.Code, "m")),
-			Kind: row.Kind, Executed: task.Yes, Code: row.Code})
+			Kind: row.Kind, Executed: task.Executed, Code: row.Code})
 	}
 	providertest.Run(t, providertest.Suite{
 		New: func(base string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
@@ -62,11 +62,11 @@ func TestConformance(t *testing.T) {
 			}
 			return errorBody(code, message)
 		},
-		Refusals: append(refusals, providertest.Ending{Claim: "A task without an id", Status: 200, Body: `{"code":10000,"data":{}}`, Kind: task.BadAnswer, Executed: task.Maybe}),
+		Refusals: append(refusals, providertest.Ending{Claim: "A task without an id", Status: 200, Body: `{"code":10000,"data":{}}`, Kind: task.BadAnswer, Executed: task.Unknown}),
 		Endings: append(endings,
-			providertest.Ending{Claim: "A task that is not known", Status: 200, Body: `{"code":10000,"data":{"status":"not_found"}}`, Kind: task.Expired, Executed: task.Maybe},
-			providertest.Ending{Claim: "A task that has expired", Status: 200, Body: `{"code":10000,"data":{"status":"expired"}}`, Kind: task.Expired, Executed: task.Maybe},
-			providertest.Ending{Claim: "A task that is done and drew nothing", Status: 200, Body: `{"code":10000,"data":{"status":"done","image_urls":[]}}`, Kind: task.BadAnswer, Executed: task.Yes}),
+			providertest.Ending{Claim: "A task that is not known", Status: 200, Body: `{"code":10000,"data":{"status":"not_found"}}`, Kind: task.Expired, Executed: task.Unknown},
+			providertest.Ending{Claim: "A task that has expired", Status: 200, Body: `{"code":10000,"data":{"status":"expired"}}`, Kind: task.Expired, Executed: task.Unknown},
+			providertest.Ending{Claim: "A task that is done and drew nothing", Status: 200, Body: `{"code":10000,"data":{"status":"done","image_urls":[]}}`, Kind: task.BadAnswer, Executed: task.Executed}),
 	})
 }
 

@@ -80,7 +80,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	}
 	asks, err := json.Marshal(ask{true, logo{r.Watermark != nil && *r.Watermark}})
 	if err != nil {
-		return provider.Call{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: err.Error(), Cause: err}
+		return provider.Call{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: err.Error(), Cause: err}
 	}
 	b.Ask = string(asks)
 	return provider.NewCall("/?"+submit, r.Model, b)
@@ -111,7 +111,7 @@ func (b *body) shape(size string) error {
 func split(c provider.Call) (submitted []byte, asks string, err error) {
 	var b body
 	if err := json.Unmarshal(c.Body, &b); err != nil {
-		return nil, "", &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the call is not one of this adapter", Cause: err}
+		return nil, "", &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the call is not one of this adapter", Cause: err}
 	}
 	asks, b.Ask = b.Ask, ""
 	sent, err := provider.NewCall(c.Endpoint, c.Model, b)

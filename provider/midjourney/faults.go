@@ -26,20 +26,20 @@ const (
 // faults is the proxies' table: the envelope's codes, what gateways write as text,
 // and words for the reasons for which a task fails, which are free text.
 var faults = provider.Faults{
-	{Code: "3", Kind: task.Unavailable, Executed: task.No, Next: accounts},
-	{Code: "9", Kind: task.Unavailable, Executed: task.No, Next: accounts},
-	{Code: "23", Kind: task.RateLimited, Executed: task.No, Within2xx: true}, // the queue is full
-	{Code: "24", Kind: task.Moderated, Executed: task.No, Next: rephrase},
-	{Code: "30", Kind: task.RateLimited, Executed: task.No, Within2xx: true},
-	{Code: "4", Kind: task.Invalid, Executed: task.No, Next: "Correct the request as the proxy says"},
+	{Code: "3", Kind: task.Unavailable, Executed: task.NotExecuted, Next: accounts},
+	{Code: "9", Kind: task.Unavailable, Executed: task.NotExecuted, Next: accounts},
+	{Code: "23", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true}, // the queue is full
+	{Code: "24", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},
+	{Code: "30", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true},
+	{Code: "4", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Correct the request as the proxy says"},
 
-	{Code: "quota_not_enough", Kind: task.Billing, Executed: task.No, Next: "Top up the account at the gateway"},
-	{Code: "queue_full", Kind: task.RateLimited, Executed: task.No, Within2xx: true},
+	{Code: "quota_not_enough", Kind: task.Billing, Executed: task.NotExecuted, Next: "Top up the account at the gateway"},
+	{Code: "queue_full", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true},
 
-	{Code: "banned", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "invalid_parameter", Kind: task.Invalid, Executed: task.Yes, Next: "Correct the flags in the prompt"},
-	{Code: "timeout", Kind: task.Timeout, Executed: task.Yes, Next: accounts},
-	{Code: "MODAL", Kind: task.Unsupported, Executed: task.Yes, Next: "Turn remix off for the proxy's account"},
+	{Code: "banned", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "invalid_parameter", Kind: task.Invalid, Executed: task.Executed, Next: "Correct the flags in the prompt"},
+	{Code: "timeout", Kind: task.Timeout, Executed: task.Executed, Next: accounts},
+	{Code: "MODAL", Kind: task.Unsupported, Executed: task.Executed, Next: "Turn remix off for the proxy's account"},
 }
 
 // words tell what a text is about.

@@ -55,7 +55,7 @@ func (j job) answer(r provider.Reply, h handle) (provider.Answer, error) {
 	case "FAILURE":
 		return provider.Answer{}, faults.Ended(r, "Midjourney did not draw", string(j.FailReason), reason(string(j.FailReason)))
 	case "CANCEL":
-		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the task was cancelled at the proxy", HTTPStatus: r.Status}
+		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "the task was cancelled at the proxy", HTTPStatus: r.Status}
 	case "MODAL":
 		return provider.Answer{}, faults.Ended(r, "Midjourney waits for a person to fill in a form", "", "MODAL")
 	}
@@ -90,7 +90,7 @@ func (j job) done(r provider.Reply, h handle) (provider.Answer, error) {
 	}
 	a, err := r.Done(outputs, k)
 	if f := task.AsFailure(err); f != nil {
-		f.Executed = task.Yes // the task has ended; there is nothing more to ask for
+		f.Executed = task.Executed // the task has ended; there is nothing more to ask for
 	}
 	a.JobID = h.ID
 	return a, err

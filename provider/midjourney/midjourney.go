@@ -69,13 +69,13 @@ var auths = map[Dialect]provider.Auth{
 
 func (a *Adapter) Capabilities(string) provider.Capabilities {
 	return provider.Capabilities{Async: true, AddressLife: 24 * time.Hour, MaxImages: tiles * tiles, MaxInputs: maxInputs, Inputs: provider.ByData, Inline: maxInput, Sizes: sizes,
-		NegativePrompt: true, Seed: true, Quality: true, Webhook: true, Cancel: a.dialect == Trueai, Lookup: a.dialect != Gateway}
+		NegativePrompt: true, Seed: true, Quality: true, Callback: true, Cancel: a.dialect == Trueai, Lookup: a.dialect != Gateway}
 }
 
 // Submit gives our key along as state, which the proxy returns untouched.
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
-	if c.Hook != "" {
-		c = c.With("notifyHook", c.Hook)
+	if c.CallbackURL != "" {
+		c = c.With("notifyHook", c.CallbackURL)
 	}
 	if c.Key != "" {
 		c = c.With("state", c.Key)
@@ -113,7 +113,7 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	}
 	if !r.OK() {
 		f := refusal(r, envelope{})
-		f.Executed = task.No // of the asking
+		f.Executed = task.NotExecuted // of the asking
 		return provider.Answer{}, f
 	}
 	var j job
@@ -170,13 +170,13 @@ func (a *Adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 
 // Hook reads a callback, which is the task. Proxies sign nothing: what guards it is
 // that nobody else knows our key, which it must hold as its state.
-func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
+func (a *Adapter) ReadCallback(c provider.Callback) (json.RawMessage, string, error) {
 	var j job
 	if err := c.JSON(&j); err != nil || j.ID == "" || len(j.ID) > 255 {
-		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no task", Cause: err}
+		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.NotExecuted, Message: "the callback names no task", Cause: err}
 	}
 	if string(j.State) != c.Of.Key {
-		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the callback is of another call"}
+		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "the callback is of another call"}
 	}
 	return provider.WriteHandle(handle{version, string(j.ID), splits(c.Of.Endpoint)}), string(j.ID), nil
 }

@@ -27,9 +27,9 @@ func adapter(t testing.TB, base string, d Dialect) *Adapter {
 
 func TestConformance(t *testing.T) {
 	refused := func(claim string, code int, text string, kind task.Kind, want string) providertest.Ending {
-		return providertest.Ending{Claim: claim, Status: 200, Body: fmt.Sprintf(`{"code":%d,"description":%q,"result":null}`, code, text), Kind: kind, Executed: task.No, Code: want}
+		return providertest.Ending{Claim: claim, Status: 200, Body: fmt.Sprintf(`{"code":%d,"description":%q,"result":null}`, code, text), Kind: kind, Executed: task.NotExecuted, Code: want}
 	}
-	ended := func(claim, said string, kind task.Kind, executed task.Executed, code string) providertest.Ending {
+	ended := func(claim, said string, kind task.Kind, executed task.Execution, code string) providertest.Ending {
 		return providertest.Ending{Claim: claim, Status: 200, Body: `{"id":"t",` + said + `}`, Kind: kind, Executed: executed, Code: code}
 	}
 	for _, d := range Dialects {
@@ -56,19 +56,19 @@ func TestConformance(t *testing.T) {
 					refused("A request that is wrong", 4, "prompt_is_required", task.Invalid, "4"),
 					refused("A gateway without credit", 4, "quota_not_enough", task.Billing, "quota_not_enough"),
 					refused("A gateway that is asked too often", 30, "slow down", task.RateLimited, "30"),
-					{Claim: "A code that nobody knows", Status: 200, Body: `{"code":77,"description":"?","result":null}`, Kind: task.BadAnswer, Executed: task.Maybe, Code: "77"},
-					{Claim: "An acceptance without an id", Status: 200, Body: `{"code":1,"result":null}`, Kind: task.BadAnswer, Executed: task.Maybe},
+					{Claim: "A code that nobody knows", Status: 200, Body: `{"code":77,"description":"?","result":null}`, Kind: task.BadAnswer, Executed: task.Unknown, Code: "77"},
+					{Claim: "An acceptance without an id", Status: 200, Body: `{"code":1,"result":null}`, Kind: task.BadAnswer, Executed: task.Unknown},
 				},
 				Endings: []providertest.Ending{
-					ended("A banned prompt", `"status":"FAILURE","failReason":"Banned prompt detected: blood"`, task.Moderated, task.Yes, "banned"),
-					ended("A flag that is wrong", `"status":"FAILURE","failReason":"[Invalid parameter] --ar"`, task.Invalid, task.Yes, "invalid_parameter"),
-					ended("A drawing that took too long", `"status":"FAILURE","failReason":"任务超时"`, task.Timeout, task.Yes, "timeout"),
-					ended("A failure of which nothing is known", `"status":"FAILURE","failReason":"?"`, task.ProviderError, task.Yes, ""),
-					ended("A task that somebody cancelled", `"status":"CANCEL"`, task.Stopped, task.Yes, ""),
-					ended("A form that nobody fills in", `"status":"MODAL"`, task.Unsupported, task.Yes, "MODAL"),
-					ended("A success without a picture", `"status":"SUCCESS","imageUrl":""`, task.BadAnswer, task.Yes, ""),
-					{Claim: "A task that is not known", Status: 204, Kind: task.Expired, Executed: task.Maybe},
-					{Claim: "A task that a gateway does not know", Status: 200, Body: `{"code":4,"description":"task_no_found"}`, Kind: task.Expired, Executed: task.Maybe},
+					ended("A banned prompt", `"status":"FAILURE","failReason":"Banned prompt detected: blood"`, task.Moderated, task.Executed, "banned"),
+					ended("A flag that is wrong", `"status":"FAILURE","failReason":"[Invalid parameter] --ar"`, task.Invalid, task.Executed, "invalid_parameter"),
+					ended("A drawing that took too long", `"status":"FAILURE","failReason":"任务超时"`, task.Timeout, task.Executed, "timeout"),
+					ended("A failure of which nothing is known", `"status":"FAILURE","failReason":"?"`, task.ProviderError, task.Executed, ""),
+					ended("A task that somebody cancelled", `"status":"CANCEL"`, task.Stopped, task.Executed, ""),
+					ended("A form that nobody fills in", `"status":"MODAL"`, task.Unsupported, task.Executed, "MODAL"),
+					ended("A success without a picture", `"status":"SUCCESS","imageUrl":""`, task.BadAnswer, task.Executed, ""),
+					{Claim: "A task that is not known", Status: 204, Kind: task.Expired, Executed: task.Unknown},
+					{Claim: "A task that a gateway does not know", Status: 200, Body: `{"code":4,"description":"task_no_found"}`, Kind: task.Expired, Executed: task.Unknown},
 				},
 			})
 		})
@@ -96,7 +96,7 @@ func TestKeysAreSentAsEachProxyTakesThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		call.Key, call.Hook = "key-1", "https://h.test/hooks"
+		call.Key, call.CallbackURL = "key-1", "https://h.test/hooks"
 		if _, err := a.Submit(t.Context(), call); err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestRecoverFindsOurState(t *testing.T) {
 	if err != nil || ans.JobID != "job-1" || !strings.Contains(string(ans.Handle), `"split":true`) {
 		t.Errorf("%+v, %v", ans, err)
 	}
-	if _, err := a.Recover(t.Context(), provider.Lost{Key: "key-2"}); task.AsFailure(err).Executed != task.Maybe {
+	if _, err := a.Recover(t.Context(), provider.Lost{Key: "key-2"}); task.AsFailure(err).Executed != task.Unknown {
 		t.Errorf("a key that is not listed: %v", err)
 	}
 }
@@ -189,12 +189,12 @@ func TestRecoverReadsALongList(t *testing.T) {
 
 func TestHook(t *testing.T) {
 	a := adapter(t, "http://proxy.test/mj", "")
-	raw, id, err := a.Hook(provider.Callback{Body: []byte(`{"id":"17","state":"key-1","status":"SUCCESS","imageUrl":"https://evil.test"}`), Of: provider.Lost{Key: "key-1", Endpoint: "/submit/imagine#split"}})
+	raw, id, err := a.ReadCallback(provider.Callback{Body: []byte(`{"id":"17","state":"key-1","status":"SUCCESS","imageUrl":"https://evil.test"}`), Of: provider.Lost{Key: "key-1", Endpoint: "/submit/imagine#split"}})
 	if err != nil || id != "17" || string(raw) != `{"v":1,"id":"17","split":true}` {
 		t.Errorf("%s, %s, %v", raw, id, err)
 	}
 	for body, kind := range map[string]task.Kind{`{"id":"17","state":"key-2"}`: task.Auth, `{"id":"17"}`: task.Auth, `{"state":"key-1"}`: task.BadAnswer, `<html>`: task.BadAnswer} {
-		if _, _, err := a.Hook(provider.Callback{Body: []byte(body), Of: provider.Lost{Key: "key-1"}}); task.AsFailure(err) == nil || task.AsFailure(err).Kind != kind {
+		if _, _, err := a.ReadCallback(provider.Callback{Body: []byte(body), Of: provider.Lost{Key: "key-1"}}); task.AsFailure(err) == nil || task.AsFailure(err).Kind != kind {
 			t.Errorf("%s: %v", body, err)
 		}
 	}

@@ -124,12 +124,12 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 		ans, err := a.pollOne(ctx, h, id)
 		f := task.AsFailure(err)
 		switch {
-		case err != nil && f.Executed == task.Yes, err != nil && f.Kind == task.Expired:
-			if f.Executed != task.Yes {
+		case err != nil && f.Executed == task.Executed, err != nil && f.Kind == task.Expired:
+			if f.Executed != task.Executed {
 				gone, lost = f, lost+1
 			}
 			own := *f
-			own.Executed = task.Yes // the gateway had taken it
+			own.Executed = task.Executed // the gateway had taken it
 			done = append(done, provider.Answer{Done: true, Outputs: []provider.Output{{Err: &own}}})
 		case err != nil:
 			return provider.Answer{}, err
@@ -197,7 +197,7 @@ func (a *Adapter) pollOne(ctx context.Context, h handle, id string) (provider.An
 		c := r.Complaint()
 		f := faults.Failure(r, c.Text(), c.Code, c.Type)
 		if f.Kind != task.Moderated {
-			f.Executed = task.No // it says nothing of the job
+			f.Executed = task.NotExecuted // it says nothing of the job
 		}
 		return provider.Answer{}, f
 	}
@@ -240,7 +240,7 @@ func readJob(r provider.Reply) (provider.Answer, error) {
 		json.Unmarshal(said.Result, &said.kept) // the synchronous answer, where the gateway keeps it whole
 		done, err := said.done(r)
 		if f := task.AsFailure(err); f != nil {
-			f.Executed = task.Yes // the job has ended; there is nothing more to ask for
+			f.Executed = task.Executed // the job has ended; there is nothing more to ask for
 			return provider.Answer{Done: true, Outputs: []provider.Output{{Err: f}}}, nil
 		}
 		return done, nil

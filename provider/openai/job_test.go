@@ -30,11 +30,11 @@ func TestConformanceOfGatewaysWithJobs(t *testing.T) {
 					return b
 				},
 				Refusals: []providertest.Ending{
-					{Claim: "A gateway that has no jobs", Status: 404, Body: `{"error":{"message":"async image tasks are not enabled"}}`, Kind: task.Unsupported, Executed: task.No},
+					{Claim: "A gateway that has no jobs", Status: 404, Body: `{"error":{"message":"async image tasks are not enabled"}}`, Kind: task.Unsupported, Executed: task.NotExecuted},
 				},
 				Endings: []providertest.Ending{
-					{Claim: "A job that was blocked", Status: 200, Body: failed, Kind: task.Moderated, Executed: task.Yes, Code: "moderation_blocked"},
-					{Claim: "A job that ended without a picture", Status: 200, Body: `{"id":"x","status":"completed","result":{"data":[]}}`, Kind: task.BadAnswer, Executed: task.Yes},
+					{Claim: "A job that was blocked", Status: 200, Body: failed, Kind: task.Moderated, Executed: task.Executed, Code: "moderation_blocked"},
+					{Claim: "A job that ended without a picture", Status: 200, Body: `{"id":"x","status":"completed","result":{"data":[]}}`, Kind: task.BadAnswer, Executed: task.Executed},
 				},
 			})
 		})
@@ -151,7 +151,7 @@ func TestPollsOfAJob(t *testing.T) {
 		}
 	})
 	t.Run("A job that is not known any more may have been drawn", func(t *testing.T) {
-		if _, err := poll(t, 404, `{}`); task.AsFailure(err).Executed != task.Maybe {
+		if _, err := poll(t, 404, `{}`); task.AsFailure(err).Executed != task.Unknown {
 			t.Errorf("%v", err)
 		}
 	})
@@ -185,13 +185,13 @@ func TestOneJobOfSeveralThatIsLost(t *testing.T) {
 		old      time.Duration
 		done     bool
 		outputs  int
-		executed task.Executed
+		executed task.Execution
 	}{
 		{"It is waited for while it may only be late", map[string]string{"a": "completed", "c": "completed"}, 2 * time.Minute, false, 0, ""},
 		{"It is waited for while another is drawn", map[string]string{"a": "completed", "c": "in_progress"}, time.Hour, false, 0, ""},
 		{"Then the others are the answer without it", map[string]string{"a": "completed", "c": "completed"}, time.Hour, true, 3, ""},
-		{"If the others have failed nobody knows", map[string]string{"a": "failed", "c": "failed"}, time.Hour, false, 0, task.Maybe},
-		{"If all are lost nobody knows", nil, time.Hour, false, 0, task.Maybe},
+		{"If the others have failed nobody knows", map[string]string{"a": "failed", "c": "failed"}, time.Hour, false, 0, task.Unknown},
+		{"If all are lost nobody knows", nil, time.Hour, false, 0, task.Unknown},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -221,7 +221,7 @@ func TestOneJobOfSeveralThatIsLost(t *testing.T) {
 				t.Fatalf("got %+v, %v", ans, err)
 			}
 			for i, o := range ans.Outputs {
-				if lost := i == 1; o.Position != i || (o.Err != nil) != lost || lost && o.Err.Executed != task.Yes {
+				if lost := i == 1; o.Position != i || (o.Err != nil) != lost || lost && o.Err.Executed != task.Executed {
 					t.Errorf("picture %d is %+v", i, o)
 				}
 			}
@@ -240,11 +240,11 @@ func TestEditsBecomeFormsWhereTheServiceWantsThem(t *testing.T) {
 		}
 		_, err = a.Submit(t.Context(), call)
 		f := task.AsFailure(err)
-		if f == nil || f.Executed != task.No || f.Kind != task.RateLimited || f.RetryAfter > time.Second {
+		if f == nil || f.Executed != task.NotExecuted || f.Kind != task.RateLimited || f.RetryAfter > time.Second {
 			t.Fatalf("%d: %+v", status, f)
 		}
 		waiting := task.Task{MaxAttempts: 1}
-		if v := waiting.Fail(f, task.Retry{}, time.Now(), func() float64 { return 1 }); v.Status != task.Pending || v.Attempt != 0 {
+		if v := waiting.Fail(f, task.Retry{}, time.Now(), func() float64 { return 1 }); v.Status != task.Pending || v.FailedTries != 0 {
 			t.Errorf("%d: the refusal spends a try: %+v", status, v)
 		}
 		if a.Capabilities("").Inputs != provider.ByData {

@@ -183,7 +183,7 @@ func TestReadAnswers(t *testing.T) {
 	t.Run("An answer with nothing but bad pictures may have been paid for", func(t *testing.T) {
 		for _, body := range []string{`{"data":[]}`, `{"data":[{"b64_json":"%%"}]}`, `{"data":[{"b64_json":""}]}`} {
 			_, err := reading(provider.Reply{Status: 200, Body: []byte(body)})
-			if f := task.AsFailure(err); f == nil || f.Kind != task.BadAnswer || f.Executed != task.Maybe {
+			if f := task.AsFailure(err); f == nil || f.Kind != task.BadAnswer || f.Executed != task.Unknown {
 				t.Errorf("%s: %v", body, err)
 			}
 		}
@@ -191,7 +191,7 @@ func TestReadAnswers(t *testing.T) {
 	t.Run("A block by moderation says so", func(t *testing.T) {
 		_, err := reading(provider.Reply{Status: 400, Body: providertest.Example(t, "moderated.json")})
 		f := task.AsFailure(err)
-		if f == nil || f.Kind != task.Moderated || f.Executed != task.Yes || f.Code != "moderation_blocked" || !strings.Contains(f.Detail, "safety_violations=[violence]") {
+		if f == nil || f.Kind != task.Moderated || f.Executed != task.Executed || f.Code != "moderation_blocked" || !strings.Contains(f.Detail, "safety_violations=[violence]") {
 			t.Errorf("got %#v", f)
 		}
 	})
@@ -214,7 +214,7 @@ func TestReadAnswers(t *testing.T) {
 			`{"error":{"message":"no","code":"invalid_api_key"},"data":[],"usage":{"output_tokens":1}}`,
 		} {
 			_, err := reading(provider.Reply{Status: 200, Body: []byte(body)})
-			if f := task.AsFailure(err); f == nil || f.Executed != task.Maybe || f.Kind != task.ProviderError {
+			if f := task.AsFailure(err); f == nil || f.Executed != task.Unknown || f.Kind != task.ProviderError {
 				t.Errorf("%s: %#v", body, f)
 			}
 		}

@@ -17,13 +17,13 @@ func TestOwnFailures(t *testing.T) {
 	for claim, c := range map[string]struct {
 		status   int
 		body     string
-		executed task.Executed
+		executed task.Execution
 		unbilled bool
 	}{
-		"A 500 in the service's own form is called again":  {500, body, task.Yes, true},
-		"The same behind a 502 may be a gateway's":         {502, body, task.Maybe, false},
-		"A 500 in another form says nothing of the charge": {500, `{"detail":"oops"}`, task.Maybe, false},
-		"A 500 without a word says nothing of the charge":  {500, "", task.Maybe, false},
+		"A 500 in the service's own form is called again":  {500, body, task.Executed, true},
+		"The same behind a 502 may be a gateway's":         {502, body, task.Unknown, false},
+		"A 500 in another form says nothing of the charge": {500, `{"detail":"oops"}`, task.Unknown, false},
+		"A 500 without a word says nothing of the charge":  {500, "", task.Unknown, false},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -74,7 +74,7 @@ func TestAGatewaysJobThatFailedIsNotDrawnAgain(t *testing.T) {
 			}
 			_, err = a.Poll(t.Context(), provider.WriteHandle(h))
 			f := task.AsFailure(err)
-			if f == nil || f.Executed != task.Yes || f.Unbilled || f.Kind != c.kind {
+			if f == nil || f.Executed != task.Executed || f.Unbilled || f.Kind != c.kind {
 				t.Fatalf("got %+v", f)
 			}
 			if v := (&task.Task{}).Fail(f, task.Retry{}, time.Now(), func() float64 { return 0 }); v.Status != task.Failed {

@@ -88,7 +88,7 @@ func (s Suite) misbehaves(t *testing.T) {
 		t.Run("A service that "+c.how.Name, func(t *testing.T) {
 			b := s.bench(t)
 			f := b.fails(t.Context(), t, c.how)
-			if f.Kind != c.kind || f.Executed != task.Maybe {
+			if f.Kind != c.kind || f.Executed != task.Unknown {
 				t.Errorf("got %s, executed %s: %v; want %s, executed maybe", f.Kind, f.Executed, f, c.kind)
 			}
 		})
@@ -100,7 +100,7 @@ func (s Suite) endures(t *testing.T) {
 		b := s.bench(t)
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		if f := b.fails(ctx, t, Hangs()); f.Kind != task.Timeout || f.Executed != task.Maybe {
+		if f := b.fails(ctx, t, Hangs()); f.Kind != task.Timeout || f.Executed != task.Unknown {
 			t.Errorf("got %s, executed %s: %v; want timeout, maybe", f.Kind, f.Executed, f)
 		}
 	})
@@ -109,7 +109,7 @@ func (s Suite) endures(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		begun := &httptrace.ClientTrace{GotFirstResponseByte: func() { time.AfterFunc(50*time.Millisecond, cancel) }}
-		if f := b.fails(httptrace.WithClientTrace(ctx, begun), t, Drips()); f.Kind != task.BadAnswer || f.Executed != task.Maybe {
+		if f := b.fails(httptrace.WithClientTrace(ctx, begun), t, Drips()); f.Kind != task.BadAnswer || f.Executed != task.Unknown {
 			t.Errorf("got %s, executed %s: %v; want bad_answer, maybe", f.Kind, f.Executed, f)
 		}
 	})
@@ -118,7 +118,7 @@ func (s Suite) endures(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		hang := Hangs()
 		hang.Serve = func(_ http.ResponseWriter, r *http.Request, _ []byte) { cancel(); <-r.Context().Done() }
-		if f := b.fails(ctx, t, hang); f.Executed != task.Maybe {
+		if f := b.fails(ctx, t, hang); f.Executed != task.Unknown {
 			t.Errorf("executed %s: %v; want maybe", f.Executed, f)
 		}
 	})
@@ -130,9 +130,9 @@ func (s Suite) statuses(t *testing.T) {
 	b := s.bench(t)
 	for status := 400; status < 600; status++ {
 		f := b.fails(t.Context(), t, Answers(status, string(s.ErrorBody("", "it did not work"))))
-		want := task.No
+		want := task.NotExecuted
 		if status >= 500 || status == http.StatusRequestTimeout {
-			want = task.Maybe
+			want = task.Unknown
 		}
 		for _, row := range s.Faults {
 			if row.Code == "" && row.Status == status {
@@ -152,7 +152,7 @@ func (s Suite) rows(t *testing.T) {
 		code, status := row.Code, row.Status
 		if code != "" {
 			status = 500
-			if row.Executed == task.Maybe {
+			if row.Executed == task.Unknown {
 				status = 400
 			}
 		}
@@ -174,7 +174,7 @@ func (s Suite) rows(t *testing.T) {
 func (s Suite) waits(t *testing.T) {
 	b := s.bench(t)
 	f := b.fails(t.Context(), t, Answers(429, string(s.ErrorBody("", "slower")), "Retry-After", "7"))
-	if f.Kind != task.RateLimited || f.Executed != task.No || f.RetryAfter != 7*time.Second {
+	if f.Kind != task.RateLimited || f.Executed != task.NotExecuted || f.RetryAfter != 7*time.Second {
 		t.Errorf("got %s, executed %s, after %s; want rate_limited, no, 7s", f.Kind, f.Executed, f.RetryAfter)
 	}
 }
@@ -182,7 +182,7 @@ func (s Suite) waits(t *testing.T) {
 func (s Suite) unsent(t *testing.T) {
 	check := func(ctx context.Context, t *testing.T, b *bench) {
 		_, err := b.provider.Submit(ctx, b.call)
-		if f := task.AsFailure(err); f == nil || f.Executed != task.No || f.Kind != task.Unavailable {
+		if f := task.AsFailure(err); f == nil || f.Executed != task.NotExecuted || f.Kind != task.Unavailable {
 			t.Errorf("Submit: %v; want Unavailable, executed no", err)
 		}
 		if n, _ := b.Count(""); n != 0 {
@@ -206,7 +206,7 @@ func (s Suite) reused(t *testing.T) {
 	if _, err := b.provider.Submit(t.Context(), b.call); err != nil {
 		t.Fatal(err)
 	}
-	if f := b.fails(t.Context(), t, Resets()); f.Executed != task.Maybe {
+	if f := b.fails(t.Context(), t, Resets()); f.Executed != task.Unknown {
 		t.Errorf("executed %s: %v; want maybe", f.Executed, f)
 	}
 	if l := b.Ledger(); l[0].From != l[1].From {

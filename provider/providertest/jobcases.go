@@ -111,7 +111,7 @@ func (s Suite) pollsAgain(t *testing.T) {
 			if err != nil {
 				concealed(t, f)
 			}
-			if err == nil && a.Done || err != nil && f.Executed != task.No {
+			if err == nil && a.Done || err != nil && f.Executed != task.NotExecuted {
 				t.Errorf("got done %t, %v; the job must go on", a.Done, err)
 			}
 			if how.Name == "answers 429" && (f == nil || f.RetryAfter != 7*time.Second) {
@@ -123,7 +123,7 @@ func (s Suite) pollsAgain(t *testing.T) {
 		b.Asks(new(Hangs()))
 		ctx, cancel := context.WithTimeout(t.Context(), patience/10)
 		defer cancel()
-		if _, err := b.provider.Poll(ctx, handle); task.AsFailure(err) == nil || task.AsFailure(err).Executed != task.No {
+		if _, err := b.provider.Poll(ctx, handle); task.AsFailure(err) == nil || task.AsFailure(err).Executed != task.NotExecuted {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -211,7 +211,7 @@ func (s Suite) strangeHandles(t *testing.T) {
 	for _, raw := range []string{"", "null", "{}", "[]", `{"v":0}`, `{"v":-1}`, `{"v":1}`, `{"v":"1"}`, "{"} {
 		t.Run(fmt.Sprintf("%q", raw), func(t *testing.T) {
 			_, err := b.provider.Poll(t.Context(), json.RawMessage(raw))
-			if f := task.AsFailure(err); f == nil || f.Executed != task.No {
+			if f := task.AsFailure(err); f == nil || f.Executed != task.NotExecuted {
 				t.Errorf("Poll: %v", err)
 			}
 		})
@@ -238,14 +238,14 @@ func (s Suite) recovers(t *testing.T) {
 	lost := provider.Lost{Key: b.call.Key, Endpoint: b.call.Endpoint, SentAt: time.Now()}
 	if !b.provider.Capabilities(s.Request.Model).Recover {
 		_, err := b.provider.Recover(t.Context(), lost)
-		if f := task.AsFailure(err); f == nil || f.Executed != task.Maybe {
+		if f := task.AsFailure(err); f == nil || f.Executed != task.Unknown {
 			t.Errorf("Recover: %v; want a failure that leaves the call in doubt", err)
 		}
 		return
 	}
 	t.Run("One that never came is known not to have come", func(t *testing.T) {
 		_, err := b.provider.Recover(t.Context(), lost)
-		if f := task.AsFailure(err); f == nil || f.Kind != task.Expired || f.Executed != task.No {
+		if f := task.AsFailure(err); f == nil || f.Kind != task.Expired || f.Executed != task.NotExecuted {
 			t.Errorf("Recover: %v; want Expired, executed no", err)
 		}
 	})
@@ -253,7 +253,7 @@ func (s Suite) recovers(t *testing.T) {
 		for _, how := range []Behaviour{Answers(500, "{}"), Resets(), ShowsPage(), Answers(401, "{}")} {
 			b.Asks(&how)
 			_, err := b.provider.Recover(t.Context(), lost)
-			if f := task.AsFailure(err); f == nil || f.Kind == task.Expired || f.Executed == task.Yes {
+			if f := task.AsFailure(err); f == nil || f.Kind == task.Expired || f.Executed == task.Executed {
 				t.Errorf("%s: %v", how.Name, err)
 			}
 		}

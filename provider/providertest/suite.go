@@ -49,7 +49,7 @@ type Ending struct {
 	Body     string
 	Header   []string // names and values
 	Kind     task.Kind
-	Executed task.Executed
+	Executed task.Execution
 	Code     string
 }
 
@@ -145,7 +145,7 @@ func (b *bench) fails(ctx context.Context, t *testing.T, how Behaviour) *task.Fa
 		t.Fatalf("the error is a %T, not a *task.Failure: %v", err, err)
 	case f.Message == "" || f.Kind == "":
 		t.Errorf("the failure lacks a message or a kind: %#v", f)
-	case f.Executed != task.No && f.Executed != task.Maybe && f.Executed != task.Yes:
+	case f.Executed != task.NotExecuted && f.Executed != task.Unknown && f.Executed != task.Executed:
 		t.Errorf("Executed is %q", f.Executed)
 	}
 	if after, _ := b.Count(""); after-before != 1 {

@@ -45,14 +45,14 @@ func New(c Config) (*Adapter, error) {
 // the service refuses what it does not know without a charge.
 func (a *Adapter) Capabilities(string) provider.Capabilities {
 	return provider.Capabilities{Async: true, AddressLife: time.Hour, MaxImages: maxImages, MaxInputs: maxInputs, Inline: maxInput, Sizes: sizes,
-		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Mask: true, Cancel: true, Webhook: true}
+		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Mask: true, Cancel: true, Callback: true}
 }
 
 // Submit begins a prediction. Prefer: wait is not used: a connection that waits
 // for pictures is one more that can be lost with the job's id.
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
-	if c.Hook != "" {
-		c = c.With("webhook_events_filter", []string{"completed"}).With("webhook", c.Hook)
+	if c.CallbackURL != "" {
+		c = c.With("webhook_events_filter", []string{"completed"}).With("webhook", c.CallbackURL)
 	}
 	r, err := a.api.Post(ctx, c, nil)
 	if err != nil {
@@ -188,7 +188,7 @@ func (p prediction) answer(r provider.Reply) (provider.Answer, error) {
 	case "succeeded":
 		return p.done(r)
 	case "canceled", "aborted":
-		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Yes, Message: "the prediction was cancelled", HTTPStatus: r.Status}
+		return provider.Answer{}, &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "the prediction was cancelled", HTTPStatus: r.Status}
 	case "failed":
 		text := plain(p.Error)
 		f := faults.Ended(r, "the model failed", text, codeIn(text))
@@ -203,11 +203,11 @@ func (p prediction) answer(r provider.Reply) (provider.Answer, error) {
 
 func (p prediction) done(r provider.Reply) (provider.Answer, error) {
 	if p.DataRemoved {
-		return provider.Answer{}, &task.Failure{Kind: task.Expired, Executed: task.Yes, Billed: true, Message: "the provider has deleted the pictures: it keeps them for an hour"}
+		return provider.Answer{}, &task.Failure{Kind: task.Expired, Executed: task.Executed, Billed: true, Message: "the provider has deleted the pictures: it keeps them for an hour"}
 	}
 	pictures := picturesOf(p.Output, 0)
 	if len(pictures) == 0 {
-		return provider.Answer{}, &task.Failure{Kind: task.BadAnswer, Executed: task.Yes, Billed: true, Message: "the model's output is no picture", HTTPStatus: r.Status,
+		return provider.Answer{}, &task.Failure{Kind: task.BadAnswer, Executed: task.Executed, Billed: true, Message: "the model's output is no picture", HTTPStatus: r.Status,
 			Next: "Choose a model that draws, or one whose output is an address or a list of addresses"}
 	}
 	ans, err := r.Done(r.Outputs(pictures), p.kept)

@@ -22,7 +22,7 @@ func adapter(t testing.TB, base string) *Adapter {
 }
 
 func TestConformance(t *testing.T) {
-	ended := func(claim, said string, kind task.Kind, executed task.Executed, code string) providertest.Ending {
+	ended := func(claim, said string, kind task.Kind, executed task.Execution, code string) providertest.Ending {
 		return providertest.Ending{Claim: claim, Status: 200, Body: `{"id":"p1",` + said + `}`, Kind: kind, Executed: executed, Code: code}
 	}
 	providertest.Run(t, providertest.Suite{
@@ -47,16 +47,16 @@ func TestConformance(t *testing.T) {
 			outputs("an output in no known state", func(list []any) any { return list }),
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A prediction without an id", Status: 201, Body: `{"status":"starting"}`, Kind: task.BadAnswer, Executed: task.Maybe},
+			{Claim: "A prediction without an id", Status: 201, Body: `{"status":"starting"}`, Kind: task.BadAnswer, Executed: task.Unknown},
 		},
 		Endings: []providertest.Ending{
-			ended("A model that failed", `"status":"failed","error":"CUDA out of memory"`, task.ProviderError, task.Yes, ""),
-			ended("A picture that was held back", `"status":"failed","error":"NSFW content detected. Try running it again"`, task.Moderated, task.Yes, "nsfw"),
-			ended("An error number of moderation", `"status":"failed","error":"The input or output was flagged as sensitive. (E005)"`, task.Moderated, task.Yes, "E005"),
-			ended("A prediction that somebody cancelled", `"status":"canceled"`, task.Stopped, task.Yes, ""),
-			ended("Pictures that are deleted already", `"status":"succeeded","output":null,"data_removed":true`, task.Expired, task.Yes, ""),
-			ended("An output that is no picture", `"status":"succeeded","output":{"text":"hello"}`, task.BadAnswer, task.Yes, ""),
-			{Claim: "A prediction that is not known any more", Status: 404, Body: `{"detail":"Not found."}`, Kind: task.Expired, Executed: task.Maybe},
+			ended("A model that failed", `"status":"failed","error":"CUDA out of memory"`, task.ProviderError, task.Executed, ""),
+			ended("A picture that was held back", `"status":"failed","error":"NSFW content detected. Try running it again"`, task.Moderated, task.Executed, "nsfw"),
+			ended("An error number of moderation", `"status":"failed","error":"The input or output was flagged as sensitive. (E005)"`, task.Moderated, task.Executed, "E005"),
+			ended("A prediction that somebody cancelled", `"status":"canceled"`, task.Stopped, task.Executed, ""),
+			ended("Pictures that are deleted already", `"status":"succeeded","output":null,"data_removed":true`, task.Expired, task.Executed, ""),
+			ended("An output that is no picture", `"status":"succeeded","output":{"text":"hello"}`, task.BadAnswer, task.Executed, ""),
+			{Claim: "A prediction that is not known any more", Status: 404, Body: `{"detail":"Not found."}`, Kind: task.Expired, Executed: task.Unknown},
 		},
 	})
 }
@@ -126,7 +126,7 @@ func TestSubmitAsksToBeCalledBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.Hook = "https://easel.example.test/hooks/replicate/k1"
+	call.CallbackURL = "https://easel.example.test/hooks/replicate/k1"
 	if _, err := a.Submit(t.Context(), call); err != nil {
 		t.Fatal(err)
 	}

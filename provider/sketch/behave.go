@@ -31,22 +31,22 @@ const serverError task.Kind = "server_error"
 // faults are the failures that can be asked for, and whether the service would
 // have carried out the call.
 var faults = map[task.Kind]struct {
-	executed task.Executed
+	executed task.Execution
 	message  string
 }{
-	serverError:         {task.Yes, "the service failed by its own fault and bills nothing"},
-	task.RateLimited:    {task.No, "the service is asked too often"},
-	task.Unavailable:    {task.No, "the service is too busy to begin"},
-	task.Auth:           {task.No, "the service refuses the key"},
-	task.Billing:        {task.No, "the service's account has no money left"},
-	task.Invalid:        {task.No, "the service refuses the request"},
-	task.Unsupported:    {task.No, "the service cannot do that"},
-	task.ProviderError:  {task.Maybe, "the service broke"},
-	task.Timeout:        {task.Maybe, "the service gave no answer in time"},
-	task.OutcomeUnknown: {task.Maybe, "the connection broke after the call was sent"},
-	task.BadAnswer:      {task.Yes, "the service's answer cannot be used"},
-	task.Moderated:      {task.Yes, "the service refuses the prompt or the picture"},
-	task.Expired:        {task.Yes, "the service no longer has the picture"},
+	serverError:         {task.Executed, "the service failed by its own fault and bills nothing"},
+	task.RateLimited:    {task.NotExecuted, "the service is asked too often"},
+	task.Unavailable:    {task.NotExecuted, "the service is too busy to begin"},
+	task.Auth:           {task.NotExecuted, "the service refuses the key"},
+	task.Billing:        {task.NotExecuted, "the service's account has no money left"},
+	task.Invalid:        {task.NotExecuted, "the service refuses the request"},
+	task.Unsupported:    {task.NotExecuted, "the service cannot do that"},
+	task.ProviderError:  {task.Unknown, "the service broke"},
+	task.Timeout:        {task.Unknown, "the service gave no answer in time"},
+	task.OutcomeUnknown: {task.Unknown, "the connection broke after the call was sent"},
+	task.BadAnswer:      {task.Executed, "the service's answer cannot be used"},
+	task.Moderated:      {task.Executed, "the service refuses the prompt or the picture"},
+	task.Expired:        {task.Executed, "the service no longer has the picture"},
 }
 
 // behave reads the parameters that make the service slow or failing.

@@ -39,10 +39,10 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("Every failure says whether the call was carried out", func(t *testing.T) {
-		for kind, want := range map[task.Kind]task.Executed{
-			task.RateLimited: task.No, task.Unavailable: task.No, task.Auth: task.No, task.Billing: task.No, task.Invalid: task.No,
-			task.Unsupported: task.No, task.ProviderError: task.Maybe, task.Timeout: task.Maybe, task.OutcomeUnknown: task.Maybe,
-			task.BadAnswer: task.Yes, task.Moderated: task.Yes, task.Expired: task.Yes,
+		for kind, want := range map[task.Kind]task.Execution{
+			task.RateLimited: task.NotExecuted, task.Unavailable: task.NotExecuted, task.Auth: task.NotExecuted, task.Billing: task.NotExecuted, task.Invalid: task.NotExecuted,
+			task.Unsupported: task.NotExecuted, task.ProviderError: task.Unknown, task.Timeout: task.Unknown, task.OutcomeUnknown: task.Unknown,
+			task.BadAnswer: task.Executed, task.Moderated: task.Executed, task.Expired: task.Executed,
 		} {
 			c := prepare(t, provider.Request{Prompt: "a fox", Parameters: map[string]string{"fail": string(kind)}})
 			c.Number = 999
@@ -54,7 +54,7 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("A moderated request was carried out and refused", func(t *testing.T) {
 		_, err := new(Provider).Submit(t.Context(), prepare(t, provider.Request{Prompt: "a fox", Parameters: map[string]string{"moderate": "true"}}))
-		if f := failure(t, err); f.Kind != task.Moderated || f.Executed != task.Yes {
+		if f := failure(t, err); f.Kind != task.Moderated || f.Executed != task.Executed {
 			t.Errorf("got %#v", f)
 		}
 	})
@@ -77,11 +77,11 @@ func TestFailures(t *testing.T) {
 	t.Run("A call of another program is refused and did not happen", func(t *testing.T) {
 		for _, body := range []string{"", "{", `{"v":2}`} {
 			_, err := new(Provider).Submit(t.Context(), provider.Call{Body: []byte(body)})
-			if f := failure(t, err); f.Executed != task.No || f.Kind != task.Internal {
+			if f := failure(t, err); f.Executed != task.NotExecuted || f.Kind != task.Internal {
 				t.Errorf("%q: got %#v", body, f)
 			}
 			_, err = new(Provider).Poll(t.Context(), json.RawMessage(body))
-			if f := failure(t, err); f.Executed != task.No || f.Kind != task.Internal {
+			if f := failure(t, err); f.Executed != task.NotExecuted || f.Kind != task.Internal {
 				t.Errorf("poll of %q: got %#v", body, f)
 			}
 		}
@@ -89,7 +89,7 @@ func TestFailures(t *testing.T) {
 	t.Run("A lost call cannot be looked up, and costs nothing to repeat", func(t *testing.T) {
 		p := new(Provider)
 		_, err := p.Recover(t.Context(), provider.Lost{})
-		if f := failure(t, err); f.Executed != task.Maybe || !p.Capabilities("").Free {
+		if f := failure(t, err); f.Executed != task.Unknown || !p.Capabilities("").Free {
 			t.Errorf("got %#v", f)
 		}
 	})
@@ -116,7 +116,7 @@ func TestTime(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := new(Provider).Submit(ctx, prepare(t, fox("mode", "sync", "delay", "30s")))
-			if f := failure(t, err); f.Kind != task.Timeout || f.Executed != task.Maybe || !errors.Is(f, context.DeadlineExceeded) {
+			if f := failure(t, err); f.Kind != task.Timeout || f.Executed != task.Unknown || !errors.Is(f, context.DeadlineExceeded) {
 				t.Errorf("got %#v", f)
 			}
 		})
@@ -125,7 +125,7 @@ func TestTime(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := new(Provider).Submit(ctx, prepare(t, fox()))
-		if f := failure(t, err); f.Executed != task.No {
+		if f := failure(t, err); f.Executed != task.NotExecuted {
 			t.Errorf("got %#v", f)
 		}
 	})
@@ -165,7 +165,7 @@ func TestTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = p.Poll(t.Context(), a.Handle)
-			if f := failure(t, err); f.Kind != task.Moderated || f.Executed != task.Yes {
+			if f := failure(t, err); f.Kind != task.Moderated || f.Executed != task.Executed {
 				t.Errorf("got %#v", f)
 			}
 		}
@@ -179,7 +179,7 @@ func TestTime(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err = p.Poll(ctx, a.Handle)
-		if f := failure(t, err); f.Executed != task.No {
+		if f := failure(t, err); f.Executed != task.NotExecuted {
 			t.Errorf("got %#v", f)
 		}
 	})

@@ -51,7 +51,7 @@ func (p *Provider) draw(ctx context.Context, j job) ([]provider.Output, error) {
 	var outputs []provider.Output
 	for i, seed := range j.Seeds {
 		if slices.Contains(j.FailImages, i) {
-			outputs = append(outputs, provider.Output{Position: i, Err: &task.Failure{Kind: task.ProviderError, Executed: task.Yes,
+			outputs = append(outputs, provider.Output{Position: i, Err: &task.Failure{Kind: task.ProviderError, Executed: task.Executed,
 				Message: "this picture failed alone", Detail: "asked for by the task's parameters"}})
 			continue
 		}

@@ -53,7 +53,7 @@ type handle struct {
 func (h handle) accepted() (provider.Answer, error) {
 	raw, err := json.Marshal(h)
 	if err != nil {
-		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: err.Error(), Cause: err}
+		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: err.Error(), Cause: err}
 	}
 	return provider.Answer{Handle: raw, JobID: h.Key, RequestID: h.Key, PollAfter: min(h.Job.Delay+h.Job.Late, firstPoll)}, nil
 }

@@ -136,7 +136,7 @@ func (p *Provider) readInputs(j *job, urls []string) (links []string, err error)
 		case errors.As(err, &refused):
 			return nil, invalid("%s %d cannot be used: %v", inputMessage, i+1, err)
 		case err != nil:
-			return nil, &task.Failure{Kind: task.Internal, Executed: task.No, Message: err.Error(), Cause: err}
+			return nil, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: err.Error(), Cause: err}
 		}
 		j.Inputs = append(j.Inputs, small)
 	}
@@ -182,5 +182,5 @@ func (j *job) seed(r provider.Request, links []string) {
 }
 
 func invalid(format string, args ...any) *task.Failure {
-	return &task.Failure{Kind: task.Invalid, Executed: task.No, Message: fmt.Sprintf(format, args...)}
+	return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf(format, args...)}
 }

@@ -78,11 +78,11 @@ func (p *Provider) Submit(ctx context.Context, c provider.Call) (provider.Answer
 		return provider.Answer{}, unreadable("call", j.Version, err)
 	}
 	if ctx.Err() != nil {
-		return provider.Answer{}, &task.Failure{Kind: task.Unavailable, Executed: task.No, Cause: context.Cause(ctx),
+		return provider.Answer{}, &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted, Cause: context.Cause(ctx),
 			Message: "the call was given up before it began"}
 	}
 	f := j.failure(c.Number)
-	if f != nil && !(j.Async && f.Executed == task.Yes) {
+	if f != nil && !(j.Async && f.Executed == task.Executed) {
 		return provider.Answer{}, f
 	}
 	h := handle{Version: version, Key: cmp.Or(c.Key, c.Hash), Number: c.Number, Started: p.now(), Job: j}
@@ -90,9 +90,9 @@ func (p *Provider) Submit(ctx context.Context, c provider.Call) (provider.Answer
 		return h.accepted()
 	}
 	if err := wait(ctx, j.Delay+j.Late); err != nil {
-		return provider.Answer{}, interrupted(ctx, err, task.Maybe)
+		return provider.Answer{}, interrupted(ctx, err, task.Unknown)
 	}
-	return p.finish(ctx, h, task.Maybe)
+	return p.finish(ctx, h, task.Unknown)
 }
 
 // Poll draws once the job's time has come. It needs the handle alone and draws
@@ -108,24 +108,24 @@ func (p *Provider) Poll(ctx context.Context, raw json.RawMessage) (provider.Answ
 	if f := h.Job.failure(h.Number); f != nil {
 		return provider.Answer{}, f
 	}
-	return p.finish(ctx, h, task.No)
+	return p.finish(ctx, h, task.NotExecuted)
 }
 
 // Cancel always works: a job is its handle, and nobody draws what nobody polls.
 func (p *Provider) Cancel(context.Context, json.RawMessage) error { return nil }
 
 // finish draws and answers. Executed is what a failure says if ctx ends.
-func (p *Provider) finish(ctx context.Context, h handle, executed task.Executed) (provider.Answer, error) {
+func (p *Provider) finish(ctx context.Context, h handle, executed task.Execution) (provider.Answer, error) {
 	outputs, err := p.draw(ctx, h.Job)
 	if err != nil && ctx.Err() != nil {
 		return provider.Answer{}, interrupted(ctx, err, executed)
 	}
 	if err != nil {
-		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: err.Error(), Cause: err}
+		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: err.Error(), Cause: err}
 	}
 	raw, err := json.Marshal(h.Job.report())
 	if err != nil {
-		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.No, Message: err.Error(), Cause: err}
+		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: err.Error(), Cause: err}
 	}
 	return provider.Answer{Done: true, Outputs: outputs, JobID: h.Key, RequestID: h.Key, Progress: 100, Raw: raw,
 		Cost: &task.Money{Currency: "USD", Version: "free"}}, nil
@@ -154,7 +154,7 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // interrupted says what the end of ctx means: time ran out, or we gave up.
-func interrupted(ctx context.Context, err error, executed task.Executed) *task.Failure {
+func interrupted(ctx context.Context, err error, executed task.Execution) *task.Failure {
 	f := &task.Failure{Kind: task.Timeout, Executed: executed, Message: "the picture was not ready in time", Cause: err}
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		f.Kind, f.Message = task.Unavailable, "the call was given up on our side"
@@ -166,5 +166,5 @@ func unreadable(what string, v int, err error) *task.Failure {
 	if err == nil && v > version {
 		return provider.Newer("sketch "+what, v, version)
 	}
-	return &task.Failure{Kind: task.Internal, Executed: task.No, Cause: err, Message: fmt.Sprintf("the sketch %s is not JSON of this program", what)}
+	return &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Cause: err, Message: fmt.Sprintf("the sketch %s is not JSON of this program", what)}
 }

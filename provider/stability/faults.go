@@ -18,21 +18,21 @@ const (
 // faults is the service's table of errors, and of the ways in which a picture is
 // finished that is none.
 var faults = provider.Faults{
-	{Code: "CONTENT_FILTERED", Kind: task.Moderated, Executed: task.Yes, Next: rephrase},
-	{Code: "content_moderation", Kind: task.Moderated, Executed: task.No, Next: rephrase},
-	{Code: "bad_request", Kind: task.Invalid, Executed: task.No, Next: correct},
-	{Code: "invalid_language", Kind: task.Invalid, Executed: task.No, Next: "Write the prompt in English"},
-	{Code: "unauthorized", Kind: task.Auth, Executed: task.No, Next: "Give the account a valid key"},
-	{Code: "payment_required", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "insufficient_balance", Kind: task.Billing, Executed: task.No, Next: pay},
-	{Code: "payload_too_large", Kind: task.Invalid, Executed: task.No, Next: "Give a smaller input picture: a request may have 10 MiB"},
-	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.No},
+	{Code: "CONTENT_FILTERED", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "content_moderation", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},
+	{Code: "bad_request", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Code: "invalid_language", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Write the prompt in English"},
+	{Code: "unauthorized", Kind: task.Auth, Executed: task.NotExecuted, Next: "Give the account a valid key"},
+	{Code: "payment_required", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
+	{Code: "insufficient_balance", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
+	{Code: "payload_too_large", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Give a smaller input picture: a request may have 10 MiB"},
+	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.NotExecuted},
 	// "You will not be charged for failed generations": the service's own OpenAPI
 	// description of v2beta, at each of the stable-image services.
-	{Code: "internal_error", Kind: task.ProviderError, Executed: task.Yes, Unbilled: true},
+	{Code: "internal_error", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
 
-	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.No, Next: pay},
-	{Status: http.StatusRequestEntityTooLarge, Kind: task.Invalid, Executed: task.No, Next: "Give a smaller input picture: a request may have 10 MiB"},
+	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
+	{Status: http.StatusRequestEntityTooLarge, Kind: task.Invalid, Executed: task.NotExecuted, Next: "Give a smaller input picture: a request may have 10 MiB"},
 }
 
 // problem is how the service writes an error; some say message and not errors.

@@ -38,9 +38,9 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A picture that was filtered", Status: 200, Body: string(providertest.Example(t, "filtered.json")), Kind: task.Moderated, Executed: task.Yes, Code: "CONTENT_FILTERED"},
-			{Claim: "A picture that is no base64", Status: 200, Body: `{"image":"%%","finish_reason":"SUCCESS"}`, Kind: task.BadAnswer, Executed: task.Maybe},
-			{Claim: "A reason under its other name", Status: 403, Body: `{"name":"content_moderation","message":"flagged"}`, Kind: task.Moderated, Executed: task.No, Code: "content_moderation"},
+			{Claim: "A picture that was filtered", Status: 200, Body: string(providertest.Example(t, "filtered.json")), Kind: task.Moderated, Executed: task.Executed, Code: "CONTENT_FILTERED"},
+			{Claim: "A picture that is no base64", Status: 200, Body: `{"image":"%%","finish_reason":"SUCCESS"}`, Kind: task.BadAnswer, Executed: task.Unknown},
+			{Claim: "A reason under its other name", Status: 403, Body: `{"name":"content_moderation","message":"flagged"}`, Kind: task.Moderated, Executed: task.NotExecuted, Code: "content_moderation"},
 		},
 	})
 }

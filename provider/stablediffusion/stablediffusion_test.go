@@ -35,15 +35,15 @@ func TestConformance(t *testing.T) {
 			return b
 		},
 		Refusals: []providertest.Ending{
-			{Claim: "A server without its API", Status: 404, Body: `{"detail":"Not Found"}`, Kind: task.Unavailable, Executed: task.No, Code: "no_api"},
-			{Claim: "A sampler that there is not", Status: 400, Body: `{"detail":"Sampler not found"}`, Kind: task.Invalid, Executed: task.No, Code: "Sampler not found"},
+			{Claim: "A server without its API", Status: 404, Body: `{"detail":"Not Found"}`, Kind: task.Unavailable, Executed: task.NotExecuted, Code: "no_api"},
+			{Claim: "A sampler that there is not", Status: 400, Body: `{"detail":"Sampler not found"}`, Kind: task.Invalid, Executed: task.NotExecuted, Code: "Sampler not found"},
 			{Claim: "A sampler that there is not, in older ones", Status: 404, Body: `{"error":"HTTPException","detail":"Sampler not found","body":"","errors":""}`,
-				Kind: task.Invalid, Executed: task.No, Code: "Sampler not found"},
+				Kind: task.Invalid, Executed: task.NotExecuted, Code: "Sampler not found"},
 			{Claim: "A field of a wrong type", Status: 422, Body: `{"detail":[{"loc":["body","steps"],"msg":"value is not a valid integer","type":"type_error.integer"}]}`,
-				Kind: task.Invalid, Executed: task.No},
-			{Claim: "Too little memory, in older ones", Status: 500, Body: string(providertest.Example(t, "memory.json")), Kind: task.Unsupported, Executed: task.Yes, Code: "OutOfMemoryError"},
-			{Claim: "Too little memory, in newer ones", Status: 500, Body: `{"detail":"CUDA out of memory. Tried to allocate 2.00 GiB"}`, Kind: task.Unsupported, Executed: task.Yes, Code: "OutOfMemoryError"},
-			{Claim: "An interrupted call without a picture", Status: 200, Body: `{"images":[],"info":"{}"}`, Kind: task.BadAnswer, Executed: task.Maybe},
+				Kind: task.Invalid, Executed: task.NotExecuted},
+			{Claim: "Too little memory, in older ones", Status: 500, Body: string(providertest.Example(t, "memory.json")), Kind: task.Unsupported, Executed: task.Executed, Code: "OutOfMemoryError"},
+			{Claim: "Too little memory, in newer ones", Status: 500, Body: `{"detail":"CUDA out of memory. Tried to allocate 2.00 GiB"}`, Kind: task.Unsupported, Executed: task.Executed, Code: "OutOfMemoryError"},
+			{Claim: "An interrupted call without a picture", Status: 200, Body: `{"images":[],"info":"{}"}`, Kind: task.BadAnswer, Executed: task.Unknown},
 		},
 	})
 }

@@ -196,7 +196,7 @@ func TestReadAnswers(t *testing.T) {
 			t.Fatalf("outputs: %+v", a.Outputs)
 		}
 		f := a.Outputs[1].Err
-		if f == nil || f.Kind != task.Moderated || f.Executed != task.Yes || f.Code != "OutputImageSensitiveContentDetected" || !strings.Contains(f.Message, "picture 2") {
+		if f == nil || f.Kind != task.Moderated || f.Executed != task.Executed || f.Code != "OutputImageSensitiveContentDetected" || !strings.Contains(f.Message, "picture 2") {
 			t.Errorf("the missing picture: %#v", f)
 		}
 		if raw := string(a.Raw); !strings.Contains(raw, `"generated_images":2`) || strings.Contains(raw, "ark-content") {
@@ -205,13 +205,13 @@ func TestReadAnswers(t *testing.T) {
 	})
 	t.Run("When every picture is blocked, so is the task", func(t *testing.T) {
 		_, err := read(provider.Reply{Status: 200, Body: []byte(`{"data":[{"error":{"code":"OutputImageSensitiveContentDetected.DeepFake","message":"m"}}]}`)})
-		if f := task.AsFailure(err); f == nil || f.Kind != task.Moderated || f.Executed != task.Yes {
+		if f := task.AsFailure(err); f == nil || f.Kind != task.Moderated || f.Executed != task.Executed {
 			t.Errorf("got %#v", f)
 		}
 	})
 	t.Run("An error in a 200 is the service's own", func(t *testing.T) {
 		_, err := read(provider.Reply{Status: 200, Body: []byte(`{"error":{"code":"ServerOverloaded","message":"m"}}`)})
-		if f := task.AsFailure(err); f == nil || f.Kind != task.Unavailable || f.Executed != task.No {
+		if f := task.AsFailure(err); f == nil || f.Kind != task.Unavailable || f.Executed != task.NotExecuted {
 			t.Errorf("got %#v", f)
 		}
 	})
@@ -223,7 +223,7 @@ func TestReadAnswers(t *testing.T) {
 	})
 	t.Run("A picture without address or error is bad", func(t *testing.T) {
 		_, err := read(provider.Reply{Status: 200, Body: []byte(`{"data":[{"size":"1x1"}]}`)})
-		if f := task.AsFailure(err); f == nil || f.Kind != task.BadAnswer || f.Executed != task.Maybe {
+		if f := task.AsFailure(err); f == nil || f.Kind != task.BadAnswer || f.Executed != task.Unknown {
 			t.Errorf("got %#v", f)
 		}
 	})
@@ -266,7 +266,7 @@ func FuzzRead(f *testing.F) {
 
 func TestAQuotaOfOneModelIsNotTheAccounts(t *testing.T) {
 	for code, ofModel := range map[string]bool{"SetLimitExceeded": true, "AccountOverdueError": false} {
-		if f := faults.Failure(provider.Reply{Status: 403}, "m", code); f.Kind != task.Billing || f.Executed != task.No || f.OfModel != ofModel {
+		if f := faults.Failure(provider.Reply{Status: 403}, "m", code); f.Kind != task.Billing || f.Executed != task.NotExecuted || f.OfModel != ofModel {
 			t.Errorf("%s is %+v", code, f)
 		}
 	}
@@ -280,7 +280,7 @@ func TestAStreamThatBreaksOffKeepsWhatHasCome(t *testing.T) {
 			t.Fatal(err)
 		}
 		ans, err := a.Submit(t.Context(), provider.Call{Body: []byte(`{}`)})
-		if len(ans.Outputs) != want || want == 0 && task.AsFailure(err).Executed != task.Maybe {
+		if len(ans.Outputs) != want || want == 0 && task.AsFailure(err).Executed != task.Unknown {
 			t.Errorf("%q gives %d pictures, %v", body, len(ans.Outputs), err)
 		}
 	}

@@ -36,20 +36,20 @@ func (b *bench) untouched(id int64) {
 	b.unchanged(id, func() {
 		t := b.get(id)
 		b.same(b.refused(t.Ref()).Stale, true)
-		found, err := b.store.Orphans(b.Context(), 10)
+		found, err := b.store.ReclaimExpired(b.Context(), 10)
 		b.check(err)
 		b.same(len(found), 0)
-		b.same(len(b.ring(10)), 0)
-		_, err = b.store.UnringAll(b.Context())
+		b.same(len(b.delivery(10)), 0)
+		_, err = b.store.ResetPublished(b.Context())
 		b.check(err)
-		waiting, _, err := b.store.Waiting(b.Context(), 0, -time.Hour, 10)
+		waiting, _, err := b.store.PublishedWaiting(b.Context(), 0, -time.Hour, 10)
 		b.check(err)
 		b.same(len(waiting), 0)
 		_, cancelled := b.store.Cancel(b.Context(), id)
 		_, retried := b.store.Retry(b.Context(), task.Ref{Task: id, Delivery: -1}, false)
 		for _, err := range []error{cancelled, retried} {
 			var not *store.NotAllowed
-			if !errors.As(err, &not) || !not.Kept {
+			if !errors.As(err, &not) || !not.OwnedByApp {
 				b.Errorf("%v", err)
 			}
 		}
@@ -58,10 +58,10 @@ func (b *bench) untouched(id int64) {
 
 func appKeeps(b *bench) {
 	t := b.app(task.Processing)
-	b.same(t.Kept(), true)
+	b.same(t.OwnedByApp(), true)
 	b.exec("UPDATE image_generations SET run_at = created_at, started_at = created_at WHERE id = %d", t.ID)
 	b.untouched(t.ID)
-	_, err := b.store.Park(b.Context(), t.Ref(), &task.Failure{Kind: task.Archived, Message: "m"})
+	_, err := b.store.Archive(b.Context(), t.Ref(), &task.Failure{Kind: task.Archived, Message: "m"})
 	b.check(err)
 	b.same(b.get(t.ID).Status, task.Processing)
 }
@@ -77,16 +77,16 @@ func appCompletes(b *bench) {
 	t := b.app(task.Processing)
 	b.exec("UPDATE image_generations SET status = 'completed', completed_at = created_at WHERE id = %d", t.ID)
 	b.unchanged(t.ID, func() {
-		b.same(len(b.ring(10)), 0)
+		b.same(len(b.delivery(10)), 0)
 		b.same(b.refused(t.Ref()).Stale, true)
 	})
-	b.same(b.get(t.ID).Kept(), false)
+	b.same(b.get(t.ID).OwnedByApp(), false)
 }
 
 func appHandsOver(b *bench) {
 	t := b.app(task.Processing)
 	b.exec("UPDATE image_generations SET status = 'pending' WHERE id = %d", t.ID)
-	b.same(b.ring(10), []task.Ref{t.Ref()})
+	b.same(b.delivery(10), []task.Ref{t.Ref()})
 	b.take(t.Ref(), "first", lease)
 }
 
@@ -104,7 +104,7 @@ func appHadBefore(b *bench) {
 	b.same([]int{len(b.list(store.Filter{})), len(b.list(store.Filter{Ours: true}))}, []int{len(task.Statuses), 0})
 	_, err := b.store.Retry(b.Context(), task.Ref{Task: b.list(store.Filter{Statuses: []task.Status{task.Failed}})[0], Delivery: -1}, false)
 	var not *store.NotAllowed
-	if !errors.As(err, &not) || !not.Kept {
+	if !errors.As(err, &not) || !not.OwnedByApp {
 		b.Errorf("%v", err)
 	}
 }
@@ -124,7 +124,7 @@ func appResults(b *bench) {
 	pictures, _, err := b.store.CountAged(b.Context(), b.get(t.ID).CreatedAt.Add(time.Hour))
 	b.check(err)
 	b.same(pictures, 0)
-	settled, err := b.store.Settled(b.Context(), t, true)
+	settled, err := b.store.ImagesDone(b.Context(), t, true)
 	b.check(err)
 	b.same(settled, 0)
 }

@@ -95,7 +95,7 @@ func deadLease(b *bench) {
 	t := b.insert(task.Task{})
 	first := b.take(t.Ref(), "first", gone)
 	second := b.take(t.Ref(), "second", lease)
-	b.same([]any{second.Task.Worker, second.Task.Crashes, second.Task.Fence, second.Task.Attempt},
+	b.same([]any{second.Task.Worker, second.Task.Crashes, second.Task.Fence, second.Task.FailedTries},
 		[]any{"second", 1, first.Task.Fence + 1, 0})
 	b.same(*second.Task.StartedAt, *first.Task.StartedAt)
 }
@@ -103,22 +103,22 @@ func deadLease(b *bench) {
 func heartbeat(b *bench) {
 	t := b.insert(task.Task{})
 	b.take(t.Ref(), "first", gone)
-	b.check(b.store.Beat(b.Context(), store.Worker{ID: "first", Host: "h"}, lease))
+	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: "first", Host: "h"}, lease))
 	b.same(b.refused(t.Ref()).Busy, true)
 }
 
 func deadHeartbeat(b *bench) {
 	t := b.insert(task.Task{})
 	b.take(t.Ref(), "first", gone)
-	b.check(b.store.Beat(b.Context(), store.Worker{ID: "first", Host: "h"}, lease))
-	b.check(b.store.Beat(b.Context(), store.Worker{ID: "first", Host: "h"}, gone))
+	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: "first", Host: "h"}, lease))
+	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: "first", Host: "h"}, gone))
 	b.take(t.Ref(), "second", lease)
 }
 
 func otherHeartbeat(b *bench) {
 	t := b.insert(task.Task{})
 	b.take(t.Ref(), "first", gone)
-	b.check(b.store.Beat(b.Context(), store.Worker{ID: "second", Host: "h"}, lease))
+	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: "second", Host: "h"}, lease))
 	b.take(t.Ref(), "second", lease)
 }
 
@@ -164,7 +164,7 @@ func releases(b *bench) {
 	b.check(b.store.Release(b.Context(), t, time.Hour, "the account is at its limit"))
 	got := b.get(t.ID)
 	b.same([]any{got.Status, got.Worker, got.LeaseUntil, got.ErrorMsg}, []any{task.Pending, "", (*time.Time)(nil), "the account is at its limit"})
-	b.same([]int{got.Attempt, got.Waits, got.Crashes, got.Delivery}, []int{0, 0, 0, 0})
+	b.same([]int{got.FailedTries, got.Waits, got.Crashes, got.Delivery}, []int{0, 0, 0, 0})
 	b.near(got.RunAt, time.Hour)
 	b.same(b.take(got.Ref(), "second", lease).Task.Crashes, 0)
 }

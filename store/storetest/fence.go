@@ -18,7 +18,7 @@ func fencing() []claim {
 			loses(b, func(t *task.Task) { ignore(b.store.Cancel(b.Context(), t.ID)) })
 		}},
 		{"After the task was taken from a dead worker every write of it is refused", func(b *bench) {
-			loses(b, func(*task.Task) { ignore(b.store.Orphans(b.Context(), 10)) })
+			loses(b, func(*task.Task) { ignore(b.store.ReclaimExpired(b.Context(), 10)) })
 		}},
 		{"After a cancel and a retry by hand every write is refused", func(b *bench) {
 			loses(b, func(t *task.Task) {
@@ -44,7 +44,7 @@ func loses(b *bench, takeAway func(*task.Task)) {
 	a := accepted(b.begin(t))
 	b.check(s.Accept(ctx, t, a, "job-1"))
 	takeAway(t)
-	verdict := task.Verdict{Status: task.Failed, Attempt: 9, Failure: &task.Failure{Kind: task.Timeout, Message: "late"}}
+	verdict := task.Decision{Status: task.Failed, FailedTries: 9, Failure: &task.Failure{Kind: task.Timeout, Message: "late"}}
 	ended := *a
 	ended.State = task.AttemptUnknown
 	for name, write := range map[string]func() error{

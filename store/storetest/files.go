@@ -40,10 +40,10 @@ func namesFiles(b *bench) {
 func openFiles(b *bench) {
 	waiting, held, cancelled, failed, doubtful := b.insert(task.Task{}), b.held(), b.held(), b.held(), b.held()
 	b.begin(cancelled)
-	b.check(b.store.Fail(b.Context(), doubtful, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown}}, ended(b.begin(doubtful), unknown)))
+	b.check(b.store.Fail(b.Context(), doubtful, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown}}, ended(b.begin(doubtful), unknown)))
 	_, err := b.store.Cancel(b.Context(), cancelled.ID)
 	b.check(err)
-	b.check(b.store.Fail(b.Context(), failed, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Message: "no"}}, nil))
+	b.check(b.store.Fail(b.Context(), failed, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Message: "no"}}, nil))
 	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, doubtful.ID})
 	b.check(err)
 	b.same([]bool{got[waiting.ID].Open, got[held.ID].Open, got[cancelled.ID].Open, got[failed.ID].Open, got[doubtful.ID].Open}, []bool{true, true, true, false, true})
@@ -83,7 +83,7 @@ func deletesTask(b *bench) {
 	}
 	apps := b.kept()
 	b.exec("UPDATE image_generations SET fence = -1 WHERE id = %d", apps.ID)
-	if err := b.store.Delete(b.Context(), apps.ID); !errors.As(err, &not) || !not.Kept || len(b.results(apps.ID)) != 2 {
+	if err := b.store.Delete(b.Context(), apps.ID); !errors.As(err, &not) || !not.OwnedByApp || len(b.results(apps.ID)) != 2 {
 		b.Errorf("a row that the app keeps: %v", err)
 	}
 	if err := b.store.Delete(b.Context(), t.ID); !errors.Is(err, store.ErrNotFound) {

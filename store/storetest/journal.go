@@ -40,7 +40,7 @@ func answered(a *task.Attempt) *task.Attempt {
 	return &c
 }
 
-func ended(a *task.Attempt, s task.State) *task.Attempt {
+func ended(a *task.Attempt, s task.AttemptState) *task.Attempt {
 	c := *a
 	c.State, c.ErrorKind, c.ErrorCode, c.ErrorMsg = s, task.Timeout, "E1", "no answer in time"
 	return &c
@@ -86,7 +86,7 @@ func accepts(b *bench) {
 	a := accepted(b.begin(t))
 	b.check(b.store.Accept(b.Context(), t, a, "job-1"))
 	b.same(b.attempts(t.ID), []task.Attempt{*a})
-	b.same(b.get(t.ID).TaskID, "job-1")
+	b.same(b.get(t.ID).ProviderJobID, "job-1")
 }
 
 func answers(b *bench) {
@@ -100,13 +100,13 @@ func answers(b *bench) {
 	b.near(*got.AnsweredAt, 0)
 	done.AnsweredAt, done.ProviderRequestID = got.AnsweredAt, "req-1" // a poll's reply without an id keeps the known one
 	b.same(&got, done)
-	b.same(b.get(t.ID).TaskID, "job-2")
+	b.same(b.get(t.ID).ProviderJobID, "job-2")
 }
 
 func lateAccept(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	b.check(b.store.End(b.Context(), ended(a, task.AttemptUnknown)))
+	b.check(b.store.FinishAttempt(b.Context(), ended(a, task.AttemptUnknown)))
 	b.check(b.store.Accept(b.Context(), t, accepted(a), ""))
 	b.same(b.attempts(t.ID), []task.Attempt{*accepted(a)})
 }
@@ -124,8 +124,8 @@ func lostAccept(b *bench) {
 func lateAnswer(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe, Message: "no answer"}
-	b.check(b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: unknown}, ended(a, task.AttemptUnknown)))
+	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "no answer"}
+	b.check(b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: unknown}, ended(a, task.AttemptUnknown)))
 	again, err := b.store.Retry(b.Context(), t.Ref(), true)
 	b.check(err)
 	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
@@ -142,13 +142,13 @@ const (
 
 // outcomes are the states that a write leaves where it finds sending, unknown,
 // accepted, answered, rejected, failed and succeeded.
-type outcomes [7]task.State
+type outcomes [7]task.AttemptState
 
 func transitions(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	end := func(s task.State) func() error {
-		return func() error { return b.store.End(b.Context(), ended(a, s)) }
+	end := func(s task.AttemptState) func() error {
+		return func() error { return b.store.FinishAttempt(b.Context(), ended(a, s)) }
 	}
 	b.leads("Accept", a, func() error { return b.store.Accept(b.Context(), t, accepted(a), "") },
 		outcomes{accept, accept, accept, answer, rejected, failed, succeeded})
@@ -166,9 +166,9 @@ func lateEnds(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	ignore(b.store.Cancel(b.Context(), t.ID))
-	fail := func(s task.State) func() error {
+	fail := func(s task.AttemptState) func() error {
 		return func() error {
-			ignore(nil, b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.Timeout}}, ended(a, s)))
+			ignore(nil, b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Timeout}}, ended(a, s)))
 			return nil
 		}
 	}
@@ -216,7 +216,7 @@ func looksAhead(b *bench) {
 	b.same([]any{next(t), next(t).Buys()}, []any{store.Next{}, true})
 	held := b.take(t.Ref(), "first", lease).Task
 	b.begin(held)
-	for state, buys := range map[task.State]bool{task.AttemptSending: false, task.AttemptUnknown: false, task.AttemptAnswered: false,
+	for state, buys := range map[task.AttemptState]bool{task.AttemptSending: false, task.AttemptUnknown: false, task.AttemptAnswered: false,
 		task.AttemptRejected: true, task.AttemptFailed: true} {
 		b.exec("UPDATE generation_attempt SET state = '%s'", state)
 		b.same([]any{next(t), next(t).Buys()}, []any{store.Next{State: state}, buys})

@@ -38,7 +38,7 @@ func paying() []claim {
 // late keeps what the call brought too late and reports whether that completed its task.
 func (b *bench) late(a *task.Attempt, o store.Outcome) bool {
 	b.Helper()
-	completed, err := b.store.KeepLate(b.Context(), a, o)
+	completed, err := b.store.SaveLate(b.Context(), a, o)
 	b.check(err)
 	return completed
 }
@@ -78,13 +78,13 @@ func completesHeld(b *bench) {
 }
 
 func learns(b *bench) {
-	for state, want := range map[task.State]task.Kind{
+	for state, want := range map[task.AttemptState]task.Kind{
 		rejected: task.Unavailable, accept: task.OutcomeUnknown, answer: task.OutcomeUnknown, succeeded: task.Timeout, failed: task.Moderated,
 		sending: task.OutcomeUnknown, unknown: task.OutcomeUnknown,
 	} {
 		t, a := b.doubted()
 		b.exec("UPDATE generation_attempt SET state = '%s', error_kind = 'moderated', error_msg = 'refused' WHERE id = %d", state, a.ID)
-		b.check(b.store.Learn(b.Context(), t.ID))
+		b.check(b.store.Reconsider(b.Context(), t.ID))
 		got := b.get(t.ID)
 		if got.Status != task.Failed || got.ErrorKind != want || got.ErrorMsg == "" || (got.ErrorMsg == "who knows") != (state == sending || state == unknown) {
 			b.Errorf("with a call that is %s it is %s, %s: %s", state, got.Status, got.ErrorKind, got.ErrorMsg)
@@ -111,8 +111,8 @@ func learnsOfEarlier(b *bench) {
 func keepsReason(b *bench) {
 	t, a := b.doubted()
 	b.exec("UPDATE image_generations SET error_kind = 'billing', error_msg = 'no money left' WHERE id = %d", t.ID)
-	b.check(b.store.NeverSent(b.Context(), t, a.Key))
-	b.check(b.store.Learn(b.Context(), t.ID))
+	b.check(b.store.MarkNotSent(b.Context(), t, a.Key))
+	b.check(b.store.Reconsider(b.Context(), t.ID))
 	got := b.get(t.ID)
 	b.same([]any{got.ErrorKind, got.ErrorMsg}, []any{task.Billing, "no money left"})
 }
@@ -147,7 +147,7 @@ func failsMeanwhile(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
-	doubt := task.Verdict{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "who knows"}}
+	doubt := task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "who knows"}}
 	b.check(b.store.Fail(b.Context(), t, doubt, nil))
 	b.same(strings.Contains(b.get(t.ID).ErrorMsg, "collects what it drew and does not pay for it twice"), true)
 }
@@ -176,26 +176,26 @@ func costsHowever(b *bench) {
 	for name, leave := range map[string]func(t *task.Task){
 		"Park": func(t *task.Task) {
 			b.exec("UPDATE image_generations SET status = 'pending' WHERE id = %d", t.ID)
-			_, err := b.store.Park(b.Context(), t.Ref(), no)
+			_, err := b.store.Archive(b.Context(), t.Ref(), no)
 			b.check(err)
 		},
 		"RefuseAll": func(t *task.Task) {
 			b.exec("UPDATE image_generations SET status = 'pending', started_at = NULL WHERE id = %d", t.ID)
-			_, err := b.store.RefuseAll(b.Context(), []task.Ref{t.Ref()}, no)
+			_, err := b.store.ArchiveNeverClaimed(b.Context(), []task.Ref{t.Ref()}, no)
 			b.check(err)
 		},
 		"Orphans": func(t *task.Task) {
 			b.exec("UPDATE image_generations SET worker = 'never beat', lease_until = '2026-01-01 00:00:00+00:00' WHERE id = %d", t.ID)
-			_, err := b.store.Orphans(b.Context(), 10)
+			_, err := b.store.ReclaimExpired(b.Context(), 10)
 			b.check(err)
 		},
 		"FallBack": func(t *task.Task) {
-			b.check(b.store.FallBack(b.Context(), t, task.Fallback{Provider: "rival"}, "", "no", nil))
+			b.check(b.store.SwitchProvider(b.Context(), t, task.Fallback{Provider: "rival"}, "", "no", nil))
 		},
 		"Fail": func(t *task.Task) {
 			unbilled := ended(b.begin(t), failed)
 			unbilled.Unbilled = true
-			b.check(b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: no}, unbilled))
+			b.check(b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: no}, unbilled))
 		},
 	} {
 		t := b.held()
@@ -212,9 +212,9 @@ func costsHowever(b *bench) {
 		unbilled := ended(b.begin(t), failed)
 		unbilled.Unbilled = true
 		if other {
-			b.check(b.store.FallBack(b.Context(), t, task.Fallback{Provider: "rival"}, "", "no", unbilled))
+			b.check(b.store.SwitchProvider(b.Context(), t, task.Fallback{Provider: "rival"}, "", "no", unbilled))
 		} else {
-			b.check(b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: no}, unbilled))
+			b.check(b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: no}, unbilled))
 		}
 		b.same(b.get(t.ID).CostMicros, ptr(int64(0)))
 	}
@@ -234,7 +234,7 @@ func keepsPartTaken(b *bench) {
 	t := b.held()
 	a := b.part(t, 2)
 	b.exec("UPDATE image_generations SET fence = fence + 1, worker = 'second' WHERE id = %d", t.ID)
-	if err := b.store.KeepPart(b.Context(), t, a, outcome().Results, 40); !errors.Is(err, store.ErrFenced) {
+	if err := b.store.SaveBatch(b.Context(), t, a, outcome().Results, 40); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same([]any{b.attempts(t.ID)[0].State, len(b.results(t.ID)), b.get(t.ID).Progress}, []any{answer, 0, 0})
@@ -242,7 +242,7 @@ func keepsPartTaken(b *bench) {
 
 func (b *bench) paid(t *task.Task) (number int) {
 	b.Helper()
-	a, err := b.store.Paid(b.Context(), t.ID)
+	a, err := b.store.NextToCollect(b.Context(), t.ID)
 	b.check(err)
 	if a == nil {
 		return 0
@@ -253,7 +253,7 @@ func (b *bench) paid(t *task.Task) (number int) {
 func findsPaid(b *bench) {
 	t := b.held()
 	b.same(b.paid(t), 0)
-	for i, state := range []task.State{rejected, answer, accept, failed, unknown, sending, succeeded} {
+	for i, state := range []task.AttemptState{rejected, answer, accept, failed, unknown, sending, succeeded} {
 		b.begin(t)
 		b.exec("UPDATE generation_attempt SET state = '%s' WHERE task_id = %d AND number = %d", state, t.ID, i+1)
 	}
@@ -269,7 +269,7 @@ func settlesUncollected(b *bench) {
 	t.ImageCount = 4
 	a := b.part(t, 2)
 	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
-	b.check(b.store.End(b.Context(), ended(a, answer)))
+	b.check(b.store.FinishAttempt(b.Context(), ended(a, answer)))
 	b.same([]any{b.settled(t, true), b.settled(t, false), b.paid(t)}, []any{2, 0, 0})
 	b.exec("UPDATE image_generations SET retried_at = now()")
 	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
@@ -277,7 +277,7 @@ func settlesUncollected(b *bench) {
 
 func collectsAtAnyTime(b *bench) {
 	t := b.held()
-	b.check(b.store.End(b.Context(), ended(b.part(t, 1), answer)))
+	b.check(b.store.FinishAttempt(b.Context(), ended(b.part(t, 1), answer)))
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired'")
 	b.exec("UPDATE generation_attempt SET finished_at = '2099-01-01 00:00:00.000000+00:00'")
 	_, err := b.store.Retry(b.Context(), t.Ref(), false)
@@ -288,16 +288,16 @@ func collectsAtAnyTime(b *bench) {
 func notesCollected(b *bench) {
 	t := b.held()
 	a := answered(b.begin(t))
-	kept := []task.Kept{{Position: 1, StorageKey: "1/1-1.kept.bin", ContentType: "image/png", FileSize: 60, SHA256: "ab", Reason: "it breaks off"}}
+	kept := []task.RawFile{{Position: 1, StorageKey: "1/1-1.kept.bin", ContentType: "image/png", FileSize: 60, SHA256: "ab", Reason: "it breaks off"}}
 	note := func() {
 		a.Answer = `{"outputs":[{"key":"1/1-0.png"}]}`
-		b.check(b.store.Collected(b.Context(), a, kept))
+		b.check(b.store.RecordCollected(b.Context(), a, kept))
 	}
 	b.unchanged(t.ID, note)
 	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
 	note()
 	got := b.attempts(t.ID)[0]
-	b.same([]any{got.Answer, got.KeptBytes()}, []any{a.Answer, kept})
+	b.same([]any{got.Answer, got.RawFileList()}, []any{a.Answer, kept})
 	files, err := b.store.Files(b.Context(), []int64{t.ID})
 	b.check(err)
 	b.same(files[t.ID].Keys, []string{"1/1-1.kept.bin"})
@@ -305,7 +305,7 @@ func notesCollected(b *bench) {
 
 func buysAgain(b *bench) {
 	t := b.held()
-	for i, state := range []task.State{rejected, unknown, accept, succeeded, answer} {
+	for i, state := range []task.AttemptState{rejected, unknown, accept, succeeded, answer} {
 		b.begin(t)
 		b.exec("UPDATE generation_attempt SET state = '%s', answered_at = sent_at WHERE task_id = %d AND number = %d", state, t.ID, i+1)
 	}
@@ -313,20 +313,20 @@ func buysAgain(b *bench) {
 	got, err := b.store.BuyAgain(b.Context(), t.Ref())
 	b.check(err)
 	b.same([]any{got.Status, got.Delivery, got.ErrorKind}, []any{task.Pending, 1, task.Kind("")})
-	var states []task.State
+	var states []task.AttemptState
 	for _, a := range b.attempts(t.ID) {
 		states = append(states, a.State)
 		if a.State == failed && (a.FinishedAt == nil || !a.FinishedAt.Before(*got.RetriedAt) || a.ErrorKind == "" || !strings.Contains(a.ErrorMsg, "a person decided to buy again")) {
 			b.Errorf("call %d ended at %v: %s %s", a.Number, a.FinishedAt, a.ErrorKind, a.ErrorMsg)
 		}
 	}
-	b.same(states, []task.State{rejected, unknown, failed, succeeded, failed})
+	b.same(states, []task.AttemptState{rejected, unknown, failed, succeeded, failed})
 }
 
 func buysNothingAgain(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	for _, state := range []task.State{rejected, unknown, failed, succeeded} {
+	for _, state := range []task.AttemptState{rejected, unknown, failed, succeeded} {
 		b.exec("UPDATE generation_attempt SET state = '%s' WHERE id = %d", state, a.ID)
 		b.exec("UPDATE image_generations SET status = 'failed' WHERE id = %d", t.ID)
 		b.unchanged(t.ID, func() {

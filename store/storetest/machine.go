@@ -99,7 +99,7 @@ func (m *machine) claim(t *rapid.T) {
 }
 
 func (m *machine) steal(t *rapid.T) {
-	orphans, err := m.store.Orphans(m.Context(), 10)
+	orphans, err := m.store.ReclaimExpired(m.Context(), 10)
 	m.check(err)
 	if len(orphans) == 0 {
 		return
@@ -149,7 +149,7 @@ func (m *machine) release(t *rapid.T) {
 
 func (m *machine) fail(t *rapid.T) {
 	c, valid := m.any(t)
-	v := task.Verdict{Status: rapid.SampledFrom([]task.Status{task.Pending, task.Failed}).Draw(t, "verdict"),
+	v := task.Decision{Status: rapid.SampledFrom([]task.Status{task.Pending, task.Failed}).Draw(t, "verdict"),
 		Failure: &task.Failure{Kind: task.Unavailable, Message: "no"}}
 	m.wrote(t, "fail", valid, m.store.Fail(m.Context(), c.Task, v, m.begun[c.Task.Fence]))
 	if valid {
@@ -196,7 +196,7 @@ func (m *machine) allowed(t *rapid.T, what string, may bool, err error) {
 }
 
 func (m *machine) park(t *rapid.T) {
-	parked, err := m.store.Park(m.Context(), task.Ref{Task: m.id, Delivery: m.delivery}, &task.Failure{Kind: task.Archived, Message: "by hand"})
+	parked, err := m.store.Archive(m.Context(), task.Ref{Task: m.id, Delivery: m.delivery}, &task.Failure{Kind: task.Archived, Message: "by hand"})
 	m.check(err)
 	if (parked != nil) != (m.status == task.Pending) {
 		t.Fatalf("parked is %v while %s", parked, m.status)

@@ -34,7 +34,7 @@ func (b *bench) part(t *task.Task, images int) *task.Attempt {
 
 func (b *bench) settled(t *task.Task, refused bool) int {
 	b.Helper()
-	n, err := b.store.Settled(b.Context(), t, refused)
+	n, err := b.store.ImagesDone(b.Context(), t, refused)
 	b.check(err)
 	return n
 }
@@ -43,7 +43,7 @@ func keepsPart(b *bench) {
 	t := b.held()
 	a := b.part(t, 2)
 	a.ErrorMsg = "picture 2 is missing"
-	b.check(b.store.KeepPart(b.Context(), t, a, outcome().Results, 40))
+	b.check(b.store.SaveBatch(b.Context(), t, a, outcome().Results, 40))
 	got := b.get(t.ID)
 	b.same([]any{got.Status, got.Progress, got.Fence, *got.CostMicros, got.Currency, got.ImageURL}, []any{task.Processing, 40, t.Fence, int64(40_000), "USD", ""})
 	kept := b.attempts(t.ID)[0]
@@ -55,7 +55,7 @@ func keepsPartFenced(b *bench) {
 	a := b.part(t, 2)
 	_, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
-	if err := b.store.KeepPart(b.Context(), t, a, outcome().Results, 40); !errors.Is(err, store.ErrFenced) {
+	if err := b.store.SaveBatch(b.Context(), t, a, outcome().Results, 40); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same([]any{b.attempts(t.ID)[0].State, len(b.results(t.ID))}, []any{task.AttemptAnswered, 0})
@@ -65,11 +65,11 @@ func settles(b *bench) {
 	t := b.held()
 	t.ImageCount = 9
 	b.same(b.settled(t, true), 0)
-	b.check(b.store.KeepPart(b.Context(), t, b.part(t, 4), outcome().Results, 40))
+	b.check(b.store.SaveBatch(b.Context(), t, b.part(t, 4), outcome().Results, 40))
 	b.same(b.settled(t, false), 4)
 	a := b.part(t, 3)
 	a.State = task.AttemptFailed
-	b.check(b.store.End(b.Context(), a))
+	b.check(b.store.FinishAttempt(b.Context(), a))
 	b.same([]any{b.settled(t, false), b.settled(t, true)}, []any{4, 7})
 	crashed := *t
 	crashed.Delivery++ // as the reconciler takes it back
@@ -80,24 +80,24 @@ func settles(b *bench) {
 	b.same(b.settled(t, true), 4)
 	b.exec("UPDATE image_generations SET retried_at = now()")
 	late.State = task.AttemptFailed
-	b.check(b.store.End(b.Context(), late))
+	b.check(b.store.FinishAttempt(b.Context(), late))
 	b.same(b.settled(t, true), 6) // it was made before the retry, and refused after it
 	b.exec("UPDATE image_generations SET retried_at = '2099-01-01 00:00:00.000000+00:00'")
 	b.same(b.settled(t, true), 4)
 	back := b.part(t, 1) // the clock was set back after the retry
 	back.State = task.AttemptFailed
-	b.check(b.store.End(b.Context(), back))
+	b.check(b.store.FinishAttempt(b.Context(), back))
 	b.same(b.settled(t, true), 5)
 	b.exec("UPDATE generation_result SET storage_key = NULL")
 	b.same(b.settled(t, false), 0)
 	all := b.part(t, 0)
-	b.check(b.store.KeepPart(b.Context(), t, all, outcome().Results, 40))
+	b.check(b.store.SaveBatch(b.Context(), t, all, outcome().Results, 40))
 	b.same(b.settled(t, false), 9)
 }
 
 func savesKept(b *bench) {
 	t := b.held()
-	b.check(b.store.KeepPart(b.Context(), t, b.part(t, 2), outcome().Results, 40))
+	b.check(b.store.SaveBatch(b.Context(), t, b.part(t, 2), outcome().Results, 40))
 	first := b.results(t.ID)[0]
 	b.check(b.store.Save(b.Context(), t, nil, store.Outcome{First: &first, Warning: "two are missing"}))
 	got := b.get(t.ID)
@@ -133,9 +133,9 @@ func fallsBack(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	a.State, a.ErrorKind = task.AttemptRejected, task.Billing
-	b.check(b.store.FallBack(b.Context(), t, task.Fallback{Provider: "rival", Model: "pen"}, `["third"]`, "painter did not draw", a))
+	b.check(b.store.SwitchProvider(b.Context(), t, task.Fallback{Provider: "rival", Model: "pen"}, `["third"]`, "painter did not draw", a))
 	got := b.get(t.ID)
-	b.same([]any{got.Provider, got.Model, got.Fallbacks, got.Status, got.PublishedAt == nil, got.Delivery, got.Worker, got.ErrorMsg, got.Attempt},
+	b.same([]any{got.Provider, got.Model, got.Fallbacks, got.Status, got.PublishedAt == nil, got.Delivery, got.Worker, got.ErrorMsg, got.FailedTries},
 		[]any{"rival", "pen", `["third"]`, task.Pending, true, t.Delivery, "", "painter did not draw", 0})
 	b.same([]any{b.attempts(t.ID)[0].State, b.attempts(t.ID)[0].ErrorKind}, []any{task.AttemptRejected, task.Billing})
 }
@@ -146,7 +146,7 @@ func fallsBackFenced(b *bench) {
 	_, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
 	a.State = task.AttemptRejected
-	if err := b.store.FallBack(b.Context(), t, task.Fallback{Provider: "rival"}, "", "x", a); !errors.Is(err, store.ErrFenced) {
+	if err := b.store.SwitchProvider(b.Context(), t, task.Fallback{Provider: "rival"}, "", "x", a); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same([]any{b.get(t.ID).Provider, b.get(t.ID).Status, b.attempts(t.ID)[0].State}, []any{t.Provider, task.Cancelled, task.AttemptRejected})

@@ -48,7 +48,7 @@ func retries(b *bench) {
 		b.near(got.RunAt, 0)
 		want := *old
 		want.Status, want.Delivery, want.Fence = task.Pending, old.Delivery+1, old.Fence+1
-		want.Attempt, want.Waits, want.Crashes, want.Progress = 0, 0, 0, 0
+		want.FailedTries, want.Waits, want.Crashes, want.Progress = 0, 0, 0, 0
 		want.Worker, want.LeaseUntil, want.PublishedAt, want.CancelRequestedAt, want.CompletedAt = "", nil, nil, nil, nil
 		want.ErrorMsg, want.ErrorKind, want.ErrorCode = "", "", ""
 		b.near(*got.RetriedAt, 0)
@@ -66,13 +66,13 @@ func bounds(b *bench) {
 		return b.get(t.ID)
 	}
 	t := spent(b.insert(task.Task{}))
-	b.same(b.refused(t.Ref()).Spent, true)
+	b.same(b.refused(t.Ref()).FenceExhausted, true)
 	b.check(b.store.Redeliver(b.Context(), []task.Ref{t.Ref()}))
 	t = b.get(t.ID)
 	b.same([]any{t.Delivery, t.Fence}, []any{0, int64(math.MaxInt64)})
 
 	t = spent(t)
-	why, err := b.store.Park(b.Context(), t.Ref(), &task.Failure{Kind: task.Invalid, Message: "no"})
+	why, err := b.store.Archive(b.Context(), t.Ref(), &task.Failure{Kind: task.Invalid, Message: "no"})
 	b.check(err)
 	b.same([]any{why != nil, b.get(t.ID).Status}, []any{true, task.Failed})
 	t, err = b.store.Retry(b.Context(), t.Ref(), false)
@@ -86,7 +86,7 @@ func bounds(b *bench) {
 
 	gone, beside := spent(b.held()), b.held()
 	b.exec("UPDATE image_generations SET worker = 'gone', lease_until = '2026-01-01 00:00:00+00:00' WHERE id IN (%d, %d)", gone.ID, beside.ID)
-	_, err = b.store.Orphans(b.Context(), 10)
+	_, err = b.store.ReclaimExpired(b.Context(), 10)
 	b.check(err)
 	b.same([]any{b.get(gone.ID).Status, b.get(beside.ID).Status}, []any{task.Pending, task.Pending})
 }
@@ -151,7 +151,7 @@ func (b *bench) inDoubt() *task.Task {
 	b.Helper()
 	t := b.held()
 	f := &task.Failure{Kind: task.OutcomeUnknown, Message: "no answer"}
-	b.check(b.store.Fail(b.Context(), t, task.Verdict{Status: task.Failed, Failure: f}, ended(b.begin(t), task.AttemptUnknown)))
+	b.check(b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: f}, ended(b.begin(t), task.AttemptUnknown)))
 	return t
 }
 
@@ -187,11 +187,11 @@ func cancelsHeld(b *bench) {
 	b.check(err)
 	b.same([]any{got.Status, got.Fence, got.LeaseUntil == nil}, []any{task.Cancelled, t.Fence + 1, true})
 	for worker, want := range map[string][]int64{"second": nil, "first": {t.ID}} {
-		ids, err := b.store.Stopped(b.Context(), worker)
+		ids, err := b.store.TakeCancelled(b.Context(), worker)
 		b.check(err)
 		b.same(ids, want)
 	}
-	ids, err := b.store.Stopped(b.Context(), "first")
+	ids, err := b.store.TakeCancelled(b.Context(), "first")
 	b.check(err)
 	b.same(ids, []int64(nil))
 	b.same(b.get(other.ID).Worker, "first")
@@ -214,7 +214,7 @@ func archivedBy() *task.Failure {
 
 func parks(b *bench) {
 	t := b.insert(task.Task{})
-	why, err := b.store.Park(b.Context(), t.Ref(), archivedBy())
+	why, err := b.store.Archive(b.Context(), t.Ref(), archivedBy())
 	b.check(err)
 	got := b.get(t.ID)
 	b.same([]any{why != nil, got.Status, got.Fence, got.ErrorKind, got.ErrorMsg},
@@ -228,7 +228,7 @@ func parksOnly(b *bench) {
 	refs := []task.Ref{other, b.held().Ref(), b.used(task.Completed).Ref(), b.used(task.Failed).Ref(), b.used(task.Cancelled).Ref()}
 	for _, ref := range refs {
 		b.unchanged(ref.Task, func() {
-			why, err := b.store.Park(b.Context(), ref, archivedBy())
+			why, err := b.store.Archive(b.Context(), ref, archivedBy())
 			b.check(err)
 			b.same(why, (*task.Failure)(nil))
 		})

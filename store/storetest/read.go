@@ -167,7 +167,7 @@ func hostileRows(b *bench) {
 		c := b.take(t.Ref(), text, lease)
 		b.same([]any{c.Task.Provider, c.Task.Model, c.Task.Prompt, c.Task.IdempotencyKey, c.Task.SubjectID, c.Task.Worker, c.Task.Parameters},
 			[]any{text, text, text, text, text, text, map[string]string{text: text}})
-		b.check(b.store.Beat(b.Context(), store.Worker{ID: text, Host: text, Version: text}, lease))
+		b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: text, Host: text, Version: text}, lease))
 		b.same(b.list(store.Filter{Provider: text}), []int64{t.ID})
 		b.check(b.store.Release(b.Context(), c.Task, 0, text))
 		b.same(b.get(t.ID).ErrorMsg, text)

@@ -11,7 +11,7 @@ import (
 
 func ringing() []claim {
 	return []claim{
-		{"Ring hands out what nobody rang for and notes it", rings},
+		{"Ring hands out what nobody rang for and notes it", deliveries},
 		{"High priority rings first, then the oldest", ringsInOrder},
 		{"Ring hands out what is still far from due", ringsEarly},
 		{"Ring leaves alone what is not waiting", ringsPending},
@@ -22,7 +22,7 @@ func ringing() []claim {
 		{"Ring hands out the newest of those as urgent as a task", ringsNewest},
 		{"Waiting looks at no more rows than it is told, due or not", waitsBounded},
 		{"RefuseAll parks waiting deliveries that nobody ever took and leaves all others alone", refusesAll},
-		{"Rung and Unring take more deliveries than fit one statement", rung},
+		{"Rung and Unring take more deliveries than fit one statement", published},
 		{"Unring makes waiting deliveries ring again and no others", unrings},
 		{"UnringAll makes every waiting task ring again", unringsAll},
 		{"Redeliver gives waiting tasks a new delivery and leaves all others alone", redelivers},
@@ -33,10 +33,10 @@ func ringing() []claim {
 }
 
 // ring rings for up to limit tasks and returns for which.
-func (b *bench) ring(limit int) []task.Ref {
+func (b *bench) delivery(limit int) []task.Ref {
 	b.Helper()
 	var all []task.Ref
-	rang, err := b.store.Ring(b.Context(), store.Look{Limit: limit}, func(due []task.Task) ([]task.Ref, error) {
+	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: limit}, func(due []task.Task) ([]task.Ref, error) {
 		all = refs(due)
 		return all, nil
 	})
@@ -49,7 +49,7 @@ func ringsNewest(b *bench) {
 	all := b.insertMany(5)
 	b.insert(task.Task{Priority: task.High})
 	b.insert(task.Task{Priority: task.Low})
-	rang, err := b.store.Ring(b.Context(), store.Look{After: all[0], Newest: true, Limit: 2}, func(due []task.Task) ([]task.Ref, error) { return nil, nil })
+	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{After: all[0], Newest: true, Limit: 2}, func(due []task.Task) ([]task.Ref, error) { return nil, nil })
 	b.check(err)
 	b.same(refs(rang.Found), []task.Ref{all[4].Ref(), all[3].Ref()})
 }
@@ -62,9 +62,9 @@ func refs(tasks []task.Task) []task.Ref {
 	return all
 }
 
-func rings(b *bench) {
+func deliveries(b *bench) {
 	t := b.insert(task.Task{Priority: task.High})
-	rang, err := b.store.Ring(b.Context(), store.Look{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		b.same(len(due), 1)
 		b.same(due[0].RunAt.Equal(t.RunAt), true)
 		b.same([]any{due[0].Ref(), due[0].Provider, due[0].Priority, due[0].Status}, []any{t.Ref(), "painter", task.High, task.Pending})
@@ -73,17 +73,17 @@ func rings(b *bench) {
 	b.check(err)
 	b.same([]int{len(rang.Found), rang.Noted}, []int{1, 1})
 	b.near(*b.get(t.ID).PublishedAt, 0)
-	b.same(b.ring(10), []task.Ref(nil))
+	b.same(b.delivery(10), []task.Ref(nil))
 }
 
 func ringsInOrder(b *bench) {
 	low, first, high, second := b.insert(task.Task{Priority: task.Low}), b.insert(task.Task{}), b.insert(task.Task{Priority: task.High}), b.insert(task.Task{})
-	b.same(b.ring(10), []task.Ref{high.Ref(), first.Ref(), second.Ref(), low.Ref()})
+	b.same(b.delivery(10), []task.Ref{high.Ref(), first.Ref(), second.Ref(), low.Ref()})
 }
 
 func ringsEarly(b *bench) {
 	t := b.insert(task.Task{RunAt: time.Now().Add(24 * time.Hour)})
-	b.same(b.ring(10), []task.Ref{t.Ref()})
+	b.same(b.delivery(10), []task.Ref{t.Ref()})
 }
 
 func ringsPending(b *bench) {
@@ -92,70 +92,70 @@ func ringsPending(b *bench) {
 		b.exec("UPDATE image_generations SET published_at = NULL WHERE id = %d", t.ID)
 	}
 	b.exec("UPDATE image_generations SET deleted_at = created_at WHERE status = 'pending'")
-	b.same(b.ring(10), []task.Ref(nil))
+	b.same(b.delivery(10), []task.Ref(nil))
 }
 
 func ringsPartly(b *bench) {
 	tasks := b.insertMany(3)
 	down := errors.New("redis is down")
-	rang, err := b.store.Ring(b.Context(), store.Look{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		return refs(due)[1:2], down
 	})
 	b.same([]any{len(rang.Found), rang.Noted, errors.Is(err, down)}, []any{3, 1, true})
-	b.same(b.ring(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
+	b.same(b.delivery(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
 }
 
 func ringsDelivery(b *bench) {
 	t := b.insert(task.Task{})
-	b.check(b.store.Rung(b.Context(), []task.Ref{{Task: t.ID, Delivery: 1}}))
-	b.same(b.ring(10), []task.Ref{t.Ref()})
+	b.check(b.store.MarkPublished(b.Context(), []task.Ref{{Task: t.ID, Delivery: 1}}))
+	b.same(b.delivery(10), []task.Ref{t.Ref()})
 }
 
 func ringsLimit(b *bench) {
 	b.insertMany(5)
-	b.same([]int{len(b.ring(2)), len(b.ring(2)), len(b.ring(2)), len(b.ring(2))}, []int{2, 2, 1, 0})
+	b.same([]int{len(b.delivery(2)), len(b.delivery(2)), len(b.delivery(2)), len(b.delivery(2))}, []int{2, 2, 1, 0})
 }
 
-func rung(b *bench) {
+func published(b *bench) {
 	var all []task.Ref
 	for _, t := range b.insertMany(600) {
 		all = append(all, t.Ref())
 	}
-	b.check(b.store.Rung(b.Context(), all))
-	b.check(b.store.Rung(b.Context(), nil))
-	b.same(b.ring(10), []task.Ref(nil))
-	b.check(b.store.Unring(b.Context(), all))
-	b.same(len(b.ring(1000)), 600)
+	b.check(b.store.MarkPublished(b.Context(), all))
+	b.check(b.store.MarkPublished(b.Context(), nil))
+	b.same(b.delivery(10), []task.Ref(nil))
+	b.check(b.store.MarkUnpublished(b.Context(), all))
+	b.same(len(b.delivery(1000)), 600)
 }
 
 func unrings(b *bench) {
 	waiting, other, held := b.insert(task.Task{}), b.insert(task.Task{}), b.insert(task.Task{})
-	b.ring(10)
+	b.delivery(10)
 	b.take(held.Ref(), "first", lease)
-	b.check(b.store.Unring(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()}))
-	b.check(b.store.Unring(b.Context(), nil))
+	b.check(b.store.MarkUnpublished(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()}))
+	b.check(b.store.MarkUnpublished(b.Context(), nil))
 	b.same(b.get(held.ID).PublishedAt != nil, true)
-	b.same(b.ring(10), []task.Ref{waiting.Ref()})
+	b.same(b.delivery(10), []task.Ref{waiting.Ref()})
 }
 
 func unringsAll(b *bench) {
 	tasks := b.insertMany(3)
-	b.ring(10)
+	b.delivery(10)
 	b.take(tasks[1].Ref(), "first", lease)
-	n, err := b.store.UnringAll(b.Context())
+	n, err := b.store.ResetPublished(b.Context())
 	b.check(err)
 	b.same(n, int64(2))
 	b.same(b.get(tasks[1].ID).PublishedAt != nil, true)
-	b.same(b.ring(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
+	b.same(b.delivery(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
 }
 
 func redelivers(b *bench) {
 	waiting, other, held := b.insert(task.Task{}), b.insert(task.Task{}), b.insert(task.Task{})
-	b.ring(10)
+	b.delivery(10)
 	c := b.take(held.Ref(), "first", lease)
 	b.check(b.store.Redeliver(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()}))
 	b.check(b.store.Redeliver(b.Context(), nil))
-	b.same(b.ring(10), []task.Ref{{Task: waiting.ID, Delivery: 1}})
+	b.same(b.delivery(10), []task.Ref{{Task: waiting.ID, Delivery: 1}})
 	b.check(b.store.Progress(b.Context(), c.Task, 10)) // its fence is untouched
 	_, refusal, err := b.store.Claim(b.Context(), waiting.Ref(), "late", lease)
 	b.check(err)
@@ -164,30 +164,30 @@ func redelivers(b *bench) {
 
 func waits(b *bench) {
 	due, future, held, unrung := b.insert(task.Task{}), b.insert(task.Task{RunAt: time.Now().Add(time.Hour)}), b.insert(task.Task{}), b.insert(task.Task{})
-	b.check(b.store.Rung(b.Context(), []task.Ref{due.Ref(), future.Ref(), held.Ref()}))
+	b.check(b.store.MarkPublished(b.Context(), []task.Ref{due.Ref(), future.Ref(), held.Ref()}))
 	b.take(held.Ref(), "first", lease)
 	for grace, want := range map[time.Duration][]task.Ref{
 		-time.Second:   {due.Ref()}, // as if a second had gone by
 		time.Minute:    nil,
 		-2 * time.Hour: {due.Ref(), future.Ref()},
 	} {
-		got, _, err := b.store.Waiting(b.Context(), 0, grace, 10)
+		got, _, err := b.store.PublishedWaiting(b.Context(), 0, grace, 10)
 		b.check(err)
 		b.same(refs(got), want)
 	}
 	b.same(b.get(unrung.ID).PublishedAt == nil, true)
 	b.exec("UPDATE image_generations SET run_at = '2001-01-01 00:00:00+00:00', published_at = '2999-01-01 00:00:00+00:00' WHERE id = %d", due.ID) // by a clock that was ahead
-	got, _, err := b.store.Waiting(b.Context(), 0, time.Minute, 10)
+	got, _, err := b.store.PublishedWaiting(b.Context(), 0, time.Minute, 10)
 	b.check(err)
 	b.same(refs(got), []task.Ref{due.Ref()})
 }
 
 func waitsPaged(b *bench) {
 	b.insertMany(5)
-	b.ring(10)
+	b.delivery(10)
 	var all []int64
 	for after := int64(0); ; {
-		page, next, err := b.store.Waiting(b.Context(), after, -time.Second, 2)
+		page, next, err := b.store.PublishedWaiting(b.Context(), after, -time.Second, 2)
 		b.check(err)
 		for _, t := range page {
 			all = append(all, t.ID)
@@ -202,11 +202,11 @@ func waitsPaged(b *bench) {
 func knows(b *bench) {
 	t, held, deleted := b.insert(task.Task{Priority: task.Low}), b.held(), b.insert(task.Task{})
 	b.exec("UPDATE image_generations SET deleted_at = created_at WHERE id = %d", deleted.ID)
-	got, err := b.store.Rings(b.Context(), []int64{t.ID, held.ID, deleted.ID, deleted.ID + 100})
+	got, err := b.store.Deliveries(b.Context(), []int64{t.ID, held.ID, deleted.ID, deleted.ID + 100})
 	b.check(err)
 	b.same(len(got), 2)
 	b.same([]any{got[t.ID].Status, got[t.ID].Priority, got[held.ID].Status}, []any{task.Pending, task.Low, task.Processing})
-	got, err = b.store.Rings(b.Context(), nil)
+	got, err = b.store.Deliveries(b.Context(), nil)
 	b.check(err)
 	b.same(len(got), 0)
 }
@@ -216,8 +216,8 @@ func ringsOn(b *bench) {
 	for _, p := range []task.Priority{task.High, task.High, task.Normal, task.Normal, task.Low, -7} {
 		all = append(all, b.insert(task.Task{Priority: p}))
 	}
-	look := func(l store.Look) (ids []int64) {
-		_, err := b.store.Ring(b.Context(), l, func(due []task.Task) ([]task.Ref, error) {
+	look := func(l store.UnpublishedPage) (ids []int64) {
+		_, err := b.store.PublishDue(b.Context(), l, func(due []task.Task) ([]task.Ref, error) {
 			for i := range due {
 				ids = append(ids, due[i].ID)
 			}
@@ -231,21 +231,21 @@ func ringsOn(b *bench) {
 		for _, t := range all[i+1:] {
 			rest = append(rest, t.ID)
 		}
-		b.same(look(store.Look{After: all[i], Limit: 10}), rest)
-		b.same(look(store.Look{After: all[i], Limit: 2}), append([]int64(nil), rest[:min(2, len(rest))]...))
-		b.same(look(store.Look{After: all[i], Limit: 1, Skip: 1}), append([]int64(nil), rest[min(1, len(rest)):min(2, len(rest))]...))
+		b.same(look(store.UnpublishedPage{After: all[i], Limit: 10}), rest)
+		b.same(look(store.UnpublishedPage{After: all[i], Limit: 2}), append([]int64(nil), rest[:min(2, len(rest))]...))
+		b.same(look(store.UnpublishedPage{After: all[i], Limit: 1, Skip: 1}), append([]int64(nil), rest[min(1, len(rest)):min(2, len(rest))]...))
 	}
-	b.same(look(store.Look{Limit: 2, Skip: 3}), []int64{all[3].ID, all[4].ID})
+	b.same(look(store.UnpublishedPage{Limit: 2, Skip: 3}), []int64{all[3].ID, all[4].ID})
 }
 
 func waitsBounded(b *bench) {
 	tasks := b.insertMany(5)
-	b.ring(10)
+	b.delivery(10)
 	b.exec("UPDATE image_generations SET run_at = '2999-01-01 00:00:00+00:00' WHERE id <> %d", tasks[3].ID)
-	got, next, err := b.store.Waiting(b.Context(), 0, -time.Second, 3)
+	got, next, err := b.store.PublishedWaiting(b.Context(), 0, -time.Second, 3)
 	b.check(err)
 	b.same([]any{len(got), next}, []any{0, tasks[2].ID})
-	got, next, err = b.store.Waiting(b.Context(), next, -time.Second, 3)
+	got, next, err = b.store.PublishedWaiting(b.Context(), next, -time.Second, 3)
 	b.check(err)
 	b.same([]any{len(got), next}, []any{1, int64(0)})
 }
@@ -253,7 +253,7 @@ func waitsBounded(b *bench) {
 func refusesAll(b *bench) {
 	waiting, other, held, back := b.insert(task.Task{}), b.insert(task.Task{}), b.held(), b.held()
 	b.check(b.store.Release(b.Context(), back, 0, ""))
-	n, err := b.store.RefuseAll(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref(), back.Ref()},
+	n, err := b.store.ArchiveNeverClaimed(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref(), back.Ref()},
 		&task.Failure{Kind: task.Invalid, Message: "nobody serves it"})
 	b.check(err)
 	b.same(n, int64(1))

@@ -137,8 +137,8 @@ func twoAttempts(b *bench) {
 	b.same(order, []int64{old.ID, old.ID, a.ID, a.ID})
 }
 
-func pendingVerdict() task.Verdict {
-	return task.Verdict{Status: task.Pending, Delay: time.Hour, Attempt: 2, Waits: 3,
+func pendingVerdict() task.Decision {
+	return task.Decision{Status: task.Pending, Delay: time.Hour, FailedTries: 2, Waits: 3,
 		Failure: &task.Failure{Kind: task.Unavailable, Message: "the provider is away", Code: "503"}}
 }
 
@@ -147,7 +147,7 @@ func failsPending(b *bench) {
 	a := ended(b.begin(t), task.AttemptRejected)
 	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), a))
 	got := b.get(t.ID)
-	b.same([]any{got.Status, got.Attempt, got.Waits, got.Worker, got.LeaseUntil == nil, got.CompletedAt == nil, got.Delivery},
+	b.same([]any{got.Status, got.FailedTries, got.Waits, got.Worker, got.LeaseUntil == nil, got.CompletedAt == nil, got.Delivery},
 		[]any{task.Pending, 2, 3, "", true, true, 0})
 	b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, []any{"the provider is away (503)", task.Unavailable, "503"})
 	b.near(got.RunAt, time.Hour)
@@ -159,11 +159,11 @@ func failsPending(b *bench) {
 
 func failsFinally(b *bench) {
 	t := b.held()
-	v := task.Verdict{Status: task.Failed, Attempt: 1, Failure: &task.Failure{Kind: task.Moderated, Message: "refused"}}
+	v := task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: task.Moderated, Message: "refused"}}
 	b.check(b.store.Fail(b.Context(), t, v, ended(b.begin(t), task.AttemptFailed)))
 	got := b.get(t.ID)
 	b.near(*got.CompletedAt, 0)
-	b.same([]any{got.Status, got.Attempt, got.ErrorKind, got.ErrorMsg}, []any{task.Failed, 1, task.Moderated, "refused"})
+	b.same([]any{got.Status, got.FailedTries, got.ErrorKind, got.ErrorMsg}, []any{task.Failed, 1, task.Moderated, "refused"})
 }
 
 func failsCost(b *bench) {

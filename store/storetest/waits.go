@@ -10,7 +10,7 @@ func lastCalls(b *bench) {
 	t := b.held()
 	first := b.begin(t)
 	first.State = task.AttemptRejected
-	b.check(b.store.End(b.Context(), first))
+	b.check(b.store.FinishAttempt(b.Context(), first))
 	second := b.begin(t)
 	idle := b.insert(task.Task{Provider: "fal"})
 	b.insert(task.Task{Provider: "fal", RunAt: time.Now().Add(time.Hour)})

@@ -29,7 +29,7 @@ func workers() []claim {
 
 func (b *bench) beat(id string, lease time.Duration) {
 	b.Helper()
-	b.check(b.store.Beat(b.Context(), store.Worker{ID: id, Host: "h", PID: 7, Version: "v1"}, lease))
+	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: id, Host: "h", PID: 7, Version: "v1"}, lease))
 }
 
 func (b *bench) workers() []store.Worker {
@@ -41,21 +41,21 @@ func (b *bench) workers() []store.Worker {
 
 func serves(b *bench) {
 	served := func(provider string) bool {
-		yes, err := b.store.Served(b.Context(), provider)
+		yes, err := b.store.HasWorkerFor(b.Context(), provider)
 		b.check(err)
 		return yes
 	}
-	b.check(b.store.Beat(b.Context(), store.Worker{ID: "a", Host: "h", Providers: ",painter,open ai,"}, lease))
+	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: "a", Host: "h", Providers: ",painter,open ai,"}, lease))
 	b.same([]bool{served("painter"), served("open ai"), served("paint"), served("ai"), served(""), served("%")},
 		[]bool{true, true, false, false, false, false})
-	b.check(b.store.Leave(b.Context(), "a"))
+	b.check(b.store.Deregister(b.Context(), "a"))
 	b.same([]any{len(b.workers()), served("painter")}, []any{0, true})
 	seen, err := b.store.WorkersSeen(b.Context())
 	b.check(err)
 	b.same([]any{len(seen), seen[0].ID, seen[0].LeaseUntil.Before(seen[0].SeenAt)}, []any{1, "a", true})
 	b.exec("UPDATE easel_worker SET seen_at = '2026-01-01 00:00:01+00:00', lease_until = '2026-01-01 00:00:00+00:00'")
 	b.same(served("painter"), true)
-	_, err = b.store.Bury(b.Context(), time.Hour)
+	_, err = b.store.PruneWorkers(b.Context(), time.Hour)
 	b.check(err)
 	b.same(served("painter"), false)
 }
@@ -71,8 +71,8 @@ func beats(b *bench) {
 	b.near(a.LeaseUntil, 2*lease)
 	b.near(a.SeenAt, 0)
 	b.same(a, store.Worker{ID: "a", Host: "h", PID: 7, Version: "v1", StartedAt: first[0].StartedAt, SeenAt: a.SeenAt, LeaseUntil: a.LeaseUntil})
-	b.check(b.store.Leave(b.Context(), "a"))
-	b.check(b.store.Leave(b.Context(), "never seen"))
+	b.check(b.store.Deregister(b.Context(), "a"))
+	b.check(b.store.Deregister(b.Context(), "never seen"))
 	b.same([]any{len(b.workers()), b.workers()[0].ID}, []any{1, "b"})
 }
 
@@ -80,9 +80,9 @@ func buries(b *bench) {
 	b.beat("alive", lease)
 	b.beat("dead", -time.Hour)
 	b.same(len(b.workers()), 1)
-	early, err := b.store.Bury(b.Context(), 2*time.Hour)
+	early, err := b.store.PruneWorkers(b.Context(), 2*time.Hour)
 	b.check(err)
-	late, err := b.store.Bury(b.Context(), time.Minute)
+	late, err := b.store.PruneWorkers(b.Context(), time.Minute)
 	b.check(err)
 	b.same([]int64{early, late}, []int64{0, 1})
 	b.same(b.number("SELECT count(*) FROM easel_worker"), int64(1))
@@ -100,7 +100,7 @@ func orphans(b *bench) {
 	var old []task.Task
 	for _, t := range []*task.Task{alive, young, waiting} {
 		b.unchanged(t.ID, func() {
-			found, err := b.store.Orphans(b.Context(), 10)
+			found, err := b.store.ReclaimExpired(b.Context(), 10)
 			b.check(err)
 			old = append(old, found...)
 		})
@@ -119,7 +119,7 @@ func orphansLimit(b *bench) {
 	}
 	var seen []int
 	for range 4 {
-		found, err := b.store.Orphans(b.Context(), 2)
+		found, err := b.store.ReclaimExpired(b.Context(), 2)
 		b.check(err)
 		seen = append(seen, len(found))
 	}
@@ -132,7 +132,7 @@ func orphansRace(b *bench) {
 	}
 	var found [4]int
 	together(len(found), func(i int) {
-		tasks, err := b.store.Orphans(b.Context(), 20)
+		tasks, err := b.store.ReclaimExpired(b.Context(), 20)
 		if err != nil {
 			b.Error(err)
 		}
@@ -145,18 +145,18 @@ func orphansRace(b *bench) {
 func leaves(b *bench) {
 	b.beat("first", lease)
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
-	b.check(b.store.Leave(b.Context(), "first"))
+	b.check(b.store.Deregister(b.Context(), "first"))
 	b.take(t.Ref(), "second", lease)
 }
 
 func holds(b *bench) {
 	t := b.held()
 	b.take(b.insert(task.Task{}).Ref(), "second", lease)
-	held, err := b.store.Held(b.Context(), "first")
+	held, err := b.store.HeldBy(b.Context(), "first")
 	b.check(err)
 	b.same(refs(held), []task.Ref{t.Ref()})
 	b.check(b.store.Release(b.Context(), &held[0], 0, ""))
-	held, err = b.store.Held(b.Context(), "first")
+	held, err = b.store.HeldBy(b.Context(), "first")
 	b.check(err)
 	b.same(len(held), 0)
 }
@@ -203,7 +203,7 @@ func (b *bench) looks(limit, every time.Duration, f func(died []string) bool) bo
 func (b *bench) buried(every time.Duration) {
 	b.Helper()
 	b.same(b.looks(time.Minute, every, func([]string) bool {
-		n, err := b.store.Bury(b.Context(), 0)
+		n, err := b.store.PruneWorkers(b.Context(), 0)
 		b.check(err)
 		return n == 1
 	}), true)
@@ -232,7 +232,7 @@ func watchesShort(b *bench) {
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	const every = watched / 3
 	b.same(b.looks(time.Minute, every, func([]string) bool {
-		found, err := b.store.Orphans(b.Context(), 10)
+		found, err := b.store.ReclaimExpired(b.Context(), 10)
 		b.check(err)
 		return len(found) == 1 && found[0].ID == t.ID
 	}), true)
@@ -247,9 +247,9 @@ func clockJumps(b *bench) {
 	b.watch(watched / 4)
 	b.unchanged(t.ID, func() {
 		b.same(b.refused(t.Ref()).Busy, true)
-		found, err := b.store.Orphans(b.Context(), 10)
+		found, err := b.store.ReclaimExpired(b.Context(), 10)
 		b.check(err)
-		buried, err := b.store.Bury(b.Context(), time.Hour)
+		buried, err := b.store.PruneWorkers(b.Context(), time.Hour)
 		b.check(err)
 		b.same([]any{len(found), buried}, []any{0, int64(0)})
 	})
@@ -261,7 +261,7 @@ func claimedAhead(b *bench) {
 	young := b.take(b.insert(task.Task{}).Ref(), "not seen yet", lease).Task
 	old := b.take(b.insert(task.Task{}).Ref(), "dead", lease).Task
 	b.exec("UPDATE image_generations SET lease_until = '2199-01-01 00:00:00.000000+00:00' WHERE worker <> 'not seen yet'")
-	found, err := b.store.Orphans(b.Context(), 10)
+	found, err := b.store.ReclaimExpired(b.Context(), 10)
 	b.check(err)
 	b.same(refs(found), []task.Ref{old.Ref()})
 	b.same([]bool{b.refused(kept.Ref()).Busy, b.refused(young.Ref()).Busy}, []bool{true, true})
@@ -274,7 +274,7 @@ func lastMoment(b *bench) {
 	b.beat("first", watched)
 	b.unchanged(t.ID, func() {
 		b.same(b.refused(t.Ref()).Busy, true)
-		found, err := b.store.Orphans(b.Context(), 10)
+		found, err := b.store.ReclaimExpired(b.Context(), 10)
 		b.check(err)
 		b.same(len(found), 0)
 	})
@@ -284,7 +284,7 @@ func watchesAnew(b *bench) {
 	b.beat("first", watched)
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	b.same(len(b.watch(time.Minute)), 1)
-	b.store.Forget()
+	b.store.ResetWatch()
 	b.same(b.refused(t.Ref()).Busy, true)
 	b.same(len(b.watch(time.Minute)), 1)
 	<-time.After(watched) // without a look: more than a third of the lease

@@ -13,16 +13,16 @@ import (
 // hundred times a second. Nothing depends on the message but speed: without it
 // a server looks again after Poll.
 
-// alarmChannel is where Publish tells the servers of a provider that it rang.
-func alarmChannel(provider string) string { return "easel:rings:" + provider }
+// wakeUpChannel is where Publish tells the servers of a provider that it rang.
+func wakeUpChannel(provider string) string { return "easel:rings:" + provider }
 
 // alarm wakes a server that waits at its empty queues. It holds one call, so that
 // one which comes just before the waiting is not lost.
-type alarm chan struct{}
+type wakeUp chan struct{}
 
-func newAlarm() alarm { return make(alarm, 1) }
+func newWakeUp() wakeUp { return make(wakeUp, 1) }
 
-func (a alarm) call() {
+func (a wakeUp) signal() {
 	select {
 	case a <- struct{}{}:
 	default:
@@ -30,8 +30,8 @@ func (a alarm) call() {
 }
 
 // hear calls the alarm with each message for the provider until ctx ends.
-func (a alarm) hear(ctx context.Context, client redis.UniversalClient, provider string) {
-	sub := client.Subscribe(ctx, alarmChannel(provider))
+func (a wakeUp) listen(ctx context.Context, client redis.UniversalClient, provider string) {
+	sub := client.Subscribe(ctx, wakeUpChannel(provider))
 	defer sub.Close()
 	messages := sub.Channel()
 	for {
@@ -42,7 +42,7 @@ func (a alarm) hear(ctx context.Context, client redis.UniversalClient, provider 
 			if !open { // the client was closed
 				return
 			}
-			a.call()
+			a.signal()
 		}
 	}
 }
@@ -51,10 +51,10 @@ func (a alarm) hear(ctx context.Context, client redis.UniversalClient, provider 
 // them from one goroutine, one script call after the other, each time in another order.
 // What becomes due is for all servers, whichever of them moved it: one that
 // cannot work on it would otherwise be the only one to try.
-type idler struct {
+type waiter struct {
 	queues int
 	poll   time.Duration
-	alarm  alarm
+	wakeUp wakeUp
 	wake   func()          // tells all servers of the provider, ours too
 	empty  map[string]bool // the queues that were found empty since the last waiting
 }
@@ -62,7 +62,7 @@ type idler struct {
 // saw takes note of a script's answer and waits after a round of empty queues,
 // until the alarm is called, Poll is over, or the server drains. Then asynq
 // begins another round.
-func (i *idler) saw(ctx context.Context, keys []string, cmd *redis.Cmd, hurry <-chan struct{}) {
+func (i *waiter) observe(ctx context.Context, keys []string, cmd *redis.Cmd, draining <-chan struct{}) {
 	switch {
 	case isForward(keys):
 		if moved, err := cmd.Int(); err == nil && moved > 0 {
@@ -84,9 +84,9 @@ func (i *idler) saw(ctx context.Context, keys []string, cmd *redis.Cmd, hurry <-
 	timer := time.NewTimer(i.poll)
 	defer timer.Stop()
 	select {
-	case <-i.alarm:
+	case <-i.wakeUp:
 	case <-timer.C:
-	case <-hurry:
+	case <-draining:
 	case <-ctx.Done():
 	}
 }

@@ -23,13 +23,13 @@ var predictionID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // GET /webhooks/default/secret: the webhook-signature must then hold, beside its
 // version, the base64 HMAC-SHA256 of id, time and body, joined by dots, under the
 // base64 after the secret's underscore.
-func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
+func (a *Adapter) ReadCallback(c provider.Callback) (json.RawMessage, string, error) {
 	if c.Secret != "" && !signed(c, a.api.Client.Time()) {
-		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the callback is not signed with the account's secret, or not now"}
+		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "the callback is not signed with the account's secret, or not now"}
 	}
 	var p prediction
 	if err := c.JSON(&p); err != nil || !predictionID.MatchString(string(p.ID)) {
-		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no prediction", Cause: err}
+		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.NotExecuted, Message: "the callback names no prediction", Cause: err}
 	}
 	return provider.WriteHandle(handleOf(string(p.ID))), string(p.ID), nil
 }

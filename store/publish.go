@@ -12,15 +12,15 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// ringRows bounds one UPDATE of deliveries, for the reason given at insertRows.
-const ringRows = 500
+// deliveryRows bounds one UPDATE of deliveries, for the reason given at insertRows.
+const deliveryRows = 500
 
-// ringColumns are what it takes to ring for a task.
-const ringColumns = "id, delivery, coalesce(provider, '') AS provider, priority, run_at, updated_at, status"
+// deliveryColumns are what it takes to ring for a task.
+const deliveryColumns = "id, delivery, coalesce(provider, '') AS provider, priority, run_at, updated_at, status"
 
 // Look says which of the tasks that nobody has rung for to hand out: up to Limit of
 // them, the most urgent and the oldest first.
-type Look struct {
+type UnpublishedPage struct {
 	After  *task.Task // those that come after this one; nil is from the first
 	Newest bool       // instead the newest of those as urgent as After, and then of more urgent ones
 	Skip   int        // how many of these to leave to others
@@ -28,7 +28,7 @@ type Look struct {
 }
 
 // Rang is what a Ring did.
-type Rang struct {
+type PublishResult struct {
 	Found []task.Task // what was handed out, in order
 	Noted int         // for how many of them it noted that they are rung for; others may have done so for the rest
 }
@@ -38,20 +38,20 @@ type Rang struct {
 // delivery may be claimed as soon as it arrives. Several processes may call it, and
 // ring for the same task: the queue takes a delivery once. What is not noted, since
 // the process ended or the row is locked, is rung for again. The error may be publish's.
-func (s *Store) Ring(ctx context.Context, l Look, publish func([]task.Task) (rung []task.Ref, err error)) (Rang, error) {
-	due, err := s.unrung(ctx, l)
+func (s *Store) PublishDue(ctx context.Context, l UnpublishedPage, publish func([]task.Task) (published []task.Ref, err error)) (PublishResult, error) {
+	due, err := s.selectUnpublished(ctx, l)
 	if err != nil || len(due) == 0 {
-		return Rang{}, err
+		return PublishResult{}, err
 	}
-	rung, failure := publish(due)
-	noted, err := s.markRung(ctx, s.db, rung)
-	return Rang{Found: due, Noted: int(noted)}, errors.Join(failure, err)
+	published, failure := publish(due)
+	noted, err := s.markPublished(ctx, s.db, published)
+	return PublishResult{Found: due, Noted: int(noted)}, errors.Join(failure, err)
 }
 
-// unrung reads by the index of such tasks alone: one part for what is as urgent as
+// unpublished reads by the index of such tasks alone: one part for what is as urgent as
 // the task before, and one for what is less so.
-func (s *Store) unrung(ctx context.Context, l Look) (due []task.Task, err error) {
-	const query = "SELECT " + ringColumns + " FROM image_generations WHERE published_at IS NULL AND status = 'pending' AND deleted_at IS NULL AND fence >= 0"
+func (s *Store) selectUnpublished(ctx context.Context, l UnpublishedPage) (due []task.Task, err error) {
+	const query = "SELECT " + deliveryColumns + " FROM image_generations WHERE published_at IS NULL AND status = 'pending' AND deleted_at IS NULL AND fence >= 0"
 	const order = " ORDER BY priority DESC, id LIMIT ?"
 	err = s.byIndex(ctx, func(tx sqlx.ExtContext) error {
 		due = nil
@@ -71,14 +71,14 @@ func (s *Store) unrung(ctx context.Context, l Look) (due []task.Task, err error)
 
 // Rung notes that the doorbell has rung for these deliveries, as far as their rows
 // are not locked.
-func (s *Store) Rung(ctx context.Context, refs []task.Ref) error {
-	_, err := s.markRung(ctx, s.db, refs)
+func (s *Store) MarkPublished(ctx context.Context, refs []task.Ref) error {
+	_, err := s.markPublished(ctx, s.db, refs)
 	return err
 }
 
-// markRung needs no fence: that a bell has rung concerns its delivery alone,
+// markPublished needs no fence: that a bell has rung concerns its delivery alone,
 // which is in the condition, and no step of the task.
-func (s *Store) markRung(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref) (int64, error) {
+func (s *Store) markPublished(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref) (int64, error) {
 	return s.amongst(ctx, db, refs, "published_at IS NULL AND status = 'pending'", "published_at = now()")
 }
 
@@ -86,7 +86,7 @@ func (s *Store) markRung(ctx context.Context, db sqlx.ExecerContext, refs []task
 // are not locked, and returns how many they were. args belong to set.
 func (s *Store) amongst(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref, holds, set string, args ...any) (int64, error) {
 	total := int64(0)
-	for batch := range slices.Chunk(refs, ringRows) {
+	for batch := range slices.Chunk(refs, deliveryRows) {
 		// The fence is the caller's to mind.
 		r, err := db.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+set+" WHERE "+s.dialect.among(holds)), append(slices.Clone(args), list(batch))...)
 		if err != nil {
@@ -120,14 +120,14 @@ const ahead = time.Minute
 // have been rung for, that are due for longer than grace: their deliveries should be
 // in the queue. next is where to go on, or 0 at the end. A time of ringing that has not
 // come is that of a clock which was ahead, and counts as long ago.
-func (s *Store) Waiting(ctx context.Context, after int64, grace time.Duration, looks int) (due []task.Task, next int64, err error) {
+func (s *Store) PublishedWaiting(ctx context.Context, after int64, grace time.Duration, looks int) (due []task.Task, next int64, err error) {
 	var rows []struct {
 		task.Task
 		Due bool `json:"due"`
 	}
 	err = s.byIndex(ctx, func(tx sqlx.ExtContext) error {
 		rows = nil
-		return sqlx.SelectContext(ctx, tx, &rows, s.db.Rebind("SELECT "+ringColumns+", (published_at < "+s.dialect.later+
+		return sqlx.SelectContext(ctx, tx, &rows, s.db.Rebind("SELECT "+deliveryColumns+", (published_at < "+s.dialect.later+
 			" OR published_at > "+s.dialect.later+") AND run_at < "+s.dialect.later+` AS due FROM image_generations
 			WHERE status = 'pending' AND published_at IS NOT NULL AND deleted_at IS NULL AND fence >= 0 AND id > ?
 			ORDER BY id LIMIT ?`), -grace.Milliseconds(), ahead.Milliseconds(), -grace.Milliseconds(), after, looks)
@@ -143,15 +143,15 @@ func (s *Store) Waiting(ctx context.Context, after int64, grace time.Duration, l
 	return due, next, err
 }
 
-// Unring forgets that the doorbell rang for these waiting deliveries, so that a
+// MarkUnpublished forgets that the doorbell rang for these waiting deliveries, so that a
 // relay rings again. A row that is locked stays as it is.
-func (s *Store) Unring(ctx context.Context, refs []task.Ref) error {
-	_, err := s.unring(ctx, refs)
+func (s *Store) MarkUnpublished(ctx context.Context, refs []task.Ref) error {
+	_, err := s.markUnpublished(ctx, refs)
 	return err
 }
 
-func (s *Store) unring(ctx context.Context, refs []task.Ref) (int64, error) {
-	// no fence, for the reason given at markRung
+func (s *Store) markUnpublished(ctx context.Context, refs []task.Ref) (int64, error) {
+	// no fence, for the reason given at markPublished
 	return s.amongst(ctx, s.db, refs, "published_at IS NOT NULL AND status = 'pending'", "published_at = NULL")
 }
 
@@ -164,9 +164,9 @@ func (s *Store) Redeliver(ctx context.Context, refs []task.Ref) error {
 	return err
 }
 
-// UnringAll forgets every ring of a waiting task, some at a time: the queue has lost
+// ResetPublished forgets every ring of a waiting task, some at a time: the queue has lost
 // its memory. It returns how many rows that were.
-func (s *Store) UnringAll(ctx context.Context) (int64, error) {
+func (s *Store) ResetPublished(ctx context.Context) (int64, error) {
 	const rows = 2_000
 	total := int64(0)
 	for after := int64(0); ; {
@@ -183,7 +183,7 @@ func (s *Store) UnringAll(ctx context.Context) (int64, error) {
 		for i := range waiting {
 			refs[i] = waiting[i].Ref()
 		}
-		n, err := s.unring(ctx, refs)
+		n, err := s.markUnpublished(ctx, refs)
 		total += n
 		if err != nil {
 			return total, err
@@ -194,13 +194,13 @@ func (s *Store) UnringAll(ctx context.Context) (int64, error) {
 
 // Rings returns the rows of these tasks as far as ringing goes; one that does
 // not exist is missing from the map.
-func (s *Store) Rings(ctx context.Context, ids []int64) (map[int64]task.Task, error) {
+func (s *Store) Deliveries(ctx context.Context, ids []int64) (map[int64]task.Task, error) {
 	found := make(map[int64]task.Task, len(ids))
 	if len(ids) == 0 {
 		return found, nil
 	}
 	var tasks []task.Task
-	if err := s.selectIn(ctx, &tasks, "SELECT "+ringColumns+", coalesce(error_kind, '') AS error_kind FROM image_generations WHERE deleted_at IS NULL AND id IN (?)", ids); err != nil {
+	if err := s.selectIn(ctx, &tasks, "SELECT "+deliveryColumns+", coalesce(error_kind, '') AS error_kind FROM image_generations WHERE deleted_at IS NULL AND id IN (?)", ids); err != nil {
 		return nil, err
 	}
 	for _, t := range tasks {

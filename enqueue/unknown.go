@@ -9,15 +9,15 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// InDoubt says that a task was not retried: nobody can say whether its last call was
+// UnknownOutcome says that a task was not retried: nobody can say whether its last call was
 // billed, and its provider cannot be asked. Nothing was changed.
-type InDoubt struct {
+type UnknownOutcome struct {
 	Task     int64
 	Provider string
 	Console  string // the provider's page to look the call up on; empty if none is known
 }
 
-func (e *InDoubt) Error() string {
+func (e *UnknownOutcome) Error() string {
 	where := ""
 	if e.Console != "" {
 		where = " (" + e.Console + ")"
@@ -27,11 +27,11 @@ func (e *InDoubt) Error() string {
 }
 
 // Undecided is what a page says of it.
-func (e *InDoubt) Undecided() (task int64, text string) {
+func (e *UnknownOutcome) Undecided() (task int64, text string) {
 	return e.Task, fmt.Sprintf("Nothing was changed: %s cannot be asked about the call. Look it up there, and say on the task's page whether it was charged.", e.Provider)
 }
 
-// decided is an InDoubt if a retry of the task would neither ask nor buy.
+// decided is an UnknownOutcome if a retry of the task would neither ask nor buy.
 func (c *Client) decided(ctx context.Context, ref task.Ref) error {
 	attempts, err := c.Tasks.Attempts(ctx, ref.Task)
 	if err != nil || !c.Services.Undecided(attempts) {
@@ -45,7 +45,7 @@ func (c *Client) decided(ctx context.Context, ref task.Ref) error {
 		return nil // which the retry says
 	}
 	provider := attempts[len(attempts)-1].Provider
-	return &InDoubt{Task: ref.Task, Provider: provider, Console: c.Services.Console(provider)}
+	return &UnknownOutcome{Task: ref.Task, Provider: provider, Console: c.Services.Console(provider)}
 }
 
 // GiveUp ends the doubt about a failed task whose last call was charged: a person has
@@ -77,7 +77,7 @@ func (c *Client) GiveUp(ctx context.Context, ref task.Ref) (*task.Task, error) {
 
 // leftAlone reports whether err says that a task cannot be retried, or not by a word for many.
 func leftAlone(err error) bool {
-	var doubt *InDoubt
+	var doubt *UnknownOutcome
 	var not *store.NotAllowed
 	return errors.As(err, &doubt) || errors.As(err, &not) || refused(err)
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// doubted holds for a task whose newest call is of unknown outcome: no reason on its row
+// lastCallUnknown holds for a task whose newest call is of unknown outcome: no reason on its row
 // may hide that.
-const doubted = `(SELECT a.state FROM generation_attempt a WHERE a.task_id = image_generations.id ORDER BY a.number DESC LIMIT 1) = 'unknown'`
+const lastCallUnknown = `(SELECT a.state FROM generation_attempt a WHERE a.task_id = image_generations.id ORDER BY a.number DESC LIMIT 1) = 'unknown'`
 
-// hidden holds for a task that reads as archived and is doubted.
-const hidden = "(status = 'failed' AND error_kind = 'archived' AND " + doubted + ")"
+// hidden holds for a task that reads as archived and is lastCallUnknown.
+const hiddenUnknown = "(status = 'failed' AND error_kind = 'archived' AND " + lastCallUnknown + ")"
 
 const (
 	setBack = "the app had set the task back to pending"
@@ -28,7 +28,7 @@ const (
 // app keeps the reason that it had, and one whose last call is of unknown outcome is held
 // for that. A delivery below 0, which nothing can ring for, becomes 0. It returns nil for a
 // task that moved on or whose row is locked, which is left alone.
-func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error) {
+func (s *Store) Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error) {
 	var why *task.Failure
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		why = nil // it may be repeated
@@ -45,7 +45,7 @@ func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (*task.
 		if err != nil {
 			return err
 		}
-		why = parkedFor(&t, last, f)
+		why = reasonFor(&t, last, f)
 		// No fence in the condition: the row is ours and its status the guard.
 		_, err = tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE image_generations SET status = 'failed', `+fenceGrows+`, error_msg = ?, error_kind = ?, error_code = ?,
@@ -59,13 +59,13 @@ func (s *Store) Park(ctx context.Context, ref task.Ref, f *task.Failure) (*task.
 	return why, nil
 }
 
-// parkedFor is the true reason of a waiting task whose delivery is archived. Only a task
+// reasonFor is the true reason of a waiting task whose delivery is archived. Only a task
 // that had ended before has a time of its end.
-func parkedFor(t *task.Task, last *task.Attempt, f *task.Failure) *task.Failure {
+func reasonFor(t *task.Task, last *task.Attempt, f *task.Failure) *task.Failure {
 	ended := t.CompletedAt != nil
 	switch {
 	case last != nil && last.State == task.AttemptUnknown:
-		held := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Maybe, Message: f.Message + "; " + noWord, Next: "`easel show` says how to go on"}
+		held := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: f.Message + "; " + noWord, Next: "`easel show` says how to go on"}
 		if ended {
 			held.Message = setBack + "; " + noWord
 		}
@@ -84,14 +84,14 @@ func parkedFor(t *task.Task, last *task.Attempt, f *task.Failure) *task.Failure 
 // Hold lets those of the failed tasks say that the outcome of their last call is unknown
 // which read as archived although nobody has said what became of it. It returns how many
 // they were; a row that is locked is left out.
-func (s *Store) Hold(ctx context.Context, refs []task.Ref) (int64, error) {
+func (s *Store) MarkUnknownOutcome(ctx context.Context, refs []task.Ref) (int64, error) {
 	// No fence: nobody holds a failed task, and only a wrong reason changes.
 	var n int64
 	if len(refs) == 0 {
 		return 0, nil
 	}
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
-		n, err = s.amongst(ctx, tx, refs, hidden, `error_kind = ?, updated_at = now(), error_msg = '`+noWord+`'
+		n, err = s.amongst(ctx, tx, refs, hiddenUnknown, `error_kind = ?, updated_at = now(), error_msg = '`+noWord+`'
 			|| coalesce(': ' || (SELECT a.error_msg FROM generation_attempt a WHERE a.task_id = image_generations.id ORDER BY a.number DESC LIMIT 1), '')
 			|| '. `+"`easel show`"+` says how to go on'`, task.OutcomeUnknown)
 		return err

@@ -27,15 +27,15 @@ func (counting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 func TestAlarm(t *testing.T) {
 	// waiting starts a server that looks again after poll and returns what it
 	// hears, once it waits at its empty queues.
-	waiting := func(t *testing.T, q *Queue, poll time.Duration) <-chan Ring {
+	waiting := func(t *testing.T, q *Queue, poll time.Duration) <-chan Delivery {
 		t.Helper()
-		heard := make(chan Ring, 10)
+		heard := make(chan Delivery, 10)
 		stop := serve(t, Server{Queue: quiet(q), Provider: "openai", Poll: poll, Forward: 20 * time.Millisecond,
-			Handler: func(_ context.Context, r Ring) error { heard <- r; return nil }})
+			Handler: func(_ context.Context, r Delivery) error { heard <- r; return nil }})
 		t.Cleanup(func() { _ = stop() })
 		eventually(t, "the server listens", func() bool {
-			n, err := q.Redis.PubSubNumSub(t.Context(), alarmChannel("openai")).Result()
-			return err == nil && n[alarmChannel("openai")] == 1
+			n, err := q.Redis.PubSubNumSub(t.Context(), wakeUpChannel("openai")).Result()
+			return err == nil && n[wakeUpChannel("openai")] == 1
 		})
 		return heard
 	}
@@ -43,20 +43,20 @@ func TestAlarm(t *testing.T) {
 		"A server that waits begins as soon as somebody rings": func(t *testing.T, q *Queue) {
 			heard := waiting(t, q, time.Hour)
 			for id := range int64(30) {
-				publishAll(t, q, ring(id+1))
+				publishAll(t, q, delivery(id+1))
 				receive(t, "the delivery", heard)
 			}
 		},
 		"What has become due is begun at once": func(t *testing.T, q *Queue) {
 			heard := waiting(t, q, time.Hour)
-			later := ring(1)
+			later := delivery(1)
 			later.At = time.Now().Add(time.Second)
 			publishAll(t, q, later)
 			receive(t, "the delivery", heard)
 		},
 		"Without the message a server looks again by itself": func(t *testing.T, q *Queue) {
 			heard := waiting(t, q, 50*time.Millisecond)
-			data, err := ring(1).payload()
+			data, err := delivery(1).payload()
 			must(t, err)
 			client := asynq.NewClientFromRedisClient(q.Redis)
 			_, err = client.Enqueue(asynq.NewTask(Type, data), asynq.TaskID("1.0"), asynq.Queue("openai"))

@@ -15,20 +15,20 @@ import (
 // Hook reads a callback: {"id","status",…}. With a secret its X-BFL-Signature must
 // be the hex HMAC-SHA256 of the body. The job is polled where the account is: what
 // cluster has it the callback does not say.
-func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
+func (a *Adapter) ReadCallback(c provider.Callback) (json.RawMessage, string, error) {
 	if c.Secret != "" {
 		mac := hmac.New(sha256.New, []byte(c.Secret.Reveal()))
 		mac.Write(c.Body)
 		given, err := hex.DecodeString(strings.TrimPrefix(c.Header.Get("X-BFL-Signature"), "sha256="))
 		if err != nil || !hmac.Equal(given, mac.Sum(nil)) {
-			return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the callback is not signed with the account's secret"}
+			return nil, "", &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "the callback is not signed with the account's secret"}
 		}
 	}
 	var said struct {
 		ID provider.Text `json:"id"`
 	}
 	if err := c.JSON(&said); err != nil || said.ID == "" || len(said.ID) > 255 {
-		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no job", Cause: err}
+		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.NotExecuted, Message: "the callback names no job", Cause: err}
 	}
 	return provider.WriteHandle(handle{Version: version, ID: string(said.ID), Poll: pollOf(string(said.ID)), Submitted: a.api.Client.Time()}), string(said.ID), nil
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// unfit is why no delivery can ring for a row that came by SQL, or nil.
-func unfit(ref task.Ref) *task.Failure {
-	f := &task.Failure{Kind: task.Invalid, Executed: task.No}
+// unpublishable is why no delivery can ring for a row that came by SQL, or nil.
+func unpublishable(ref task.Ref) *task.Failure {
+	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted}
 	switch {
 	case ref.Task < 1:
 		f.Message = fmt.Sprintf("id is %d; accepted are ids from 1 to %d", ref.Task, math.MaxInt64)
@@ -25,8 +25,8 @@ func unfit(ref task.Ref) *task.Failure {
 }
 
 // refuseRow parks a waiting row that nothing can ring for, and returns how many rows it changed.
-func (r *Relay) refuseRow(ctx context.Context, ref task.Ref, f *task.Failure) (int, error) {
-	why, err := r.Tasks.Park(ctx, ref, f)
+func (r *Relay) archiveUnpublishable(ctx context.Context, ref task.Ref, f *task.Failure) (int, error) {
+	why, err := r.Tasks.Archive(ctx, ref, f)
 	if err != nil || why == nil {
 		return 0, err
 	}

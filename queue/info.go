@@ -15,14 +15,14 @@ import (
 )
 
 // Standing is how one of asynq's queues stands.
-type Standing struct {
+type Info struct {
 	PausedSince time.Time // zero if it is not paused
 	Waiting     int       // deliveries that a worker may take now
 	Active      int       // those that workers hold
 }
 
-// Standings returns the queues of the providers by name, in one round trip.
-func (q *Queue) Standings(ctx context.Context, providers []string) (map[string]Standing, error) {
+// Infos returns the queues of the providers by name, in one round trip.
+func (q *Queue) Infos(ctx context.Context, providers []string) (map[string]Info, error) {
 	type asked struct {
 		paused          *redis.StringCmd
 		waiting, active *redis.IntCmd
@@ -39,12 +39,12 @@ func (q *Queue) Standings(ctx context.Context, providers []string) (map[string]S
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("queue: redis does not answer: %w", err)
 	}
-	all := make(map[string]Standing)
+	all := make(map[string]Info)
 	for name, c := range commands {
 		if err := errors.Join(c.waiting.Err(), c.active.Err()); err != nil {
 			return nil, fmt.Errorf("queue: redis does not tell how queues stand: %w", err)
 		}
-		s := Standing{Waiting: int(c.waiting.Val()), Active: int(c.active.Val())}
+		s := Info{Waiting: int(c.waiting.Val()), Active: int(c.active.Val())}
 		if since, err := strconv.ParseInt(c.paused.Val(), 10, 64); err == nil {
 			s.PausedSince = time.Unix(since, 0).UTC() // asynq notes when it was paused
 		}
@@ -55,7 +55,7 @@ func (q *Queue) Standings(ctx context.Context, providers []string) (map[string]S
 
 // Hold pauses the queues that are named, or resumes them, as asynqmon's buttons do, and
 // returns them. The name of a provider stands for its three queues.
-func (q *Queue) Hold(ctx context.Context, names []string, pause bool) ([]string, error) {
+func (q *Queue) SetPaused(ctx context.Context, names []string, pause bool) ([]string, error) {
 	var all []string
 	for _, name := range names {
 		if provider, priority := parseQueue(name); priority == task.Normal {

@@ -43,7 +43,7 @@ func TestHook(t *testing.T) {
 		"One whose id would lead elsewhere is refused": {nil, `{"id":"../account"}`, "", task.BadAnswer},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			raw, job, err := a.Hook(provider.Callback{Header: c.header, Body: []byte(c.body), Secret: c.secret})
+			raw, job, err := a.ReadCallback(provider.Callback{Header: c.header, Body: []byte(c.body), Secret: c.secret})
 			if f := task.AsFailure(err); c.kind != "" {
 				if f == nil || f.Kind != c.kind {
 					t.Errorf("got %v", err)

@@ -24,7 +24,7 @@ const (
 
 // Ring is one delivery: it rings for a row and says nothing about it. Its
 // TaskID in asynq is "<task id>.<delivery>".
-type Ring struct {
+type Delivery struct {
 	task.Ref
 	Provider string
 	Priority task.Priority
@@ -43,10 +43,10 @@ type payload struct {
 
 // Queue returns the name of the asynq queue in which r waits: the provider's
 // name, followed by ":high" or ":low".
-func (r Ring) Queue() string { return queueName(r.Provider, r.Priority) }
+func (r Delivery) Queue() string { return queueName(r.Provider, r.Priority) }
 
 // Validate reports which field of r the queue cannot carry.
-func (r Ring) Validate() error {
+func (r Delivery) Validate() error {
 	switch {
 	case r.Task <= 0:
 		return fmt.Errorf("queue: task is %d; it must be a positive row id", r.Task)
@@ -70,7 +70,7 @@ func validProvider(name string) error {
 	return nil
 }
 
-func (r Ring) payload() ([]byte, error) {
+func (r Delivery) payload() ([]byte, error) {
 	return json.Marshal(payload{payloadVersion, r.Task, r.Delivery, r.Trace})
 }
 

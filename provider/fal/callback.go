@@ -25,19 +25,19 @@ const drift = 5 * time.Minute
 // The callback does not say where to ask after its job. For a call whose answer was
 // lost, and for no other, the addresses are put together as the service forms them:
 // from the first two parts of the model's name.
-func (a *Adapter) Hook(c provider.Callback) (json.RawMessage, string, error) {
+func (a *Adapter) ReadCallback(c provider.Callback) (json.RawMessage, string, error) {
 	if c.Secret != "" && !signed(c, a.api.Client.Time()) {
-		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.No, Message: "the callback is not signed with the service's key, or not now"}
+		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "the callback is not signed with the service's key, or not now"}
 	}
 	var said struct {
 		ID provider.Text `json:"request_id"`
 	}
 	if err := c.JSON(&said); err != nil || said.ID == "" || len(said.ID) > 255 {
-		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.No, Message: "the callback names no job", Cause: err}
+		return nil, "", &task.Failure{Kind: task.BadAnswer, Executed: task.NotExecuted, Message: "the callback names no job", Cause: err}
 	}
 	h, ok := formed(c.Of.Endpoint, string(said.ID))
 	if !ok {
-		return nil, "", &task.Failure{Kind: task.Internal, Executed: task.No, Message: "the call was made to no model"}
+		return nil, "", &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the call was made to no model"}
 	}
 	return provider.WriteHandle(h), h.ID, nil
 }
