@@ -213,7 +213,9 @@ func (r *rig) get(id int64) *task.Task {
 }
 
 // lighthouse is a task as an app makes it.
-func lighthouse() *task.Task { return &task.Task{Provider: "painter", Prompt: "a lighthouse"} }
+func lighthouse() *task.Task {
+	return &task.Task{Request: task.Request{Provider: "painter", Prompt: "a lighthouse"}}
+}
 
 // inserts stores a task for which nobody rings.
 func (r *rig) inserts(t *task.Task) *task.Task {

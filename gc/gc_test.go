@@ -85,7 +85,7 @@ func (r *rig) completed() *task.Task {
 
 func (r *rig) claimed() *task.Task {
 	r.Helper()
-	t := &task.Task{Provider: "p", Prompt: "a boat"}
+	t := &task.Task{Request: task.Request{Provider: "p", Prompt: "a boat"}}
 	_, err := r.store.Insert(r.Context(), []*task.Task{t})
 	r.check(err)
 	c, _, err := r.store.Claim(r.Context(), t.Ref(), "w", time.Minute)

@@ -62,7 +62,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{T: t, store: s}
 	_, err = s.Migrate(t.Context())
 	r.check(err)
-	_, err = s.Insert(t.Context(), []*task.Task{{Provider: "caller", Prompt: "a boat"}})
+	_, err = s.Insert(t.Context(), []*task.Task{{Request: task.Request{Provider: "caller", Prompt: "a boat"}}})
 	r.check(err)
 	claim, _, err := s.Claim(t.Context(), task.Ref{Task: 1}, "w", 0)
 	r.check(err)

@@ -174,13 +174,13 @@ func TestCheckOfInputsThatAreNotBroughtYet(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			p := &formed{form: c.form}
 			services := provider.Services{"p": {Name: "p", DefaultModel: "m", Accounts: []provider.Account{{Provider: p}}}}
-			if _, _, err := services.Check(&task.Task{Provider: "p", Prompt: "x", InputImageURL: c.in}); err != nil {
+			if _, _, err := services.Check(&task.Task{Request: task.Request{Provider: "p", Prompt: "x", InputImageURL: c.in}}); err != nil {
 				t.Fatal(err)
 			}
 			if len(p.got) != 1 || !strings.HasPrefix(p.got[0], c.want) {
 				t.Errorf("Prepare was given %q", p.got)
 			}
-			_, _, err := services.Check(&task.Task{Provider: "p", Prompt: "x", InputImageURL: "file:///etc/passwd"})
+			_, _, err := services.Check(&task.Task{Request: task.Request{Provider: "p", Prompt: "x", InputImageURL: "file:///etc/passwd"}})
 			if f := task.AsFailure(err); f == nil || f.Kind != task.Invalid {
 				t.Errorf("a file: %v", err)
 			}

@@ -195,28 +195,21 @@ func (s *Store) insertParameters(ctx context.Context, tx Tx, tasks []*task.Task)
 // asked returns what t asks for, without anything that the store fills in: a
 // task that is inserted again, after an error for instance, is the same request.
 func asked(t *task.Task) task.Task {
-	return task.Task{
-		Provider: t.Provider, Model: t.Model, Prompt: t.Prompt, NegativePrompt: t.NegativePrompt, Size: t.Size,
-		Quality: t.Quality, Style: t.Style, Steps: t.Steps, CFGScale: t.CFGScale, Seed: t.Seed, Watermark: t.Watermark,
-		ImageCount: max(t.ImageCount, 1), InputImageURL: t.InputImageURL, InputImageID: t.InputImageID,
-		ReferenceImages: t.ReferenceImages,
-
-		UserID: t.UserID, DramaID: t.DramaID, StoryboardID: t.StoryboardID, SubjectType: t.SubjectType,
-		SubjectID: t.SubjectID, Metadata: t.Metadata,
-
-		Priority: t.Priority, RunAt: t.RunAt, DeadlineAt: t.DeadlineAt, MaxAttempts: t.MaxTries(),
-		IdempotencyKey: t.IdempotencyKey, WebhookURL: t.WebhookURL, Fallbacks: t.Fallbacks, FitInputs: t.FitInputs,
-
-		Parameters: t.Parameters,
-	}
+	r := t.Request
+	r.ImageCount, r.MaxAttempts = max(r.ImageCount, 1), t.MaxTries()
+	return task.Task{Request: r}
 }
 
-// requestHash identifies what asked returned.
+// requestHash identifies what asked returned. Rows keep it, so that its text stays: the
+// parameters are its last field.
 func requestHash(t task.Task) (string, error) {
 	if t.IdempotencyKey != "" {
 		t.RunAt, t.DeadlineAt = time.Time{}, nil // "in five minutes" is another instant in each repetition
 	}
-	text, err := json.Marshal(t)
+	text, err := json.Marshal(struct {
+		task.Task
+		Parameters map[string]string `json:"parameters,omitempty"`
+	}{t, t.Parameters})
 	if err != nil {
 		return "", fmt.Errorf("hash the request: %w", err)
 	}

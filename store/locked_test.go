@@ -19,7 +19,7 @@ func boats(t testing.TB, s *store.Store, n int) []*task.Task {
 	t.Helper()
 	tasks := make([]*task.Task, n)
 	for i := range tasks {
-		tasks[i] = &task.Task{Provider: "painter", Prompt: fmt.Sprint("boat ", i)}
+		tasks[i] = &task.Task{Request: task.Request{Provider: "painter", Prompt: fmt.Sprint("boat ", i)}}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a connection may never come free
 	defer cancel()
@@ -314,7 +314,7 @@ func TestDeadlockIsRepeated(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		_, err := s.Insert(t.Context(), []*task.Task{
-			{Provider: "painter", Prompt: "ours", IdempotencyKey: "a"}, {Provider: "painter", Prompt: "ours", IdempotencyKey: "b"}})
+			{Request: task.Request{Provider: "painter", Prompt: "ours", IdempotencyKey: "a"}}, {Request: task.Request{Provider: "painter", Prompt: "ours", IdempotencyKey: "b"}}})
 		done <- err
 	}()
 	for waiting := 0; waiting == 0; { // for the app's b

@@ -146,7 +146,7 @@ func calls() map[string]call {
 	published, _ := series(60_001, 500)
 	wrong, _ := series(20_001, 500)
 	_, final := series(100_001, 500)
-	held := &task.Task{ID: 200_001, Fence: 1, ImageCount: 1, Provider: "painter", Worker: "alive"}
+	held := &task.Task{ID: 200_001, Request: task.Request{ImageCount: 1, Provider: "painter"}, Standing: task.Standing{Fence: 1, Worker: "alive"}}
 	begun := &task.Attempt{Key: "new", Provider: "painter"}
 	result := task.Result{GeneratedImageURL: "http://x", StorageKey: "x"}
 	failure := &task.Failure{Kind: task.Invalid, Message: "no"}
@@ -155,13 +155,13 @@ func calls() map[string]call {
 		"Insert": {500, func(ctx context.Context, s *store.Store) error {
 			tasks := make([]*task.Task, 500)
 			for i := range tasks {
-				tasks[i] = &task.Task{Provider: "painter", Prompt: "a boat", IdempotencyKey: map[bool]string{true: fmt.Sprint(i)}[i < 5], Parameters: map[string]string{"a": "1"}}
+				tasks[i] = &task.Task{Request: task.Request{Provider: "painter", Prompt: "a boat", IdempotencyKey: map[bool]string{true: fmt.Sprint(i)}[i < 5], Parameters: map[string]string{"a": "1"}}}
 			}
 			_, err := s.Insert(ctx, tasks)
 			return err
 		}},
 		"InsertLoud": {1, func(ctx context.Context, s *store.Store) error {
-			_, err := s.InsertNotify(ctx, []*task.Task{{Provider: "painter", Prompt: "a boat"}})
+			_, err := s.InsertNotify(ctx, []*task.Task{{Request: task.Request{Provider: "painter", Prompt: "a boat"}}})
 			return err
 		}},
 		"InsertTx": {1, func(ctx context.Context, s *store.Store) error {
@@ -170,7 +170,7 @@ func calls() map[string]call {
 				return err
 			}
 			defer tx.Rollback()
-			_, err = s.InsertTx(ctx, tx, []*task.Task{{Provider: "painter", Prompt: "a boat"}})
+			_, err = s.InsertTx(ctx, tx, []*task.Task{{Request: task.Request{Provider: "painter", Prompt: "a boat"}}})
 			return err
 		}},
 		"Ring": {500, func(ctx context.Context, s *store.Store) error {
@@ -242,19 +242,19 @@ func calls() map[string]call {
 			return s.KeepInput(ctx, held.ID, task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"})
 		}},
 		"Release": {1, func(ctx context.Context, s *store.Store) error {
-			return s.Release(ctx, &task.Task{ID: 200_002, Fence: 1}, 0, "")
+			return s.Release(ctx, &task.Task{ID: 200_002, Standing: task.Standing{Fence: 1}}, 0, "")
 		}},
 		"Fail": {1, func(ctx context.Context, s *store.Store) error {
-			return s.Fail(ctx, &task.Task{ID: 200_003, Fence: 1}, task.Decision{Status: task.Failed, Failure: failure}, nil)
+			return s.Fail(ctx, &task.Task{ID: 200_003, Standing: task.Standing{Fence: 1}}, task.Decision{Status: task.Failed, Failure: failure}, nil)
 		}},
 		"FallBack": {1, func(ctx context.Context, s *store.Store) error {
-			return s.SwitchProvider(ctx, &task.Task{ID: 200_004, Fence: 1}, task.Fallback{Provider: "rival"}, "", "", nil)
+			return s.SwitchProvider(ctx, &task.Task{ID: 200_004, Standing: task.Standing{Fence: 1}}, task.Fallback{Provider: "rival"}, "", "", nil)
 		}},
 		"KeepPart": {1, func(ctx context.Context, s *store.Store) error {
-			return s.SaveBatch(ctx, &task.Task{ID: 200_005, Fence: 1}, &task.Attempt{ID: 100_010, TaskID: 100_010}, nil, 5)
+			return s.SaveBatch(ctx, &task.Task{ID: 200_005, Standing: task.Standing{Fence: 1}}, &task.Attempt{ID: 100_010, TaskID: 100_010}, nil, 5)
 		}},
 		"Save": {1, func(ctx context.Context, s *store.Store) error {
-			return s.Save(ctx, &task.Task{ID: 200_006, Fence: 1}, nil, store.Outcome{First: &result})
+			return s.Save(ctx, &task.Task{ID: 200_006, Standing: task.Standing{Fence: 1}}, nil, store.Outcome{First: &result})
 		}},
 	}
 	single := map[string]func(ctx context.Context, s *store.Store) error{

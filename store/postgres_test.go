@@ -33,9 +33,9 @@ func TestView(t *testing.T) {
 		must(t, db.QueryRow("INSERT INTO image_generation_task (prompt) VALUES ('a boat') RETURNING id").Scan(&id))
 		got, err := s.Get(t.Context(), id)
 		must(t, err)
-		want := &task.Task{ID: id, Provider: "volcengine", Model: "doubao-seedream-4-0-250828", Size: "2K", Watermark: new(bool),
-			Prompt: "a boat", ImageCount: 1, MaxAttempts: task.DefaultMaxAttempts, Status: task.Pending,
-			RunAt: got.RunAt, CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt}
+		want := &task.Task{ID: id, Request: task.Request{Provider: "volcengine", Model: "doubao-seedream-4-0-250828", Size: "2K", Watermark: new(bool),
+			Prompt: "a boat", ImageCount: 1, MaxAttempts: task.DefaultMaxAttempts,
+			RunAt: got.RunAt}, Standing: task.Standing{Status: task.Pending, CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt}}
 		*want.Watermark = true
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -105,7 +105,9 @@ func TestNotify(t *testing.T) {
 	db := s.DB()
 	db.SetMaxOpenConns(1) // what leaked from one transaction would be seen in the next
 	notes := bells(t, address)
-	boat := func() []*task.Task { return []*task.Task{{Provider: "painter", Prompt: "a boat"}} }
+	boat := func() []*task.Task {
+		return []*task.Task{{Request: task.Request{Provider: "painter", Prompt: "a boat"}}}
+	}
 	raw := "INSERT INTO image_generations (provider, prompt) VALUES ('painter', 'a boat')"
 
 	expect := func(name string, want int, write func(ctx context.Context) error) {
@@ -175,7 +177,7 @@ func TestStoreSurvivesDeadlock(t *testing.T) {
 	s := postgres(t)
 	batch := func(keys ...string) (tasks []*task.Task) {
 		for _, k := range keys {
-			tasks = append(tasks, &task.Task{Provider: "painter", Prompt: "boat " + k, IdempotencyKey: k})
+			tasks = append(tasks, &task.Task{Request: task.Request{Provider: "painter", Prompt: "boat " + k, IdempotencyKey: k}})
 		}
 		return tasks
 	}

@@ -63,7 +63,7 @@ func TestInsertTxTakesSqlx(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tk := &task.Task{Provider: "painter", Prompt: "a boat", Parameters: map[string]string{"a": "1"}}
+			tk := &task.Task{Request: task.Request{Provider: "painter", Prompt: "a boat", Parameters: map[string]string{"a": "1"}}}
 			if _, err := s.InsertTx(t.Context(), tx, []*task.Task{tk}); err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func TestReadyBeforeMigrate(t *testing.T) {
 			if err := s.Ready(t.Context()); err != store.ErrNotMigrated {
 				t.Errorf("before: %v", err)
 			}
-			if _, err := s.Insert(t.Context(), []*task.Task{{Provider: "painter", Prompt: "a boat"}}); !errors.Is(err, store.ErrNotMigrated) {
+			if _, err := s.Insert(t.Context(), []*task.Task{{Request: task.Request{Provider: "painter", Prompt: "a boat"}}}); !errors.Is(err, store.ErrNotMigrated) {
 				t.Errorf("an insert before: %v", err)
 			}
 			if _, err := s.Migrate(t.Context()); err != nil {

@@ -26,17 +26,17 @@ func TestFail(t *testing.T) {
 		waits   int
 	}{
 		{"A call that did not happen is tried again", Task{}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Pending, Unavailable, time.Second, 1, 0},
-		{"The back-off doubles", Task{FailedTries: 2}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Pending, Unavailable, 4 * time.Second, 3, 0},
-		{"The back-off is capped", Task{FailedTries: 60, MaxAttempts: 100}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Pending, Unavailable, 150 * time.Second, 61, 0},
-		{"The last try parks", Task{FailedTries: 4}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Unavailable, 0, 5, 0},
-		{"A rate limit spends no attempt", Task{FailedTries: 4}, Failure{Kind: RateLimited, Executed: NotExecuted}, paid, Pending, RateLimited, time.Second, 4, 1},
-		{"A rate limit within a 2xx spends one", Task{FailedTries: 3}, Failure{Kind: RateLimited, Executed: NotExecuted, SpendsTry: true}, paid, Pending, RateLimited, 8 * time.Second, 4, 0},
-		{"A rate limit within a 2xx ends with the tries", Task{FailedTries: 4}, Failure{Kind: RateLimited, Executed: NotExecuted, SpendsTry: true}, paid, Failed, RateLimited, 0, 5, 0},
+		{"The back-off doubles", Task{Standing: Standing{FailedTries: 2}}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Pending, Unavailable, 4 * time.Second, 3, 0},
+		{"The back-off is capped", Task{Request: Request{MaxAttempts: 100}, Standing: Standing{FailedTries: 60}}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Pending, Unavailable, 150 * time.Second, 61, 0},
+		{"The last try parks", Task{Standing: Standing{FailedTries: 4}}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Unavailable, 0, 5, 0},
+		{"A rate limit spends no attempt", Task{Standing: Standing{FailedTries: 4}}, Failure{Kind: RateLimited, Executed: NotExecuted}, paid, Pending, RateLimited, time.Second, 4, 1},
+		{"A rate limit within a 2xx spends one", Task{Standing: Standing{FailedTries: 3}}, Failure{Kind: RateLimited, Executed: NotExecuted, SpendsTry: true}, paid, Pending, RateLimited, 8 * time.Second, 4, 0},
+		{"A rate limit within a 2xx ends with the tries", Task{Standing: Standing{FailedTries: 4}}, Failure{Kind: RateLimited, Executed: NotExecuted, SpendsTry: true}, paid, Failed, RateLimited, 0, 5, 0},
 		{"A rate limit waits as long as asked, and a little", Task{}, Failure{Kind: RateLimited, Executed: NotExecuted, RetryAfter: time.Minute}, paid, Pending, RateLimited, 61 * time.Second, 0, 1},
 		{"A Retry-After of a year is not believed", Task{}, Failure{Kind: RateLimited, Executed: NotExecuted, RetryAfter: 365 * 24 * time.Hour}, paid, Pending, RateLimited, time.Hour + time.Second, 0, 1},
 		{"A negative Retry-After is none", Task{}, Failure{Kind: RateLimited, Executed: NotExecuted, RetryAfter: -time.Hour}, paid, Pending, RateLimited, time.Second, 0, 1},
-		{"Waits have a budget of their own", Task{Waits: 100}, Failure{Kind: RateLimited, Executed: NotExecuted}, paid, Failed, RateLimited, 0, 0, 101},
-		{"Storage waits", Task{FailedTries: 4}, Failure{Kind: Storage}, paid, Pending, Storage, time.Second, 4, 1},
+		{"Waits have a budget of their own", Task{Standing: Standing{Waits: 100}}, Failure{Kind: RateLimited, Executed: NotExecuted}, paid, Failed, RateLimited, 0, 0, 101},
+		{"Storage waits", Task{Standing: Standing{FailedTries: 4}}, Failure{Kind: Storage}, paid, Pending, Storage, time.Second, 4, 1},
 		{"An unknown outcome of a paid call is held", Task{}, Failure{Kind: Timeout, Executed: Unknown}, paid, Failed, OutcomeUnknown, 0, 1, 0},
 		{"An unknown outcome is held whatever its kind", Task{}, Failure{Kind: RateLimited, Executed: Unknown}, paid, Failed, OutcomeUnknown, 0, 1, 0},
 		{"An unknown outcome of a free call is sent again", Task{}, Failure{Kind: Timeout, Executed: Unknown}, free, Pending, Timeout, time.Second, 1, 0},
@@ -50,8 +50,8 @@ func TestFail(t *testing.T) {
 		{"No money is final", Task{}, Failure{Kind: Billing, Executed: NotExecuted}, free, Failed, Billing, 0, 1, 0},
 		{"A crash budget that is used up is final", Task{}, Failure{Kind: Crashed, Executed: NotExecuted}, free, Failed, Crashed, 0, 1, 0},
 		{"A refused key is not hammered", Task{}, Failure{Kind: Auth, Executed: NotExecuted}, paid, Pending, Auth, 31 * time.Second, 1, 0},
-		{"A try that would come after the deadline is not made", Task{DeadlineAt: &soon}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Deadline, 0, 1, 0},
-		{"max_attempts of the task counts", Task{MaxAttempts: 1}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Unavailable, 0, 1, 0},
+		{"A try that would come after the deadline is not made", Task{Request: Request{DeadlineAt: &soon}}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Deadline, 0, 1, 0},
+		{"max_attempts of the task counts", Task{Request: Request{MaxAttempts: 1}}, Failure{Kind: Unavailable, Executed: NotExecuted}, paid, Failed, Unavailable, 0, 1, 0},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			v := c.task.Fail(&c.failure, c.retry, now, half)

@@ -49,12 +49,25 @@ func (p Priority) String() string {
 	return "normal"
 }
 
-// Task is one row of image_generations: what to make, for whom, and where it
-// stands. The tags are the column names, and the field names of the JSON that
-// people see. Empty text stands for SQL's NULL.
+// Task is one row of image_generations: what to make, where it stands, and what came
+// out. The tags are the column names, and the field names of the JSON that people see.
+// Empty text stands for SQL's NULL.
 type Task struct {
 	ID int64 `json:"id"`
+	Request
+	Standing
+	Outcome
 
+	// ServerErrors is how many calls the service has failed by its own fault, unbilled,
+	// one after the other; the worker counts them from the journal before Fail.
+	ServerErrors int `json:"-"`
+	// PhotoURL is the address of the photo that InputImageID names; loaded with a claim.
+	PhotoURL string `json:"-"`
+}
+
+// Request is what a producer asks for: what to make, for whom, and how. Nothing of
+// easel's own changes it, but for the provider and the model that a fallback names.
+type Request struct {
 	// What to make.
 	Provider        string   `json:"provider"`
 	Model           string   `json:"model,omitempty"`
@@ -87,16 +100,21 @@ type Task struct {
 	DeadlineAt     *time.Time `json:"deadline_at,omitempty"`
 	MaxAttempts    int        `json:"max_attempts"`
 	IdempotencyKey string     `json:"idempotency_key,omitempty"`
-	RequestHash    string     `json:"request_hash,omitempty"`
 	WebhookURL     string     `json:"webhook_url,omitempty"`
 	Fallbacks      string     `json:"fallbacks,omitempty"` // JSON array of "provider" or "provider:model"
 
-	// Where it stands.
+	// Parameters are the rows of generation_parameter; nil when not loaded.
+	Parameters map[string]string `json:"parameters,omitempty"`
+}
+
+// Standing is where a task stands, which easel alone writes.
+type Standing struct {
+	RequestHash       string     `json:"request_hash,omitempty"`
 	Status            Status     `json:"status"`
 	FailedTries       int        `json:"attempt"`  // failed tries in this delivery
 	Waits             int        `json:"waits"`    // times this delivery waited for a rate limit or for storage
 	Crashes           int        `json:"crashes"`  // workers that died holding this delivery
-	Delivery          int        `json:"delivery"` // which ringing of the doorbell is the valid one
+	Delivery          int        `json:"delivery"` // the number of the delivery that is valid
 	Fence             int64      `json:"fence"`
 	LeaseUntil        *time.Time `json:"lease_until,omitempty"`
 	Worker            string     `json:"worker,omitempty"`
@@ -113,8 +131,10 @@ type Task struct {
 	CreatedAt         time.Time  `json:"created_at"`
 	UpdatedAt         time.Time  `json:"updated_at"`
 	DeletedAt         *time.Time `json:"deleted_at,omitempty"`
+}
 
-	// What came out, mirrored from the first result.
+// Outcome is what came out of a task, mirrored from its first result, and what it has cost.
+type Outcome struct {
 	ImageURL    string `json:"image_url,omitempty"`
 	MinioURL    string `json:"minio_url,omitempty"`
 	LocalPath   string `json:"local_path,omitempty"`
@@ -123,14 +143,6 @@ type Task struct {
 	APIResponse string `json:"api_response,omitempty"`
 	CostMicros  *int64 `json:"cost_micros,omitempty"`
 	Currency    string `json:"currency,omitempty"`
-
-	// Parameters are the rows of generation_parameter; nil when not loaded.
-	Parameters map[string]string `json:"parameters,omitempty"`
-	// ServerErrors is how many calls the service has failed by its own fault, unbilled,
-	// one after the other; the worker counts them from the journal before Fail.
-	ServerErrors int `json:"-"`
-	// PhotoURL is the address of the photo that InputImageID names; loaded with a claim.
-	PhotoURL string `json:"-"`
 }
 
 // Inputs returns the addresses of the pictures to start from, in order: the
@@ -160,7 +172,7 @@ func (t *Task) OwnedByApp() bool {
 	return t.Fence < 0 || t.Status == Processing && t.Worker == ""
 }
 
-// Ref names one ringing of the doorbell for a task.
+// Ref names one delivery of a task.
 type Ref struct {
 	Task     int64
 	Delivery int

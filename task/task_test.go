@@ -31,7 +31,7 @@ func TestValidate(t *testing.T) {
 	steps := func(n int) *int { return &n }
 	cfg := func(f float64) *float64 { return &f }
 	past := time.Now().Add(-time.Hour)
-	good := func() Task { return Task{Provider: "sketch", Prompt: "a fox"} }
+	good := func() Task { return Task{Request: Request{Provider: "sketch", Prompt: "a fox"}} }
 	for _, c := range []struct {
 		claim, names string
 		spoil        func(*Task)
@@ -65,7 +65,7 @@ func TestValidate(t *testing.T) {
 		})
 	}
 	t.Run("Every mistake is named at once", func(t *testing.T) {
-		spoiled := Task{Steps: steps(0), ImageCount: -1}
+		spoiled := Task{Request: Request{Steps: steps(0), ImageCount: -1}}
 		err := spoiled.Validate()
 		for _, want := range []string{"prompt", "provider", "steps", "image_count"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
@@ -81,7 +81,7 @@ func TestValidate(t *testing.T) {
 		}
 	})
 	t.Run("Pictures to start from come in order", func(t *testing.T) {
-		from := Task{InputImageURL: "http://a", PhotoURL: "http://b", ReferenceImages: `["http://c","http://d"]`}
+		from := Task{PhotoURL: "http://b", Request: Request{InputImageURL: "http://a", ReferenceImages: `["http://c","http://d"]`}}
 		got, err := from.Inputs()
 		if want := "http://a http://b http://c http://d"; err != nil || strings.Join(got, " ") != want {
 			t.Errorf("got %v, %v", got, err)

@@ -24,7 +24,7 @@ var noon = time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
 // due is a task that somebody should begin, and well a world in which somebody would.
 func due() task.Task {
 	published := noon.Add(-time.Minute)
-	return task.Task{ID: 1, Provider: "openai", Status: task.Pending, RunAt: noon.Add(-2 * time.Minute), CreatedAt: noon.Add(-time.Hour), PublishedAt: &published}
+	return task.Task{ID: 1, Request: task.Request{Provider: "openai", RunAt: noon.Add(-2 * time.Minute)}, Standing: task.Standing{Status: task.Pending, CreatedAt: noon.Add(-time.Hour), PublishedAt: &published}}
 }
 
 func well() *World {

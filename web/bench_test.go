@@ -114,7 +114,7 @@ func (b *bench) addMany(n int) {
 	b.Helper()
 	list := make([]*task.Task, n)
 	for i := range list {
-		list[i] = &task.Task{Provider: "sketch", Prompt: "a fox"}
+		list[i] = &task.Task{Request: task.Request{Provider: "sketch", Prompt: "a fox"}}
 	}
 	_, err := b.store.Insert(b.Context(), list)
 	b.check(err)

@@ -16,9 +16,9 @@ import (
 func fullDesk(t *testing.T) *bench {
 	b := newBench(t)
 	for _, p := range []string{"openai", "openai", "fal"} {
-		b.park(b.add(task.Task{Provider: p}), task.Auth, "no key at "+p)
+		b.park(b.add(task.Task{Request: task.Request{Provider: p}}), task.Auth, "no key at "+p)
 	}
-	b.park(b.add(task.Task{Provider: "openai"}), task.OutcomeUnknown, "the line was cut")
+	b.park(b.add(task.Task{Request: task.Request{Provider: "openai"}}), task.OutcomeUnknown, "the line was cut")
 	b.add(task.Task{})
 	return b
 }
@@ -119,7 +119,7 @@ func TestFailed(t *testing.T) {
 	t.Run("Only providers that can be asked are offered to be asked", func(t *testing.T) {
 		b := fullDesk(t)
 		for _, p := range []string{"comfyui", "fal"} {
-			b.park(b.add(task.Task{Provider: p}), task.OutcomeUnknown, "the line was cut")
+			b.park(b.add(task.Task{Request: task.Request{Provider: p}}), task.OutcomeUnknown, "the line was cut")
 		}
 		const all = `name="kind" value="outcome_unknown"><button`
 		b.has(b.get("/failed"), all, "Ask the provider about all 3")

@@ -49,8 +49,8 @@ func (b *bench) providerChips() map[string]string {
 // five is one task of each status: 1 completed, 2 failed, 3 cancelled, 4 processing, 5 pending.
 func five(t *testing.T) *bench {
 	b := newBench(t)
-	b.draw(b.add(task.Task{Provider: "openai", Prompt: "一只红狐狸"}), func(_ *task.Attempt, r *task.Result) { r.ThumbnailKey = "1/small one?.jpg" })
-	b.park(b.add(task.Task{Provider: "openai"}), task.Moderated, "the provider refused the prompt")
+	b.draw(b.add(task.Task{Request: task.Request{Provider: "openai", Prompt: "一只红狐狸"}}), func(_ *task.Attempt, r *task.Result) { r.ThumbnailKey = "1/small one?.jpg" })
+	b.park(b.add(task.Task{Request: task.Request{Provider: "openai"}}), task.Moderated, "the provider refused the prompt")
 	gone := b.add(task.Task{})
 	_, err := b.store.Cancel(t.Context(), gone.ID)
 	b.check(err)
@@ -169,7 +169,7 @@ func TestGallery(t *testing.T) {
 	t.Run("A provider of any name can be picked", func(t *testing.T) {
 		b := newBench(t)
 		name := `a&b="c" d/<é>`
-		b.add(task.Task{Provider: name})
+		b.add(task.Task{Request: task.Request{Provider: name}})
 		b.add(task.Task{})
 		if d := cmp.Diff([]string{"1 pending"}, shown(b.get("/?provider="+url.QueryEscape(name)))); d != "" {
 			t.Error(d)
@@ -181,7 +181,7 @@ func TestGallery(t *testing.T) {
 		b.add(task.Task{})
 		b.exec("UPDATE image_generations SET provider = ?", strings.Repeat("x", task.MaxText+1))
 		b.add(task.Task{})
-		b.add(task.Task{Provider: "openai"})
+		b.add(task.Task{Request: task.Request{Provider: "openai"}})
 		if d := cmp.Diff(map[string]string{"sketch": "1", "openai": "1"}, b.providerChips()); d != "" {
 			t.Error(d)
 		}
@@ -190,7 +190,7 @@ func TestGallery(t *testing.T) {
 		b := newBench(t)
 		prompt := strings.Repeat("狐", task.MaxPrompt)
 		for range 3 {
-			b.add(task.Task{Prompt: prompt})
+			b.add(task.Task{Request: task.Request{Prompt: prompt}})
 		}
 		if n := len(b.get("/")); n > 10_000 {
 			t.Errorf("the page has %d bytes", n)

@@ -58,7 +58,7 @@ func writable(t *testing.T) *bench {
 	b := newBench(t)
 	b.draw(b.add(task.Task{}), nil)
 	b.park(b.add(task.Task{}), task.OutcomeUnknown, "x")
-	b.add(task.Task{Parameters: map[string]string{"name": "x"}})
+	b.add(task.Task{Request: task.Request{Parameters: map[string]string{"name": "x"}}})
 	return b
 }
 

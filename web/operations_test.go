@@ -55,9 +55,9 @@ func TestOperations(t *testing.T) {
 	t.Run("It names what waits for another try, and why", func(t *testing.T) {
 		full := newBench(t)
 		full.site.Waits = night{}
-		full.add(task.Task{Provider: "openai"})
+		full.add(task.Task{Request: task.Request{Provider: "openai"}})
 		full.exec("UPDATE image_generations SET error_kind = 'storage', error_msg = 'no <space> left'")
-		full.add(task.Task{Provider: "fal"})
+		full.add(task.Task{Request: task.Request{Provider: "fal"}})
 		full.with(t).has(full.get("/operations"), "Waiting for another try", "1 × storage", "no &lt;space&gt; left")
 		b.with(t).hasNot(b.get("/operations"), "Waiting for another try")
 	})

@@ -241,7 +241,7 @@ func asked(t *task.Task) []fact {
 	f.add("pictures", strconv.Itoa(t.ImageCount))
 	f.add("input picture", input(t.InputImageURL))
 	f.add("input photo", optional(t.InputImageID))
-	references, err := (&task.Task{ReferenceImages: t.ReferenceImages}).Inputs()
+	references, err := (&task.Task{Request: task.Request{ReferenceImages: t.ReferenceImages}}).Inputs()
 	if err != nil {
 		f.add("references", err.Error())
 	}

@@ -15,15 +15,15 @@ func ptr[T any](v T) *T { return &v }
 func TestStory(t *testing.T) {
 	t.Run("It shows what was asked for", func(t *testing.T) {
 		b := newBench(t)
-		b.add(task.Task{Model: "m-1", Prompt: "水墨山水", NegativePrompt: "blurry", Size: "2K", Steps: ptr(30), CFGScale: ptr(7.5), Seed: ptr(int64(0)),
+		b.add(task.Task{Request: task.Request{Model: "m-1", Prompt: "水墨山水", NegativePrompt: "blurry", Size: "2K", Steps: ptr(30), CFGScale: ptr(7.5), Seed: ptr(int64(0)),
 			Watermark: ptr(false), ImageCount: 4, InputImageURL: "data:image/png;base64," + strings.Repeat("A", 5000),
-			ReferenceImages: `["https://example.com/a.png"]`, UserID: ptr(int64(7)), Parameters: map[string]string{"guidance": "strong"}})
+			ReferenceImages: `["https://example.com/a.png"]`, UserID: ptr(int64(7)), Parameters: map[string]string{"guidance": "strong"}}})
 		b.has(b.get("/tasks/1"), "水墨山水", "blurry", "m-1", "2K", "<dd><bdi>30</bdi></dd>", "7.5", "<dd><bdi>0</bdi></dd>", "false",
 			"data:image/png;base64 (5.0 kB)", `<a href="https://example.com/a.png"`, "guidance", "strong", "1.0")
 	})
 	t.Run("It shows each call with its time, its end and its price", func(t *testing.T) {
 		b := newBench(t)
-		held, a := b.begin(b.add(task.Task{Provider: "openai"}))
+		held, a := b.begin(b.add(task.Task{Request: task.Request{Provider: "openai"}}))
 		a.State, a.ErrorKind, a.ErrorCode, a.ErrorMsg, a.HTTPStatus, a.ProviderRequestID =
 			task.AttemptFailed, task.ProviderError, "E42", "it broke", ptr(502), "req-7"
 		b.check(b.store.Fail(t.Context(), held, task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.ProviderError, Message: "it broke"}}, a))
@@ -159,7 +159,7 @@ func TestStory(t *testing.T) {
 		for _, c := range "abcdefghijklmnopqrstuvwxyz" {
 			params[string(c)] = strings.Repeat(string(c), task.MaxParameter)
 		}
-		b.add(task.Task{Parameters: params})
+		b.add(task.Task{Request: task.Request{Parameters: params}})
 		b.exec("UPDATE image_generations SET prompt = ?1, negative_prompt = ?1, error_msg = ?1, provider = ?1, api_response = ?1", strings.Repeat("x", 1_000_000))
 		if n := len(b.get("/tasks/1")); n > 150_000 {
 			t.Errorf("the page has %d bytes", n)
@@ -167,7 +167,7 @@ func TestStory(t *testing.T) {
 	})
 	t.Run("References that are no JSON are said to be none", func(t *testing.T) {
 		b := newBench(t)
-		b.add(task.Task{ReferenceImages: "oops"})
+		b.add(task.Task{Request: task.Request{ReferenceImages: "oops"}})
 		b.has(b.get("/tasks/1"), "reference_images is not a JSON array")
 	})
 	t.Run("A task that is not there, or deleted, is not found", func(t *testing.T) {

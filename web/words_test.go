@@ -11,16 +11,16 @@ func TestStanding(t *testing.T) {
 	now := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
 	soon, before := now.Add(5*time.Minute), now.Add(-90*time.Second)
 	for want, row := range map[string]task.Task{
-		"waits, due in 5m":             {Status: task.Pending, RunAt: soon, PublishedAt: &before},
-		"not in the queue yet":         {Status: task.Pending, RunAt: before},
-		"waits for a worker":           {Status: task.Pending, RunAt: before, PublishedAt: &before},
-		"being drawn":                  {Status: task.Processing, Worker: "w"},
-		"managed by the app itself":    {Status: task.Processing, Progress: 40},
-		"being drawn, 40%":             {Status: task.Processing, Worker: "w", Progress: 40},
-		"done in 1m30s":                {Status: task.Completed, StartedAt: &before, CompletedAt: &now},
-		"failed, waits for a decision": {Status: task.Failed},
-		"cancelled by a person":        {Status: task.Cancelled},
-		"":                             {Status: task.Completed},
+		"waits, due in 5m":             {Request: task.Request{RunAt: soon}, Standing: task.Standing{Status: task.Pending, PublishedAt: &before}},
+		"not in the queue yet":         {Request: task.Request{RunAt: before}, Standing: task.Standing{Status: task.Pending}},
+		"waits for a worker":           {Request: task.Request{RunAt: before}, Standing: task.Standing{Status: task.Pending, PublishedAt: &before}},
+		"being drawn":                  {Standing: task.Standing{Status: task.Processing, Worker: "w"}},
+		"managed by the app itself":    {Standing: task.Standing{Status: task.Processing, Progress: 40}},
+		"being drawn, 40%":             {Standing: task.Standing{Status: task.Processing, Worker: "w", Progress: 40}},
+		"done in 1m30s":                {Standing: task.Standing{Status: task.Completed, StartedAt: &before, CompletedAt: &now}},
+		"failed, waits for a decision": {Standing: task.Standing{Status: task.Failed}},
+		"cancelled by a person":        {Standing: task.Standing{Status: task.Cancelled}},
+		"":                             {Standing: task.Standing{Status: task.Completed}},
 	} {
 		t.Run("A task says why it is where it is: "+want, func(t *testing.T) {
 			if got := standing(&row, now); got != want {

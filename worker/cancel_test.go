@@ -15,7 +15,7 @@ import (
 func TestCancel(t *testing.T) {
 	inBubble(t, []claim{
 		{"Cancelling a waiting task ends it at once and takes its delivery away", func(r *rig) {
-			t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Hour)})
+			t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}})
 			r.in(t.Ref(), queue.Scheduled)
 			gone, err := r.client.Cancel(r.Context(), t.ID)
 			r.check(err)

@@ -175,7 +175,7 @@ func boundedByDeadline(r *rig) {
 	r.dead()
 	r.start()
 	began := time.Now()
-	t := r.asksFor(task.Task{DeadlineAt: new(began.Add(5 * time.Minute))})
+	t := r.asksFor(task.Task{Request: task.Request{DeadlineAt: new(began.Add(5 * time.Minute))}})
 	failed := r.ends(t.ID, task.Failed)
 	if took := time.Since(began); took < 5*time.Minute-time.Second || took > 5*time.Minute+10*time.Second {
 		r.Errorf("it was given up after %s", took)
@@ -198,7 +198,7 @@ func holdsNoPlace(r *rig) {
 	r.until("it waits for its picture", func() bool { return r.get(t.ID).Status == task.Pending && len(r.attempts(t.ID)) == 1 })
 	r.passes(time.Minute)
 	began := time.Now()
-	r.ends(r.asksFor(task.Task{Prompt: "quick"}).ID, task.Completed)
+	r.ends(r.asksFor(task.Task{Request: task.Request{Prompt: "quick"}}).ID, task.Completed)
 	if took := time.Since(began); took > 5*time.Second {
 		r.Errorf("another task waited for %s", took)
 	}
@@ -222,7 +222,7 @@ func fetchedOnce(r *rig) {
 		return at(r.host+"/1", r.host+"/2"), nil
 	}
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 2})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{there.Load(), gone.Load(), done.ErrorMsg}, []any{int64(1), int64(4), ""})
 	for i, res := range r.results(t.ID) {
@@ -259,7 +259,7 @@ func storedBeforeFull(r *rig) {
 		return at(r.host+"/1", r.host+"/2"), nil
 	}
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 2})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	r.until("storage is waited for", func() bool { return r.get(t.ID).Waits >= 2 })
 	s.full.Store(false)
 	done := r.ends(t.ID, task.Completed)

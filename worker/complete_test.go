@@ -48,7 +48,7 @@ func TestComplete(t *testing.T) {
 		{"How a picture came about is written into it where that is wanted", func(r *rig) {
 			r.equip = func(w *worker.Worker) { w.Annotate = true }
 			r.start()
-			t := r.asksFor(task.Task{Prompt: "一座灯塔", Seed: new(int64(77))})
+			t := r.asksFor(task.Task{Request: task.Request{Prompt: "一座灯塔", Seed: new(int64(77))}})
 			r.ends(t.ID, task.Completed)
 			res := r.results(t.ID)[0]
 			file, err := r.pictures.Open(r.Context(), res.StorageKey)
@@ -68,7 +68,7 @@ func TestComplete(t *testing.T) {
 				return provider.Answer{Done: true, Outputs: []provider.Output{{URL: r.host + "/grid", Tiles: 2}}}, nil
 			}
 			r.start()
-			t := r.asksFor(task.Task{ImageCount: 4})
+			t := r.asksFor(task.Task{Request: task.Request{ImageCount: 4}})
 			done := r.ends(t.ID, task.Completed)
 			var got []string
 			for _, res := range r.results(t.ID) {
@@ -147,7 +147,7 @@ func fetchedPictures(r *rig) {
 		return at(r.host+"/11?signature=abc", r.host+"/12", r.host+"/13"), nil
 	}
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 3})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	done := r.ends(t.ID, task.Completed)
 	var got [][3]any
 	for _, res := range r.results(t.ID) {
@@ -275,7 +275,7 @@ func oneBadPicture(r *rig) {
 	answer := drawn(pngOf(11, 10), pngOf(40, 30)[:60], pngOf(13, 10))
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return answer, nil }
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 3})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	done := r.ends(t.ID, task.Completed)
 	if !strings.Contains(done.ErrorMsg, "picture 2 of 3 is missing") || done.ErrorKind != "" {
 		r.Errorf("the warning is %q of kind %q", done.ErrorMsg, done.ErrorKind)
@@ -353,7 +353,7 @@ func hundred(r *rig) {
 	var tasks []*task.Task
 	want := make(map[string]int)
 	for i := range 100 {
-		t := &task.Task{Provider: "painter", Prompt: fmt.Sprint("lighthouse ", i), Priority: task.Priority(i%3 - 1)}
+		t := &task.Task{Request: task.Request{Provider: "painter", Prompt: fmt.Sprint("lighthouse ", i), Priority: task.Priority(i%3 - 1)}}
 		tasks, want[t.Prompt] = append(tasks, t), 1
 	}
 	_, err := r.client.EnqueueMany(r.Context(), tasks)
@@ -399,7 +399,7 @@ func repeated(r *rig) {
 	var group sync.WaitGroup
 	orders := make([]task.Task, 20)
 	for i := range orders {
-		orders[i] = task.Task{Provider: "painter", Prompt: "a lighthouse", IdempotencyKey: "order-1"}
+		orders[i] = task.Task{Request: task.Request{Provider: "painter", Prompt: "a lighthouse", IdempotencyKey: "order-1"}}
 		group.Go(func() {
 			if _, err := r.client.Enqueue(r.Context(), &orders[i]); err != nil {
 				r.Error(err)

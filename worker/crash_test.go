@@ -283,7 +283,7 @@ func poison(r *rig) {
 
 func lostClaim(r *rig) {
 	p := r.start()
-	t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Hour)})
+	t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}})
 	_, _, err := r.tasks.Claim(r.Context(), t.Ref(), p.Self.ID, r.lease)
 	r.check(err)
 	_, err = r.redis.FlushAll(r.Context()).Result() // nor does its delivery ring again
@@ -301,7 +301,7 @@ func lostBehindALock(r *rig) {
 	p := r.start()
 	var lost []*task.Task
 	for range 2 {
-		t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Hour)})
+		t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}})
 		_, _, err := r.tasks.Claim(r.Context(), t.Ref(), "not yet", r.lease)
 		r.check(err)
 		lost = append(lost, t)

@@ -27,7 +27,7 @@ func drainsPolls(r *rig) {
 	first := r.start()
 	var tasks []*task.Task
 	for i := range 20 {
-		tasks = append(tasks, r.asksFor(task.Task{Prompt: fmt.Sprint("lighthouse ", i)}))
+		tasks = append(tasks, r.asksFor(task.Task{Request: task.Request{Prompt: fmt.Sprint("lighthouse ", i)}}))
 	}
 	r.until("all are polled", func() bool { return r.painter.polls.Load() > 40 })
 	began := time.Now()

@@ -23,7 +23,7 @@ func TestFallback(t *testing.T) {
 			r.painter.submit = refuses(task.Unavailable, task.NotExecuted)
 			rival := r.rival()
 			r.start()
-			t := r.asksFor(task.Task{Fallbacks: `["rival"]`, MaxAttempts: 3})
+			t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`, MaxAttempts: 3}})
 			r.ends(t.ID, task.Completed)
 			r.same([]int64{r.painter.submits.Load(), rival.submits.Load()}, []int64{3, 1})
 		}},
@@ -54,7 +54,7 @@ func fallsBack(r *rig) {
 	r.painter.submit = refuses(task.Billing, task.NotExecuted)
 	rival := r.rival()
 	r.start()
-	t := r.asksFor(task.Task{Fallbacks: `["rival:quill:2"]`, Model: "brush"})
+	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival:quill:2"]`, Model: "brush"}})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{done.Provider, done.Model, done.Fallbacks, done.ErrorMsg, done.Delivery}, []any{"rival", "quill:2", "", "", 0})
 	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
@@ -69,14 +69,14 @@ func (r *rig) noFallback(kind task.Kind, executed task.Execution, want task.Kind
 	r.painter.submit = refuses(kind, executed)
 	rival := r.rival()
 	r.start()
-	t := r.asksFor(task.Task{Fallbacks: `["rival"]`})
+	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}})
 	r.same([]any{r.ends(t.ID, task.Failed).ErrorKind, rival.submits.Load()}, []any{want, int64(0)})
 }
 
 func doubtKeeps(r *rig) {
 	r.painter.can.Recover = true
 	rival := r.rival()
-	t := r.asksFor(task.Task{Fallbacks: `["rival"]`})
+	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}})
 	r.painter.submit = refuses(task.ProviderError, task.Unknown)
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
@@ -96,10 +96,10 @@ func secondFallback(r *rig) {
 	r.rival().submit = refuses(task.Billing, task.NotExecuted)
 	third := r.also("third")
 	r.start()
-	t := r.asksFor(task.Task{Fallbacks: `["rival", "third"]`, MaxAttempts: 1})
+	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival", "third"]`, MaxAttempts: 1}})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{done.Provider, third.submits.Load(), len(r.states(t.ID))}, []any{"third", int64(1), 3})
-	_, err := r.client.Enqueue(r.Context(), &task.Task{Provider: "painter", Prompt: "x", Fallbacks: `["nobody"]`})
+	_, err := r.client.Enqueue(r.Context(), &task.Task{Request: task.Request{Provider: "painter", Prompt: "x", Fallbacks: `["nobody"]`}})
 	if err == nil || !strings.Contains(err.Error(), "fallback nobody cannot do this") {
 		r.Errorf("an unknown fallback: %v", err)
 	}
@@ -114,7 +114,7 @@ func closedPassed(r *rig) {
 	r.passes(time.Second)
 	began := time.Now()
 	for range 3 {
-		done := r.ends(r.asksFor(task.Task{Fallbacks: `["rival"]`}).ID, task.Completed)
+		done := r.ends(r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}}).ID, task.Completed)
 		r.same([]any{done.Provider, len(r.states(done.ID))}, []any{"rival", 1})
 	}
 	if took := time.Since(began); took > 10*time.Second {
@@ -135,5 +135,5 @@ func pauseWaited(r *rig) {
 	r.asks()
 	r.until("the account pauses", func() bool { return r.painter.submits.Load() == 1 })
 	r.passes(time.Second)
-	r.same([]any{r.ends(r.asksFor(task.Task{Fallbacks: `["rival"]`}).ID, task.Completed).Provider, rival.submits.Load()}, []any{"painter", int64(0)})
+	r.same([]any{r.ends(r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}}).ID, task.Completed).Provider, rival.submits.Load()}, []any{"painter", int64(0)})
 }

@@ -32,11 +32,11 @@ func TestInputs(t *testing.T) {
 		{"Several input pictures keep their order", orderedInputs},
 		{"A picture of ours is taken from storage and nobody is asked", ownInput},
 		{"An address of ours without a picture fails the task", func(r *rig) {
-			r.refusedInput(task.Task{InputImageURL: "http://localhost/pictures/9/9-0.png"}, "the input picture: is an address of ours")
+			r.refusedInput(task.Task{Request: task.Request{InputImageURL: "http://localhost/pictures/9/9-0.png"}}, "the input picture: is an address of ours")
 		}},
 		{"An address that shows no picture fails the task before anything is bought", func(r *rig) {
 			r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>log in</html>")) }
-			r.refusedInput(task.Task{InputImageURL: r.host + "/1"}, "an HTML page")
+			r.refusedInput(task.Task{Request: task.Request{InputImageURL: r.host + "/1"}}, "an HTML page")
 		}},
 		{"An address that has expired fails the task, which names it", func(r *rig) {
 			r.web = func(w http.ResponseWriter, req *http.Request) {
@@ -46,39 +46,39 @@ func TestInputs(t *testing.T) {
 				}
 				w.Write(pngOf(10, 10))
 			}
-			r.refusedInput(task.Task{InputImageURL: r.host + "/1", ReferenceImages: list(r.host + "/2")}, "input picture 2 of 2: the picture cannot be downloaded")
+			r.refusedInput(task.Task{Request: task.Request{InputImageURL: r.host + "/1", ReferenceImages: list(r.host + "/2")}}, "input picture 2 of 2: the picture cannot be downloaded")
 		}},
 		{"An address that cannot be reached now is tried again and nothing is bought meanwhile", slowInput},
 		{"A service that takes uploads is given each picture once", uploadedInput},
 		{"An upload that fails buys nothing and is tried again", failedUpload},
 		{"A service that fetches is given the address where our storage lends nothing", func(r *rig) {
 			r.painter.can.Inputs = provider.ByURL
-			r.sentInputs(task.Task{InputImageURL: r.host + "/1?sig=a%2Fb"}, r.host+"/1?sig=a%2Fb")
+			r.sentInputs(task.Task{Request: task.Request{InputImageURL: r.host + "/1?sig=a%2Fb"}}, r.host+"/1?sig=a%2Fb")
 		}},
 		{"A service that fetches is lent our copy where our storage can", func(r *rig) {
 			r.painter.can.Inputs = provider.ByURL
 			r.equip = func(w *worker.Worker) { w.Pictures = lender{r.pictures} }
-			r.sentInputs(task.Task{InputImageURL: r.host + "/1"}, "https://lent.test/1/input-0.png")
+			r.sentInputs(task.Task{Request: task.Request{InputImageURL: r.host + "/1"}}, "https://lent.test/1/input-0.png")
 		}},
 		{"A data URL is lent too", func(r *rig) {
 			r.painter.can.Inputs = provider.ByURL
 			r.equip = func(w *worker.Worker) { w.Pictures = lender{r.pictures} }
-			r.sentInputs(task.Task{InputImageURL: dataURL(pngOf(10, 10))}, "https://lent.test/1/input-0.png")
+			r.sentInputs(task.Task{Request: task.Request{InputImageURL: dataURL(pngOf(10, 10))}}, "https://lent.test/1/input-0.png")
 		}},
 		{"A data URL for a service that only fetches is refused where nothing can be lent", func(r *rig) {
 			r.painter.can.Inputs = provider.ByURL
-			r.refusedInput(task.Task{InputImageURL: dataURL(pngOf(10, 10))}, "painter takes addresses only")
+			r.refusedInput(task.Task{Request: task.Request{InputImageURL: dataURL(pngOf(10, 10))}}, "painter takes addresses only")
 		}},
 		{"A picture that is too large for the service is refused", func(r *rig) {
 			r.painter.can.Inline = 50
-			r.refusedInput(task.Task{InputImageURL: dataURL(pngOf(40, 30))}, "painter takes up to 50")
+			r.refusedInput(task.Task{Request: task.Request{InputImageURL: dataURL(pngOf(40, 30))}}, "painter takes up to 50")
 		}},
 		{"A picture that is too large is scaled down where the task allows it", fittedInput},
 		{"Where a picture was taken reaches nobody", strippedInput},
 		{"A picture that is too large to go along stays at its address", func(r *rig) {
 			noise := noisy(1500)
 			r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(noise) }
-			r.sentInputs(task.Task{InputImageURL: r.host + "/big"}, r.host+"/big")
+			r.sentInputs(task.Task{Request: task.Request{InputImageURL: r.host + "/big"}}, r.host+"/big")
 		}},
 		{"Storage that is full makes a task wait and buys nothing", fullStorage},
 	})
@@ -122,7 +122,7 @@ func fittedInput(r *rig) {
 	r.painter.can.Inline = 300_000
 	given := r.gives()
 	r.start()
-	t := r.asksFor(task.Task{InputImageURL: dataURL(large), FitInputs: new(true)})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: dataURL(large), FitInputs: new(true)}})
 	r.ends(t.ID, task.Completed)
 	_, content, ok := provider.SplitDataURL((*given)[0])
 	if size := base64.StdEncoding.DecodedLen(len(content)); !ok || size > 300_100 || size < 1000 {
@@ -134,7 +134,7 @@ func strippedInput(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(withPlace(pngOf(10, 10))) }
 	given := r.gives()
 	r.start()
-	t := r.asksFor(task.Task{InputImageURL: r.host + "/photo"})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: r.host + "/photo"}})
 	r.ends(t.ID, task.Completed)
 	r.same(*given, []string{dataURL(pngOf(10, 10))})
 	copies, err := r.tasks.Inputs(r.Context(), t.ID)
@@ -206,7 +206,7 @@ func copiedInput(r *rig) {
 		return drawn(pngOf(40, 30)), nil
 	}
 	r.start()
-	t := r.asksFor(task.Task{InputImageURL: r.host + "/1"})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: r.host + "/1"}})
 	r.ends(t.ID, task.Completed)
 	r.same(*given, []string{dataURL(pngOf(10, 10))})
 	r.same(asked.Load(), int64(1))
@@ -216,7 +216,7 @@ func orderedInputs(r *rig) {
 	r.web = func(w http.ResponseWriter, req *http.Request) { w.Write(pngOf(int(req.URL.Path[1]-'0'), 10)) }
 	given := r.gives()
 	r.start()
-	t := r.asksFor(task.Task{InputImageURL: r.host + "/1", ReferenceImages: list(dataURL(pngOf(2, 10)), r.host+"/3")})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: r.host + "/1", ReferenceImages: list(dataURL(pngOf(2, 10)), r.host+"/3")}})
 	r.ends(t.ID, task.Completed)
 	r.same(*given, []string{dataURL(pngOf(1, 10)), dataURL(pngOf(2, 10)), dataURL(pngOf(3, 10))})
 }
@@ -226,7 +226,7 @@ func ownInput(r *rig) {
 	r.start()
 	first := r.ends(r.asks().ID, task.Completed)
 	r.web = func(http.ResponseWriter, *http.Request) { r.Error("somebody was asked") }
-	t := r.asksFor(task.Task{InputImageURL: first.ImageURL})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: first.ImageURL}})
 	r.ends(t.ID, task.Completed)
 	r.same(*given, []string{dataURL(pngOf(40, 30))})
 }
@@ -241,7 +241,7 @@ func slowInput(r *rig) {
 		w.Write(pngOf(10, 10))
 	}
 	r.start()
-	t := r.asksFor(task.Task{InputImageURL: r.host + "/1"})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: r.host + "/1"}})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{done.FailedTries, r.painter.submits.Load()}, []any{2, int64(1)})
 }
@@ -274,7 +274,7 @@ func uploadedInput(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(10, 10)) }
 	given := r.gives()
 	r.start()
-	t := r.asksFor(task.Task{InputImageURL: dataURL(pngOf(2, 2)), ReferenceImages: list(r.host + "/1")})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: dataURL(pngOf(2, 2)), ReferenceImages: list(r.host + "/1")}})
 	r.ends(t.ID, task.Completed)
 	r.same([]any{*given, u.got}, []any{[]string{"upload-1", "upload-2"}, []string{dataURL(pngOf(2, 2)), dataURL(pngOf(10, 10))}})
 }
@@ -282,7 +282,7 @@ func uploadedInput(r *rig) {
 func failedUpload(r *rig) {
 	u := r.takesUploads(&task.Failure{Kind: task.Unavailable, Executed: task.Unknown, Message: "no answer"})
 	r.start()
-	t := r.asksFor(task.Task{InputImageURL: dataURL(pngOf(2, 2))})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: dataURL(pngOf(2, 2))}})
 	r.same(r.ends(t.ID, task.Completed).FailedTries, 1)
 	r.same([]any{len(u.got), r.painter.submits.Load()}, []any{1, int64(1)})
 }
@@ -291,7 +291,7 @@ func fullStorage(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(10, 10)) }
 	r.pictures.broken.Store(true)
 	r.start()
-	t := r.asksFor(task.Task{InputImageURL: r.host + "/1"})
+	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: r.host + "/1"}})
 	r.until("it waits", func() bool { return r.get(t.ID).Waits > 0 })
 	r.same(r.painter.submits.Load(), int64(0))
 	r.pictures.broken.Store(false)

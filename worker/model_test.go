@@ -62,8 +62,8 @@ func modelRefused(r *rig) {
 	r.painter.submit = refusesModel
 	r.start()
 	began := time.Now()
-	failed := r.ends(r.asksFor(task.Task{Model: "closed"}).ID, task.Failed)
-	r.ends(r.asksFor(task.Task{Model: "open"}).ID, task.Completed)
+	failed := r.ends(r.asksFor(task.Task{Request: task.Request{Model: "closed"}}).ID, task.Failed)
+	r.ends(r.asksFor(task.Task{Request: task.Request{Model: "open"}}).ID, task.Completed)
 	r.same([]any{failed.ErrorKind, failed.FailedTries, strings.Contains(failed.ErrorMsg, "must be verified")}, []any{task.Unsupported, 1, true})
 	if took := time.Since(began); took > 20*time.Second {
 		r.Errorf("the other model waited %s", took)
@@ -77,12 +77,12 @@ func modelSpared(r *rig) {
 	r.painter.submit = refusesModel
 	r.start()
 	for range 5 {
-		failed := r.ends(r.asksFor(task.Task{Model: "closed"}).ID, task.Failed)
+		failed := r.ends(r.asksFor(task.Task{Request: task.Request{Model: "closed"}}).ID, task.Failed)
 		r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "must be verified")}, []any{task.Unsupported, true})
 	}
 	r.same(r.painter.submits.Load(), int64(1))
 	r.passes(time.Minute)
-	r.ends(r.asksFor(task.Task{Model: "closed"}).ID, task.Failed)
+	r.ends(r.asksFor(task.Task{Request: task.Request{Model: "closed"}}).ID, task.Failed)
 	r.same(r.painter.submits.Load(), int64(2))
 }
 
@@ -92,8 +92,8 @@ func modelElsewhere(r *rig) {
 	r.svc.Accounts = append(r.svc.Accounts, provider.Account{Name: "spare", Provider: spare})
 	r.start()
 	for range 4 {
-		r.ends(r.asksFor(task.Task{Model: "closed", MaxAttempts: 3}).ID, task.Completed)
-		r.ends(r.asksFor(task.Task{Model: "spent", MaxAttempts: 3}).ID, task.Completed)
+		r.ends(r.asksFor(task.Task{Request: task.Request{Model: "closed", MaxAttempts: 3}}).ID, task.Completed)
+		r.ends(r.asksFor(task.Task{Request: task.Request{Model: "spent", MaxAttempts: 3}}).ID, task.Completed)
 	}
 	r.same(spare.submits.Load(), int64(8))
 }
@@ -107,7 +107,7 @@ func modelTakesNoRate(r *rig) {
 	r.check(r.limiter.Close(r.Context(), "painter/main/closed", 10*time.Minute, "no"))
 	r.start()
 	for range 5 {
-		r.asksFor(task.Task{Model: "closed"})
+		r.asksFor(task.Task{Request: task.Request{Model: "closed"}})
 	}
 	r.passes(time.Minute)
 	r.same([]any{r.granted(), r.painter.submits.Load()}, []any{2, int64(0)})
@@ -122,12 +122,12 @@ func modelHoldsNoneUp(r *rig) {
 	r.start()
 	var closed []*task.Task
 	for range 3 {
-		closed = append(closed, r.asksFor(task.Task{Model: "closed", Priority: task.High}))
+		closed = append(closed, r.asksFor(task.Task{Request: task.Request{Model: "closed", Priority: task.High}}))
 	}
 	r.passes(5 * time.Second)
 	began := time.Now()
 	for range 3 {
-		r.ends(r.asksFor(task.Task{Model: "open"}).ID, task.Completed)
+		r.ends(r.asksFor(task.Task{Request: task.Request{Model: "open"}}).ID, task.Completed)
 	}
 	if took := time.Since(began); took > time.Minute {
 		r.Errorf("the other model waited %s", took)
@@ -145,10 +145,10 @@ func modelQuota(r *rig) {
 	r.start()
 	began := time.Now()
 	for range 3 {
-		failed := r.ends(r.asksFor(task.Task{Model: "spent"}).ID, task.Failed)
+		failed := r.ends(r.asksFor(task.Task{Request: task.Request{Model: "spent"}}).ID, task.Failed)
 		r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "the free tier of this model is used up")}, []any{task.Billing, true})
 	}
-	r.ends(r.asksFor(task.Task{Model: "open"}).ID, task.Completed)
+	r.ends(r.asksFor(task.Task{Request: task.Request{Model: "open"}}).ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(2))
 	if took := time.Since(began); took > 20*time.Second {
 		r.Errorf("the other model waited %s", took)

@@ -127,7 +127,7 @@ func badBesideJournalled(r *rig) {
 		return drawn(pngOf(40, 30), []byte("<html>")), nil
 	}
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 2})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	r.until("it waits for storage", func() bool { return r.get(t.ID).ErrorKind == task.Storage })
 	r.pictures.broken.Store(false)
 	done := r.ends(t.ID, task.Completed)
@@ -232,7 +232,7 @@ func redisForgets(r *rig) {
 	var tasks []*task.Task
 	want := make(map[string]int)
 	for i := range many {
-		t := &task.Task{Provider: "painter", Prompt: fmt.Sprint("lighthouse ", i)}
+		t := &task.Task{Request: task.Request{Provider: "painter", Prompt: fmt.Sprint("lighthouse ", i)}}
 		tasks, want[t.Prompt] = append(tasks, t), 1
 	}
 	_, err := r.client.EnqueueMany(r.Context(), tasks)
@@ -304,7 +304,7 @@ func TestDashboard(t *testing.T) {
 		}},
 		{"A deleted delivery of a waiting row rings again", func(r *rig) {
 			r.start()
-			t := r.asksFor(task.Task{RunAt: time.Now().Add(10 * time.Second)})
+			t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(10 * time.Second)}})
 			r.in(t.Ref(), queue.Scheduled)
 			r.dashboard("DELETE", "scheduled_tasks/"+t.Ref().String())
 			r.ends(t.ID, task.Completed)
@@ -341,7 +341,7 @@ func runArchived(r *rig) {
 
 func runParked(r *rig) {
 	r.start()
-	t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Hour)})
+	t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}})
 	r.in(t.Ref(), queue.Scheduled)
 	r.dashboard("POST", "scheduled_tasks/"+t.Ref().String()+":archive")
 	r.ends(t.ID, task.Failed)

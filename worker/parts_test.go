@@ -62,7 +62,7 @@ func (r *rig) widths(id int64) (all []string) {
 func severalCalls(r *rig) {
 	r.parts(3, part)
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 7})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 7}})
 	done := r.ends(t.ID, task.Completed)
 	r.same(r.widths(t.ID), []string{"0:100", "1:101", "2:102", "3:200", "4:201", "5:202", "6:300"})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptSucceeded, task.AttemptSucceeded})
@@ -79,7 +79,7 @@ func growingSeed(r *rig) {
 	r.painter.seen = func(req provider.Request) { seeds = append(seeds, *req.Seed) }
 	r.parts(2, part)
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 4, Seed: new(int64(40))})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 4, Seed: new(int64(40))}})
 	r.ends(t.ID, task.Completed)
 	r.same(seeds[len(seeds)-1], int64(42))
 }
@@ -92,7 +92,7 @@ func partTriedAgain(r *rig) {
 		return part(number, images)
 	})
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 4})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 4}})
 	r.ends(t.ID, task.Completed)
 	r.same(r.widths(t.ID), []string{"0:100", "1:101", "2:300", "3:301"})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptRejected, task.AttemptSucceeded})
@@ -106,7 +106,7 @@ func partUnknown(r *rig) {
 		return part(number, images)
 	})
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 4})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 4}})
 	failed := r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.widths(t.ID)}, []any{task.OutcomeUnknown, []string{"0:100", "1:101"}})
 	_, err := r.client.Retry(r.Context(), failed.Ref(), true) // a person knows that it was not charged
@@ -123,7 +123,7 @@ func partRefused(r *rig) {
 		return part(number, images)
 	})
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 3})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	done := r.ends(t.ID, task.Completed)
 	r.same(r.widths(t.ID), []string{"0:100", "2:300"})
 	if !strings.Contains(done.ErrorMsg, "call 2 for 1 of 3 pictures brought none: the painter says moderated") || done.ErrorKind != "" {
@@ -145,7 +145,7 @@ func diesAfterRefusedPart(r *rig) {
 		return part(number, images)
 	})
 	p := r.start()
-	t := r.asksFor(task.Task{ImageCount: 3})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	heard(r, "the third call is made", third)
 	p.heartStops()
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return part(3, 1) }
@@ -167,7 +167,7 @@ func lastPartRefused(r *rig) {
 		return part(number, images)
 	})
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 3})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{r.widths(t.ID), *done.Width, done.ImageURL == r.results(t.ID)[0].GeneratedImageURL}, []any{[]string{"0:100", "1:200"}, 100, true})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptSucceeded, task.AttemptFailed})
@@ -182,7 +182,7 @@ func allPartsRefused(r *rig) {
 		return part(number, images)
 	})
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 2})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	failed := r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.painter.submits.Load()}, []any{task.Moderated, int64(2)})
 	refuses = false
@@ -204,7 +204,7 @@ func diesBetweenParts(r *rig) {
 		return part(number, images)
 	})
 	p := r.start()
-	t := r.asksFor(task.Task{ImageCount: 4})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 4}})
 	<-second
 	r.same(r.widths(t.ID), []string{"0:100", "1:101"})
 	p.heartStops()

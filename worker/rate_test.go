@@ -103,7 +103,7 @@ func triedOnce(r *rig) {
 		return fails(task.Unavailable, task.NotExecuted)
 	}
 	r.start()
-	r.asksFor(task.Task{MaxAttempts: 100})
+	r.asksFor(task.Task{Request: task.Request{MaxAttempts: 100}})
 	r.until("it was tried", func() bool { return r.painter.submits.Load() == 3 })
 	r.passes(time.Second)
 	s, err := r.limiter.Status(r.Context(), "painter/main")
@@ -131,7 +131,7 @@ func urgentFirst(r *rig) {
 		many     int
 	}{{"low", task.Low, 20}, {"normal", task.Normal, 3}, {"urgent", task.High, 3}} {
 		for range next.many {
-			r.asksFor(task.Task{Model: next.model, Priority: next.priority})
+			r.asksFor(task.Task{Request: task.Request{Model: next.model, Priority: next.priority}})
 		}
 		r.passes(2 * time.Second)
 	}

@@ -17,7 +17,7 @@ func TestNonsenseRows(t *testing.T) {
 		{"A row that nothing can ring for, or nobody can take, fails and names the field, its value and what is accepted", unfit},
 		{"A row that names another provider when its delivery rings goes to that one", misdirected},
 		{"A row that is deleted while it waits rings in vain", func(r *rig) {
-			t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Minute)})
+			t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Minute)}})
 			r.exec("UPDATE image_generations SET deleted_at = created_at")
 			r.start()
 			r.in(t.Ref(), queue.Absent)
@@ -90,7 +90,7 @@ func unfit(r *rig) {
 }
 
 func misdirected(r *rig) {
-	t := r.asksFor(task.Task{RunAt: time.Now().Add(time.Minute)})
+	t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Minute)}})
 	r.in(t.Ref(), queue.Scheduled)
 	r.exec("UPDATE image_generations SET provider = 'nobody'")
 	r.start()

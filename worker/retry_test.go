@@ -41,7 +41,7 @@ func TestRetry(t *testing.T) {
 		}},
 		{"A task whose deadline is over is not called", func(r *rig) {
 			soon := time.Now().Add(time.Minute)
-			t := r.asksFor(task.Task{DeadlineAt: &soon})
+			t := r.asksFor(task.Task{Request: task.Request{DeadlineAt: &soon}})
 			r.passes(2 * time.Minute)
 			r.start()
 			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Deadline)
@@ -97,7 +97,7 @@ func unavailable(r *rig) {
 		return fails(task.Unavailable, task.NotExecuted)
 	}
 	r.start()
-	t := r.asksFor(task.Task{MaxAttempts: 3})
+	t := r.asksFor(task.Task{Request: task.Request{MaxAttempts: 3}})
 	failed := r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, failed.FailedTries, failed.Delivery}, []any{task.Unavailable, 3, 0})
 	r.in(t.Ref(), queue.Archived)
@@ -167,7 +167,7 @@ func panics(r *rig) {
 		return answer(ctx, c)
 	}
 	r.start()
-	bad := r.asksFor(task.Task{Prompt: "panic"})
+	bad := r.asksFor(task.Task{Request: task.Request{Prompt: "panic"}})
 	r.ends(r.asks().ID, task.Completed)
 	failed := r.ends(bad.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, r.states(bad.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
@@ -177,7 +177,7 @@ func panics(r *rig) {
 
 func panicsBefore(r *rig) {
 	r.mayPanic = true
-	t := r.asksFor(task.Task{MaxAttempts: 2})
+	t := r.asksFor(task.Task{Request: task.Request{MaxAttempts: 2}})
 	r.svc.Accounts[0].Provider = &fragile{painter: r.painter}
 	r.start()
 	failed := r.ends(t.ID, task.Failed)

@@ -68,7 +68,7 @@ func failsTwice(r *rig) {
 		return drawn(pngOf(40, 30)), nil
 	}
 	r.start()
-	t := r.asksFor(task.Task{MaxAttempts: 1})
+	t := r.asksFor(task.Task{Request: task.Request{MaxAttempts: 1}})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{done.FailedTries, *done.CostMicros, r.painter.submits.Load()}, []any{0, int64(40_000), int64(3)})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptFailed, task.AttemptFailed, task.AttemptSucceeded})
@@ -113,7 +113,7 @@ func noFallback(r *rig) {
 		Accounts: []provider.Account{{Name: "main", Provider: other}}}
 	r.painter.submit = ownFault
 	r.start()
-	failed := r.ends(r.asksFor(task.Task{Fallbacks: `["other"]`}).ID, task.Failed)
+	failed := r.ends(r.asksFor(task.Task{Request: task.Request{Fallbacks: `["other"]`}}).ID, task.Failed)
 	r.same([]any{failed.Provider, failed.ErrorKind, other.submits.Load()}, []any{"painter", task.ProviderError, int64(0)})
 }
 
@@ -139,7 +139,7 @@ func partFails(r *rig) {
 		return drawn(pngOf(40, 30)), nil
 	}
 	r.start()
-	t := r.asksFor(task.Task{ImageCount: 2})
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{done.ErrorMsg, len(r.results(t.ID)), r.painter.submits.Load()}, []any{"", 2, int64(6)})
 }

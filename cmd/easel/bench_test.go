@@ -56,7 +56,7 @@ func benchEngine(b *testing.B, concurrency int) *engine {
 func zero(n int) []*task.Task {
 	tasks := make([]*task.Task, n)
 	for i := range tasks {
-		tasks[i] = &task.Task{Provider: "sketch", Prompt: fmt.Sprintf("picture %d", i), Parameters: map[string]string{"empty": "true"}}
+		tasks[i] = &task.Task{Request: task.Request{Provider: "sketch", Prompt: fmt.Sprintf("picture %d", i), Parameters: map[string]string{"empty": "true"}}}
 	}
 	return tasks
 }
@@ -122,7 +122,7 @@ func BenchmarkEnqueue(b *testing.B) {
 		b.SetParallelism(8)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if _, err := e.client.Enqueue(b.Context(), &task.Task{Provider: "sketch", Prompt: "one"}); err != nil {
+				if _, err := e.client.Enqueue(b.Context(), &task.Task{Request: task.Request{Provider: "sketch", Prompt: "one"}}); err != nil {
 					b.Error(err)
 				}
 			}

@@ -187,7 +187,7 @@ func TestYAML(t *testing.T) {
 		}
 	})
 	t.Run("A provider without a key says what to set", func(t *testing.T) {
-		_, _, err := c.Services.Check(&task.Task{Provider: "volcengine", Prompt: "x"})
+		_, _, err := c.Services.Check(&task.Task{Request: task.Request{Provider: "volcengine", Prompt: "x"}})
 		if err == nil || !strings.Contains(err.Error(), "ARK_API_KEY") {
 			t.Errorf("got %v", err)
 		}
@@ -218,7 +218,7 @@ func TestYAML(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, call, err := c.Services.Check(&task.Task{Provider: "volcengine", Prompt: "x"})
+			_, call, err := c.Services.Check(&task.Task{Request: task.Request{Provider: "volcengine", Prompt: "x"}})
 			if err != nil || call.Model != want {
 				t.Errorf("%q makes %q of it, %v", text, call.Model, err)
 			}
@@ -233,7 +233,7 @@ func TestYAML(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = c.Services.Check(&task.Task{Provider: "openai", Prompt: "x"})
+		_, _, err = c.Services.Check(&task.Task{Request: task.Request{Provider: "openai", Prompt: "x"}})
 		if err == nil || !strings.Contains(err.Error(), "--model") || !strings.Contains(err.Error(), "easel.yaml (model:)") {
 			t.Errorf("got %v", err)
 		}

@@ -19,7 +19,7 @@ func playbill() []*act {
 	steps, low := -5, task.Low
 	seed := int64(7)
 	sketch := func(prompt, size string, parameters map[string]string) task.Task {
-		return task.Task{Provider: all.Free, Prompt: prompt, Size: size, Parameters: parameters}
+		return task.Task{Request: task.Request{Provider: all.Free, Prompt: prompt, Size: size, Parameters: parameters}}
 	}
 	fromPicture := sketch("the same hills in winter", "768x512", nil)
 	fromPicture.InputImageURL = swatch()

@@ -206,7 +206,7 @@ func (r *requestFlags) addInputs(t *task.Task) error {
 	if len(all) == 1 {
 		return nil
 	}
-	references, err := (&task.Task{ReferenceImages: t.ReferenceImages}).Inputs()
+	references, err := (&task.Task{Request: task.Request{ReferenceImages: t.ReferenceImages}}).Inputs()
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func (p *producer) one(ctx context.Context, provider, tag string, i int) error {
 		return err
 	}
 	for {
-		t := &task.Task{Provider: provider, Prompt: tag + " 一只红狐狸", MaxAttempts: 10}
+		t := &task.Task{Request: task.Request{Provider: provider, Prompt: tag + " 一只红狐狸", MaxAttempts: 10}}
 		if door == "key" {
 			t.IdempotencyKey = tag
 		}

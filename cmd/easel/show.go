@@ -258,7 +258,7 @@ func references(t *task.Task) string {
 	if t.ReferenceImages == "" {
 		return ""
 	}
-	all, err := (&task.Task{ReferenceImages: t.ReferenceImages}).Inputs()
+	all, err := (&task.Task{Request: task.Request{ReferenceImages: t.ReferenceImages}}).Inputs()
 	if err != nil {
 		return err.Error()
 	}

@@ -75,7 +75,7 @@ func (w *world) produce(ctx context.Context) {
 // without a key asks once.
 func (w *world) submit(ctx context.Context, i int) {
 	tag := fmt.Sprintf("t-%06d", i+1)
-	wish := task.Task{Provider: w.Providers[i%len(w.Providers)], Prompt: tag, MaxAttempts: 10, ImageCount: 1}
+	wish := task.Task{Request: task.Request{Provider: w.Providers[i%len(w.Providers)], Prompt: tag, MaxAttempts: 10, ImageCount: 1}}
 	if i%10 == 9 {
 		wish.ImageCount = 2 // in as many calls: the studio draws one picture in each
 	}

@@ -97,7 +97,7 @@ func final(t *testing.T, err error, says string) {
 	if f == nil || !strings.Contains(f.Message, says) || f.Next == "" {
 		t.Fatalf("got %v; want %q and what to do", err, says)
 	}
-	waiting := task.Task{MaxAttempts: 5}
+	waiting := task.Task{Request: task.Request{MaxAttempts: 5}}
 	if v := waiting.Fail(f, task.Retry{OnUnknown: task.Resend}, time.Now(), func() float64 { return 0 }); v.Status != task.Failed {
 		t.Errorf("%v is tried again", f)
 	}

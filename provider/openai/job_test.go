@@ -243,7 +243,7 @@ func TestEditsBecomeFormsWhereTheServiceWantsThem(t *testing.T) {
 		if f == nil || f.Executed != task.NotExecuted || f.Kind != task.RateLimited || f.RetryAfter > time.Second {
 			t.Fatalf("%d: %+v", status, f)
 		}
-		waiting := task.Task{MaxAttempts: 1}
+		waiting := task.Task{Request: task.Request{MaxAttempts: 1}}
 		if v := waiting.Fail(f, task.Retry{}, time.Now(), func() float64 { return 1 }); v.Status != task.Pending || v.FailedTries != 0 {
 			t.Errorf("%d: the refusal spends a try: %+v", status, v)
 		}

@@ -138,7 +138,7 @@ func loads(b *bench) {
 }
 
 func noPhoto(b *bench) {
-	c := b.take(b.insert(task.Task{InputImageID: ptr(int64(404))}).Ref(), "first", lease)
+	c := b.take(b.insert(task.Task{Request: task.Request{InputImageID: ptr(int64(404))}}).Ref(), "first", lease)
 	b.same(c.Task.PhotoURL, "")
 }
 

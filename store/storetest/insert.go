@@ -27,7 +27,7 @@ func inserting() []claim {
 }
 
 func fillsIn(b *bench) {
-	t := &task.Task{Provider: "painter", Prompt: "a boat"}
+	t := &task.Task{Request: task.Request{Provider: "painter", Prompt: "a boat"}}
 	fresh, err := b.store.Insert(b.Context(), []*task.Task{t})
 	b.check(err)
 	b.same(fresh, []bool{true})
@@ -42,13 +42,13 @@ func fillsIn(b *bench) {
 
 func everything() task.Task {
 	return task.Task{
-		Provider: "painter", Model: "m-1", Prompt: "a boat", NegativePrompt: "a car", Size: "2K", Quality: "hd", Style: "vivid",
-		Steps: ptr(30), CFGScale: ptr(7.5), Seed: ptr(int64(1) << 60), Watermark: ptr(false), ImageCount: 4,
-		InputImageURL: "https://example.com/a.png", InputImageID: ptr(int64(8)), ReferenceImages: `["https://example.com/b.png"]`,
-		UserID: ptr(int64(5)), DramaID: ptr(int64(6)), StoryboardID: ptr(int64(7)), SubjectType: "scene", SubjectID: "s-9",
-		Metadata: `{"a":1}`, Priority: task.High, RunAt: time.Date(2031, 2, 3, 4, 5, 6, 789012000, time.UTC),
-		DeadlineAt: ptr(time.Date(2032, 2, 3, 4, 5, 6, 700000000, time.UTC)), MaxAttempts: 3, IdempotencyKey: "k-1",
-		WebhookURL: "https://example.com/hook", Parameters: map[string]string{"empty": "", "sampler": "euler"},
+		Request: task.Request{Provider: "painter", Model: "m-1", Prompt: "a boat", NegativePrompt: "a car", Size: "2K", Quality: "hd", Style: "vivid",
+			Steps: ptr(30), CFGScale: ptr(7.5), Seed: ptr(int64(1) << 60), Watermark: ptr(false), ImageCount: 4,
+			InputImageURL: "https://example.com/a.png", InputImageID: ptr(int64(8)), ReferenceImages: `["https://example.com/b.png"]`,
+			UserID: ptr(int64(5)), DramaID: ptr(int64(6)), StoryboardID: ptr(int64(7)), SubjectType: "scene", SubjectID: "s-9",
+			Metadata: `{"a":1}`, Priority: task.High, RunAt: time.Date(2031, 2, 3, 4, 5, 6, 789012000, time.UTC),
+			DeadlineAt: ptr(time.Date(2032, 2, 3, 4, 5, 6, 700000000, time.UTC)), MaxAttempts: 3, IdempotencyKey: "k-1",
+			WebhookURL: "https://example.com/hook", Parameters: map[string]string{"empty": "", "sampler": "euler"}},
 	}
 }
 
@@ -61,7 +61,7 @@ func comesBack(b *bench) {
 
 func zones(b *bench) {
 	at := time.Date(2031, 1, 2, 3, 4, 5, 600000000, time.FixedZone("west", -11*3600))
-	t := b.insert(task.Task{RunAt: at, DeadlineAt: &at})
+	t := b.insert(task.Task{Request: task.Request{RunAt: at, DeadlineAt: &at}})
 	got := b.get(t.ID)
 	b.same([]bool{t.RunAt.Equal(at), got.RunAt.Equal(at), got.DeadlineAt.Equal(at)}, []bool{true, true, true})
 }
@@ -70,7 +70,7 @@ func parametersTogether(b *bench) {
 	b.exec("CREATE UNIQUE INDEX one_value ON generation_parameter (parameter_value)")
 	defer b.exec("DROP INDEX one_value")
 	_, err := b.store.Insert(b.Context(), []*task.Task{
-		{Provider: "painter", Prompt: "a boat", Parameters: map[string]string{"a": "1", "b": "1"}}})
+		{Request: task.Request{Provider: "painter", Prompt: "a boat", Parameters: map[string]string{"a": "1", "b": "1"}}}})
 	if err == nil {
 		b.Error("the index refused nothing")
 	}
@@ -127,7 +127,7 @@ func unreadable(b *bench) {
 
 func equalTasks(b *bench) {
 	same := func() *task.Task {
-		return &task.Task{Provider: "painter", Prompt: "a boat", Parameters: map[string]string{"a": "1"}}
+		return &task.Task{Request: task.Request{Provider: "painter", Prompt: "a boat", Parameters: map[string]string{"a": "1"}}}
 	}
 	tasks := []*task.Task{same(), same(), same()}
 	_, err := b.store.Insert(b.Context(), tasks)
@@ -161,7 +161,7 @@ func committed(b *bench) {
 func longPrompt(b *bench) {
 	prompt := strings.Repeat("画一艘船🚣🏽", task.MaxPrompt/6+1)
 	prompt = string([]rune(prompt)[:task.MaxPrompt])
-	if got := b.get(b.insert(task.Task{Prompt: prompt}).ID).Prompt; got != prompt {
+	if got := b.get(b.insert(task.Task{Request: task.Request{Prompt: prompt}}).ID).Prompt; got != prompt {
 		b.Errorf("%d bytes came back of %d", len(got), len(prompt))
 	}
 }
@@ -172,8 +172,7 @@ func rawRow(b *bench) {
 	b.near(t.RunAt, 0)
 	b.near(t.CreatedAt, 0)
 	b.near(t.UpdatedAt, 0)
-	b.same(t, &task.Task{ID: t.ID, Provider: "painter", Prompt: "a boat", ImageCount: 1, MaxAttempts: task.DefaultMaxAttempts,
-		Status: task.Pending, RunAt: t.RunAt, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt})
+	b.same(t, &task.Task{ID: t.ID, Request: task.Request{Provider: "painter", Prompt: "a boat", ImageCount: 1, MaxAttempts: task.DefaultMaxAttempts, RunAt: t.RunAt}, Standing: task.Standing{Status: task.Pending, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}})
 	c := b.take(t.Ref(), "first", lease)
 	b.same(c.Task.Status, task.Processing)
 }

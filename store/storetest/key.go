@@ -23,7 +23,7 @@ func keys() []claim {
 }
 
 func keyed(prompt string) *task.Task {
-	return &task.Task{Provider: "painter", Prompt: prompt, IdempotencyKey: "k-1", Parameters: map[string]string{"a": "1"}}
+	return &task.Task{Request: task.Request{Provider: "painter", Prompt: prompt, IdempotencyKey: "k-1", Parameters: map[string]string{"a": "1"}}}
 }
 
 func sameKey(b *bench) {
@@ -89,7 +89,7 @@ func keyReused(b *bench) {
 
 func keyReusedAll(b *bench) {
 	b.insert(*keyed("a boat"))
-	_, err := b.store.Insert(b.Context(), []*task.Task{{Provider: "painter", Prompt: "plain"}, keyed("a car")})
+	_, err := b.store.Insert(b.Context(), []*task.Task{{Request: task.Request{Provider: "painter", Prompt: "plain"}}, keyed("a car")})
 	if err == nil {
 		b.Error("the key was taken")
 	}

@@ -153,7 +153,7 @@ func fallsBackFenced(b *bench) {
 }
 
 func saysParts(b *bench) {
-	t := b.insert(task.Task{Fallbacks: `["rival:pen"]`, FitInputs: ptr(true)})
+	t := b.insert(task.Task{Request: task.Request{Fallbacks: `["rival:pen"]`, FitInputs: ptr(true)}})
 	got := b.get(t.ID)
 	b.same([]any{got.Fallbacks, *got.FitInputs}, []any{`["rival:pen"]`, true})
 	b.same(b.get(b.insert(task.Task{}).ID).FitInputs, (*bool)(nil))

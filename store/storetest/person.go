@@ -139,7 +139,7 @@ func retryRace(b *bench) {
 func retriesDeadline(b *bench) {
 	future := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
 	for deadline, want := range map[time.Time]*time.Time{future: &future, time.Now().Add(-time.Hour): nil} {
-		t := b.insert(task.Task{DeadlineAt: &deadline})
+		t := b.insert(task.Task{Request: task.Request{DeadlineAt: &deadline}})
 		ignore(b.store.Cancel(b.Context(), t.ID))
 		got, err := b.store.Retry(b.Context(), t.Ref(), false)
 		b.check(err)

@@ -31,7 +31,7 @@ func reading() []claim {
 
 func slim(b *bench) {
 	long := "data:image/png;base64," + strings.Repeat("A", 5000)
-	t := b.insert(task.Task{InputImageURL: long, ReferenceImages: `["http://short"]`})
+	t := b.insert(task.Task{Request: task.Request{InputImageURL: long, ReferenceImages: `["http://short"]`}})
 	listed, err := b.store.List(b.Context(), store.Filter{IDs: []int64{t.ID}})
 	b.check(err)
 	b.same(len(listed), 1)
@@ -56,8 +56,8 @@ func (b *bench) list(f store.Filter) []int64 {
 }
 
 func filters(b *bench) {
-	one := b.insert(task.Task{UserID: ptr(int64(7))})
-	two := b.insert(task.Task{Provider: "other", UserID: ptr(int64(8))})
+	one := b.insert(task.Task{Request: task.Request{UserID: ptr(int64(7))}})
+	two := b.insert(task.Task{Request: task.Request{Provider: "other", UserID: ptr(int64(8))}})
 	three := b.used(task.Failed)
 	for name, c := range map[string]struct {
 		f    store.Filter
@@ -130,7 +130,7 @@ func counts(b *bench) {
 func tallies(b *bench) {
 	b.insertMany(3)
 	b.used(task.Failed)
-	b.insert(task.Task{Provider: "other"})
+	b.insert(task.Task{Request: task.Request{Provider: "other"}})
 	got, err := b.store.Tally(b.Context(), store.Filter{})
 	b.check(err)
 	b.same(got, []store.Tally{
@@ -162,8 +162,8 @@ func hostileFilters(b *bench) {
 func hostileRows(b *bench) {
 	for _, text := range hostile() {
 		b.clear()
-		t := b.insert(task.Task{Provider: text, Model: text, Prompt: text, IdempotencyKey: text, SubjectID: text,
-			Parameters: map[string]string{text: text}})
+		t := b.insert(task.Task{Request: task.Request{Provider: text, Model: text, Prompt: text, IdempotencyKey: text, SubjectID: text,
+			Parameters: map[string]string{text: text}}})
 		c := b.take(t.Ref(), text, lease)
 		b.same([]any{c.Task.Provider, c.Task.Model, c.Task.Prompt, c.Task.IdempotencyKey, c.Task.SubjectID, c.Task.Worker, c.Task.Parameters},
 			[]any{text, text, text, text, text, text, map[string]string{text: text}})

@@ -47,8 +47,8 @@ func (b *bench) delivery(limit int) []task.Ref {
 
 func ringsNewest(b *bench) {
 	all := b.insertMany(5)
-	b.insert(task.Task{Priority: task.High})
-	b.insert(task.Task{Priority: task.Low})
+	b.insert(task.Task{Request: task.Request{Priority: task.High}})
+	b.insert(task.Task{Request: task.Request{Priority: task.Low}})
 	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{After: all[0], Newest: true, Limit: 2}, func(due []task.Task) ([]task.Ref, error) { return nil, nil })
 	b.check(err)
 	b.same(refs(rang.Found), []task.Ref{all[4].Ref(), all[3].Ref()})
@@ -63,7 +63,7 @@ func refs(tasks []task.Task) []task.Ref {
 }
 
 func deliveries(b *bench) {
-	t := b.insert(task.Task{Priority: task.High})
+	t := b.insert(task.Task{Request: task.Request{Priority: task.High}})
 	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		b.same(len(due), 1)
 		b.same(due[0].RunAt.Equal(t.RunAt), true)
@@ -77,12 +77,12 @@ func deliveries(b *bench) {
 }
 
 func ringsInOrder(b *bench) {
-	low, first, high, second := b.insert(task.Task{Priority: task.Low}), b.insert(task.Task{}), b.insert(task.Task{Priority: task.High}), b.insert(task.Task{})
+	low, first, high, second := b.insert(task.Task{Request: task.Request{Priority: task.Low}}), b.insert(task.Task{}), b.insert(task.Task{Request: task.Request{Priority: task.High}}), b.insert(task.Task{})
 	b.same(b.delivery(10), []task.Ref{high.Ref(), first.Ref(), second.Ref(), low.Ref()})
 }
 
 func ringsEarly(b *bench) {
-	t := b.insert(task.Task{RunAt: time.Now().Add(24 * time.Hour)})
+	t := b.insert(task.Task{Request: task.Request{RunAt: time.Now().Add(24 * time.Hour)}})
 	b.same(b.delivery(10), []task.Ref{t.Ref()})
 }
 
@@ -163,7 +163,7 @@ func redelivers(b *bench) {
 }
 
 func waits(b *bench) {
-	due, future, held, unrung := b.insert(task.Task{}), b.insert(task.Task{RunAt: time.Now().Add(time.Hour)}), b.insert(task.Task{}), b.insert(task.Task{})
+	due, future, held, unrung := b.insert(task.Task{}), b.insert(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}}), b.insert(task.Task{}), b.insert(task.Task{})
 	b.check(b.store.MarkPublished(b.Context(), []task.Ref{due.Ref(), future.Ref(), held.Ref()}))
 	b.take(held.Ref(), "first", lease)
 	for grace, want := range map[time.Duration][]task.Ref{
@@ -200,7 +200,7 @@ func waitsPaged(b *bench) {
 }
 
 func knows(b *bench) {
-	t, held, deleted := b.insert(task.Task{Priority: task.Low}), b.held(), b.insert(task.Task{})
+	t, held, deleted := b.insert(task.Task{Request: task.Request{Priority: task.Low}}), b.held(), b.insert(task.Task{})
 	b.exec("UPDATE image_generations SET deleted_at = created_at WHERE id = %d", deleted.ID)
 	got, err := b.store.Deliveries(b.Context(), []int64{t.ID, held.ID, deleted.ID, deleted.ID + 100})
 	b.check(err)
@@ -214,7 +214,7 @@ func knows(b *bench) {
 func ringsOn(b *bench) {
 	var all []*task.Task
 	for _, p := range []task.Priority{task.High, task.High, task.Normal, task.Normal, task.Low, -7} {
-		all = append(all, b.insert(task.Task{Priority: p}))
+		all = append(all, b.insert(task.Task{Request: task.Request{Priority: p}}))
 	}
 	look := func(l store.UnpublishedPage) (ids []int64) {
 		_, err := b.store.PublishDue(b.Context(), l, func(due []task.Task) ([]task.Ref, error) {

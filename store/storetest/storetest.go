@@ -117,7 +117,7 @@ func (b *bench) insertMany(n int) []*task.Task {
 	b.Helper()
 	tasks := make([]*task.Task, n)
 	for i := range tasks {
-		tasks[i] = &task.Task{Provider: "painter", Prompt: fmt.Sprintf("boat %d", i)}
+		tasks[i] = &task.Task{Request: task.Request{Provider: "painter", Prompt: fmt.Sprintf("boat %d", i)}}
 	}
 	_, err := b.store.Insert(b.Context(), tasks)
 	b.check(err)

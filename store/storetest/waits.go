@@ -12,8 +12,8 @@ func lastCalls(b *bench) {
 	first.State = task.AttemptRejected
 	b.check(b.store.FinishAttempt(b.Context(), first))
 	second := b.begin(t)
-	idle := b.insert(task.Task{Provider: "fal"})
-	b.insert(task.Task{Provider: "fal", RunAt: time.Now().Add(time.Hour)})
+	idle := b.insert(task.Task{Request: task.Request{Provider: "fal"}})
+	b.insert(task.Task{Request: task.Request{Provider: "fal", RunAt: time.Now().Add(time.Hour)}})
 	calls, err := b.store.LastCalls(b.Context(), []int64{t.ID, idle.ID})
 	b.check(err)
 	b.same(len(calls), 1)
