@@ -77,6 +77,7 @@ func freeAddress(t *testing.T) string {
 var (
 	comment  = regexp.MustCompile(`\s+# .*$`)
 	exitCode = regexp.MustCompile(`exit code (\d)`)
+	enter    = regexp.MustCompile(`^mkdir (\S+) && cd (\S+)$`)
 	export   = regexp.MustCompile(`^export ([A-Z_0-9]+)=(.*)$`)
 )
 
@@ -86,10 +87,13 @@ func (s *shell) run(b block) {
 	for line := range strings.Lines(b.text) {
 		line = strings.TrimSpace(line)
 		bare := comment.ReplaceAllString(line, "")
-		set := export.FindStringSubmatch(bare)
+		set, entered := export.FindStringSubmatch(bare), enter.FindStringSubmatch(bare)
 		switch {
 		case set != nil:
 			s.set(set[1], set[2])
+		case entered != nil:
+			s.line("mkdir "+entered[1], bare)
+			s.dir = s.path(entered[2])
 		case bare == install: // is done, see built
 		case bare == "easel up", bare == "easel worker", bare == "easel demo":
 			s.start(bare)
