@@ -17,6 +17,7 @@ import (
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -42,7 +43,8 @@ func inBubble(t *testing.T, claims []claim) {
 	for _, c := range claims {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { c.prove(bubbleRig(t)) })
+			database := tables.SQLite(t) // outside of the bubble
+			synctest.Test(t, func(t *testing.T) { c.prove(bubbleRig(t, database)) })
 		})
 	}
 }
@@ -58,7 +60,7 @@ func onServers(t *testing.T, claims []claim) {
 				t.Fatal(err)
 			}
 			r := &rig{T: t, redis: client, every: 50 * time.Millisecond, lease: 2 * time.Second, patience: 20 * time.Second}
-			r.furnish(servertest.Postgres(t))
+			r.furnish(tables.Postgres(t))
 			r.check(client.FlushAll(t.Context()).Err())
 			c.prove(r)
 		})
@@ -78,7 +80,7 @@ type rig struct {
 	lease, every, patience time.Duration
 }
 
-func bubbleRig(t *testing.T) *rig {
+func bubbleRig(t *testing.T, database string) *rig {
 	t.Helper()
 	m := miniredis.NewMiniRedis()
 	m.ClockTTL(true)
@@ -87,7 +89,7 @@ func bubbleRig(t *testing.T) *rig {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", DialerRetries: 1, ContextTimeoutEnabled: true, PoolSize: 200, // its pool waits with timers that outlive a bubble
 		Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() }})
 	r := &rig{T: t, redis: client, every: time.Second, lease: 9 * time.Second, patience: time.Hour}
-	r.furnish("sqlite:" + t.TempDir() + "/easel.db")
+	r.furnish(database)
 	return r
 }
 
@@ -98,8 +100,6 @@ func (r *rig) furnish(database string) {
 	tasks, err := store.Open(r.Context(), database)
 	r.check(err)
 	r.Cleanup(func() { tasks.Close() })
-	_, err = tasks.Migrate(r.Context())
-	r.check(err)
 	r.services = provider.Services{"painter": {Name: "painter", DefaultModel: "brush", Accounts: []provider.Account{{Name: "main", Provider: painter{}}}}}
 	log := zerolog.New(zerolog.NewTestWriter(r)).Level(zerolog.InfoLevel)
 	r.tasks, r.queue = tasks, &queue.Queue{Redis: r.redis, Log: log}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/picture/dir"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -33,14 +34,11 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { folder.Close() })
-	s, err := store.Open(t.Context(), "sqlite:"+t.TempDir()+"/easel.db")
+	s, err := store.Open(t.Context(), tables.SQLite(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	later := func() time.Time { return time.Now().Add(48 * time.Hour) }
 	return &rig{t, &Collector{Tasks: s, Pictures: folder, Now: later}, folder, s}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/easelqueue/easel/hook"
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -54,14 +55,12 @@ func (r *rig) Wake(_ context.Context, id int64) error {
 }
 
 func newRig(t *testing.T) *rig {
-	s, err := store.Open(t.Context(), "sqlite:"+t.TempDir()+"/easel.db")
+	s, err := store.Open(t.Context(), tables.SQLite(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	r := &rig{T: t, store: s}
-	_, err = s.Migrate(t.Context())
-	r.check(err)
 	_, err = s.Insert(t.Context(), []*task.Task{{Request: task.Request{Provider: "caller", Prompt: "a boat"}}})
 	r.check(err)
 	claim, _, err := s.Claim(t.Context(), task.Ref{Task: 1}, "w", 0)

@@ -59,6 +59,7 @@ func soon(t testing.TB, what string, f func(ctx context.Context) error) {
 }
 
 func TestRingHoldsNothing(t *testing.T) {
+	t.Parallel()
 	s := postgres(t)
 	boats(t, s, 40)
 	s.DB().SetMaxOpenConns(2)
@@ -125,6 +126,7 @@ func lockRows(t *testing.T) *lockedRows {
 }
 
 func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
+	t.Parallel()
 	l := lockRows(t)
 	whole, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -244,6 +246,7 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 }
 
 func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
+	t.Parallel()
 	s := postgres(t)
 	var calls []*task.Attempt
 	for _, tk := range boats(t, s, 8) {
@@ -297,6 +300,7 @@ func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
 }
 
 func TestDeadlockIsRepeated(t *testing.T) {
+	t.Parallel()
 	s := postgres(t)
 	_, err := s.DB().Exec("DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET deadlock_timeout = ''3s'''; END $$")
 	must(t, err)
@@ -326,6 +330,7 @@ func TestDeadlockIsRepeated(t *testing.T) {
 }
 
 func TestRefusesWhatBreaksAConstraint(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func(testing.TB) *store.Store{"SQLite": sqlite, "Postgres": postgres} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	const secret = "hunter2"
 	folder := t.TempDir()
 	file := filepath.Join(folder, "letter.txt")
@@ -71,6 +72,7 @@ func isClean(t *testing.T, err error, secret string) {
 }
 
 func TestOpenWithAWrongPassword(t *testing.T) {
+	t.Parallel()
 	address := servertest.Postgres(t)
 	db := open(t, address).DB()
 	var rules string

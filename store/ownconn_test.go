@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 )
@@ -14,8 +14,7 @@ import (
 // handedIn is a store over a pool of that many connections.
 func handedIn(t *testing.T, connections int) *store.Store {
 	t.Helper()
-	address := servertest.Postgres(t)
-	migrated(t, address)
+	address := tables.Postgres(t)
 	db, err := sql.Open("postgres", address+"&binary_parameters=yes")
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
@@ -34,6 +33,7 @@ func heart(t *testing.T, s *store.Store) *store.HeartbeatConn {
 }
 
 func TestOwnConnections(t *testing.T) {
+	t.Parallel()
 	t.Run("The only connection of a pool that was handed in is not kept, so that nobody waits for it for ever", func(t *testing.T) {
 		s := handedIn(t, 1)
 		h := heart(t, s)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/lib/pq"
 
-	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -92,8 +92,8 @@ func (e *explained) during(call func()) []statement {
 // the few rows that quiet inserts.
 func crowd(t *testing.T, quiet string) *explained {
 	t.Helper()
-	address := servertest.Postgres(t)
-	db := migrated(t, address).DB()
+	address := tables.Postgres(t)
+	db := open(t, address).DB()
 	for _, q := range []string{
 		"ALTER TABLE image_generations SET (autovacuum_enabled = off)",
 		"ALTER TABLE generation_attempt SET (autovacuum_enabled = off)",
@@ -318,6 +318,7 @@ func calls() map[string]call {
 }
 
 func TestRowsVisitedAreBoundedWhateverTheStatistics(t *testing.T) {
+	t.Parallel()
 	covered := make(map[string]bool)
 	for name := range calls() {
 		covered[strings.SplitN(name, ",", 2)[0]] = true
@@ -335,6 +336,7 @@ func TestRowsVisitedAreBoundedWhateverTheStatistics(t *testing.T) {
 		"Of few waiting rows": "INSERT INTO image_generations (provider, prompt) SELECT 'painter', 'a boat' FROM generate_series(1, 1000)",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			e := crowd(t, quiet)
 			for name, c := range calls() {
 				ran := e.during(func() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/store/storetest"
@@ -28,8 +29,9 @@ func pooled(t testing.TB, database string) (*store.Store, string) {
 }
 
 func TestPostgresBehindAPooler(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t testing.TB) *store.Store {
-		s, _ := pooled(t, servertest.Postgres(t))
+		s, _ := pooled(t, tables.Postgres(t))
 		return s
 	})
 }
@@ -56,6 +58,7 @@ func asOwner(t testing.TB) string {
 }
 
 func TestPostgresBehindAPoolerWithASearchPath(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t testing.TB) *store.Store {
 		s, _ := pooled(t, asOwner(t))
 		var schema string
@@ -68,6 +71,7 @@ func TestPostgresBehindAPoolerWithASearchPath(t *testing.T) {
 }
 
 func TestPoolerIsRecognised(t *testing.T) {
+	t.Parallel()
 	database := servertest.Postgres(t)
 	for name, c := range map[string]struct {
 		settings map[string]string
@@ -97,6 +101,7 @@ func TestPoolerIsRecognised(t *testing.T) {
 }
 
 func TestPoolThatMixesRowsIsRefused(t *testing.T) {
+	t.Parallel()
 	database := servertest.Postgres(t)
 	pooler := servertest.PgBouncer(t, database, nil).URL
 	refused := func(t *testing.T, s *store.Store, err error) {
@@ -134,8 +139,8 @@ func TestPoolThatMixesRowsIsRefused(t *testing.T) {
 }
 
 func TestWithoutADirectAddress(t *testing.T) {
-	database := servertest.Postgres(t)
-	migrated(t, database)
+	t.Parallel()
+	database := tables.Postgres(t)
 	s := open(t, servertest.PgBouncer(t, database, nil).URL)
 	t.Run("Migrate names the variable", func(t *testing.T) {
 		if _, err := s.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "EASEL_DATABASE_DIRECT_URL") {
@@ -160,7 +165,8 @@ func listeners(t testing.TB, s *store.Store) (n int) {
 }
 
 func TestListenGoesPastThePooler(t *testing.T) {
-	s, _ := pooled(t, servertest.Postgres(t))
+	t.Parallel()
+	s, _ := pooled(t, tables.Postgres(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	woken, done := make(chan struct{}, 100), make(chan error, 1)
 	go func() { done <- s.Listen(ctx, func() { woken <- struct{}{} }) }()

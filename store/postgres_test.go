@@ -13,6 +13,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -25,6 +26,7 @@ func must(t testing.TB, err error) {
 }
 
 func TestView(t *testing.T) {
+	t.Parallel()
 	s := postgres(t)
 	db := s.DB()
 
@@ -100,8 +102,9 @@ func heard(t *testing.T, db *sql.DB, notes <-chan *pq.Notification) (n int) {
 }
 
 func TestNotify(t *testing.T) {
-	address := servertest.Postgres(t)
-	s := migrated(t, address)
+	t.Parallel()
+	address := tables.Postgres(t)
+	s := open(t, address)
 	db := s.DB()
 	db.SetMaxOpenConns(1) // what leaked from one transaction would be seen in the next
 	notes := bells(t, address)
@@ -146,6 +149,7 @@ func TestNotify(t *testing.T) {
 }
 
 func TestListen(t *testing.T) {
+	t.Parallel()
 	t.Run("Listen is woken by a raw insert and ends with its context", func(t *testing.T) {
 		s := postgres(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -174,6 +178,7 @@ func TestListen(t *testing.T) {
 }
 
 func TestStoreSurvivesDeadlock(t *testing.T) {
+	t.Parallel()
 	s := postgres(t)
 	batch := func(keys ...string) (tasks []*task.Task) {
 		for _, k := range keys {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/store/storetest"
 	"github.com/easelqueue/easel/task"
@@ -17,19 +19,42 @@ import (
 
 // TestMain puts the tests into a zone far from UTC: a local time that slips into
 // a row is half a day wrong then.
+//
+// Most tests wait for a server, so that several run at once. Under the race detector
+// the status machine lives through a quarter of its lives; make test runs it once
+// more without.
 func TestMain(m *testing.M) {
 	time.Local = time.FixedZone("far", 13*3600)
+	flag.Parse()
+	unlessGiven("test.parallel", "6")
+	if servertest.UnderRace() {
+		unlessGiven("rapid.checks", "25")
+	}
 	os.Exit(m.Run())
 }
 
-func TestSQLite(t *testing.T)   { storetest.Run(t, sqlite) }
-func TestPostgres(t *testing.T) { storetest.Run(t, postgres) }
+// unlessGiven sets a flag that the command line does not.
+func unlessGiven(name, value string) {
+	if f := flag.Lookup(name); f.Value.String() == f.DefValue {
+		_ = flag.Set(name, value)
+	}
+}
+
+func TestSQLite(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, sqlite)
+}
+
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, postgres)
+}
 
 func sqlite(t testing.TB) *store.Store {
 	return migrated(t, "sqlite:"+filepath.Join(t.TempDir(), "new folder", "100% easel?.db"))
 }
 
-func postgres(t testing.TB) *store.Store { return migrated(t, servertest.Postgres(t)) }
+func postgres(t testing.TB) *store.Store { return open(t, tables.Postgres(t)) }
 
 func open(t testing.TB, address string) *store.Store {
 	t.Helper()
@@ -55,6 +80,7 @@ func migrated(t testing.TB, address string) *store.Store {
 }
 
 func TestInsertTxTakesSqlx(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func(testing.TB) *store.Store{"SQLite": sqlite, "Postgres": postgres} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -78,6 +104,7 @@ func TestInsertTxTakesSqlx(t *testing.T) {
 }
 
 func TestReadyBeforeMigrate(t *testing.T) {
+	t.Parallel()
 	addresses := map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "easel.db"), "Postgres": servertest.Postgres(t)}
 	for name, address := range addresses {
 		t.Run(name, func(t *testing.T) {

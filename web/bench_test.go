@@ -2,22 +2,18 @@ package web
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/picture/dir"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -33,15 +29,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "easel.db")
-	empty, err := migrated()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, empty, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), "sqlite:"+file)
+	s, err := store.Open(t.Context(), tables.SQLite(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,28 +43,6 @@ func newBench(t *testing.T) *bench {
 	b.site = &Site{Tasks: s, Actions: &enqueue.Client{Tasks: s}, Pictures: pictures, Log: zerolog.New(&b.log)}
 	return b
 }
-
-// migrated is a database file with easel's tables and no rows. It is made once,
-// since that takes longer than most tests.
-var migrated = sync.OnceValues(func() ([]byte, error) {
-	folder, err := os.MkdirTemp("", "easel-web")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(folder)
-	file := filepath.Join(folder, "easel.db")
-	s, err := store.Open(context.Background(), "sqlite:"+file)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.Migrate(context.Background()); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if err := s.Close(); err != nil { // which writes all of the log into the file
-		return nil, err
-	}
-	return os.ReadFile(file)
-})
 
 // with is the same bench for a subtest.
 func (b *bench) with(t *testing.T) *bench { return &bench{T: t, store: b.store, site: b.site} }

@@ -7,9 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/picture/dir"
@@ -52,8 +51,8 @@ func inBubble(t *testing.T, claims []claim) {
 	for _, c := range claims {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			migrated() // outside of the bubble
-			synctest.Test(t, func(t *testing.T) { c.prove(bubbleRig(t)) })
+			database := tables.SQLite(t) // outside of the bubble
+			synctest.Test(t, func(t *testing.T) { c.prove(bubbleRig(t, database)) })
 		})
 	}
 }
@@ -65,7 +64,7 @@ func onServers(t *testing.T, claims []claim) {
 	for _, c := range claims {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := realRig(t, servertest.Postgres(t), servertest.Redis(t).URL)
+			r := realRig(t, tables.Postgres(t), servertest.Redis(t).URL)
 			r.svc.Retry.Base = 20 * time.Millisecond
 			c.prove(r)
 		})
@@ -104,7 +103,7 @@ type rig struct {
 	real     bool
 }
 
-func bubbleRig(t *testing.T) *rig {
+func bubbleRig(t *testing.T, database string) *rig {
 	t.Helper()
 	m := miniredis.NewMiniRedis()
 	m.ClockTTL(true)
@@ -115,34 +114,9 @@ func bubbleRig(t *testing.T) *rig {
 	r := &rig{T: t, redis: client, host: "http://painter.example", lease: 9 * time.Second, every: time.Second,
 		patience: 15 * time.Minute, drain: 10 * time.Minute}
 	r.http = &http.Client{Transport: served{r}}
-	file := t.TempDir() + "/easel.db"
-	r.check(os.WriteFile(file, migrated(), 0o600))
-	r.furnish("sqlite:" + file)
+	r.furnish(database)
 	return r
 }
-
-// migrated is a SQLite database with easel's tables: a copy is cheaper than a
-// migration.
-var migrated = sync.OnceValue(func() []byte {
-	folder, err := os.MkdirTemp("", "easel-")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(folder)
-	s, err := store.Open(context.Background(), "sqlite:"+folder+"/easel.db")
-	if err != nil {
-		panic(err)
-	}
-	_, err = s.Migrate(context.Background())
-	if err := errors.Join(err, s.Close()); err != nil {
-		panic(err)
-	}
-	data, err := os.ReadFile(folder + "/easel.db")
-	if err != nil {
-		panic(err)
-	}
-	return data
-})
 
 // realRig is a rig on real servers, in real time.
 func realRig(t *testing.T, database, address string) *rig {
@@ -157,8 +131,6 @@ func realRig(t *testing.T, database, address string) *rig {
 	t.Cleanup(server.Close)
 	r.host, r.http = server.URL, &http.Client{Transport: provider.NewTransport()}
 	r.furnish(database)
-	_, err = r.tasks.Migrate(r.Context())
-	r.check(err)
 	return r
 }
 

@@ -16,8 +16,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -85,9 +85,9 @@ func newSite(t *testing.T, s *shared, c single) *site {
 			t.Error(err)
 		}
 	})
-	database := "sqlite:" + filepath.Join(dir, "easel.db")
+	database := tables.SQLite(t)
 	if c.store == "postgres" {
-		database = servertest.Postgres(t)
+		database = tables.Postgres(t)
 	}
 	file := filepath.Join(dir, "easel.yaml")
 	timeout := "1m" // longer than a freeze, after which the answer is there to be read
@@ -106,7 +106,7 @@ func newSite(t *testing.T, s *shared, c single) *site {
 	return at
 }
 
-// connect makes the tables and opens what the test looks at.
+// connect opens what the test looks at.
 func (s *site) connect(database, where string) {
 	s.t.Helper()
 	var err error
@@ -114,9 +114,6 @@ func (s *site) connect(database, where string) {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { s.tasks.Close() })
-	if _, err := s.tasks.Migrate(s.t.Context()); err != nil {
-		s.t.Fatal(err)
-	}
 	if s.redis, err = queue.Redis(where); err != nil {
 		s.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -28,6 +29,9 @@ type outcome struct {
 // run lives through a plan in a bubble of its own.
 func run(t *testing.T, p plan) (o outcome) {
 	t.Helper()
+	if _, err := tables.File(); err != nil { // made outside of the bubble
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(*testing.T) {
 		w := newWorld(p)
 		o = w.live()
@@ -40,9 +44,6 @@ func run(t *testing.T, p plan) (o outcome) {
 func (w *world) live() outcome {
 	ctx := context.Background()
 	w.person = w.open("person", people)
-	if _, err := w.person.tasks.Migrate(ctx); err != nil {
-		panic(err)
-	}
 	w.replaceProducer()
 	for slot := range w.slots {
 		w.start(slot)
