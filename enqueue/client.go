@@ -72,7 +72,7 @@ func (c *Client) EnqueueTx(ctx context.Context, tx store.Tx, tasks ...*task.Task
 	return c.Tasks.InsertTx(ctx, tx, tasks)
 }
 
-// Ring rings for tasks that are committed. What cannot be rung stays for the
+// Publish rings for tasks that are committed. What cannot be rung stays for the
 // relay, so there is no error to return.
 func (c *Client) Publish(ctx context.Context, tasks ...*task.Task) {
 	if c.Queue == nil || len(tasks) == 0 {

@@ -23,7 +23,7 @@ const (
 	noWord  = "nobody can say whether the provider ran and billed the last call"
 )
 
-// Park moves a waiting task to the dead-letter queue whose delivery lies in the archive,
+// Archive moves a waiting task to the dead-letter queue whose delivery lies in the archive,
 // and returns why: for f if a person put it there. One that was set back to pending by the
 // app keeps the reason that it had, and one whose last call is of unknown outcome is held
 // for that. A delivery below 0, which nothing can ring for, becomes 0. It returns nil for a
@@ -81,7 +81,7 @@ func reasonFor(t *task.Task, last *task.Attempt, f *task.Failure) *task.Failure 
 	return f
 }
 
-// Hold lets those of the failed tasks say that the outcome of their last call is unknown
+// MarkUnknownOutcome lets those of the failed tasks say that the outcome of their last call is unknown
 // which read as archived although nobody has said what became of it. It returns how many
 // they were; a row that is locked is left out.
 func (s *Store) MarkUnknownOutcome(ctx context.Context, refs []task.Ref) (int64, error) {

@@ -130,7 +130,7 @@ func (s *Store) MarkNotSent(ctx context.Context, t *task.Task, key string) error
 	})
 }
 
-// End notes how an attempt ended that gave no picture, from its State and
+// FinishAttempt notes how an attempt ended that gave no picture, from its State and
 // error fields. An attempt that has ended better meanwhile stays as it is.
 func (s *Store) FinishAttempt(ctx context.Context, a *task.Attempt) error {
 	return s.patiently(ctx, func() error { return s.end(ctx, s.db, a, false) })

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Heartbeat says that one worker lives, over a connection of its own: no statement of a
+// HeartbeatConn says that one worker lives, over a connection of its own: no statement of a
 // handler stands before it, and a server that takes no more connections does not end it.
 // It is not safe for concurrent use.
 type HeartbeatConn struct{ own ownConn }
 
-// Heartbeat returns one that waits for an answer of the database no longer than
+// OpenHeartbeat returns one that waits for an answer of the database no longer than
 // limit. It connects with the first beat, and again by itself after a connection
 // is lost; past a connection pooler, if the store has a direct address. Of a pool
 // that was handed in it keeps one connection, unless that has no other.
@@ -20,13 +20,13 @@ func (s *Store) OpenHeartbeat(limit time.Duration) (*HeartbeatConn, error) {
 	return &HeartbeatConn{own}, err
 }
 
-// Beat is Store.Beat over the heartbeat's own connection. A connection that was
+// Heartbeat is Store.Beat over the heartbeat's own connection. A connection that was
 // lost since the last beat is replaced at once.
 func (h *HeartbeatConn) Heartbeat(ctx context.Context, w Worker, lease time.Duration) error {
 	return h.own.again(ctx, func(c *sql.Conn) error { return h.own.store.heartbeat(ctx, c, w, lease) })
 }
 
-// Leave is Store.Leave over the heartbeat's own connection, which is replaced as for Beat:
+// Deregister is Store.Leave over the heartbeat's own connection, which is replaced as for Beat:
 // a process that stood still for long finds it cut.
 func (h *HeartbeatConn) Deregister(ctx context.Context, id string) error {
 	return h.own.again(ctx, func(c *sql.Conn) error { return h.own.store.deregister(ctx, c, id) })

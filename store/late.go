@@ -71,7 +71,7 @@ func (s *Store) completeHeld(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, 
 	return n > 0, err
 }
 
-// Learn corrects the cost of a task that has ended, and the reason of one that was
+// Reconsider corrects the cost of a task that has ended, and the reason of one that was
 // held because the outcome of its calls was not known, once more is known of them. The
 // task stays failed: a person retries it.
 func (s *Store) Reconsider(ctx context.Context, id int64) error {
@@ -119,7 +119,7 @@ func (s *Store) reconsider(ctx context.Context, tx *sqlx.Tx, id int64) error {
 	return err
 }
 
-// Paid returns the oldest call of the task that the provider has taken and whose
+// NextToCollect returns the oldest call of the task that the provider has taken and whose
 // pictures are still to be collected; nil if there is none. One that could not be
 // collected counts again after a retry by hand.
 func (s *Store) NextToCollect(ctx context.Context, id int64) (*task.Attempt, error) {
@@ -134,7 +134,7 @@ func (s *Store) NextToCollect(ctx context.Context, id int64) (*task.Attempt, err
 	return &a, err
 }
 
-// Collected notes how far the pictures of an answer have been brought into storage,
+// RecordCollected notes how far the pictures of an answer have been brought into storage,
 // in Answer, and which bytes lie there as they came.
 func (s *Store) RecordCollected(ctx context.Context, a *task.Attempt, ownedByApp []task.RawFile) error {
 	a.RawFiles = ""

@@ -18,7 +18,7 @@ const deliveryRows = 500
 // deliveryColumns are what it takes to ring for a task.
 const deliveryColumns = "id, delivery, coalesce(provider, '') AS provider, priority, run_at, updated_at, status"
 
-// Look says which of the tasks that nobody has rung for to hand out: up to Limit of
+// UnpublishedPage says which of the tasks that nobody has rung for to hand out: up to Limit of
 // them, the most urgent and the oldest first.
 type UnpublishedPage struct {
 	After  *task.Task // those that come after this one; nil is from the first
@@ -27,13 +27,13 @@ type UnpublishedPage struct {
 	Limit  int
 }
 
-// Rang is what a Ring did.
+// PublishResult is what a Ring did.
 type PublishResult struct {
 	Found []task.Task // what was handed out, in order
 	Noted int         // for how many of them it noted that they are rung for; others may have done so for the rest
 }
 
-// Ring hands out committed tasks that nobody has rung for to publish and notes for
+// PublishDue hands out committed tasks that nobody has rung for to publish and notes for
 // which of them it worked. No row is locked and no connection taken meanwhile: a
 // delivery may be claimed as soon as it arrives. Several processes may call it, and
 // ring for the same task: the queue takes a delivery once. What is not noted, since
@@ -69,7 +69,7 @@ func (s *Store) selectUnpublished(ctx context.Context, l UnpublishedPage) (due [
 	return due, err
 }
 
-// Rung notes that the doorbell has rung for these deliveries, as far as their rows
+// MarkPublished notes that the doorbell has rung for these deliveries, as far as their rows
 // are not locked.
 func (s *Store) MarkPublished(ctx context.Context, refs []task.Ref) error {
 	_, err := s.markPublished(ctx, s.db, refs)
@@ -116,7 +116,7 @@ func list(refs []task.Ref) string {
 // ahead is how far in the future a time of ringing must lie to be none.
 const ahead = time.Minute
 
-// Waiting returns those of the next looks tasks with ids above after that wait and
+// PublishedWaiting returns those of the next looks tasks with ids above after that wait and
 // have been rung for, that are due for longer than grace: their deliveries should be
 // in the queue. next is where to go on, or 0 at the end. A time of ringing that has not
 // come is that of a clock which was ahead, and counts as long ago.
@@ -192,7 +192,7 @@ func (s *Store) ResetPublished(ctx context.Context) (int64, error) {
 	}
 }
 
-// Rings returns the rows of these tasks as far as ringing goes; one that does
+// Deliveries returns the rows of these tasks as far as ringing goes; one that does
 // not exist is missing from the map.
 func (s *Store) Deliveries(ctx context.Context, ids []int64) (map[int64]task.Task, error) {
 	found := make(map[int64]task.Task, len(ids))

@@ -70,7 +70,7 @@ func (s *Store) SaveBatch(ctx context.Context, t *task.Task, a *task.Attempt, re
 	})
 }
 
-// Settled returns how many of the task's pictures need no further call: those that
+// ImagesDone returns how many of the task's pictures need no further call: those that
 // its calls have brought and, if refused, those that were refused to its calls, or
 // could not be collected, since the last retry by hand.
 func (s *Store) ImagesDone(ctx context.Context, t *task.Task, refused bool) (int, error) {

@@ -66,7 +66,7 @@ func (s *Store) Observe(ctx context.Context, every time.Duration) ([]string, err
 	return died, nil
 }
 
-// Forget begins watching anew. Whoever cannot write to the database, or hardly,
+// ResetWatch begins watching anew. Whoever cannot write to the database, or hardly,
 // calls it: others cannot either, and who is silent need not be dead.
 func (s *Store) ResetWatch() { s.watch.forget() }
 

@@ -23,7 +23,7 @@ type Worker struct {
 	LeaseUntil time.Time `json:"lease_until"`
 }
 
-// Beat says that the worker lives, and so extends the lease of every task it
+// Heartbeat says that the worker lives, and so extends the lease of every task it
 // holds, in one statement.
 func (s *Store) Heartbeat(ctx context.Context, w Worker, lease time.Duration) error {
 	return s.heartbeat(ctx, s.db, w, lease)
@@ -38,7 +38,7 @@ func (s *Store) heartbeat(ctx context.Context, db sqlx.ExecerContext, w Worker, 
 	return err
 }
 
-// Leave says that the worker has stopped and holds nothing any more: its lease
+// Deregister says that the worker has stopped and holds nothing any more: its lease
 // ends before it was last seen. Its row stays until PruneWorkers; see Served.
 func (s *Store) Deregister(ctx context.Context, id string) error { return s.deregister(ctx, s.db, id) }
 
@@ -47,7 +47,7 @@ func (s *Store) deregister(ctx context.Context, db sqlx.ExecerContext, id string
 	return err
 }
 
-// Served reports whether a worker serves the provider, or did until PruneWorkers: one that
+// HasWorkerFor reports whether a worker serves the provider, or did until PruneWorkers: one that
 // is silent or has gone may be on its way back, and a clock that jumps makes none of
 // them a stranger.
 func (s *Store) HasWorkerFor(ctx context.Context, provider string) (bool, error) {
@@ -65,7 +65,7 @@ func (s *Store) Workers(ctx context.Context) ([]Worker, error) {
 	return workers, err
 }
 
-// Held returns the tasks that the worker holds by their rows, with what
+// HeldBy returns the tasks that the worker holds by their rows, with what
 // Release needs. A claim whose answer was lost is among them: the worker does
 // not know of it and must give it back, since its own heartbeat keeps everybody
 // else away.
@@ -80,7 +80,7 @@ func (s *Store) HeldBy(ctx context.Context, worker string) ([]task.Task, error) 
 	return held, err
 }
 
-// Stopped returns the tasks of the worker that were cancelled while it held them
+// TakeCancelled returns the tasks of the worker that were cancelled while it held them
 // and lets go of them: each is returned once.
 func (s *Store) TakeCancelled(ctx context.Context, worker string) ([]int64, error) {
 	var ids []int64

@@ -58,7 +58,7 @@ type held struct {
 	news chan struct{} // holds one hint that is not heard yet
 }
 
-// Hint makes the step that waits for the task's provider ask at once.
+// Wake makes the step that waits for the task's provider ask at once.
 func (w *Worker) Wake(id int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
