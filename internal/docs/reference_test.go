@@ -98,8 +98,11 @@ func TestCommandsAndFlagsAreThoseOfTheProgram(t *testing.T) {
 			}
 		}
 	}
-	helps := map[string]string{}
+	helps, pages := map[string]string{}, english(t)
 	for _, p := range english(t) {
+		pages = append(pages, chinese(t, p))
+	}
+	for _, p := range pages {
 		for _, used := range uses(p) {
 			m := named.FindStringSubmatch(used)
 			if m == nil {
