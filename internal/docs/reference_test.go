@@ -336,3 +336,20 @@ func TestCompose(t *testing.T) {
 		}
 	}
 }
+
+func TestMakeKnowsWhatIsMade(t *testing.T) {
+	targets := "\n" + read(t, "Makefile").text
+	pages := append(english(t), read(t, "README.zh.md"), read(t, "CONTRIBUTING.md"))
+	used := 0
+	for _, p := range pages {
+		for _, found := range regexp.MustCompile("[`\n]make ([a-z]+)").FindAllStringSubmatch(p.text, -1) {
+			used++
+			if !strings.Contains(targets, "\n"+found[1]+":") {
+				t.Errorf("%s: there is no target %s", p.path, found[1])
+			}
+		}
+	}
+	if used < 10 {
+		t.Errorf("%d commands were found", used)
+	}
+}
