@@ -24,7 +24,7 @@ check: lint test
 # faults does little under it, and all without it. make lint vets.
 test: needs
 	$(GO) test -vet=off -race -p 4 -timeout 30m $$($(GO) list ./... | grep -v '/cmd/easel$$')
-	$(GO) test -vet=off -timeout 30m ./cmd/easel ./internal/simulation
+	$(GO) test -vet=off -timeout 30m ./cmd/easel ./worker ./internal/simulation
 	$(GO) test -vet=off -run '/^Machine$$' ./store
 
 # All that shows that the promises are kept, in under an hour on two processors.

@@ -44,11 +44,16 @@ type claim struct {
 }
 
 // inBubble proves claims with SQLite and an in-process Redis, in fake time: the
-// leases, back-offs and polls are those of production and cost nothing.
+// leases, back-offs and polls are those of production and cost nothing. Under the
+// race detector, which makes SQLite and that Redis eight times as slow, one in five is
+// proven; make test proves all of them without it.
 func inBubble(t *testing.T, claims []claim) {
 	t.Helper()
 	t.Parallel()
-	for _, c := range claims {
+	for i, c := range claims {
+		if servertest.UnderRace() && i%5 != 0 {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			database := tables.SQLite(t) // outside of the bubble
