@@ -58,7 +58,8 @@ func ringsAtOnce(r *rig) {
 		t.RunAt = at
 		created, err := r.client.Enqueue(r.Context(), t)
 		r.check(err)
-		r.same([]any{created, t.Status, r.where(t.Ref()), r.get(t.ID).PublishedAt != nil}, []any{true, task.Pending, queue.Pending, true})
+		r.same(facts{"created": created, "Status": t.Status, "where": r.where(t.Ref()), "PublishedAt != nil": r.get(t.ID).PublishedAt != nil},
+			facts{"created": true, "Status": task.Pending, "where": queue.Pending, "PublishedAt != nil": true})
 	}
 }
 
@@ -71,7 +72,7 @@ func waitsForLater(r *rig) {
 	r.runs(r.relay().Run)
 	r.runs(r.reconciler().Run)
 	r.passes(10 * r.every)
-	r.same([]any{r.where(t.Ref()), r.get(t.ID).Status}, []any{queue.Scheduled, task.Pending})
+	r.same(facts{"where": r.where(t.Ref()), "Status": r.get(t.ID).Status}, facts{"where": queue.Scheduled, "Status": task.Pending})
 }
 
 func twenty(r *rig) {
@@ -192,14 +193,14 @@ func cancelAndRetry(r *rig) {
 	r.check(err)
 	gone, err := r.client.Cancel(r.Context(), t.ID)
 	r.check(err)
-	r.same([]any{gone.Status, r.where(t.Ref())}, []any{task.Cancelled, queue.Absent})
+	r.same(facts{"Status": gone.Status, "where": r.where(t.Ref())}, facts{"Status": task.Cancelled, "where": queue.Absent})
 
 	r.publishes(queue.Delivery{Ref: t.Ref(), Provider: "painter"})
 	r.archives(t.Ref())
 	again, err := r.client.Retry(r.Context(), t.Ref(), false)
 	r.check(err)
-	r.same([]any{again.Delivery, r.where(t.Ref()), r.where(again.Ref()), r.get(t.ID).PublishedAt != nil},
-		[]any{1, queue.Absent, queue.Pending, true})
+	r.same(facts{"Delivery": again.Delivery, "r.where(t.Ref())": r.where(t.Ref()), "r.where(again.Ref())": r.where(again.Ref()), "PublishedAt != nil": r.get(t.ID).PublishedAt != nil},
+		facts{"Delivery": 1, "r.where(t.Ref())": queue.Absent, "r.where(again.Ref())": queue.Pending, "PublishedAt != nil": true})
 }
 
 func notAllowed(r *rig) {
@@ -235,7 +236,8 @@ func retryAll(r *rig) {
 	r.check(err)
 	left, err := r.tasks.Count(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}})
 	r.check(err)
-	r.same([]any{done, told, left, r.get(4).Delivery, r.get(1).Delivery}, []any{many - 3, many - 3, 0, 1, 0})
+	r.same(facts{"done": done, "told": told, "left": left, "r.get(4).Delivery": r.get(4).Delivery, "r.get(1).Delivery": r.get(1).Delivery},
+		facts{"done": many - 3, "told": many - 3, "left": 0, "r.get(4).Delivery": 1, "r.get(1).Delivery": 0})
 }
 
 func retryAllLocked(r *rig) {
@@ -252,5 +254,6 @@ func retryAllLocked(r *rig) {
 	if !errors.As(err, new(*store.Locked)) || !strings.Contains(err.Error(), "task 3: ") {
 		r.Errorf("the error is %v", err)
 	}
-	r.same([]any{done, r.get(1).Status, r.get(2).Status, r.get(3).Status}, []any{2, task.Pending, task.Pending, task.Failed})
+	r.same(facts{"done": done, "r.get(1).Status": r.get(1).Status, "r.get(2).Status": r.get(2).Status, "r.get(3).Status": r.get(3).Status},
+		facts{"done": 2, "r.get(1).Status": task.Pending, "r.get(2).Status": task.Pending, "r.get(3).Status": task.Failed})
 }

@@ -97,7 +97,8 @@ func archived(r *rig) {
 	r.archives(t.Ref())
 	r.check(r.reconciler().Compare(r.Context()))
 	parked := r.get(t.ID)
-	r.same([]any{parked.Status, parked.ErrorKind, r.where(t.Ref())}, []any{task.Failed, task.Archived, queue.Archived})
+	r.same(facts{"Status": parked.Status, "ErrorKind": parked.ErrorKind, "where": r.where(t.Ref())},
+		facts{"Status": task.Failed, "ErrorKind": task.Archived, "where": queue.Archived})
 	r.check(r.queue.Redis.HSet(r.Context(), "asynq:{painter}:t:"+t.Ref().String(), "state", "active").Err()) // it was run, and rings
 	run, err := r.queue.WasRun(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"})
 	r.check(err)
@@ -113,7 +114,8 @@ func deadWorker(r *rig) {
 	again := task.Ref{Task: t.ID, Delivery: 1}
 	r.in(again, queue.Pending)
 	back := r.get(t.ID)
-	r.same([]any{back.Status, back.Crashes, back.Fence, back.Worker}, []any{task.Pending, 1, int64(2), ""})
+	r.same(facts{"Status": back.Status, "Crashes": back.Crashes, "Fence": back.Fence, "Worker": back.Worker},
+		facts{"Status": task.Pending, "Crashes": 1, "Fence": int64(2), "Worker": ""})
 	r.in(t.Ref(), queue.Absent)
 }
 
@@ -162,7 +164,7 @@ func needed(r *rig) {
 	r.passes(time.Minute)
 	r.same([]queue.State{r.where(waiting.Ref()), r.where(held.Ref()), r.where(failed.Ref()), r.where(run.Ref())},
 		[]queue.State{queue.Pending, queue.Pending, queue.Archived, queue.Pending})
-	r.same([]any{r.get(waiting.ID).Status, r.get(failed.ID).ErrorKind}, []any{task.Pending, task.Kind("")})
+	r.same(facts{"Status": r.get(waiting.ID).Status, "ErrorKind": r.get(failed.ID).ErrorKind}, facts{"Status": task.Pending, "ErrorKind": task.Kind("")})
 }
 
 func manyMissing(r *rig) {

@@ -24,7 +24,7 @@ var relay = []claim{
 		states, err := r.queue.States(r.Context(), []queue.Delivery{
 			{Ref: task.Ref{Task: 1}, Provider: "painter", Priority: task.Low}, {Ref: task.Ref{Task: 2}, Provider: "painter", Priority: task.High}})
 		r.check(err)
-		r.same([]any{n, states}, []any{2, []queue.State{queue.Pending, queue.Pending}})
+		r.same(facts{"n": n, "states": states}, facts{"n": 2, "states": []queue.State{queue.Pending, queue.Pending}})
 	}},
 	{"Several relays at once ring for all", func(r *rig) {
 		var tasks []*task.Task

@@ -98,6 +98,9 @@ func (r *rig) runs(remove bool) Report {
 	return report
 }
 
+// facts are values by their names, so that a failure names those that differ.
+type facts map[string]any
+
 func (r *rig) same(got, want any) {
 	r.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -112,10 +115,11 @@ func TestRun(t *testing.T) {
 		kept := r.left()
 		r.puts("1/9-0.png", "1/9-0.thumb.jpg", "77/1-0.png") // of a call that left no result, and of a task that is gone
 		preview := r.runs(false)
-		r.same([]any{preview.Seen, preview.Orphans, preview.OrphanBytes, preview.Removed, len(r.left())}, []any{7, 3, int64(30), 0, 7})
+		r.same(facts{"Seen": preview.Seen, "Orphans": preview.Orphans, "OrphanBytes": preview.OrphanBytes, "Removed": preview.Removed, "len left": len(r.left())},
+			facts{"Seen": 7, "Orphans": 3, "OrphanBytes": int64(30), "Removed": 0, "len left": 7})
 		r.same(preview.Samples, []string{"1/9-0.png", "1/9-0.thumb.jpg", "77/1-0.png"})
 		done := r.runs(true)
-		r.same([]any{done.Removed, done.RemovedBytes}, []any{3, int64(30)})
+		r.same(facts{"Removed": done.Removed, "RemovedBytes": done.RemovedBytes}, facts{"Removed": 3, "RemovedBytes": int64(30)})
 		r.same(r.left(), kept)
 		r.same(r.runs(true).Orphans, 0)
 	})
@@ -124,7 +128,7 @@ func TestRun(t *testing.T) {
 		r.gc.Now = nil
 		r.puts("77/1-0.png")
 		report := r.runs(true)
-		r.same([]any{report.Young, report.Removed, len(r.left())}, []any{1, 0, 1})
+		r.same(facts{"Young": report.Young, "Removed": report.Removed, "len left": len(r.left())}, facts{"Young": 1, "Removed": 0, "len left": 1})
 	})
 	t.Run("What belongs to a task that is not over stays", func(t *testing.T) {
 		r := newRig(t)
@@ -137,13 +141,13 @@ func TestRun(t *testing.T) {
 		_, err := r.store.Cancel(r.Context(), again.ID)
 		r.check(err)
 		r.puts(fmt.Sprintf("%d/%d-0.png", again.ID, a.ID))
-		r.same([]any{r.runs(true).Removed, len(r.left()), done.ID}, []any{0, 6, int64(2)})
+		r.same(facts{"Removed": r.runs(true).Removed, "len left": len(r.left()), "ID": done.ID}, facts{"Removed": 0, "len left": 6, "ID": int64(2)})
 	})
 	t.Run("What is not named as ours stays", func(t *testing.T) {
 		r := newRig(t)
 		r.puts("logo.png", "album/1.png", "0/1.png", "-1/1.png", "12x/1.png")
 		report := r.runs(true)
-		r.same([]any{report.Strange, report.Removed, len(r.left())}, []any{5, 0, 5})
+		r.same(facts{"Strange": report.Strange, "Removed": report.Removed, "len left": len(r.left())}, facts{"Strange": 5, "Removed": 0, "len left": 5})
 	})
 	t.Run("Pictures that were let go because of their age are removed, favourites are not", func(t *testing.T) {
 		r := newRig(t)
@@ -155,20 +159,20 @@ func TestRun(t *testing.T) {
 		r.check(err)
 		n, err := r.store.Retire(r.Context(), soon, 100)
 		r.check(err)
-		r.same([]any{pictures, bytes, n}, []any{1, int64(10), 1})
+		r.same(facts{"pictures": pictures, "bytes": bytes, "n": n}, facts{"pictures": 1, "bytes": int64(10), "n": 1})
 		r.same(r.runs(true).Removed, 3)
 		r.same(len(r.left()), 5) // all of the favourite, and the input of the other
 		none, err := r.store.Retire(r.Context(), time.Now().Add(-time.Hour), 100)
 		r.check(err)
 		results, err := r.store.Results(r.Context(), old.ID)
 		r.check(err)
-		r.same([]any{none, len(results), results[0].StorageKey}, []any{0, 1, ""})
+		r.same(facts{"none": none, "len results": len(results), "StorageKey": results[0].StorageKey}, facts{"none": 0, "len results": 1, "StorageKey": ""})
 	})
 	t.Run("Of a deleted task everything goes", func(t *testing.T) {
 		r := newRig(t)
 		gone := r.completed()
 		r.check(r.store.Delete(r.Context(), gone.ID))
-		r.same([]any{r.runs(true).Removed, len(r.left())}, []any{4, 0})
+		r.same(facts{"Removed": r.runs(true).Removed, "len left": len(r.left())}, facts{"Removed": 4, "len left": 0})
 		var not *store.NotAllowed
 		if err := r.store.Delete(r.Context(), r.claimed().ID); !errors.As(err, &not) {
 			r.Errorf("a task that is being worked on was deleted: %v", err)
@@ -185,7 +189,7 @@ func TestRun(t *testing.T) {
 		told := 0
 		report, err := r.gc.Run(r.Context(), true, func(Report) { told++ })
 		r.check(err)
-		r.same([]any{report.Removed, told}, []any{batch + 10, 2})
+		r.same(facts{"Removed": report.Removed, "told": told}, facts{"Removed": batch + 10, "told": 2})
 	})
 	t.Run("A run that is cancelled, or whose database is away, ends with that", func(t *testing.T) {
 		r := newRig(t)
