@@ -45,7 +45,7 @@ func (a *API) Post(ctx context.Context, c Call, header http.Header) (Reply, erro
 	if c.Key != "" {
 		h.Set("X-Client-Request-Id", c.Key)
 	}
-	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + c.Endpoint, Header: h, Body: c.Body, Base: a.BaseURL, Secrets: secretsOf(a.Key), Faults: a.Faults})
+	return a.Client.Do(ctx, HTTPRequest{Method: http.MethodPost, URL: a.BaseURL + c.Endpoint, Header: h, Body: c.Body, MaySend: c.MaySend, Base: a.BaseURL, Secrets: secretsOf(a.Key), Faults: a.Faults})
 }
 
 // Ask makes a request that buys nothing: a poll, a cancel, a look-up. Where is a

@@ -89,6 +89,9 @@ type HTTPRequest struct {
 	Base    string   // against which relative addresses in the answer are resolved
 	Faults  Faults   // the service's table of errors, for what it tells within a 2xx; may be nil
 
+	// MaySend is that of the Call which the request is. Nil is always.
+	MaySend func() bool
+
 	// Lists says that the answer lists what all who use the service have asked for: more
 	// of it is read.
 	Lists bool
@@ -131,7 +134,7 @@ func (r HTTPRequest) build(ctx context.Context) (*http.Request, *body, error) {
 	b := &body{Reader: bytes.NewReader(r.Body)}
 	if !r.Free {
 		b.until, _ = ctx.Deadline()
-		b.allowed, _ = ctx.Value(permission{}).(func() bool)
+		b.maySend = r.MaySend
 	}
 	if !r.Free && (r.Method != http.MethodPost || len(r.Body) == 0) {
 		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "a call that buys something must be a POST with a body"}
@@ -258,28 +261,18 @@ func bare(err error) error {
 type body struct {
 	*bytes.Reader
 	until   time.Time   // zero is no limit
-	allowed func() bool // nil is always
+	maySend func() bool // nil is always
 	taken   atomic.Bool
 }
 
-// permission is the key of what Allowed adds to a context.
-type permission struct{}
-
-// Allowed returns a context under which a paid request is written only if still
-// is true when its body is about to leave. Dialling may take long, and whoever
-// was allowed to buy before it need not be after it.
-func Allowed(ctx context.Context, still func() bool) context.Context {
-	return context.WithValue(ctx, permission{}, still)
-}
-
-var errNotAllowed = errors.New("the worker lost its hold on the task before the request was written")
+var errMayNotSend = errors.New("the worker lost its hold on the task before the request was written")
 
 func (b *body) Read(p []byte) (int, error) {
 	if !b.until.IsZero() && !time.Now().Before(b.until) {
 		return 0, context.DeadlineExceeded
 	}
-	if b.allowed != nil && !b.allowed() {
-		return 0, errNotAllowed
+	if b.maySend != nil && !b.maySend() {
+		return 0, errMayNotSend
 	}
 	n, err := b.Reader.Read(p)
 	if b.Reader.Len() == 0 {

@@ -150,12 +150,14 @@ func TestDoKnowsWhatWasNotSent(t *testing.T) {
 	})
 	t.Run("A permission that ends while the request is dialled", func(t *testing.T) {
 		s, _ := service(t, providertest.Draws())
-		allowed := true
+		held := true
 		c := dials(func(ctx context.Context, network, address string) (net.Conn, error) {
-			allowed = false
+			held = false
 			return (&net.Dialer{}).DialContext(ctx, network, address)
 		})
-		_, err := c.Do(provider.Allowed(t.Context(), func() bool { return allowed }), post(s.URL, `{}`))
+		r := post(s.URL, `{}`)
+		r.MaySend = func() bool { return held }
+		_, err := c.Do(t.Context(), r)
 		failure(t, err, task.Unavailable, task.NotExecuted)
 		for _, e := range s.Ledger() {
 			if len(e.Body) > 0 {

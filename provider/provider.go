@@ -100,6 +100,11 @@ type Call struct {
 	Key         string // our own id of the attempt, a UUID; sent where the service echoes it
 	Number      int    // which attempt of the task this is, from 1
 	CallbackURL string // where the service may call back; empty if nobody listens
+
+	// MaySend is asked when the body is about to leave, and a call that may not be sent
+	// any more is Unavailable, not executed: dialling may take long, and whoever held the
+	// task before it need not hold it after it. Nil is always.
+	MaySend func() bool
 }
 
 // With returns the call with one more member at the beginning of its JSON

@@ -182,7 +182,8 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 	if s.permit.grant != nil {
 		s.permit.grant.Begin()
 	}
-	answer, err := s.account.Provider.Submit(provider.Allowed(sending, s.leased), call)
+	call.MaySend = s.leased
+	answer, err := s.account.Provider.Submit(sending, call)
 	cancel() // gives back what the answer was read with, which keeping it may wait for
 	if err != nil {
 		said := *task.AsFailure(err)

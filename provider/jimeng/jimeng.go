@@ -75,10 +75,12 @@ func (a *Adapter) Capabilities(string) provider.Capabilities {
 	return provider.Capabilities{Async: true, AddressLife: 24 * time.Hour, MaxImages: maxImages, MaxInputs: maxInputs, Inputs: provider.ByURL, Sizes: sizes, Watermark: true}
 }
 
-func (a *account) send(ctx context.Context, query string, body []byte, free bool) (provider.Reply, error) {
-	h := http.Header{}
-	a.keys.sign(h, a.host, query, body, a.client.Time())
-	return a.client.Do(ctx, provider.HTTPRequest{Method: http.MethodPost, URL: a.base + "/?" + query, Header: h, Body: body, Free: free, Base: a.base, Secrets: a.secrets, Faults: faults})
+// send signs r, whose URL is the query of an action, and sends it.
+func (a *account) send(ctx context.Context, r provider.HTTPRequest) (provider.Reply, error) {
+	r.Header = http.Header{}
+	a.keys.sign(r.Header, a.host, r.URL, r.Body, a.client.Time())
+	r.Method, r.URL, r.Base, r.Secrets, r.Faults = http.MethodPost, a.base+"/?"+r.URL, a.base, a.secrets, faults
+	return a.client.Do(ctx, r)
 }
 
 func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer, error) {
@@ -86,7 +88,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if err != nil {
 		return provider.Answer{}, err
 	}
-	r, err := a.send(ctx, strings.TrimPrefix(c.Endpoint, "/?"), body, false)
+	r, err := a.send(ctx, provider.HTTPRequest{URL: strings.TrimPrefix(c.Endpoint, "/?"), Body: body, MaySend: c.MaySend})
 	if err != nil {
 		return provider.Answer{}, err
 	}
@@ -110,7 +112,7 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	if err != nil {
 		return provider.Answer{}, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: err.Error(), Cause: err}
 	}
-	r, err := a.send(ctx, query, body, true)
+	r, err := a.send(ctx, provider.HTTPRequest{URL: query, Body: body, Free: true})
 	if err != nil {
 		return provider.Answer{}, err
 	}

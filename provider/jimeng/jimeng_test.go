@@ -88,7 +88,7 @@ func TestSign(t *testing.T) {
 			}))
 			a := adapter(t, s.URL)
 			a.client.Now = func() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.FixedZone("", 3600)) }
-			a.send(t.Context(), submit, []byte(`{"a":1}`), false)
+			a.send(t.Context(), provider.HTTPRequest{URL: submit, Body: []byte(`{"a":1}`)})
 			s.Close()
 			if holds != (change == "") {
 				t.Errorf("after a change of %q it holds: %t", change, holds)

@@ -194,6 +194,19 @@ func (s Suite) unsent(t *testing.T) {
 		b.Close()
 		check(t.Context(), t, b)
 	})
+	t.Run("The worker has lost its task before", func(t *testing.T) {
+		b := s.bench(t)
+		b.call.MaySend = func() bool { return false }
+		_, err := b.provider.Submit(t.Context(), b.call)
+		if f := task.AsFailure(err); f == nil || f.Executed != task.NotExecuted || f.Kind != task.Unavailable {
+			t.Errorf("Submit: %v; want Unavailable, executed no", err)
+		}
+		for _, e := range b.Ledger() {
+			if len(e.Body) > 0 {
+				t.Errorf("it was sent: %s", e.Body)
+			}
+		}
+	})
 	t.Run("The call is cancelled before", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
