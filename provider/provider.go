@@ -64,7 +64,7 @@ type Capabilities struct {
 	Cancel   bool // the service can stop a running job
 	Recover  bool // the service can be asked for a lost call by our key
 	Lookup   bool // it may be asked, but that it does not know the call proves nothing
-	Callback bool // the service calls back under Call.Hook
+	Callback bool // the service calls back under Call.CallbackURL
 	Free     bool // a call costs nothing, so that an unknown one may be sent again
 }
 
@@ -154,15 +154,15 @@ type Answer struct {
 	Notes      []string        // what of the reply could not be read and is not needed, for the log
 }
 
-// Hooked is implemented by adapters whose services call back when a job has moved.
+// CallbackReader is implemented by adapters whose services call back when a job has moved.
 type CallbackReader interface {
-	// Hook reads such a callback and returns the handle of its job. What it says
+	// ReadCallback reads such a callback and returns the handle of its job. What it says
 	// of the job is not believed: the handle is polled. The failure of a callback
 	// that is not the service's is of kind Auth.
 	ReadCallback(c Callback) (handle json.RawMessage, jobID string, err error)
 }
 
-// Callback is what a service has sent to a Call's Hook.
+// Callback is what a service has sent to a Call's CallbackURL.
 type Callback struct {
 	Header http.Header
 	Body   []byte

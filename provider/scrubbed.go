@@ -67,7 +67,7 @@ func (s scrubbed) Recover(ctx context.Context, l Lost) (Answer, error) {
 	return s.answer(s.Provider.Recover(ctx, l))
 }
 
-// Hook implements Hooked; of services that do not call back it refuses everything.
+// ReadCallback implements CallbackReader; of services that do not call back it refuses everything.
 func (s scrubbed) ReadCallback(c Callback) (json.RawMessage, string, error) {
 	defer s.calm()
 	reader, ok := s.Provider.(CallbackReader)

@@ -153,14 +153,14 @@ func (s *Service) Capabilities(p Provider, t *task.Task) Capabilities {
 
 func (s *Service) model(t *task.Task) string { return cmp.Or(t.Model, s.DefaultModel) }
 
-// Part is what one call does for its task.
+// Batch is what one call does for its task.
 type Batch struct {
 	Images int      // how many pictures it asks for
 	Before int      // pictures of the task that came from calls before it
 	Inputs []string // in the form that the service wants
 }
 
-// Part returns how many of the wanted pictures one call of p may ask for.
+// BatchSize returns how many of the wanted pictures one call of p may ask for.
 func (s *Service) BatchSize(p Provider, t *task.Task, wanted int) int {
 	wanted = max(wanted, 1)
 	if most := s.Capabilities(p, t).MaxImages; most > 0 {

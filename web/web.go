@@ -42,7 +42,7 @@ type Site struct {
 	Lend      time.Duration // if not zero, /pictures/ leads to the store itself, a picture.Lender, by addresses that live so long
 	Waits     waits         // why tasks wait; nil leaves it to what the rows say
 	Queues    http.Handler  // asynqmon with the root path /queues; nil leaves it out
-	Callbacks http.Handler  // what providers call back, below /hooks/; nil leaves it out
+	Callbacks http.Handler  // what providers call back, below /callbacks/ and /hooks/; nil leaves it out
 	Ready     func() error  // what /readyz answers; nil is always ready
 	Log       zerolog.Logger
 	ReadOnly  bool // nobody can retry or cancel
@@ -87,7 +87,8 @@ func (s *Site) Handler() http.Handler {
 		mux.Handle("/queues/", s.Queues)
 	}
 	if s.Callbacks != nil {
-		mux.Handle("/hooks/", s.Callbacks)
+		mux.Handle("/callbacks/", s.Callbacks)
+		mux.Handle("/hooks/", s.Callbacks) // where calls of the release before are answered
 	}
 	mux.Handle("/", s.page(func(*http.Request) (answer, error) { return nil, errNoPage }))
 	return s.guard(mux)

@@ -199,7 +199,7 @@ func hintedJob(r *rig) {
 }
 
 func calledBack(r *rig) {
-	r.equip = func(w *worker.Worker) { w.CallbackURL = "https://easel.test/hooks/" }
+	r.equip = func(w *worker.Worker) { w.CallbackURL = "https://easel.test/callbacks/" }
 	r.start()
 	r.ends(r.asks().ID, task.Completed)
 	r.painter.can.Callback = true
@@ -213,7 +213,7 @@ func calledBack(r *rig) {
 	for _, c := range r.painter.calls {
 		hooks = append(hooks, c.CallbackURL)
 	}
-	r.same(hooks, []string{"", "", "https://easel.test/hooks/painter/" + attempts[0].Key})
+	r.same(hooks, []string{"", "", "https://easel.test/callbacks/painter/" + attempts[0].Key})
 }
 
 func failedPolls(r *rig) {

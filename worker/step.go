@@ -169,7 +169,7 @@ func (s *step) buy(ctx context.Context) error {
 	}
 	s.last = a
 	s.log = s.log.With().Int("attempt", a.Number).Logger()
-	call.Key, call.Number, call.CallbackURL = a.Key, a.Number, s.hook(a)
+	call.Key, call.Number, call.CallbackURL = a.Key, a.Number, s.callbackURL(a)
 	return s.send(ctx, call, began)
 }
 
@@ -205,8 +205,8 @@ func (s *step) send(ctx context.Context, call provider.Call, began time.Time) er
 	return s.heard(ctx, answer)
 }
 
-// hook is where the provider may call back, if it does and somebody listens.
-func (s *step) hook(a *task.Attempt) string {
+// callbackURL is where the provider may call back, if it does and somebody listens.
+func (s *step) callbackURL(a *task.Attempt) string {
 	if s.CallbackURL == "" || !s.account.Callbacks || !s.svc.Capabilities(s.account.Provider, s.t).Callback {
 		return ""
 	}

@@ -68,10 +68,10 @@ func TestCallbacks(t *testing.T) {
 	})
 
 	t.Run("One that is not signed is refused, and one for no call has no place", func(t *testing.T) {
-		if status, text := post(pages+"/hooks/replicate/"+attempt().Key, `{"id":"replicate-1"}`); status != http.StatusUnauthorized {
+		if status, text := post(pages+"/callbacks/replicate/"+attempt().Key, `{"id":"replicate-1"}`); status != http.StatusUnauthorized {
 			t.Errorf("got %d %s", status, text)
 		}
-		if status, text := post(pages+"/hooks/replicate/0198c0de-0000-7000-8000-000000000001", `{"id":"replicate-1"}`); status != http.StatusNotFound {
+		if status, text := post(pages+"/callbacks/replicate/0198c0de-0000-7000-8000-000000000001", `{"id":"replicate-1"}`); status != http.StatusNotFound {
 			t.Errorf("got %d %s", status, text)
 		}
 	})

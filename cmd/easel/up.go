@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/easelqueue/easel/hook"
+	"github.com/easelqueue/easel/callback"
 	"github.com/easelqueue/easel/internal/httpserver"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -134,14 +134,14 @@ func (e *engine) site(at net.Addr) (http.Handler, error) {
 		return nil, err
 	}
 	looker := &waiting.Looker{Tasks: e.tasks, Queues: e.queue, Limits: e.limiter, Services: e.cfg.Services}
-	site := &web.Site{Tasks: e.tasks, Waits: looker, Actions: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Callbacks: e.hooks(), Ready: e.ready, Log: e.log, ReadOnly: !writable, Hosts: hosts,
+	site := &web.Site{Tasks: e.tasks, Waits: looker, Actions: e.client, Pictures: e.pictures, Lend: e.cfg.S3.Lend, Queues: queues, Callbacks: e.callbacks(), Ready: e.ready, Log: e.log, ReadOnly: !writable, Hosts: hosts,
 		Undecided: e.undecided, Asks: e.cfg.Services.Asks}
 	return site.Handler(), nil
 }
 
-// hooks takes in what providers call back.
-func (e *engine) hooks() http.Handler {
-	return &hook.Handler{Tasks: e.tasks, Services: e.cfg.Services, Bell: e.queue, Log: e.log}
+// callbacks takes in what providers call back.
+func (e *engine) callbacks() http.Handler {
+	return &callback.Handler{Tasks: e.tasks, Services: e.cfg.Services, Queue: e.queue, Log: e.log}
 }
 
 // access says whether pages that listen at an address take changes, and by which

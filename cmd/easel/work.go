@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/easelqueue/easel/callback"
 	"github.com/easelqueue/easel/enqueue"
-	"github.com/easelqueue/easel/hook"
 	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/queue"
@@ -92,7 +92,7 @@ func (e *engine) worker(self store.Worker, draining <-chan struct{}) *worker.Wor
 		Redeliveries: e.queue,
 		Draining:     draining,
 		Annotate:     e.cfg.Annotate,
-		CallbackURL:  e.cfg.PublicURL + hook.Path,
+		CallbackURL:  e.cfg.PublicURL + callback.Path,
 		Temp:         e.temp,
 		Lease:        lease,
 		Log:          e.log,

@@ -51,9 +51,9 @@ var table = map[string]rule{
 	},
 	"worker/spool": {},
 	// It only looks, at everything that a task may wait for.
-	"waiting": {imports: []string{"task", "store", "queue", "provider", "limit", "internal/human"}, tests: []string{"enqueue", "migrations", redis}},
-	"hook":    {imports: []string{"task", "store", "provider", uuid, zerolog}, tests: []string{"queue", "provider/providertest"}},
-	"web":     {imports: []string{"task", "store", "picture", "waiting", "internal/human", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
+	"waiting":  {imports: []string{"task", "store", "queue", "provider", "limit", "internal/human"}, tests: []string{"enqueue", "migrations", redis}},
+	"callback": {imports: []string{"task", "store", "provider", uuid, zerolog}, tests: []string{"queue", "provider/providertest"}},
+	"web":      {imports: []string{"task", "store", "picture", "waiting", "internal/human", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
 
 	"cmd/easel": {anything: true},
 

@@ -152,7 +152,7 @@ func TestPoll(t *testing.T) {
 	})
 }
 
-func TestHook(t *testing.T) {
+func TestReadCallback(t *testing.T) {
 	body := []byte(`{"id":"j1","status":"Ready","result":{"sample":"https://evil.test/x.png"}}`)
 	mac := hmac.New(sha256.New, []byte("s3cret"))
 	mac.Write(body)

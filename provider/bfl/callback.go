@@ -12,7 +12,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// Hook reads a callback: {"id","status",…}. With a secret its X-BFL-Signature must
+// ReadCallback reads a callback: {"id","status",…}. With a secret its X-BFL-Signature must
 // be the hex HMAC-SHA256 of the body. The job is polled where the account is: what
 // cluster has it the callback does not say.
 func (a *Adapter) ReadCallback(c provider.Callback) (json.RawMessage, string, error) {

@@ -17,7 +17,7 @@ import (
 // drift is how far the time in a signature may be from ours.
 const drift = 5 * time.Minute
 
-// Hook reads a callback: {"request_id","status",…}. Its secret is the service's
+// ReadCallback reads a callback: {"request_id","status",…}. Its secret is the service's
 // public key in base64, as its JWKS has it in x; several are separated by commas.
 // Then the signature must be one of theirs, over request id, user id, time and the
 // hex SHA-256 of the body, a line each.

@@ -148,7 +148,7 @@ func TestSubmitAsksToBeCalledBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.CallbackURL = "https://easel.example.test/hooks/fal/k1"
+	call.CallbackURL = "https://easel.example.test/callbacks/fal/k1"
 	if _, err := a.Submit(t.Context(), call); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestSubmitAsksToBeCalledBack(t *testing.T) {
 	}
 }
 
-func TestHook(t *testing.T) {
+func TestReadCallback(t *testing.T) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -168,7 +168,7 @@ func (a *Adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer
 	return provider.CannotRecover()
 }
 
-// Hook reads a callback, which is the task. Proxies sign nothing: what guards it is
+// ReadCallback reads a callback, which is the task. Proxies sign nothing: what guards it is
 // that nobody else knows our key, which it must hold as its state.
 func (a *Adapter) ReadCallback(c provider.Callback) (json.RawMessage, string, error) {
 	var j job

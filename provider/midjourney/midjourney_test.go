@@ -96,12 +96,12 @@ func TestKeysAreSentAsEachProxyTakesThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		call.Key, call.CallbackURL = "key-1", "https://h.test/hooks"
+		call.Key, call.CallbackURL = "key-1", "https://h.test/callbacks"
 		if _, err := a.Submit(t.Context(), call); err != nil {
 			t.Fatal(err)
 		}
 		got := s.Ledger()[0]
-		if got.Header.Get(want[0]) != want[1] || string(got.Body) != `{"state":"key-1","notifyHook":"https://h.test/hooks","prompt":"x"}` {
+		if got.Header.Get(want[0]) != want[1] || string(got.Body) != `{"state":"key-1","notifyHook":"https://h.test/callbacks","prompt":"x"}` {
 			t.Errorf("%s: %v, %s", d, got.Header, got.Body)
 		}
 		s.Close()
@@ -187,7 +187,7 @@ func TestRecoverReadsALongList(t *testing.T) {
 	}
 }
 
-func TestHook(t *testing.T) {
+func TestReadCallback(t *testing.T) {
 	a := adapter(t, "http://proxy.test/mj", "")
 	raw, id, err := a.ReadCallback(provider.Callback{Body: []byte(`{"id":"17","state":"key-1","status":"SUCCESS","imageUrl":"https://evil.test"}`), Of: provider.Lost{Key: "key-1", Endpoint: "/submit/imagine#split"}})
 	if err != nil || id != "17" || string(raw) != `{"v":1,"id":"17","split":true}` {

@@ -19,7 +19,7 @@ const drift = 5 * time.Minute
 
 var predictionID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// Hook reads a callback, which is the prediction. Its secret is that of
+// ReadCallback reads a callback, which is the prediction. Its secret is that of
 // GET /webhooks/default/secret: the webhook-signature must then hold, beside its
 // version, the base64 HMAC-SHA256 of id, time and body, joined by dots, under the
 // base64 after the secret's underscore.

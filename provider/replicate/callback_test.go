@@ -13,7 +13,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-func TestHook(t *testing.T) {
+func TestReadCallback(t *testing.T) {
 	now := time.Unix(1_795_300_000, 0)
 	key := []byte("0123456789abcdef")
 	secret := provider.Secret("whsec_" + base64.StdEncoding.EncodeToString(key))

@@ -126,11 +126,11 @@ func TestSubmitAsksToBeCalledBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.CallbackURL = "https://easel.example.test/hooks/replicate/k1"
+	call.CallbackURL = "https://easel.example.test/callbacks/replicate/k1"
 	if _, err := a.Submit(t.Context(), call); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"webhook":"https://easel.example.test/hooks/replicate/k1","webhook_events_filter":["completed"],"input":{"prompt":"a kite"}}`
+	want := `{"webhook":"https://easel.example.test/callbacks/replicate/k1","webhook_events_filter":["completed"],"input":{"prompt":"a kite"}}`
 	if got := string(s.Ledger()[0].Body); got != want {
 		t.Errorf("got %s", got)
 	}

@@ -1,4 +1,4 @@
-package hook_test
+package callback_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/easelqueue/easel/hook"
+	"github.com/easelqueue/easel/callback"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/provider"
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { servertest.NothingStays(m) }
 // caller is a service that calls back with {"job":…}, signed with its secret.
 type caller struct{ provider.Provider }
 
-func (caller) Hook(c provider.Callback) (json.RawMessage, string, error) {
+func (caller) ReadCallback(c provider.Callback) (json.RawMessage, string, error) {
 	if c.Header.Get("X-Signature") != c.Secret.Reveal() {
 		return nil, "", &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "the signature is wrong"}
 	}
@@ -41,16 +41,16 @@ type mute struct{ provider.Provider }
 // rig is a handler before a database with one task whose call is on its way.
 type rig struct {
 	*testing.T
-	handler *hook.Handler
+	handler *callback.Handler
 	store   *store.Store
 	t       *task.Task
 	a       *task.Attempt
-	hinted  []int64
+	woken   []int64
 	deaf    error
 }
 
 func (r *rig) Wake(_ context.Context, id int64) error {
-	r.hinted = append(r.hinted, id)
+	r.woken = append(r.woken, id)
 	return r.deaf
 }
 
@@ -70,7 +70,7 @@ func newRig(t *testing.T) *rig {
 	account := func(p provider.Provider, hooks bool) *provider.Service {
 		return &provider.Service{Accounts: []provider.Account{{Name: "main", Provider: p, Callbacks: hooks, CallbackSecret: "s3cret"}}}
 	}
-	r.handler = &hook.Handler{Tasks: s, Bell: r, Services: provider.Services{"caller": account(caller{}, true), "mute": account(mute{}, true), "off": account(caller{}, false)}}
+	r.handler = &callback.Handler{Tasks: s, Queue: r, Services: provider.Services{"caller": account(caller{}, true), "mute": account(mute{}, true), "off": account(caller{}, false)}}
 	return r
 }
 
@@ -104,19 +104,19 @@ func (r *rig) attempt() *task.Attempt {
 	return a
 }
 
-func TestHook(t *testing.T) {
+func TestCallbacks(t *testing.T) {
 	t.Run("A call whose answer is lost gets the handle of its job", func(t *testing.T) {
 		r := newRig(t)
-		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
+		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)
-		r.same([]any{r.attempt().State, r.attempt().Handle, got.ProviderJobID, r.hinted}, []any{task.AttemptAccepted, `{"v":1,"job":"j1"}`, "j1", []int64{1}})
+		r.same([]any{r.attempt().State, r.attempt().Handle, got.ProviderJobID, r.woken}, []any{task.AttemptAccepted, `{"v":1,"job":"j1"}`, "j1", []int64{1}})
 	})
 	t.Run("A task that was parked for it learns that the job is there, and stays parked", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State = task.AttemptUnknown
 		r.check(r.store.Fail(r.Context(), r.t, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}}, r.a))
-		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
+		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)
 		r.same([]any{got.Status, got.ErrorKind, r.attempt().State}, []any{task.Failed, task.OutcomeUnknown, task.AttemptAccepted})
@@ -129,40 +129,45 @@ func TestHook(t *testing.T) {
 		r.a.State, r.a.Handle = task.AttemptAccepted, `{"v":1,"job":"true"}`
 		r.check(r.store.Accept(r.Context(), r.t, r.a, "true"))
 		r.deaf = errors.New("redis is away")
-		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"forged"}`), 200)
-		r.same([]any{r.attempt().Handle, r.hinted}, []any{`{"v":1,"job":"true"}`, []int64{1}})
+		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"forged"}`), 200)
+		r.same([]any{r.attempt().Handle, r.woken}, []any{`{"v":1,"job":"true"}`, []int64{1}})
 	})
 	t.Run("A database that is away makes the service call again", func(t *testing.T) {
 		r := newRig(t)
 		r.store.Close()
-		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 503)
+		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 503)
 	})
 	for claim, c := range map[string]struct {
 		method, path, signature, body string
 		want                          int
 	}{
-		"A wrong signature is refused":                     {"POST", "/hooks/caller/KEY", "guess", `{"job":"j1"}`, 401},
-		"A body that cannot be read is refused":            {"POST", "/hooks/caller/KEY", "s3cret", `<html>`, 400},
-		"A body of more than a megabyte is refused":        {"POST", "/hooks/caller/KEY", "s3cret", `{"job":"` + strings.Repeat("j", 1<<20) + `"}`, 400},
-		"A call that we never made is not known":           {"POST", "/hooks/caller/" + uuid.NewString(), "s3cret", `{"job":"j1"}`, 404},
-		"A call of another provider is not known":          {"POST", "/hooks/mute/KEY", "s3cret", `{"job":"j1"}`, 404},
-		"A key that is none is not known":                  {"POST", "/hooks/caller/1' OR 1=1", "s3cret", `{"job":"j1"}`, 404},
-		"No key is not known":                              {"POST", "/hooks/caller", "s3cret", `{"job":"j1"}`, 404},
-		"Somebody who only looks is told what this is for": {"GET", "/hooks/caller/KEY", "s3cret", "", 405},
+		"A wrong signature is refused":                     {"POST", "/callbacks/caller/KEY", "guess", `{"job":"j1"}`, 401},
+		"A body that cannot be read is refused":            {"POST", "/callbacks/caller/KEY", "s3cret", `<html>`, 400},
+		"A body of more than a megabyte is refused":        {"POST", "/callbacks/caller/KEY", "s3cret", `{"job":"` + strings.Repeat("j", 1<<20) + `"}`, 400},
+		"A call that we never made is not known":           {"POST", "/callbacks/caller/" + uuid.NewString(), "s3cret", `{"job":"j1"}`, 404},
+		"A call of another provider is not known":          {"POST", "/callbacks/mute/KEY", "s3cret", `{"job":"j1"}`, 404},
+		"A key that is none is not known":                  {"POST", "/callbacks/caller/1' OR 1=1", "s3cret", `{"job":"j1"}`, 404},
+		"No key is not known":                              {"POST", "/callbacks/caller", "s3cret", `{"job":"j1"}`, 404},
+		"Somebody who only looks is told what this is for": {"GET", "/callbacks/caller/KEY", "s3cret", "", 405},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			r := newRig(t)
 			path := strings.ReplaceAll(strings.ReplaceAll(c.path, "KEY", r.a.Key), " ", "%20")
 			r.same(r.calls(c.method, path, c.signature, c.body), c.want)
-			r.same([]any{r.attempt().State, len(r.hinted)}, []any{task.AttemptSending, 0})
+			r.same([]any{r.attempt().State, len(r.woken)}, []any{task.AttemptSending, 0})
 		})
 	}
+	t.Run("An address of the release before is answered", func(t *testing.T) {
+		r := newRig(t)
+		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
+		r.same(r.attempt().State, task.AttemptAccepted)
+	})
 	for _, name := range []string{"mute", "off", "gone"} {
 		t.Run("A provider that is not to call back is not heard: "+name, func(t *testing.T) {
 			r := newRig(t)
 			_, err := r.store.DB().ExecContext(r.Context(), "UPDATE generation_attempt SET provider = '"+name+"'")
 			r.check(err)
-			r.same(r.calls("POST", "/hooks/"+name+"/"+r.a.Key, "s3cret", `{"job":"j1"}`), 404)
+			r.same(r.calls("POST", "/callbacks/"+name+"/"+r.a.Key, "s3cret", `{"job":"j1"}`), 404)
 		})
 	}
 }

@@ -1,8 +1,8 @@
-// Package hook takes in what providers call back. A callback is a hint: its job
+// Package callback takes in what providers call back. A callback is a hint: its job
 // is asked after, by whoever works on the task, and nothing that it says is
 // believed. What it can do besides is bring a lost call back: its address carries
 // our own id of the attempt, and its body names the job.
-package hook
+package callback
 
 import (
 	"context"
@@ -20,8 +20,12 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// Path is where callbacks arrive: Path + provider + "/" + the attempt's key.
-const Path = "/hooks/"
+// Path is where callbacks arrive: Path + provider + "/" + the attempt's key. What calls
+// made by the release before are answered with arrives at FormerPath.
+const (
+	Path       = "/callbacks/"
+	FormerPath = "/hooks/"
+)
 
 // maxBody bounds a callback: services repeat the whole request in theirs.
 const maxBody = 1 << 20
@@ -34,16 +38,16 @@ type tasks interface {
 	Reconsider(ctx context.Context, id int64) error
 }
 
-// bell tells the worker that waits for a task that there is news.
+// waker tells the worker that waits for a task that there is news.
 type waker interface {
 	Wake(ctx context.Context, id int64) error
 }
 
-// Handler takes callbacks at Path.
+// Handler takes callbacks at Path and FormerPath.
 type Handler struct {
 	Tasks    tasks
 	Services provider.Services
-	Bell     waker
+	Queue    waker
 	Log      zerolog.Logger
 }
 
@@ -83,7 +87,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Path), "/")
+	name, key, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, FormerPath), Path), "/")
 	if _, err := uuid.Parse(key); err != nil {
 		return errUnknown
 	}
@@ -110,7 +114,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := h.Bell.Wake(ctx, a.TaskID); err != nil {
+	if err := h.Queue.Wake(ctx, a.TaskID); err != nil {
 		h.Log.Debug().Err(err).Msg("nobody was told of a callback") // the job is polled all the same
 	}
 	return nil
