@@ -6,7 +6,7 @@ var ofMoney = []Mutant{
 		Name: "journal after the call", Rule: "A call that may cost money is journalled before it is made", Violates: []string{"I3"},
 		Edits: []Edit{
 			{"worker/step.go", "	if err := s.Tasks.Begin(ctx, s.t, a); err != nil {\n		return s.notBegun(ctx, a, err)\n	}\n", ""},
-			{"worker/step.go", "Submit(provider.Allowed(sending, s.leased), call)\n", "Submit(provider.Allowed(sending, s.leased), call)\n	if err := s.Tasks.Begin(ctx, s.t, s.last); err != nil {\n		return s.notBegun(ctx, s.last, err)\n	}\n"},
+			{"worker/step.go", "Submit(sending, call)\n", "Submit(sending, call)\n	if err := s.Tasks.Begin(ctx, s.t, s.last); err != nil {\n		return s.notBegun(ctx, s.last, err)\n	}\n"},
 		},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
