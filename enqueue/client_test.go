@@ -150,6 +150,7 @@ func refuses(r *rig) {
 		reason string
 	}{
 		{func(t *task.Task) { t.Prompt = "" }, "prompt is empty"},
+		{func(t *task.Task) { t.WebhookURL = "https://app.test" }, "webhook_url is"},
 		{func(t *task.Task) { t.Provider = "nobody" }, `provider "nobody" is not configured`},
 		{func(t *task.Task) { t.Style = "noir" }, "painter cannot honour style"},
 	} {

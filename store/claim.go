@@ -70,16 +70,7 @@ const lockedPause = 40 * time.Millisecond
 const LockedWait = time.Second
 
 func (s *Store) claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*Claim, *Refusal, error) {
-	var t task.Task
-	dead, args := s.leaseDead()
-	args = append([]any{worker, lease.Milliseconds(), worker, ref.Task, ref.Delivery, worker}, args...)
-	err := s.db.GetContext(ctx, &t, s.db.Rebind(`
-		UPDATE image_generations SET status = 'processing', fence = fence + 1, worker = ?, lease_until = `+s.dialect.later+`,
-			crashes = crashes + CASE WHEN status = 'processing' AND worker <> ? THEN 1 ELSE 0 END,
-			started_at = coalesce(started_at, now()), published_at = coalesce(published_at, now()), updated_at = now()
-		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND delivery = ? AND deleted_at IS NULL AND fence >= 0 AND fence < `+lastFence+`
-			AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+dead+`))`+s.dialect.skipLocked+`)
-		RETURNING `+taskColumns), args...)
+	found, err := s.take(ctx, s.db, ref, worker, lease)
 	if errors.Is(err, sql.ErrNoRows) {
 		refusal, err := s.refusal(ctx, ref, lease)
 		return nil, refusal, err
@@ -87,15 +78,7 @@ func (s *Store) claim(ctx context.Context, ref task.Ref, worker string, lease ti
 	if err != nil {
 		return nil, nil, err
 	}
-	// The fence is ours now, so the rest can be read without a transaction.
-	c := &Claim{Task: &t}
-	if err := s.loadParameters(ctx, &t); err != nil {
-		return nil, nil, err
-	}
-	if err := s.loadPhoto(ctx, &t); err != nil {
-		return nil, nil, err
-	}
-	c.Last, err = s.lastAttempt(ctx, t.ID)
+	c, err := s.whole(ctx, found)
 	return c, nil, err
 }
 
@@ -154,10 +137,6 @@ func (s *Store) Next(ctx context.Context, ref task.Ref) (Next, error) {
 	return next, err
 }
 
-func (s *Store) lastAttempt(ctx context.Context, id int64) (*task.Attempt, error) {
-	return s.newest(ctx, s.db, id)
-}
-
 func (s *Store) newest(ctx context.Context, db sqlx.QueryerContext, id int64) (*task.Attempt, error) {
 	var a task.Attempt
 	err := sqlx.GetContext(ctx, db, &a, s.db.Rebind(
@@ -166,20 +145,6 @@ func (s *Store) newest(ctx context.Context, db sqlx.QueryerContext, id int64) (*
 		return nil, nil
 	}
 	return &a, err
-}
-
-func (s *Store) loadPhoto(ctx context.Context, t *task.Task) error {
-	if t.InputImageID == nil {
-		return nil
-	}
-	err := s.db.GetContext(ctx, &t.PhotoURL, s.db.Rebind("SELECT coalesce(image_url, '') FROM photo WHERE id = ?"), *t.InputImageID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil // the worker sees the id without an address and says so
-	}
-	if err != nil && s.dialect.isMissing(err) {
-		return nil // an app's own photo table, of another shape
-	}
-	return err
 }
 
 // Release gives a claimed task back, to be taken again after the delay. It

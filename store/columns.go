@@ -16,7 +16,7 @@ var (
 		"*status", "attempt", "waits", "crashes", "delivery", "fence", "lease_until", "*worker", "published_at",
 		"cancel_requested_at", "retried_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code",
 		"started_at", "completed_at", "created_at", "updated_at", "deleted_at",
-		"*image_url", "*minio_url", "*local_path", "width", "height", "*api_response", "cost_micros", "*currency")
+		"*image_url", "*minio_url", "*local_path", "width", "height", "*api_response", "cost_micros", "*currency", "answer_result_id")
 
 	// listColumns are those of many tasks: what may be megabytes stays where it is.
 	listColumns = bounded(taskColumns, "input_image_url", "reference_images", "api_response")
@@ -67,7 +67,7 @@ func null(text string) any {
 }
 
 // number is a number as it is written where 0 stands for NULL.
-func number(n int) any {
+func number[T int | int64](n T) any {
 	if n == 0 {
 		return nil
 	}

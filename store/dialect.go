@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/easelqueue/easel/migrations"
+	"github.com/easelqueue/easel/task"
 )
 
 // dialect is all in which the two databases differ.
@@ -44,6 +46,16 @@ type dialect struct {
 	// the statistics say: for a table that has filled since they were made, all of it
 	// may look cheaper to read or to sort. SQLite, which knows no statistics, does so.
 	byIndex string
+	// alone is whether a row that an UPDATE returns was locked as the statement saw it when
+	// it began, and in nobody's hands: then no attempt of it has come in between. SQLite has
+	// one writer.
+	alone string
+	// object is the aggregate that makes a JSON object of names and values.
+	object string
+	// attempt is a row of attemptColumns as a JSON object that reads as a task.Attempt.
+	// Differs by necessity: SQLite knows no rows as values, and its times and truths are text
+	// and numbers.
+	attempt string
 	// unpublished is the NULL of published_at in the library's own inserts. On
 	// Postgres it also tells the trigger, for this transaction only, that the
 	// producer rings by itself.
@@ -59,6 +71,8 @@ type dialect struct {
 	isAnswer func(error) bool
 	// isMissing is a table or a column that is not there.
 	isMissing func(error) bool
+	// isMisfit is a statement that does not fit the tables that are there.
+	isMisfit func(error) bool
 	// isRefused is a value that the database does not take, however often.
 	isRefused func(error) bool
 	// isLocked is a row that another transaction has locked.
@@ -87,7 +101,10 @@ func postgres() dialect {
 		picked:      func(ids string) string { return "id = ANY (ARRAY(" + ids + "))" },
 		unpublished: "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
 		notifies:    true,
-		unflushed:   "CASE WHEN set_config('synchronous_commit', 'off', true) <> '' THEN now() END",
+		alone: `(SELECT before.status = 'pending' AND before.fence + 1 = image_generations.fence
+			FROM image_generations AS before WHERE before.id = image_generations.id)`,
+		object: "json_object_agg", attempt: "row_to_json(last)",
+		unflushed: "CASE WHEN set_config('synchronous_commit', 'off', true) <> '' THEN now() END",
 		isAnswer: func(err error) bool {
 			state := sqlState(err)
 			// The server is going, has cancelled the statement, or takes no writes any more: another may.
@@ -102,6 +119,7 @@ func postgres() dialect {
 		isMissing: func(err error) bool {
 			return code(err, "42P01", "42703")
 		},
+		isMisfit:   func(err error) bool { return strings.HasPrefix(sqlState(err), "42") },
 		isLocked:   func(err error) bool { return code(err, "55P03") },
 		isConflict: func(err error) bool { return code(err, "40001", "40P01") },
 	}
@@ -145,6 +163,7 @@ func sqliteDialect() (dialect, error) {
 		return dialect{}, err
 	}
 	has := func(err error, text string) bool { return err != nil && strings.Contains(err.Error(), text) }
+	isMissing := func(err error) bool { return has(err, "no such table") || has(err, "no such column") }
 	return dialect{
 		name: migrations.SQLite, driver: "sqlite",
 		// One writer: more connections would only wait for each other, and a
@@ -164,11 +183,33 @@ func sqliteDialect() (dialect, error) {
 		},
 		picked:      func(ids string) string { return "id IN (" + ids + ")" },
 		unpublished: "NULL",
-		isMissing:   func(err error) bool { return has(err, "no such table") || has(err, "no such column") },
+		alone:       "true",
+		object:      "json_group_object",
+		attempt:     sqliteObject(reflect.TypeFor[task.Attempt]()),
+		isMissing:   isMissing,
+		isMisfit:    isMissing,
 		isRefused:   func(err error) bool { return has(err, "constraint failed") },
 		isLocked:    func(error) bool { return false },
 		isConflict:  func(err error) bool { return has(err, "SQLITE_BUSY") },
 		unflushed:   "now()",
 		isAnswer:    func(err error) bool { return has(err, "SQL logic error") || has(err, "SQLITE_") },
 	}, nil
+}
+
+// sqliteObject is a row as a JSON object whose members have the names of its columns,
+// which are those of the fields of a struct in JSON.
+func sqliteObject(row reflect.Type) string {
+	var members []string
+	for field := range row.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		value := name
+		switch field.Type {
+		case reflect.TypeFor[time.Time](), reflect.TypeFor[*time.Time]():
+			value = "replace(" + name + ", ' ', 'T')"
+		case reflect.TypeFor[bool]():
+			value = "json(CASE WHEN " + name + " THEN 'true' ELSE 'false' END)"
+		}
+		members = append(members, "'"+name+"', "+value)
+	}
+	return "json_object(" + strings.Join(members, ", ") + ")"
 }

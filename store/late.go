@@ -68,7 +68,10 @@ func (s *Store) completeHeld(ctx context.Context, tx *sqlx.Tx, a *task.Attempt, 
 		return false, err
 	}
 	n, err := r.RowsAffected()
-	return n > 0, err
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, s.name(ctx, tx, a.TaskID, a, o.first())
 }
 
 // Reconsider corrects the cost of a task that has ended, and the reason of one that was

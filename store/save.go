@@ -49,11 +49,28 @@ func (s *Store) Save(ctx context.Context, t *task.Task, a *task.Attempt, o Outco
 		err := s.fenced(tx.ExecContext(ctx, tx.Rebind("UPDATE image_generations SET "+completes+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 			append(o.completing(), t.ID, t.Fence)...))
-		if err != nil || a == nil {
+		if err == nil && a != nil {
+			err = s.keep(ctx, tx, a, o.Results)
+		}
+		if err != nil {
 			return err
 		}
-		return s.keep(ctx, tx, a, o.Results)
+		return s.name(ctx, tx, t.ID, a, o.first())
 	})
+}
+
+// name writes down which result the task shows that was just completed: those of its last
+// call, a, have ids only now.
+func (s *Store) name(ctx context.Context, tx *sqlx.Tx, id int64, a *task.Attempt, first *task.Result) error {
+	attempt := first.AttemptID
+	if attempt == 0 && a != nil {
+		attempt = a.ID
+	}
+	// No fence: the statement that has completed the task in this transaction has locked it.
+	_, err := tx.ExecContext(ctx, tx.Rebind(`UPDATE image_generations SET answer_result_id = coalesce(?,
+			(SELECT r.id FROM generation_result r WHERE r.task_id = image_generations.id AND r.attempt_id = ? AND r.position = ?))
+		WHERE id = ?`), number(first.ID), attempt, first.Position, id)
+	return err
 }
 
 // SaveBatch stores the pictures of one of several calls, whose task goes on. ErrFenced

@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -34,6 +35,8 @@ type Store struct {
 	address string // of the pool; empty if the caller has set it up
 	direct  string // past a connection pooler; address if none was named
 	watch   watch
+
+	oddPhotos atomic.Bool // the photo table is an app's own, of another shape
 }
 
 // Tx is a transaction of the caller: *sql.Tx and *sqlx.Tx are one.

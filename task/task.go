@@ -143,6 +143,8 @@ type Outcome struct {
 	APIResponse string `json:"api_response,omitempty"`
 	CostMicros  *int64 `json:"cost_micros,omitempty"`
 	Currency    string `json:"currency,omitempty"`
+	// AnswerResultID is the result that the task shows as its own; see Answer.
+	AnswerResultID *int64 `json:"answer_result_id,omitempty"`
 }
 
 // Inputs returns the addresses of the pictures to start from, in order: the

@@ -47,7 +47,7 @@ func TestValidate(t *testing.T) {
 		{"Broken JSON in references is refused", "reference_images is not a JSON array", func(t *Task) { t.ReferenceImages = `["http` }},
 		{"A file as an input is refused", `"file:///etc/passwd"`, func(t *Task) { t.InputImageURL = "file:///etc/passwd" }},
 		{"Broken metadata is refused", "metadata is not JSON", func(t *Task) { t.Metadata = "{" }},
-		{"A webhook that is no URL is refused", "webhook_url", func(t *Task) { t.WebhookURL = "javascript:alert(1)" }},
+		{"A webhook is refused, and its secrets are not told", `webhook_url is "https://app.test/done"; accepted is none`, func(t *Task) { t.WebhookURL = "https://app.test/done?key=secret" }},
 		{"A deadline before the start is refused", "deadline_at", func(t *Task) { t.RunAt = time.Now(); t.DeadlineAt = &past }},
 		{"A parameter without a name is refused", "parameter_name", func(t *Task) { t.Parameters = map[string]string{"": "x"} }},
 		{"Too long a model is refused", "model has 256 characters", func(t *Task) { t.Model = strings.Repeat("m", 256) }},

@@ -52,19 +52,12 @@ func pictureURL(key string) string {
 
 // split parts the pictures of a task into those that are its answer and those
 // that came too late to be: of a call that was cancelled or given up meanwhile.
-// The task's own image_url tells which attempt gave the answer. Where that took
-// several calls the others have brought the positions that it has not.
+// Where the answer took several calls the others have brought the positions that the
+// one has not to which task.Answer belongs.
 func split(t *task.Task, results []task.Result) (answer, late []shot) {
 	attempt := int64(-1)
-	if t.Status == task.Completed {
-		for _, r := range results {
-			if attempt < 0 || r.GeneratedImageURL == t.ImageURL {
-				attempt = r.AttemptID
-			}
-			if r.GeneratedImageURL == t.ImageURL {
-				break
-			}
-		}
+	if own := t.Answer(results); own != nil {
+		attempt = own.AttemptID
 	}
 	for _, r := range results {
 		r.HideSignature()

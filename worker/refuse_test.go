@@ -41,6 +41,7 @@ func nonsense(r *rig) {
 		{"provider, prompt", "'nobody', 'a cat'", "invalid", `provider "nobody" is not configured; configured are: painter`},
 		{"provider, prompt", "'a:b', 'a cat'", "invalid", `provider "a:b" is not configured`},
 		{"provider, prompt", "'painter', '  '", "invalid", "prompt is empty"},
+		{"provider, prompt, webhook_url", "'painter', 'a cat', 'https://app.test'", "invalid", "webhook_url is \"https://app.test\"; accepted is none"},
 		{"provider, prompt, steps", "'painter', 'a cat', -3", "invalid", "steps is -3; accepted are 1 to 1000"},
 		{"provider, prompt, reference_images", "'painter', 'a cat', '[oops'", "invalid", "reference_images is not a JSON array of URLs"},
 		{"provider, prompt, image_count", "'painter', 'a cat', 1000000", "invalid", "image_count is 1000000; accepted are 1 to 15"},

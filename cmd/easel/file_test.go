@@ -71,6 +71,7 @@ func TestEnqueueFile(t *testing.T) {
 		"A wrong type is refused":            {`{"prompt":"x","steps":"many"}`, "tasks.jsonl:2: steps is a string; accepted is a whole number"},
 		"What no worker could do is refused": {`{"prompt":"x","steps":-1}`, "tasks.jsonl:2: steps is -1; accepted are 1 to 1000"},
 		"An unknown provider is refused":     {`{"prompt":"x","provider":"nope"}`, `provider "nope" is not configured`},
+		"A webhook is refused":               {`{"prompt":"x","webhook_url":"https://app.test"}`, `tasks.jsonl:2: webhook_url is "https://app.test"; accepted is none`},
 		"An unknown priority is refused":     {`{"prompt":"x","priority":"urgent"}`, "accepted are high, normal and low"},
 		"References must be URLs":            {`{"prompt":"x","reference_images":[3]}`, "reference_images is not a JSON array of URLs"},
 		"A line is bounded":                  {`{"prompt":"` + strings.Repeat("x", maxLine) + `"}`, "tasks.jsonl:2: the line is longer than"},

@@ -19,7 +19,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "a claim gives no new fence", Rule: "A claim makes the fence grow", Violates: []string{"I4"},
-		Edits: []Edit{{"store/claim.go", "SET status = 'processing', fence = fence + 1,", "SET status = 'processing', fence = fence + CASE WHEN fence = 0 THEN 1 ELSE 0 END,"}},
+		Edits: []Edit{{"store/take.go", "SET status = 'processing', fence = fence + 1,", "SET status = 'processing', fence = fence + CASE WHEN fence = 0 THEN 1 ELSE 0 END,"}},
 		Lives: Lives{First: 1, Seeds: 10},
 	},
 	{

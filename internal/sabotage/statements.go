@@ -43,8 +43,13 @@ var ofStatements = []Mutant{
 	},
 	{
 		Name: "a claim stands in line for a locked row", Rule: "A claim comes back at once",
-		Edits: []Edit{{"store/claim.go", "+dead+`))`+s.dialect.skipLocked+`)", "+dead+`)))"}},
+		Edits: []Edit{{"store/take.go", "+ dead + `))` + s.dialect.skipLocked + `)", "+ dead + `)))"}},
 		Lives: Lives{Test: Test{"store", "^TestAnAppsLockDelaysItsOwnRowsOnly$"}},
+	},
+	{
+		Name: "a claim believes what it saw before it had the row", Rule: "Whoever claims after a Begin sees that attempt",
+		Edits: []Edit{{"store/take.go", "if !found.Alone || !utf8", "if !utf8"}},
+		Lives: Lives{Test: Test{"store", "^TestAClaimSeesWhatWasBegunMeanwhile$"}},
 	},
 	{
 		Name: "a broken constraint is not refused", Rule: "What the database never takes is not tried for ever",

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -130,11 +132,23 @@ func loads(b *bench) {
 	b.same(c.Task.PhotoURL, "https://example.com/photo.png")
 
 	b.begin(c.Task)
-	last := b.begin(c.Task)
+	last := answered(b.begin(c.Task))
+	last.Images, last.Endpoint, last.RequestHash = 3, "/v1", "hash"
 	b.check(b.store.Accept(b.Context(), c.Task, accepted(last), "job-1"))
-	second := b.take(c.Task.Ref(), "second", lease)
-	b.same([]any{second.Last.ID, second.Last.Number, second.Last.State, second.Last.Handle},
-		[]any{last.ID, 2, task.AttemptAccepted, `{"id":"job-1"}`})
+	b.check(b.store.Answer(b.Context(), c.Task, answered(last), "job-1"))
+	last.State, last.ErrorKind, last.ErrorMsg = task.AttemptAnswered, task.Storage, "no \"room\" \\ 画"
+	b.check(b.store.FinishAttempt(b.Context(), last))
+	b.check(b.store.RecordCollected(b.Context(), last, []task.RawFile{{Position: 1, Reason: "odd"}}))
+	waiting := c.Task
+	for _, how := range []string{"a takeover", "a waiting task"} {
+		again := b.take(waiting.Ref(), "second", lease)
+		if !cmp.Equal(again.Last, &b.attempts(c.Task.ID)[1]) || again.Last.Number != 2 {
+			b.Errorf("%s: %s", how, cmp.Diff(&b.attempts(c.Task.ID)[1], again.Last))
+		}
+		b.same(again.Task.Parameters, t.Parameters)
+		b.same(again.Task.PhotoURL, "https://example.com/photo.png")
+		b.check(b.store.Release(b.Context(), again.Task, 0, ""))
+	}
 }
 
 func noPhoto(b *bench) {

@@ -69,9 +69,10 @@ func completesHeld(b *bench) {
 		got := b.get(t.ID)
 		b.same([]any{len(b.results(t.ID)), b.attempts(t.ID)[0].State}, []any{2, succeeded})
 		if !completes {
-			b.same(got.Status, before.Status)
+			b.same([]any{got.Status, got.AnswerResultID}, []any{before.Status, (*int64)(nil)})
 			continue
 		}
+		b.same(*got.AnswerResultID, b.results(t.ID)[0].ID)
 		b.same([]any{got.Status, got.ErrorKind, got.ErrorMsg, got.ImageURL, *got.CostMicros, got.Fence, got.Delivery},
 			[]any{task.Completed, task.Kind(""), "picture 1 was refused", "/images/1/1-0.png", int64(40_000), before.Fence, before.Delivery})
 	}

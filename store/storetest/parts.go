@@ -98,10 +98,11 @@ func settles(b *bench) {
 func savesKept(b *bench) {
 	t := b.held()
 	b.check(b.store.SaveBatch(b.Context(), t, b.part(t, 2), outcome().Results, 40))
-	first := b.results(t.ID)[0]
+	first := b.results(t.ID)[1]
 	b.check(b.store.Save(b.Context(), t, nil, store.Outcome{First: &first, Warning: "two are missing"}))
 	got := b.get(t.ID)
 	b.same([]any{got.Status, got.ImageURL, got.ErrorMsg, *got.CostMicros}, []any{task.Completed, first.GeneratedImageURL, "two are missing", int64(40_000)})
+	b.same(*got.AnswerResultID, first.ID)
 	b.same(len(b.results(t.ID)), 2)
 }
 

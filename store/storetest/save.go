@@ -68,6 +68,7 @@ func saves(b *bench) {
 		b.same(stored[i], want)
 	}
 	b.same(len(stored), 2)
+	b.same(*got.AnswerResultID, stored[0].ID)
 }
 
 func savesClean(b *bench) {

@@ -1,0 +1,141 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// slowly is a store over a database of s whose statements, once they have seen their
+// tables, wait at the first comparison of two texts for as long as hold's lock is held:
+// before they lock a row.
+func slowly(t *testing.T, address string, s *store.Store) *store.Store {
+	t.Helper()
+	for _, q := range []string{
+		"CREATE SCHEMA slow",
+		`CREATE FUNCTION slow.eq(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+			PERFORM pg_catalog.pg_advisory_xact_lock_shared(42);
+			RETURN $1 OPERATOR(pg_catalog.=) $2;
+		END $$`,
+		"CREATE OPERATOR slow.= (LEFTARG = text, RIGHTARG = text, FUNCTION = slow.eq)",
+	} {
+		_, err := s.DB().Exec(q)
+		must(t, err)
+	}
+	return open(t, address+"&search_path=slow,public,pg_catalog")
+}
+
+func TestAClaimSeesWhatWasBegunMeanwhile(t *testing.T) {
+	address := servertest.Postgres(t)
+	s := migrated(t, address)
+	slow := slowly(t, address, s)
+	begin := func(t *testing.T, tk *task.Task) {
+		must(t, s.Begin(t.Context(), tk, &task.Attempt{Key: fmt.Sprint("key of ", tk.ID), Provider: "painter"}))
+	}
+	for claim, c := range map[string]struct {
+		before    func(t *testing.T, tk *task.Task) *task.Task
+		meanwhile func(t *testing.T, tk *task.Task)
+	}{
+		"By one who took the waiting task and gave it back": {
+			func(_ *testing.T, tk *task.Task) *task.Task { return tk },
+			func(t *testing.T, tk *task.Task) {
+				held := claimed(t, s, tk)
+				begin(t, held)
+				must(t, s.Release(t.Context(), held, 0, ""))
+			}},
+		"By the holder whose claim it takes over": {
+			func(t *testing.T, tk *task.Task) *task.Task { return claimed(t, s, tk) },
+			func(t *testing.T, tk *task.Task) { begin(t, tk) }},
+		"By one whose lease ended, and who was taken back": {
+			func(t *testing.T, tk *task.Task) *task.Task { return tk },
+			func(t *testing.T, tk *task.Task) {
+				held := claimed(t, s, tk)
+				begin(t, held)
+				_, err := s.DB().Exec("UPDATE image_generations SET status = 'pending', fence = fence + 1 WHERE id = $1", held.ID)
+				must(t, err)
+			}},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			tk := c.before(t, boats(t, s, 1)[0])
+			lock, err := s.DB().Conn(t.Context())
+			must(t, err)
+			defer lock.Close()
+			_, err = lock.ExecContext(t.Context(), "SELECT pg_advisory_lock(42)")
+			must(t, err)
+			type answer struct {
+				*store.Claim
+				err error
+			}
+			answered := make(chan answer, 1)
+			go func() {
+				c, refusal, err := slow.Claim(t.Context(), tk.Ref(), "first", time.Minute)
+				if err == nil && refusal != nil {
+					err = fmt.Errorf("refused: %+v", refusal)
+				}
+				answered <- answer{c, err}
+			}()
+			for waiting := 0; waiting == 0; {
+				must(t, s.DB().QueryRow("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'").Scan(&waiting))
+			}
+			c.meanwhile(t, tk)
+			_, err = lock.ExecContext(t.Context(), "SELECT pg_advisory_unlock(42)")
+			must(t, err)
+			a := <-answered
+			must(t, a.err)
+			if a.Last == nil || a.Last.Key != fmt.Sprint("key of ", tk.ID) {
+				t.Errorf("the claim says of the last attempt: %+v", a.Last)
+			}
+		})
+	}
+}
+
+func TestAClaimIsOneStatement(t *testing.T) {
+	address := servertest.Postgres(t)
+	e := explain(t, address)
+	s := migrated(t, address)
+	_, err := s.DB().Exec("INSERT INTO photo (id, image_url) VALUES (8, 'http://photo')")
+	must(t, err)
+	tk := &task.Task{Request: task.Request{Provider: "painter", Prompt: "a boat", InputImageID: new(int64(8)), Parameters: map[string]string{"a": "1"}}}
+	_, err = s.Insert(t.Context(), []*task.Task{tk})
+	must(t, err)
+	held := claimed(t, s, tk)
+	must(t, s.Begin(t.Context(), held, &task.Attempt{Key: "key", Provider: "painter"}))
+	must(t, s.Release(t.Context(), held, 0, ""))
+	var c *store.Claim
+	ran := e.during(func() {
+		c, _, err = e.Claim(t.Context(), tk.Ref(), "first", time.Minute)
+		must(t, err)
+	})
+	if len(ran) != 1 {
+		t.Errorf("it is %d statements: %+v", len(ran), ran)
+	}
+	if diff := cmp.Diff([]string{"1", "http://photo", "key"}, []string{c.Task.Parameters["a"], c.Task.PhotoURL, c.Last.Key}); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnAppsOwnPhotoTableKeepsNoTaskWaiting(t *testing.T) {
+	for name, open := range map[string]func(testing.TB) *store.Store{"SQLite": sqlite, "Postgres": postgres} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			for _, q := range []string{"DROP TABLE photo", "CREATE TABLE photo (id text PRIMARY KEY, path text)"} {
+				_, err := s.DB().Exec(q)
+				must(t, err)
+			}
+			for _, photo := range []*int64{nil, new(int64(8)), nil} {
+				tk := &task.Task{Request: task.Request{Provider: "painter", Prompt: "a boat", InputImageID: photo, Parameters: map[string]string{"a": "1"}}}
+				_, err := s.Insert(t.Context(), []*task.Task{tk})
+				must(t, err)
+				if got := claimed(t, s, tk); got.PhotoURL != "" || got.Parameters["a"] != "1" || got.Fence != 1 {
+					t.Errorf("%+v", got)
+				}
+			}
+		})
+	}
+}
