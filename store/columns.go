@@ -8,11 +8,7 @@ import (
 
 // The columns of each table as they are read: empty text stands for NULL.
 var (
-	taskColumns = columns(
-		"id", "*provider", "*model", "*prompt", "*negative_prompt", "*size", "*quality", "*style", "steps", "cfg_scale",
-		"seed", "watermark", "#image_count", "*input_image_url", "input_image_id", "*reference_images",
-		"*fallbacks", "fit_inputs", "user_id", "drama_id", "storyboard_id", "*subject_type", "*subject_id", "*metadata",
-		"priority", "run_at", "deadline_at", "max_attempts", "*idempotency_key", "*request_hash", "*webhook_url",
+	taskColumns = "id, " + requestList(requestColumn.read) + ", " + columns("*request_hash",
 		"*status", "attempt", "waits", "crashes", "delivery", "fence", "lease_until", "*worker", "published_at",
 		"cancel_requested_at", "retried_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code",
 		"started_at", "completed_at", "created_at", "updated_at", "deleted_at",

@@ -130,21 +130,17 @@ func (s *Store) insertOnce(ctx context.Context, tx Tx, t *task.Task, unpublished
 }
 
 func (s *Store) insertMany(ctx context.Context, tx Tx, tasks []*task.Task, unpublished, onConflict string) error {
-	one := "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, now()), ?, ?, ?, ?, ?, ?, ?, 'pending', " + unpublished + ", now(), now())"
-	query := `INSERT INTO image_generations (provider, model, prompt, negative_prompt, size, quality, style, steps, cfg_scale, seed,
-		watermark, image_count, input_image_url, input_image_id, reference_images, user_id, drama_id, storyboard_id,
-		subject_type, subject_id, metadata, priority, run_at, deadline_at, max_attempts, idempotency_key, request_hash,
-		webhook_url, fallbacks, fit_inputs, status, published_at, created_at, updated_at) VALUES ` +
+	one := "(" + requestList(requestColumn.placed) + ", ?, 'pending', " + unpublished + ", now(), now())"
+	query := "INSERT INTO image_generations (" + requestList(requestColumn.named) + ", request_hash, status, published_at, created_at, updated_at) VALUES " +
 		strings.Repeat(one+", ", len(tasks)-1) + one + onConflict +
 		" RETURNING id, request_hash, run_at, created_at"
 	var args []any
 	waiting := make(map[string][]*task.Task) // rows of one hash are equal, so any of them may have any of the ids
 	for _, t := range tasks {
-		args = append(args, t.Provider, null(t.Model), t.Prompt, null(t.NegativePrompt), null(t.Size), null(t.Quality),
-			null(t.Style), t.Steps, t.CFGScale, t.Seed, t.Watermark, t.ImageCount, null(t.InputImageURL), t.InputImageID,
-			null(t.ReferenceImages), t.UserID, t.DramaID, t.StoryboardID, null(t.SubjectType), null(t.SubjectID),
-			null(t.Metadata), t.Priority, utc(&t.RunAt), utc(t.DeadlineAt), t.MaxAttempts, null(t.IdempotencyKey),
-			t.RequestHash, null(t.WebhookURL), null(t.Fallbacks), t.FitInputs)
+		for _, c := range requestColumns {
+			args = append(args, c.value(&t.Request))
+		}
+		args = append(args, t.RequestHash)
 		waiting[t.RequestHash] = append(waiting[t.RequestHash], t)
 	}
 	rows, err := tx.QueryContext(ctx, s.db.Rebind(query), args...)

@@ -67,10 +67,7 @@ func (l *lines) each(f func(n, size int, t *task.Task, err error) error) error {
 }
 
 // lineFields are the names that a line may hold: what is asked for, not what becomes of it.
-var lineFields = []string{"provider", "model", "prompt", "negative_prompt", "size", "quality", "style", "steps", "cfg_scale", "seed",
-	"watermark", "image_count", "input_image_url", "input_image_id", "reference_images", "user_id", "drama_id", "storyboard_id",
-	"subject_type", "subject_id", "metadata", "priority", "run_at", "deadline_at", "max_attempts", "idempotency_key", "parameters",
-	"fallbacks", "fit_inputs", "webhook_url"}
+var lineFields = task.RequestFields
 
 func (l *lines) task(line []byte) (*task.Task, error) {
 	var fields map[string]json.RawMessage

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -48,11 +49,17 @@ func everything() task.Task {
 			UserID: ptr(int64(5)), DramaID: ptr(int64(6)), StoryboardID: ptr(int64(7)), SubjectType: "scene", SubjectID: "s-9",
 			Metadata: `{"a":1}`, Priority: task.High, RunAt: time.Date(2031, 2, 3, 4, 5, 6, 789012000, time.UTC),
 			DeadlineAt: ptr(time.Date(2032, 2, 3, 4, 5, 6, 700000000, time.UTC)), MaxAttempts: 3, IdempotencyKey: "k-1",
-			WebhookURL: "https://example.com/hook", Parameters: map[string]string{"empty": "", "sampler": "euler"}},
+			WebhookURL: "https://example.com/hook", Fallbacks: `["sketch"]`, FitInputs: ptr(true), Parameters: map[string]string{"empty": "", "sampler": "euler"}},
 	}
 }
 
 func comesBack(b *bench) {
+	asked := reflect.ValueOf(everything().Request)
+	for field, value := range asked.Fields() {
+		if value.IsZero() {
+			b.Errorf("everything leaves %s out", field.Name)
+		}
+	}
 	want := b.insert(everything())
 	got := b.get(want.ID)
 	got.UpdatedAt = want.UpdatedAt // set by the database in the same statement, but perhaps a moment later
