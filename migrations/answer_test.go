@@ -42,8 +42,8 @@ func TestAnswersOfTheReleaseBefore(t *testing.T) {
 			result(21, 2, 201, "first")
 			row(3, "failed", 1, "late")
 			result(31, 3, 301, "late")
-			row(4, "completed", -1, "the app's")
-			result(41, 4, 0, "the app's")
+			row(4, "completed", -1, "by the app")
+			result(41, 4, 0, "by the app")
 			row(5, "completed", 1, "no results")
 			const many = 1500 // more than one page
 			exec(t, db, fmt.Sprintf(`INSERT INTO image_generations (id, provider, prompt, status, fence, image_url)

@@ -139,10 +139,10 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		"Begin": func(tk *task.Task) error {
 			return l.Begin(whole, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
 		},
-		"FallBack": func(tk *task.Task) error {
+		"SwitchProvider": func(tk *task.Task) error {
 			return l.SwitchProvider(whole, tk, task.Fallback{Provider: "rival"}, "", "away", nil)
 		},
-		"Learn": func(tk *task.Task) error { return l.Reconsider(whole, tk.ID) },
+		"Reconsider": func(tk *task.Task) error { return l.Reconsider(whole, tk.ID) },
 	}
 	i := 0
 	for range 4 {
@@ -185,13 +185,13 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		for _, tk := range l.waiting {
 			refs = append(refs, tk.Ref())
 		}
-		soon(t, "Rung", func(ctx context.Context) error { return l.MarkPublished(ctx, refs) })
-		soon(t, "Unring", func(ctx context.Context) error { return l.MarkUnpublished(ctx, refs) })
-		soon(t, "UnringAll", func(ctx context.Context) error { _, err := l.ResetPublished(ctx); return err })
+		soon(t, "MarkPublished", func(ctx context.Context) error { return l.MarkPublished(ctx, refs) })
+		soon(t, "MarkUnpublished", func(ctx context.Context) error { return l.MarkUnpublished(ctx, refs) })
+		soon(t, "ResetPublished", func(ctx context.Context) error { _, err := l.ResetPublished(ctx); return err })
 		soon(t, "Redeliver", func(ctx context.Context) error { return l.Redeliver(ctx, refs) })
-		soon(t, "Stopped", func(ctx context.Context) error { _, err := l.TakeCancelled(ctx, "first"); return err })
-		soon(t, "Orphans", func(ctx context.Context) error { _, err := l.ReclaimExpired(ctx, 100); return err })
-		soon(t, "RefuseAll", func(ctx context.Context) error {
+		soon(t, "TakeCancelled", func(ctx context.Context) error { _, err := l.TakeCancelled(ctx, "first"); return err })
+		soon(t, "ReclaimExpired", func(ctx context.Context) error { _, err := l.ReclaimExpired(ctx, 100); return err })
+		soon(t, "ArchiveNeverClaimed", func(ctx context.Context) error {
 			_, err := l.ArchiveNeverClaimed(ctx, refs, &task.Failure{Kind: task.Invalid, Message: "no"})
 			return err
 		})

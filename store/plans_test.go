@@ -137,7 +137,7 @@ type call struct {
 }
 
 // unbounded are the methods of the store that need no bound, or that no table is behind.
-var unbounded = strings.Fields(`Backlog Close DB Dialect Ready Refuses Now Migrate Listen Dedicated Sessions Pooler DirectPooler HasDirect Forget Heartbeat
+var unbounded = strings.Fields(`Backlog Close DB Dialect Ready Refuses Now Migrate Listen Dedicated Sessions Pooler DirectPooler HasDirect ResetWatch OpenHeartbeat
 	Count Tally CountAged`)
 
 // calls are all others.
@@ -160,7 +160,7 @@ func calls() map[string]call {
 			_, err := s.Insert(ctx, tasks)
 			return err
 		}},
-		"InsertLoud": {1, func(ctx context.Context, s *store.Store) error {
+		"InsertNotify": {1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.InsertNotify(ctx, []*task.Task{{Request: task.Request{Provider: "painter", Prompt: "a boat"}}})
 			return err
 		}},
@@ -173,52 +173,52 @@ func calls() map[string]call {
 			_, err = s.InsertTx(ctx, tx, []*task.Task{{Request: task.Request{Provider: "painter", Prompt: "a boat"}}})
 			return err
 		}},
-		"Ring": {500, func(ctx context.Context, s *store.Store) error {
+		"PublishDue": {500, func(ctx context.Context, s *store.Store) error {
 			_, err := s.PublishDue(ctx, store.UnpublishedPage{Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return err
 		}},
-		"Ring, later": {1000, func(ctx context.Context, s *store.Store) error {
+		"PublishDue, later": {1000, func(ctx context.Context, s *store.Store) error {
 			_, err := s.PublishDue(ctx, store.UnpublishedPage{After: &task.Task{ID: 40_000}, Skip: 500, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return err
 		}},
-		"Ring, newest": {500, func(ctx context.Context, s *store.Store) error {
+		"PublishDue, newest": {500, func(ctx context.Context, s *store.Store) error {
 			_, err := s.PublishDue(ctx, store.UnpublishedPage{After: &task.Task{ID: 40_000}, Newest: true, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return err
 		}},
-		"Rung":      {500, func(ctx context.Context, s *store.Store) error { return s.MarkPublished(ctx, unrung) }},
-		"Unring":    {500, func(ctx context.Context, s *store.Store) error { return s.MarkUnpublished(ctx, published) }},
-		"Redeliver": {500, func(ctx context.Context, s *store.Store) error { return s.Redeliver(ctx, published) }},
-		"RefuseAll": {500, func(ctx context.Context, s *store.Store) error {
+		"MarkPublished":   {500, func(ctx context.Context, s *store.Store) error { return s.MarkPublished(ctx, unrung) }},
+		"MarkUnpublished": {500, func(ctx context.Context, s *store.Store) error { return s.MarkUnpublished(ctx, published) }},
+		"Redeliver":       {500, func(ctx context.Context, s *store.Store) error { return s.Redeliver(ctx, published) }},
+		"ArchiveNeverClaimed": {500, func(ctx context.Context, s *store.Store) error {
 			_, err := s.ArchiveNeverClaimed(ctx, wrong, failure)
 			return err
 		}},
-		"Park": {1, func(ctx context.Context, s *store.Store) error {
+		"Archive": {1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.Archive(ctx, task.Ref{Task: 30_000}, failure)
 			return err
 		}},
-		"Hold": {500, func(ctx context.Context, s *store.Store) error {
+		"MarkUnknownOutcome": {500, func(ctx context.Context, s *store.Store) error {
 			_, err := s.MarkUnknownOutcome(ctx, published)
 			return err
 		}},
-		"UnringAll": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.ResetPublished(ctx); return err }},
-		"Waiting": {1000, func(ctx context.Context, s *store.Store) error {
+		"ResetPublished": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.ResetPublished(ctx); return err }},
+		"PublishedWaiting": {1000, func(ctx context.Context, s *store.Store) error {
 			_, _, err := s.PublishedWaiting(ctx, 70_000, time.Second, 1000)
 			return err
 		}},
-		"Rings":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Deliveries(ctx, final); return err }},
-		"ResultsOf":   {500, func(ctx context.Context, s *store.Store) error { _, err := s.ResultsOf(ctx, final); return err }},
-		"Files":       {500, func(ctx context.Context, s *store.Store) error { _, err := s.Files(ctx, final); return err }},
-		"Orphans":     {2000, func(ctx context.Context, s *store.Store) error { _, err := s.ReclaimExpired(ctx, 500); return err }}, // all that are held
-		"Held":        {1800, func(ctx context.Context, s *store.Store) error { _, err := s.HeldBy(ctx, "alive"); return err }},
-		"Stopped":     {10, func(ctx context.Context, s *store.Store) error { _, err := s.TakeCancelled(ctx, "alive"); return err }},
-		"Served":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.HasWorkerFor(ctx, "painter"); return err }},
-		"Workers":     {1, func(ctx context.Context, s *store.Store) error { _, err := s.Workers(ctx); return err }},
-		"WorkersSeen": {1, func(ctx context.Context, s *store.Store) error { _, err := s.WorkersSeen(ctx); return err }},
-		"Bury":        {1, func(ctx context.Context, s *store.Store) error { _, err := s.PruneWorkers(ctx, time.Hour); return err }},
-		"Beat": {1, func(ctx context.Context, s *store.Store) error {
+		"Deliveries":     {500, func(ctx context.Context, s *store.Store) error { _, err := s.Deliveries(ctx, final); return err }},
+		"ResultsOf":      {500, func(ctx context.Context, s *store.Store) error { _, err := s.ResultsOf(ctx, final); return err }},
+		"Files":          {500, func(ctx context.Context, s *store.Store) error { _, err := s.Files(ctx, final); return err }},
+		"ReclaimExpired": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.ReclaimExpired(ctx, 500); return err }}, // all that are held
+		"HeldBy":         {1800, func(ctx context.Context, s *store.Store) error { _, err := s.HeldBy(ctx, "alive"); return err }},
+		"TakeCancelled":  {10, func(ctx context.Context, s *store.Store) error { _, err := s.TakeCancelled(ctx, "alive"); return err }},
+		"HasWorkerFor":   {1, func(ctx context.Context, s *store.Store) error { _, err := s.HasWorkerFor(ctx, "painter"); return err }},
+		"Workers":        {1, func(ctx context.Context, s *store.Store) error { _, err := s.Workers(ctx); return err }},
+		"WorkersSeen":    {1, func(ctx context.Context, s *store.Store) error { _, err := s.WorkersSeen(ctx); return err }},
+		"PruneWorkers":   {1, func(ctx context.Context, s *store.Store) error { _, err := s.PruneWorkers(ctx, time.Hour); return err }},
+		"Heartbeat": {1, func(ctx context.Context, s *store.Store) error {
 			return s.Heartbeat(ctx, store.Worker{ID: "other"}, time.Minute)
 		}},
-		"Leave": {1, func(ctx context.Context, s *store.Store) error { return s.Deregister(ctx, "other") }},
+		"Deregister": {1, func(ctx context.Context, s *store.Store) error { return s.Deregister(ctx, "other") }},
 		"Claim": {1, func(ctx context.Context, s *store.Store) error {
 			_, _, err := s.Claim(ctx, task.Ref{Task: 80_000}, "alive", time.Minute)
 			return err
@@ -237,7 +237,7 @@ func calls() map[string]call {
 		"Observe":       {2, func(ctx context.Context, s *store.Store) error { _, err := s.Observe(ctx, time.Second); return err }},
 		"NewestAttempt": {1, func(ctx context.Context, s *store.Store) error { _, err := s.NewestAttempt(ctx); return err }},
 		"ServerErrors":  {1, func(ctx context.Context, s *store.Store) error { _, err := s.ServerErrors(ctx, held); return err }},
-		"Settled":       {1, func(ctx context.Context, s *store.Store) error { _, err := s.ImagesDone(ctx, held, true); return err }},
+		"ImagesDone":    {1, func(ctx context.Context, s *store.Store) error { _, err := s.ImagesDone(ctx, held, true); return err }},
 		"KeepInput": {1, func(ctx context.Context, s *store.Store) error {
 			return s.KeepInput(ctx, held.ID, task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"})
 		}},
@@ -247,10 +247,10 @@ func calls() map[string]call {
 		"Fail": {1, func(ctx context.Context, s *store.Store) error {
 			return s.Fail(ctx, &task.Task{ID: 200_003, Standing: task.Standing{Fence: 1}}, task.Decision{Status: task.Failed, Failure: failure}, nil)
 		}},
-		"FallBack": {1, func(ctx context.Context, s *store.Store) error {
+		"SwitchProvider": {1, func(ctx context.Context, s *store.Store) error {
 			return s.SwitchProvider(ctx, &task.Task{ID: 200_004, Standing: task.Standing{Fence: 1}}, task.Fallback{Provider: "rival"}, "", "", nil)
 		}},
-		"KeepPart": {1, func(ctx context.Context, s *store.Store) error {
+		"SaveBatch": {1, func(ctx context.Context, s *store.Store) error {
 			return s.SaveBatch(ctx, &task.Task{ID: 200_005, Standing: task.Standing{Fence: 1}}, &task.Attempt{ID: 100_010, TaskID: 100_010}, nil, 5)
 		}},
 		"Save": {1, func(ctx context.Context, s *store.Store) error {
@@ -274,14 +274,14 @@ func calls() map[string]call {
 			_, err := s.AttemptByKey(ctx, "key 100004")
 			return err
 		},
-		"Accept":    func(ctx context.Context, s *store.Store) error { return s.Accept(ctx, held, begun, "job") },
-		"Answer":    func(ctx context.Context, s *store.Store) error { return s.Answer(ctx, held, begun, "job") },
-		"End":       func(ctx context.Context, s *store.Store) error { return s.FinishAttempt(ctx, begun) },
-		"EndFrom":   func(ctx context.Context, s *store.Store) error { _, err := s.FinishIf(ctx, begun, "x"); return err },
-		"NeverSent": func(ctx context.Context, s *store.Store) error { return s.MarkNotSent(ctx, held, "key 100004") },
-		"Learn":     func(ctx context.Context, s *store.Store) error { return s.Reconsider(ctx, 100_004) },
-		"Paid":      func(ctx context.Context, s *store.Store) error { _, err := s.NextToCollect(ctx, 100_004); return err },
-		"Collected": func(ctx context.Context, s *store.Store) error {
+		"Accept":        func(ctx context.Context, s *store.Store) error { return s.Accept(ctx, held, begun, "job") },
+		"Answer":        func(ctx context.Context, s *store.Store) error { return s.Answer(ctx, held, begun, "job") },
+		"FinishAttempt": func(ctx context.Context, s *store.Store) error { return s.FinishAttempt(ctx, begun) },
+		"FinishIf":      func(ctx context.Context, s *store.Store) error { _, err := s.FinishIf(ctx, begun, "x"); return err },
+		"MarkNotSent":   func(ctx context.Context, s *store.Store) error { return s.MarkNotSent(ctx, held, "key 100004") },
+		"Reconsider":    func(ctx context.Context, s *store.Store) error { return s.Reconsider(ctx, 100_004) },
+		"NextToCollect": func(ctx context.Context, s *store.Store) error { _, err := s.NextToCollect(ctx, 100_004); return err },
+		"RecordCollected": func(ctx context.Context, s *store.Store) error {
 			return s.RecordCollected(ctx, &task.Attempt{ID: 100_004}, nil)
 		},
 		"GiveUp": func(ctx context.Context, s *store.Store) error {
@@ -298,7 +298,7 @@ func calls() map[string]call {
 			}
 			return nil
 		},
-		"KeepLate": func(ctx context.Context, s *store.Store) error {
+		"SaveLate": func(ctx context.Context, s *store.Store) error {
 			_, err := s.SaveLate(ctx, &task.Attempt{ID: 100_004, TaskID: 100_004}, store.Outcome{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}})
 			return err
 		},

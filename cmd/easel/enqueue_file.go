@@ -93,7 +93,8 @@ func (l *lines) task(line []byte) (*task.Task, error) {
 	t := copyOf(l.base)
 	var wrong *json.UnmarshalTypeError
 	if err := json.Unmarshal(text, t); errors.As(err, &wrong) {
-		return nil, fmt.Errorf("%s is a %s; accepted is a %s", wrong.Field, wrong.Value, jsonType(wrong))
+		field := wrong.Field[strings.LastIndex(wrong.Field, ".")+1:] // below the part of a task that it belongs to
+		return nil, fmt.Errorf("%s is a %s; accepted is a %s", field, wrong.Value, jsonType(wrong))
 	} else if err != nil {
 		return nil, err
 	}
