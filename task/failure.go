@@ -35,7 +35,7 @@ const (
 var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, Unavailable, ProviderError,
 	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Charged, Internal}
 
-// Executed says whether a call that may cost money was carried out.
+// Execution says whether a call that may cost money was carried out.
 type Execution string
 
 const (

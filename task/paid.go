@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Kept is one picture of an answer whose bytes no decoder of ours takes. They lie in
+// RawFile is one picture of an answer whose bytes no decoder of ours takes. They lie in
 // our storage as they came.
 type RawFile struct {
 	Position    int    `json:"position"`
@@ -26,11 +26,11 @@ func (a *Attempt) RawFileList() []RawFile {
 	return all
 }
 
-// PaidFor reports whether the call is known to have been taken by the provider and
+// Collectable reports whether the call is known to have been taken by the provider and
 // its pictures are not in our storage yet: they are collected, and it is not made again.
 func (a *Attempt) Collectable() bool { return a.State == AttemptAccepted || a.State == AttemptAnswered }
 
-// Found reports whether a call of the task waits to be collected: the provider has
+// AnyCollectable reports whether a call of the task waits to be collected: the provider has
 // taken it, and a retry does not make it again.
 func AnyCollectable(attempts []Attempt) bool {
 	for i := range attempts {
@@ -71,7 +71,7 @@ func AfterRetry(attempts []Attempt, left int) NextStep {
 	return Buys
 }
 
-// Learnt returns why a task is failed that was held because nobody knew the outcome of
+// RevisedReason returns why a task is failed that was held because nobody knew the outcome of
 // its calls, given what is known of them now, in their order, and how many of its
 // pictures are still to be drawn. It is nil while any of them is still in doubt.
 func RevisedReason(attempts []Attempt, left int) *Failure {

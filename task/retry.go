@@ -52,7 +52,7 @@ func (r Retry) WithDefaults() Retry {
 	return r
 }
 
-// Verdict is what a failure does to its task. The status is Pending (try again
+// Decision is what a failure does to its task. The status is Pending (try again
 // after Delay) or Failed (parked).
 type Decision struct {
 	Status      Status

@@ -167,7 +167,7 @@ func (t *Task) Inputs() ([]string, error) {
 	return append(all, references...), nil
 }
 
-// Kept reports whether the app keeps the row by itself, so that easel only shows it:
+// OwnedByApp reports whether the app keeps the row by itself, so that easel only shows it:
 // the app has set it to processing and no worker has claimed it, or it was there
 // before easel was (its fence is below zero).
 func (t *Task) OwnedByApp() bool {
@@ -185,7 +185,7 @@ func (t *Task) Ref() Ref { return Ref{t.ID, t.Delivery} }
 
 func (r Ref) String() string { return fmt.Sprintf("%d.%d", r.Task, r.Delivery) }
 
-// Tries returns how many failed tries the task may have before it is parked.
+// MaxTries returns how many failed tries the task may have before it is parked.
 func (t *Task) MaxTries() int {
 	if t.MaxAttempts <= 0 {
 		return DefaultMaxAttempts
@@ -193,7 +193,7 @@ func (t *Task) MaxTries() int {
 	return t.MaxAttempts
 }
 
-// State says how far a call that may cost money has come.
+// AttemptState says how far a call that may cost money has come.
 type AttemptState string
 
 const (
