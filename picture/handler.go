@@ -90,22 +90,40 @@ func (Handler) notFound(w http.ResponseWriter) {
 	http.Error(w, "There is no picture here.", http.StatusNotFound)
 }
 
-// kindOf returns the format that a key's extension stands for, if easel stores such.
-func kindOf(key string) (*format, bool) {
-	extension := strings.TrimPrefix(strings.ToLower(path.Ext(key)), ".")
-	if extension == "jpeg" {
-		extension = "jpg"
-	}
-	for _, f := range formats {
-		if f.extension == extension {
-			return f, true
-		}
-	}
-	return &unknown, extension == unknown.extension
+// kind is what the extension of a key says of its picture.
+type kind struct {
+	contentType string
+	inline      bool // browsers show it
+}
+
+// kinds are those that package codec knows, by extension, and bytes of which nobody
+// knows more.
+var kinds = map[string]kind{
+	"png":  {"image/png", true},
+	"jpg":  {"image/jpeg", true},
+	"jpeg": {"image/jpeg", true},
+	"webp": {"image/webp", true},
+	"gif":  {"image/gif", true},
+	"avif": {"image/avif", true},
+	"heic": {"image/heic", false},
+	"jxl":  {"image/jxl", false},
+	"bin":  {"application/octet-stream", false},
+}
+
+// kindOf returns what the key's extension stands for, if easel stores such.
+func kindOf(key string) (kind, bool) {
+	k, ok := kinds[strings.TrimPrefix(strings.ToLower(path.Ext(key)), ".")]
+	return k, ok
+}
+
+// ContentType is the type of the picture of that key; empty if easel stores no such.
+func ContentType(key string) string {
+	k, _ := kindOf(key)
+	return k.contentType
 }
 
 // Shows reports whether browsers show the picture of that key; others they download.
 func Shows(key string) bool {
-	f, ok := kindOf(key)
-	return ok && f.inline
+	k, ok := kindOf(key)
+	return ok && k.inline
 }

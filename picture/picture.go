@@ -1,6 +1,6 @@
 // Package picture is where finished pictures live: the Store that keeps their
-// bytes and the checks that a picture passes before it is kept. It knows no
-// tasks and no providers.
+// bytes, the keys that it keeps them under, and the handler that serves them. What is in a
+// picture package codec looks at.
 package picture
 
 import (
@@ -68,22 +68,4 @@ type Location struct {
 	URL       string // our own address of it
 	LocalPath string // its absolute path on this machine, if it lies on a disk
 	ObjectURL string // its address in object storage, if it lies there
-}
-
-// Info is what Check found out about a picture.
-type Info struct {
-	ContentType string // by its content, never by what a server said
-	Extension   string // "png", "jpg", "webp", "gif", "avif", "heic", "jxl"; "bin" where nobody knows
-	Width       int    // as it is shown: a JPEG may be turned; 0 where that is not known
-	Height      int
-	Size        int64
-	SHA256      string // hex
-}
-
-// Limits bound what is accepted as a picture. A zero field takes its default.
-type Limits struct {
-	Bytes  int64 // default 64 MiB
-	Side   int   // default 16,384 pixels
-	Pixels int64 // default 50 million, all frames together
-	Frames int   // default 500
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -216,7 +217,7 @@ func (s *step) fetched(ctx context.Context, out *provider.Output) brought {
 	}
 	defer file.Close()
 	results, err := s.shelve(ctx, file, out)
-	var bad *picture.Error
+	var bad *codec.Error
 	switch {
 	case errors.As(err, &bad):
 		return s.strange(ctx, file, out, bad, inline || had != "")
@@ -233,7 +234,7 @@ func (s *step) fetched(ctx context.Context, out *provider.Output) brought {
 // for a page in the place of a picture: as the picture itself, if only a decoder for it is
 // missing. Whether the address may still give better ones depends on what they are: half a
 // picture may be whole until the address is dead, and a damaged one hardly changes.
-func (s *step) strange(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *picture.Error, ours bool) brought {
+func (s *step) strange(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *codec.Error, ours bool) brought {
 	f := unusable(bad)
 	if bad.Text && !ours {
 		return brought{err: f, again: true}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -123,7 +124,7 @@ func downloadFailure(err error) *task.Failure {
 	return &f
 }
 
-func unusable(bad *picture.Error) *task.Failure {
+func unusable(bad *codec.Error) *task.Failure {
 	return &task.Failure{Kind: task.BadAnswer, Executed: task.Executed, Message: "the provider's picture cannot be used", Detail: bad.Message, Cause: bad}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -129,7 +130,7 @@ func (in *input) fitted(ctx context.Context, content string) (string, error) {
 		return "", &task.Failure{Kind: task.Invalid, Message: "is a data URL whose content is not base64"}
 	}
 	small, contentType, err := in.Checker.Fit(ctx, decoded, in.can.Inline)
-	var bad *picture.Error
+	var bad *codec.Error
 	if errors.As(err, &bad) {
 		return "", &task.Failure{Kind: task.Invalid, Message: "cannot be used", Detail: bad.Message, Cause: bad}
 	}
@@ -181,14 +182,14 @@ func (in *input) kept(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	checked, err := in.Checker.Check(ctx, bytes.NewReader(content))
-	var bad *picture.Error
+	var bad *codec.Error
 	if errors.As(err, &bad) {
 		return nil, &task.Failure{Kind: task.Invalid, Message: "cannot be used", Detail: bad.Message, Cause: bad, Next: "Give a whole PNG, JPEG, WebP or GIF"}
 	}
 	if err != nil {
 		return nil, later("could not be checked", err)
 	}
-	content, err = picture.Strip(content) // where it was taken is nobody's business
+	content, err = codec.Strip(content) // where it was taken is nobody's business
 	if err != nil {
 		return nil, &task.Failure{Kind: task.Invalid, Message: "cannot be used", Detail: err.Error(), Cause: err}
 	}

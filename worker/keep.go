@@ -14,6 +14,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -62,7 +63,7 @@ func (s *step) storeBytes(ctx context.Context, outputs []provider.Output) map[in
 			continue
 		}
 		r, err := s.store(ctx, content, out, storeTimeout)
-		var bad *picture.Error
+		var bad *codec.Error
 		switch {
 		case err == nil:
 			out.Key, out.Bytes, kept[out.Position] = r.StorageKey, nil, r
@@ -251,19 +252,19 @@ func (s *step) annotated(r io.ReadSeeker, out *provider.Output) (io.ReadSeeker, 
 	if err != nil {
 		return nil, err
 	}
-	n := picture.Notes{Prompt: s.t.Prompt, Provider: s.svc.Name, Model: cmp.Or(s.t.Model, s.svc.DefaultModel), Task: strconv.FormatInt(s.t.ID, 10)}
+	n := codec.Notes{Prompt: s.t.Prompt, Provider: s.svc.Name, Model: cmp.Or(s.t.Model, s.svc.DefaultModel), Task: strconv.FormatInt(s.t.ID, 10)}
 	switch {
 	case out.Seed != nil:
 		n.Seed = strconv.FormatInt(*out.Seed, 10)
 	case s.t.Seed != nil:
 		n.Seed = strconv.FormatInt(*s.t.Seed, 10)
 	}
-	return bytes.NewReader(picture.Annotate(content, n)), nil
+	return bytes.NewReader(codec.Annotate(content, n)), nil
 }
 
 // thumbnail stores the small pictures and returns the smallest one's key, from which
 // the other's follows. The task does not fail for want of them.
-func (s *step) thumbnail(ctx context.Context, base string, c picture.Checked) string {
+func (s *step) thumbnail(ctx context.Context, base string, c codec.Checked) string {
 	if c.ThumbnailErr == nil && c.Width <= c.Thumbnail.Width && c.Height <= c.Thumbnail.Height {
 		return base + "." + c.Extension // it is small already
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/limit"
-	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/picture/dir"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
@@ -215,7 +215,7 @@ func (r *rig) start() *process {
 func (r *rig) worker(draining <-chan struct{}) *worker.Worker {
 	r.started++
 	w := &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Tasks: r.tasks, Services: r.services,
-		Limiter: r.limiter, Pictures: r.pictures, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: r.http},
+		Limiter: r.limiter, Pictures: r.pictures, Checker: &codec.Checker{}, Client: &provider.Client{HTTP: r.http},
 		Redeliveries: r.queue, Draining: draining, Lease: r.lease, Log: r.queue.Log.With().Int("process", r.started).Logger()}
 	if r.equip != nil {
 		r.equip(w)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -16,7 +17,7 @@ import (
 // shelveStray stores bytes that no decoder takes as they came, beside the task's pictures,
 // and puts their key into the output. Of what came at several times the most is kept.
 // Object storage gets no type that a browser would run or show.
-func (s *step) shelveStray(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *picture.Error) (*task.RawFile, error) {
+func (s *step) shelveStray(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *codec.Error) (*task.RawFile, error) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	sum := sha256.New()

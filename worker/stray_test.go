@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/worker"
@@ -132,7 +132,7 @@ func halfThenDead(r *rig) {
 
 func tooLong(r *rig) {
 	r.painter.can.AddressLife = 4 * time.Minute
-	r.equip = func(w *worker.Worker) { w.Checker = &picture.Checker{Limits: picture.Limits{Bytes: 50}} }
+	r.equip = func(w *worker.Worker) { w.Checker = &codec.Checker{Limits: codec.Limits{Bytes: 50}} }
 	var gets atomic.Int64
 	r.web = func(w http.ResponseWriter, _ *http.Request) { gets.Add(1); w.Write(pngOf(40, 30)) }
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }

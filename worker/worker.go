@@ -20,6 +20,7 @@ import (
 	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -34,7 +35,7 @@ type Worker struct {
 	Services     provider.Services
 	Limiter      *limit.Limiter
 	Pictures     picture.Store
-	Checker      *picture.Checker
+	Checker      *codec.Checker
 	Client       *provider.Client // downloads what providers drew
 	Downloads    *budget.Budget   // of one, how many at a time; nil is no bound
 	Redeliveries redeliveries

@@ -14,7 +14,7 @@ import (
 	"github.com/easelqueue/easel/callback"
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/budget"
-	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -86,7 +86,7 @@ func (e *engine) worker(self store.Worker, draining <-chan struct{}) *worker.Wor
 		Services:     e.cfg.Services,
 		Limiter:      e.limiter,
 		Pictures:     e.pictures,
-		Checker:      &picture.Checker{Memory: e.cfg.Memory},
+		Checker:      &codec.Checker{Memory: e.cfg.Memory},
 		Client:       newClient(&e.cfg),
 		Downloads:    &budget.Budget{Size: maxDownloads},
 		Redeliveries: e.queue,

@@ -24,9 +24,10 @@ var table = map[string]rule{
 	// The list of all adapters; only where packages meet, and tests, may know them all.
 	"provider/all":          {imports: []string{"provider", "provider/*"}},
 	"provider/sketch/paint": {imports: []string{ximage}},
-	"provider/sketch":       {imports: append([]string{"picture", "provider/sketch/paint", "internal/budget", xsync}, adapter...), tests: []string{"provider/providertest"}},
+	"provider/sketch":       {imports: append([]string{"picture/codec", "provider/sketch/paint", "internal/budget", xsync}, adapter...), tests: []string{"provider/providertest"}},
 
-	"picture":             {imports: []string{"internal/budget", ximage}, tests: []string{"picture/picturetest", "picture/dir"}},
+	"picture":             {tests: []string{"picture/picturetest", "picture/dir"}},
+	"picture/codec":       {imports: []string{"picture", "internal/budget", ximage}}, // it reads until a context ends, as stores do
 	"picture/dir":         {imports: []string{"picture", "internal/crash"}, tests: []string{"picture/picturetest"}},
 	"picture/s3":          {imports: []string{"picture", minio}, tests: []string{"picture/picturetest"}},
 	"picture/picturetest": {imports: []string{"picture", cmp}},
@@ -46,7 +47,7 @@ var table = map[string]rule{
 		tests:   []string{"migrations", "provider/sketch", miniredis, redis},
 	},
 	"worker": {
-		imports: []string{"task", "store", "queue", "provider", "limit", "picture", "internal/budget", "internal/crash", "worker/spool", uuid, zerolog, xsync},
+		imports: []string{"task", "store", "queue", "provider", "limit", "picture", "picture/codec", "internal/budget", "internal/crash", "worker/spool", uuid, zerolog, xsync},
 		tests:   []string{"migrations", "enqueue", "picture/dir", "provider/sketch", "provider/providertest", miniredis, redis},
 	},
 	"worker/spool": {},
@@ -79,7 +80,7 @@ var table = map[string]rule{
 	"internal/tables":     {imports: []string{"store", "internal/servertest"}},   // databases that store has migrated
 	// Its tests run everything together, as cmd/easel does, and have check judge it.
 	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/studio", redis}},
-	"internal/simulation": {tests: []string{"task", "provider", "picture", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
+	"internal/simulation": {tests: []string{"task", "provider", "picture", "picture/codec", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
 		"internal/evidence", asynq, redis, miniredis, zerolog, xsync}},
 	// Its mutants are texts: it compiles the simulation and imports nothing of it.
 	"internal/sabotage": {},

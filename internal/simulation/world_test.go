@@ -17,7 +17,7 @@ import (
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/migrations"
-	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -157,7 +157,7 @@ func (w *world) start(slot int) {
 	p.ending, p.ended = ending, make(chan struct{})
 	limiter := &limit.Limiter{Redis: p.redis, Log: log}
 	wk := &worker.Worker{Self: store.Worker{ID: id, Host: "simulation"}, Tasks: p.tasks, Services: services, Limiter: limiter,
-		Pictures: hand{w, p}, Checker: &picture.Checker{}, Client: &provider.Client{HTTP: &http.Client{Transport: &adapter{w: w, p: p, Key: accountKey}}},
+		Pictures: hand{w, p}, Checker: &codec.Checker{}, Client: &provider.Client{HTTP: &http.Client{Transport: &adapter{w: w, p: p, Key: accountKey}}},
 		Redeliveries: p.queue, Draining: ctx.Done(), Lease: lease, Log: log}
 
 	supporting, stop := context.WithCancel(context.Background())

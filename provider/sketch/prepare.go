@@ -15,7 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/sketch/paint"
 	"github.com/easelqueue/easel/task"
@@ -131,7 +131,7 @@ func (p *Provider) readInputs(j *job, urls []string) (links []string, err error)
 			return nil, invalid("%s %d is a data URL whose content is not base64", inputMessage, i+1)
 		}
 		small, err := p.shrink(data)
-		var refused *picture.Error
+		var refused *codec.Error
 		switch {
 		case errors.As(err, &refused):
 			return nil, invalid("%s %d cannot be used: %v", inputMessage, i+1, err)

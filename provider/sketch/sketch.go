@@ -25,7 +25,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/easelqueue/easel/picture"
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -54,7 +54,7 @@ type Provider struct {
 
 	once   sync.Once
 	memory *semaphore.Weighted
-	inputs picture.Checker
+	inputs codec.Checker
 }
 
 var _ provider.Provider = (*Provider)(nil)

@@ -1,4 +1,4 @@
-package picture
+package codec
 
 import (
 	"bytes"
@@ -293,15 +293,6 @@ func noise(w, h int) image.Image {
 		}
 	}
 	return m
-}
-
-func TestKeysOfSmallPictures(t *testing.T) {
-	if got := PreviewKey(ThumbnailKey("7/1-0", "jpg")); got != "7/1-0.preview.jpg" {
-		t.Errorf("got %s", got)
-	}
-	if got := PreviewKey("7/1-0.png"); got != "" {
-		t.Errorf("a picture that is its own thumbnail has the preview %s", got)
-	}
 }
 
 func FuzzStrip(f *testing.F) {

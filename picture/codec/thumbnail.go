@@ -1,4 +1,4 @@
-package picture
+package codec
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
-	"strings"
 
 	"golang.org/x/image/draw"
 )
@@ -56,29 +55,6 @@ func encoded(m *image.RGBA, opaque bool) (Thumbnail, error) {
 	t.Bytes = buf.Bytes()
 	return t, nil
 }
-
-// Keys of a picture's small ones are its own without extension, one of these, and
-// their extension.
-const (
-	thumbnailMark = ".thumb."
-	previewMark   = ".preview."
-)
-
-// ThumbnailKey is the key of a thumbnail of the picture whose key without extension is base.
-func ThumbnailKey(base, extension string) string { return base + thumbnailMark + extension }
-
-// PreviewKey is the key of the preview that belongs to a thumbnail, and empty if that
-// is the picture itself. A picture of no more than 1280 pixels a side has none.
-func PreviewKey(thumbnailKey string) string {
-	at := strings.LastIndex(thumbnailKey, thumbnailMark)
-	if at < 0 {
-		return ""
-	}
-	return thumbnailKey[:at] + previewMark + thumbnailKey[at+len(thumbnailMark):]
-}
-
-// HasPreview reports whether a picture of that size is stored with a preview.
-func HasPreview(width, height int) bool { return max(width, height) > defaultPreview }
 
 // shrink scales in two steps. The first looks at a bounded number of pixels,
 // so that a picture of any size and any color model takes bounded time and

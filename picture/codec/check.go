@@ -1,4 +1,4 @@
-package picture
+package codec
 
 import (
 	"bufio"
@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/easelqueue/easel/internal/budget"
+	"github.com/easelqueue/easel/picture"
 )
 
 // Error is why bytes are not accepted as a picture. Only the bytes are at
@@ -84,7 +85,7 @@ func (c *Checker) Check(ctx context.Context, r io.ReadSeeker) (Checked, error) {
 	if err != nil {
 		return Checked{}, e.blamed(err)
 	}
-	side, larger := positive(c.Thumbnail, defaultThumbnail), positive(c.Preview, defaultPreview)
+	side, larger := positive(c.Thumbnail, defaultThumbnail), positive(c.Preview, picture.PreviewSide)
 	m, free, err := c.decode(ctx, e, shrinkCost(e.info.Width, e.info.Height, max(side, larger)))
 	switch {
 	case err != nil && e.foreign != nil && errors.Is(err, e.foreign):
@@ -227,7 +228,7 @@ func measure(ctx context.Context, r io.ReadSeeker, limit int64) (Info, []byte, e
 	}
 	sum := sha256.New()
 	head := &prefix{}
-	n, err := io.Copy(io.MultiWriter(sum, head), io.LimitReader(Until(ctx, r), limit+1))
+	n, err := io.Copy(io.MultiWriter(sum, head), io.LimitReader(picture.Until(ctx, r), limit+1))
 	if err != nil {
 		return Info{}, nil, fmt.Errorf("read the picture: %w", err)
 	}

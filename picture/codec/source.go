@@ -1,8 +1,7 @@
-package picture
+package codec
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -52,21 +51,6 @@ func guard[T any](s *source, decode func(*bufio.Reader) (T, error)) (v T, err er
 		}
 	}()
 	return decode(bufio.NewReader(s))
-}
-
-// Until returns a reader of r that fails with ctx's reason once ctx has ended.
-func Until(ctx context.Context, r io.Reader) io.Reader { return &contextReader{ctx, r} }
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.r.Read(p)
 }
 
 // prefix keeps the first bytes that are written to it.

@@ -1,4 +1,4 @@
-package picture
+package codec
 
 import (
 	"bytes"
@@ -32,7 +32,3 @@ func strange(head []byte) *Error {
 	bad.Text = len(bytes.TrimSpace(head)) == 0 || opensWith("<", "{", "[", "%pdf-")(head) || isText(head)
 	return bad
 }
-
-// StrayEnd ends the keys of files that Check has refused. A browser is to save them and
-// not to show them: nobody has looked into them.
-const StrayEnd = ".kept.bin"

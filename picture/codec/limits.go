@@ -1,4 +1,7 @@
-package picture
+// Package codec looks into pictures: it checks them within limits before they are kept,
+// turns, fits, cuts and shrinks them, and takes out and writes what stands beside their
+// pixels. It knows no store, no tasks and no providers.
+package codec
 
 // Defaults of Limits and Checker.
 const (
@@ -8,8 +11,15 @@ const (
 	defaultFrames    = 500
 	defaultMemory    = 512 << 20
 	defaultThumbnail = 512
-	defaultPreview   = 1280
 )
+
+// Limits bound what is accepted as a picture. A zero field takes its default.
+type Limits struct {
+	Bytes  int64 // default 64 MiB
+	Side   int   // default 16,384 pixels
+	Pixels int64 // default 50 million, all frames together
+	Frames int   // default 500
+}
 
 // WithDefaults returns l with every field that is not positive set to its default.
 func (l Limits) WithDefaults() Limits {

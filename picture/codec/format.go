@@ -1,4 +1,4 @@
-package picture
+package codec
 
 import (
 	"bufio"
@@ -17,7 +17,6 @@ type format struct {
 	contentType string
 	extension   string
 	magic       func(head []byte) bool
-	inline      bool // browsers show it
 
 	// outline reads the header of a file of size bytes.
 	outline func(r *bufio.Reader, size int64) (outline, error)
@@ -52,15 +51,15 @@ var errForeign = errors.New("easel cannot decode it")
 // The accepted formats. The magic numbers are those of the PNG, JPEG, RIFF, GIF,
 // HEIF (ISO 23008-12), AVIF and JPEG XL (ISO 18181-2) specifications.
 var formats = []*format{
-	{name: "PNG", contentType: "image/png", extension: "png", magic: begins(pngMagic), inline: true,
+	{name: "PNG", contentType: "image/png", extension: "png", magic: begins(pngMagic),
 		outline: header(pixelsOfPNG, png.DecodeConfig, pngCost), decode: decodePNG},
-	{name: "JPEG", contentType: "image/jpeg", extension: "jpg", magic: begins("\xff\xd8\xff"), inline: true,
+	{name: "JPEG", contentType: "image/jpeg", extension: "jpg", magic: begins("\xff\xd8\xff"),
 		outline: outlineJPEG, decode: decodeJPEG, whole: wholeJPEG},
-	{name: "WebP", contentType: "image/webp", extension: "webp", magic: isWebP, inline: true,
+	{name: "WebP", contentType: "image/webp", extension: "webp", magic: isWebP,
 		outline: outlineWebP, decode: decodeWebP},
-	{name: "GIF", contentType: "image/gif", extension: "gif", magic: begins("GIF87a", "GIF89a"), inline: true,
+	{name: "GIF", contentType: "image/gif", extension: "gif", magic: begins("GIF87a", "GIF89a"),
 		outline: header(plain, gif.DecodeConfig, func(image.Config) int64 { return 2 }), decode: decodeGIF, frames: countFrames},
-	{name: "AVIF", contentType: "image/avif", extension: "avif", magic: boxes("avif", "avis"), inline: true, outline: outlineHEIF},
+	{name: "AVIF", contentType: "image/avif", extension: "avif", magic: boxes("avif", "avis"), outline: outlineHEIF},
 	{name: "HEIF", contentType: "image/heic", extension: "heic", magic: boxes("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"), outline: outlineHEIF},
 	{name: "JPEG XL", contentType: "image/jxl", extension: "jxl", magic: begins(jxlCodestream, jxlContainer), outline: outlineJXL},
 }
