@@ -5,9 +5,9 @@ SELFTEST ?= 2m
 
 .PHONY: build portable test lint check prove bench fuzz needs clean
 
-# The program: one static file.
+# The program, and the attack on it: one static file each.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/easel ./cmd/easel
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/easel ./cmd/easel-selftest
 
 # That the program can be built for macOS.
 portable:

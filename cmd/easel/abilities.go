@@ -10,15 +10,17 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
 
-func (a *app) providersCommand() *cobra.Command {
+func (a *program) providersCommand() *cobra.Command {
 	var model string
 	c := &cobra.Command{
-		Use: "providers [NAME]", Short: "Show what each provider can do, and which are configured", Args: takes(0, 1),
+		Use: "providers [NAME]", Short: "Show what each provider can do, and which are configured", Args: cli.Takes(0, 1),
 		Long: "Show the providers, what they can do, and what would configure the others. With NAME all of one: sizes,\n" +
 			"fields of a task that it takes, accounts. What a provider cannot do is refused when a task is enqueued.\n" +
 			"Nobody is asked: `easel doctor` tries the keys.",
@@ -27,7 +29,7 @@ func (a *app) providersCommand() *cobra.Command {
 	c.Flags().StringVar(&model, "model", "", "what this model can do; without it, the default model of the provider")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if model != "" && len(args) == 0 {
-			return usage("--model needs the NAME of the provider whose model it is")
+			return cli.Usage("--model needs the NAME of the provider whose model it is")
 		}
 		return a.providers(strings.Join(args, ""), model)
 	}
@@ -141,8 +143,8 @@ func (a abilities) calls() (words []string) {
 	return words
 }
 
-func (a *app) providers(name, model string) error {
-	cfg, err := loadConfig(a.env)
+func (a *program) providers(name, model string) error {
+	cfg, err := config.Load(a.env, kinds)
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func (a *app) providers(name, model string) error {
 		s := cfg.Services[p.Name]
 		switch {
 		case len(s.Accounts) == 0:
-			list.Others = append(list.Others, otherProvider{p.Name, strings.Join(p.missingKeys(), " or "), p.disabled()})
+			list.Others = append(list.Others, otherProvider{p.Name, strings.Join(p.MissingKeys(), " or "), disabled(p)})
 		case name == "" || name == p.Name:
 			list.Providers = append(list.Providers, listed(p, s, cmp.Or(model, p.Model)))
 		}
@@ -174,12 +176,12 @@ func (a *app) providers(name, model string) error {
 	case name != "":
 		list.Others = nil
 	}
-	return a.out.answer(list, func(w io.Writer) { a.out.providers(w, list, name != "") })
+	return a.out.Answer(list, func(w io.Writer) { a.out.providers(w, list, name != "") })
 }
 
 // unconfigured is what a known provider could do if it had an account that
 // says nothing but its key.
-func unconfigured(name, model string, cfg config, others []otherProvider) (listedProvider, error) {
+func unconfigured(name, model string, cfg config.Config, others []otherProvider) (listedProvider, error) {
 	why := unlisted(name, cfg, others)
 	i := slices.IndexFunc(others, func(o otherProvider) bool { return o.Name == name && o.Disabled == "" })
 	known, isKnown := kinds.Named(name)
@@ -196,10 +198,10 @@ func unconfigured(name, model string, cfg config, others []otherProvider) (liste
 		Rules: rulesOf(task.Retry{}), Accounts: []listedAccount{}}, nil
 }
 
-func listed(p providerConfig, s *provider.Service, model string) listedProvider {
-	l := listedProvider{Name: p.Name, Adapter: p.Adapter, Model: model, Can: abilitiesOf(s.Accounts[0].Provider.Capabilities(model)), Rules: rulesOf(s.Retry)}
+func listed(p config.Provider, s *provider.Service, model string) listedProvider {
+	l := listedProvider{Name: p.Name, Adapter: p.Kind.Name, Model: model, Can: abilitiesOf(s.Accounts[0].Provider.Capabilities(model)), Rules: rulesOf(s.Retry)}
 	for _, a := range p.Accounts {
-		if a.usable() || a.Disabled != "" {
+		if a.Usable() || a.Disabled != "" {
 			l.Accounts = append(l.Accounts, listedAccount{a.Name, a.BaseURL, a.PerMinute, a.InFlight, a.Hooks, a.Disabled})
 		}
 	}
@@ -207,7 +209,7 @@ func listed(p providerConfig, s *provider.Service, model string) listedProvider 
 }
 
 // disabled says why the provider's accounts cannot be used, if something does.
-func (p providerConfig) disabled() string {
+func disabled(p config.Provider) string {
 	for _, a := range p.Accounts {
 		if a.Disabled != "" {
 			return a.Disabled
@@ -217,7 +219,7 @@ func (p providerConfig) disabled() string {
 }
 
 // unlisted says why the provider cannot be shown.
-func unlisted(name string, cfg config, others []otherProvider) error {
+func unlisted(name string, cfg config.Config, others []otherProvider) error {
 	for _, o := range others {
 		if o.Name == name && o.Disabled != "" {
 			return fmt.Errorf("provider %s cannot be used: %s", name, o.needs())
@@ -226,16 +228,16 @@ func unlisted(name string, cfg config, others []otherProvider) error {
 			return fmt.Errorf("provider %s is not configured: %s", name, o.needs())
 		}
 	}
-	if near := nearest(name, append(adapterNames(), cfg.Services.Names()...)); near != "" {
-		return usage("provider %s is not known; did you mean %s?", human.Quoted(name), near)
+	if near := provider.Nearest(name, append(adapterNames(), cfg.Services.Names()...)); near != "" {
+		return cli.Usage("provider %s is not known; did you mean %s?", human.Quoted(name), near)
 	}
-	return usage("provider %s is not known; accepted are %s", human.Quoted(name), strings.Join(adapterNames(), ", "))
+	return cli.Usage("provider %s is not known; accepted are %s", human.Quoted(name), strings.Join(adapterNames(), ", "))
 }
 
 // needs says what would configure the provider.
 func (o otherProvider) needs() string {
 	if o.Disabled != "" {
-		return "its account is disabled: " + oneLine(o.Disabled, 400)
+		return "its account is disabled: " + cli.OneLine(o.Disabled, 400)
 	}
 	if o.Variable == "" || kindOf(o.Name).KeyOptional {
 		return "name it in easel.yaml"
@@ -250,24 +252,24 @@ func (o *output) providers(w io.Writer, list providerList, whole bool) {
 		}
 		return
 	}
-	t := o.table("provider", "model", "pictures", "inputs", "further fields", "calls are")
+	t := o.Table("provider", "model", "pictures", "inputs", "further fields", "calls are")
 	for _, p := range list.Providers {
-		t.AppendRow(table.Row{oneLine(p.Name, 20), oneLine(cmp.Or(p.Model, "-"), 32), p.Can.ImagesPerCall, p.Can.InputImages,
+		t.AppendRow(table.Row{cli.OneLine(p.Name, 20), cli.OneLine(cmp.Or(p.Model, "-"), 32), p.Can.ImagesPerCall, p.Can.InputImages,
 			strings.Join(p.Can.Fields, " "), strings.Join(p.Can.calls(), ", ")})
 	}
 	fmt.Fprintln(w, t.Render())
 	if len(list.Others) == 0 {
 		return
 	}
-	others := o.table("not configured", "")
+	others := o.Table("not configured", "")
 	for _, p := range list.Others {
-		others.AppendRow(table.Row{oneLine(p.Name, 20), p.needs()})
+		others.AppendRow(table.Row{cli.OneLine(p.Name, 20), p.needs()})
 	}
 	fmt.Fprintln(w, "\n"+others.Render())
 }
 
 func (o *output) provider(w io.Writer, p listedProvider) {
-	t := o.table()
+	t := o.Table()
 	row := func(name, value string) { t.AppendRow(table.Row{name, value}) }
 	row("provider", p.Name)
 	if p.Needs != "" {
@@ -284,14 +286,14 @@ func (o *output) provider(w io.Writer, p listedProvider) {
 	row("unknown outcome", p.Rules.unknown())
 	row("unbilled failure", p.Rules.serverError())
 	for _, a := range p.Accounts {
-		row("account "+oneLine(a.Name, 20), a.words())
+		row("account "+cli.OneLine(a.Name, 20), a.words())
 	}
 	fmt.Fprintln(w, t.Render())
 }
 
 func (a listedAccount) words() string {
 	if a.Disabled != "" {
-		return "disabled: " + oneLine(a.Disabled, 400)
+		return "disabled: " + cli.OneLine(a.Disabled, 400)
 	}
 	words := []string{cmp.Or(a.BaseURL, "inside easel")}
 	if a.PerMinute > 0 {
@@ -303,5 +305,5 @@ func (a listedAccount) words() string {
 	if a.Callbacks {
 		words = append(words, "calls back")
 	}
-	return oneLine(strings.Join(words, ", "), 160)
+	return cli.OneLine(strings.Join(words, ", "), 160)
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/easelqueue/easel/internal/doctor"
 )
 
 func TestABadWorkflowDisablesItsAccountAlone(t *testing.T) {
@@ -13,7 +15,7 @@ func TestABadWorkflowDisablesItsAccountAlone(t *testing.T) {
 	d.env = []string{"FAL_KEY=the-fal-key"}
 	d.easel("providers").wants(t, 0, "fal", "sketch", "is disabled: pages.json", "Export (API)")
 	_, found, _ := d.examined()
-	if f := found["provider comfyui/main"]; f.Result != bad || !strings.Contains(f.Detail, "Export (API)") || f.Do == "" {
+	if f := found["provider comfyui/main"]; f.Result != doctor.Fail || !strings.Contains(f.Detail, "Export (API)") || f.Do == "" {
 		t.Errorf("doctor finds %+v", f)
 	}
 	t.Run("A second account with a good file works", func(t *testing.T) {

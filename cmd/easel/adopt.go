@@ -12,6 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 )
@@ -25,9 +28,9 @@ as pending is a task. ` + "`easel migrate down`" + ` refuses from then on, since
 Meanwhile easel makes its tables in a schema of another name, compares them with the
 app's, and removes that schema again. PostgreSQL only.`
 
-func (a *app) adoptCommand() *cobra.Command {
+func (a *program) adoptCommand() *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "adopt", Short: "Show what it takes to work on an app's own table, and do it with --yes", Long: adoptHelp, Args: takes(0, 0),
+	c := &cobra.Command{Use: "adopt", Short: "Show what it takes to work on an app's own table, and do it with --yes", Long: adoptHelp, Args: cli.Takes(0, 0),
 		Example: "  easel migrate adopt\n  easel migrate adopt --yes"}
 	c.Flags().BoolVar(&yes, "yes", false, "do it, not only show it")
 	c.RunE = func(c *cobra.Command, _ []string) error { return a.adopt(c.Context(), yes) }
@@ -40,22 +43,22 @@ type adopted struct {
 	Done bool `json:"done"`
 }
 
-func (a *app) adopt(ctx context.Context, yes bool) error {
-	cfg, err := loadConfig(a.env)
+func (a *program) adopt(ctx context.Context, yes bool) error {
+	cfg, err := config.Load(a.env, kinds)
 	if err != nil {
 		return err
 	}
-	if cfg.DatabaseURL.scheme() == "sqlite" {
-		return usage("adopting a table works on PostgreSQL only; give easel a file of its own: EASEL_DATABASE_URL=sqlite:PATH")
+	if cfg.DatabaseURL.Scheme() == "sqlite" {
+		return cli.Usage("adopting a table works on PostgreSQL only; give easel a file of its own: EASEL_DATABASE_URL=sqlite:PATH")
 	}
-	s, err := connect(ctx, cfg)
+	s, err := app.Connect(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	var foreign *migrations.Foreign
 	if err := migrations.Strange(ctx, s.DB(), s.Dialect()); err == nil {
-		return usage("there is no table of an app to adopt in this database; `easel migrate up` makes easel's own")
+		return cli.Usage("there is no table of an app to adopt in this database; `easel migrate up` makes easel's own")
 	} else if !errors.As(err, &foreign) {
 		return err
 	}
@@ -69,16 +72,16 @@ func (a *app) adopt(ctx context.Context, yes bool) error {
 				return err
 			}
 		}
-		err = a.out.answer(adopted{plan, yes}, func(w io.Writer) { a.out.adoption(w, plan, yes) })
+		err = a.out.Answer(adopted{plan, yes}, func(w io.Writer) { a.out.adoption(w, plan, yes) })
 		if err == nil && len(plan.Refusals) > 0 {
-			return errPrinted
+			return cli.ErrPrinted
 		}
 		return err
 	})
 }
 
 // beside makes easel's own tables in a schema of their own, for as long as work takes.
-func beside(ctx context.Context, cfg config, db *sql.DB, work func(schema string) error) (err error) {
+func beside(ctx context.Context, cfg config.Config, db *sql.DB, work func(schema string) error) (err error) {
 	schema := "easel_adopt_" + strings.ToLower(rand.Text()[:8])
 	if _, err := db.ExecContext(ctx, "CREATE SCHEMA "+schema); err != nil {
 		return fmt.Errorf("make a schema to compare with: %w; this user needs the right to create schemas in the database", err)
@@ -110,7 +113,7 @@ func (o *output) adoption(w io.Writer, plan *migrations.Adoption, done bool) {
 		if len(lines) == 0 {
 			return
 		}
-		fmt.Fprintln(w, o.heading(title))
+		fmt.Fprintln(w, o.Heading(title))
 		for _, line := range lines {
 			fmt.Fprintln(w, "  "+strings.ReplaceAll(line, "\n", "\n  ")+end)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -209,7 +210,7 @@ func TestAdoptionIsRefused(t *testing.T) {
 
 	t.Run("A file is not adopted", func(t *testing.T) {
 		s := bareSite(t, "sqlite:"+filepath.Join(t.TempDir(), "app.db"))
-		path := strings.TrimPrefix(variables(s.env)["EASEL_DATABASE_URL"], "sqlite:")
+		path := strings.TrimPrefix(config.Variables(s.env)["EASEL_DATABASE_URL"], "sqlite:")
 		pythonSays(t, "sqlite:"+path, "second.py", "create")
 		for _, args := range [][]string{{"migrate", "up"}, {"up"}, {"list"}, {"migrate", "adopt"}} {
 			code := map[bool]int{true: 2, false: 1}[slices.Equal(args, []string{"migrate", "adopt"})]

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -75,7 +76,7 @@ func TestAppsOfSQLAlchemy(t *testing.T) {
 				s = s.onSQLite()
 			}
 			s.start("worker")
-			address := variables(s.env)["EASEL_DATABASE_URL"]
+			address := config.Variables(s.env)["EASEL_DATABASE_URL"]
 
 			t.Run("A row that the app has begun is the app's, while a dead worker's beside it is taken back", func(t *testing.T) {
 				app := python(t, address, "first.py", "keep", service.URL+plays["volcengine"].path)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/provider"
@@ -24,7 +26,7 @@ import (
 
 // benchEngine is the whole program on a Postgres that syncs and a Redis with an
 // append-only file, working until the benchmark ends.
-func benchEngine(b *testing.B, concurrency int) *engine {
+func benchEngine(b *testing.B, concurrency int) *app.App {
 	b.Helper()
 	pg, err := throwaway.Postgres(b.Context(), throwaway.Options{Durable: true})
 	if err != nil {
@@ -32,24 +34,24 @@ func benchEngine(b *testing.B, concurrency int) *engine {
 	}
 	b.Cleanup(func() { pg.Close() })
 	dir := b.TempDir()
-	cfg, err := loadConfig([]string{"EASEL_DATA=" + dir, "EASEL_DATABASE_URL=" + pg.URL, "EASEL_REDIS_URL=" + servertest.Redis(b).URL, "EASEL_DRAIN=5s"})
+	cfg, err := config.Load([]string{"EASEL_DATA=" + dir, "EASEL_DATABASE_URL=" + pg.URL, "EASEL_REDIS_URL=" + servertest.Redis(b).URL, "EASEL_DRAIN=5s"}, kinds)
 	if err != nil {
 		b.Fatal(err)
 	}
 	cfg.Services = provider.Services{"sketch": cfg.Services["sketch"]}
 	cfg.Services["sketch"].Concurrency = concurrency
-	e, err := newEngine(b.Context(), cfg, zerolog.New(io.Discard).Level(zerolog.Disabled), true)
+	e, err := app.New(b.Context(), cfg, zerolog.New(io.Discard).Level(zerolog.Disabled), true)
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	var working sync.WaitGroup
 	working.Go(func() {
-		if err := e.work(ctx); err != nil {
+		if err := e.Work(ctx); err != nil {
 			b.Errorf("work: %v", err)
 		}
 	})
-	b.Cleanup(func() { stop(); working.Wait(); e.close() })
+	b.Cleanup(func() { stop(); working.Wait(); e.Close() })
 	return e
 }
 
@@ -62,10 +64,10 @@ func zero(n int) []*task.Task {
 }
 
 // until polls for a count of tasks with a status.
-func until(b *testing.B, e *engine, status task.Status, n int) {
+func until(b *testing.B, e *app.App, status task.Status, n int) {
 	b.Helper()
 	for {
-		have, err := e.tasks.Count(b.Context(), store.Filter{Statuses: []task.Status{status}})
+		have, err := e.Tasks.Count(b.Context(), store.Filter{Statuses: []task.Status{status}})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -84,13 +86,13 @@ func BenchmarkEndToEnd(b *testing.B) {
 	e := benchEngine(b, 64)
 	for b.Loop() {
 		b.StopTimer()
-		before, err := e.tasks.Count(b.Context(), store.Filter{Statuses: []task.Status{task.Completed}})
+		before, err := e.Tasks.Count(b.Context(), store.Filter{Statuses: []task.Status{task.Completed}})
 		if err != nil {
 			b.Fatal(err)
 		}
 		tasks := zero(1000)
 		b.StartTimer()
-		if _, err := e.client.EnqueueMany(b.Context(), tasks); err != nil {
+		if _, err := e.Client.EnqueueMany(b.Context(), tasks); err != nil {
 			b.Fatal(err)
 		}
 		until(b, e, task.Completed, before+len(tasks))
@@ -110,7 +112,7 @@ func BenchmarkEnqueue(b *testing.B) {
 					t.Parameters = nil
 				}
 				b.StartTimer()
-				if _, err := e.client.EnqueueMany(b.Context(), tasks); err != nil {
+				if _, err := e.Client.EnqueueMany(b.Context(), tasks); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -122,7 +124,7 @@ func BenchmarkEnqueue(b *testing.B) {
 		b.SetParallelism(8)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				if _, err := e.client.Enqueue(b.Context(), &task.Task{Request: task.Request{Provider: "sketch", Prompt: "one"}}); err != nil {
+				if _, err := e.Client.Enqueue(b.Context(), &task.Task{Request: task.Request{Provider: "sketch", Prompt: "one"}}); err != nil {
 					b.Error(err)
 				}
 			}
@@ -131,22 +133,22 @@ func BenchmarkEnqueue(b *testing.B) {
 	})
 }
 
-func idleEngine(b *testing.B) *engine {
+func idleEngine(b *testing.B) *app.App {
 	b.Helper()
 	pg, err := throwaway.Postgres(b.Context(), throwaway.Options{Durable: true})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { pg.Close() })
-	cfg, err := loadConfig([]string{"EASEL_DATA=" + b.TempDir(), "EASEL_DATABASE_URL=" + pg.URL, "EASEL_REDIS_URL=" + servertest.Redis(b).URL})
+	cfg, err := config.Load([]string{"EASEL_DATA=" + b.TempDir(), "EASEL_DATABASE_URL=" + pg.URL, "EASEL_REDIS_URL=" + servertest.Redis(b).URL}, kinds)
 	if err != nil {
 		b.Fatal(err)
 	}
-	e, err := newEngine(b.Context(), cfg, zerolog.Nop(), true)
+	e, err := app.New(b.Context(), cfg, zerolog.Nop(), true)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(e.close)
+	b.Cleanup(e.Close)
 	return e
 }
 
@@ -164,13 +166,13 @@ func (h heard) Submit(ctx context.Context, c provider.Call) (provider.Answer, er
 // BenchmarkPickup is the time from the call that brings a task in to the call of
 // the provider, when nothing else goes on: by the library, and by SQL.
 func BenchmarkPickup(b *testing.B) {
-	doors := map[string]func(e *engine) error{
-		"library": func(e *engine) error {
-			_, err := e.client.Enqueue(b.Context(), zero(1)[0])
+	doors := map[string]func(e *app.App) error{
+		"library": func(e *app.App) error {
+			_, err := e.Client.Enqueue(b.Context(), zero(1)[0])
 			return err
 		},
-		"sql": func(e *engine) error {
-			_, err := e.tasks.DB().ExecContext(b.Context(), "INSERT INTO image_generations (provider, prompt, size) VALUES ('sketch', 'one', '1x1')")
+		"sql": func(e *app.App) error {
+			_, err := e.Tasks.DB().ExecContext(b.Context(), "INSERT INTO image_generations (provider, prompt, size) VALUES ('sketch', 'one', '1x1')")
 			return err
 		},
 	}
@@ -178,7 +180,7 @@ func BenchmarkPickup(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			at := make(chan time.Time, 1)
 			e := benchEngine(b, 10)
-			account := &e.cfg.Services["sketch"].Accounts[0]
+			account := &e.Config.Services["sketch"].Accounts[0]
 			account.Provider = heard{account.Provider, at}
 			var took []time.Duration
 			for n := 1; b.Loop(); n++ {
@@ -209,7 +211,7 @@ func BenchmarkInFlight(b *testing.B) {
 		for _, t := range tasks {
 			t.Parameters = map[string]string{"delay": "20m", "mode": "async"}
 		}
-		if _, err := e.client.EnqueueMany(b.Context(), tasks); err != nil {
+		if _, err := e.Client.EnqueueMany(b.Context(), tasks); err != nil {
 			b.Fatal(err)
 		}
 		until(b, e, task.Processing, n)
@@ -218,7 +220,7 @@ func BenchmarkInFlight(b *testing.B) {
 		b.ReportMetric(float64(empty)/(1<<20), "MiB-idle")
 		b.StopTimer()
 		for _, t := range tasks {
-			if _, err := e.client.Cancel(b.Context(), t.ID); err != nil {
+			if _, err := e.Client.Cancel(b.Context(), t.ID); err != nil {
 				b.Fatal(err)
 			}
 		}

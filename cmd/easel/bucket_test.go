@@ -14,6 +14,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/picture/s3"
@@ -21,7 +22,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// bucketOn makes a bucket on the server and returns the variables that name it.
+// bucketOn makes a bucket on the server and returns the config.Variables that name it.
 func bucketOn(t *testing.T, server *throwaway.Server) []string {
 	t.Helper()
 	admin, err := minio.New(strings.TrimPrefix(server.URL, "http://"), &minio.Options{BucketLookup: minio.BucketLookupPath,
@@ -122,7 +123,7 @@ func TestABucket(t *testing.T) {
 // checkBucket compares every row with what lies in the bucket.
 func (s *testSite) checkBucket(env []string, want int) {
 	s.t.Helper()
-	vars := variables(env)
+	vars := config.Variables(env)
 	bucket, err := s3.New(s3.Config{Endpoint: vars["EASEL_S3_ENDPOINT"], Region: "us-east-1", Bucket: "drama", Prefix: "easel/",
 		AccessKey: throwaway.S3AccessKey, SecretKey: throwaway.S3SecretKey})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // buyAgain has pictures drawn anew that were paid for and could not be collected,
 // after a person has seen what is given up.
-func (a *app) buyAgain(ctx context.Context, args []string, yes bool) error {
+func (a *program) buyAgain(ctx context.Context, args []string, yes bool) error {
 	ids, err := parseIDs(args)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (a *app) buyAgain(ctx context.Context, args []string, yes bool) error {
 
 // givenUp names the calls that would be given up. Tasks that have none are said when
 // it comes to them.
-func (a *app) givenUp(ctx context.Context, ids []int64) (string, error) {
+func (a *program) givenUp(ctx context.Context, ids []int64) (string, error) {
 	_, s, err := a.open(ctx)
 	if err != nil {
 		return "", err

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/task"
 )
@@ -41,7 +42,7 @@ func TestCallbacks(t *testing.T) {
 	at, book := openStudio(t, studio.Options{Takes: 4 * time.Second, HookSecret: secret})
 	s := newSite(t, fmt.Sprintf(callbackYAML, at+"/A/replicate/v1"), "STUDIO_KEY="+studioKey, "HOOK_SECRET="+secret)
 	s.start("up").serves()
-	pages := "http://" + variables(s.env)["EASEL_LISTEN"]
+	pages := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	post := func(url, body string) (status int, text string) {
 		resp, err := http.Post(url, "application/json", strings.NewReader(body))
 		if err != nil {

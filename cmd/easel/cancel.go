@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/task"
 )
 
-func (a *app) cancelCommand() *cobra.Command {
+func (a *program) cancelCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel ID...", Short: "End tasks that have not ended", Args: takes(1, many),
+		Use: "cancel ID...", Short: "End tasks that have not ended", Args: cli.Takes(1, cli.Many),
 		Long: "End tasks that have not ended. A call that is on its way is called off where the provider can;\n" +
 			"a picture that still arrives is kept, since it was paid for, but it is not the task's answer.\n" +
 			"One that is not there yet is not waited for: `easel retry` fetches it and does not pay for it twice.",
@@ -20,7 +21,7 @@ func (a *app) cancelCommand() *cobra.Command {
 	}
 }
 
-func (a *app) cancel(ctx context.Context, args []string) error {
+func (a *program) cancel(ctx context.Context, args []string) error {
 	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(c *enqueue.Client, id int64) (*task.Task, error) {
 		return c.Cancel(ctx, id)
 	})

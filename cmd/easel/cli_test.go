@@ -12,11 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
+
+// canary is a secret that must not be seen anywhere.
+const canary = "sk-canary-0123456789"
 
 // desk is one person at a shell, with a data folder of their own.
 type desk struct {
@@ -56,7 +61,7 @@ func (d *desk) must(v any, args ...string) said {
 		args = append(args, "--json")
 	}
 	got := d.easel(args...)
-	if got.code != exitOK {
+	if got.code != cli.ExitOK {
 		d.t.Fatalf("%q ended with %d: %s", args, got.code, got.errors)
 	}
 	if v != nil {
@@ -197,7 +202,7 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("printed %q and %q", got.out, got.errors)
 			}
 			asJSON := d.easel(append(c.args, "--json")...)
-			var object struct{ Error problem }
+			var object struct{ Error cli.Problem }
 			if err := json.Unmarshal([]byte(asJSON.errors), &object); err != nil || object.Error.Exit != c.code || object.Error.Message == "" {
 				t.Errorf("as JSON: %q, %v", asJSON.errors, err)
 			}
@@ -594,7 +599,7 @@ func TestMigrate(t *testing.T) {
 
 func TestVersionAndHelp(t *testing.T) {
 	d := newDesk(t)
-	var b build
+	var b app.Build
 	d.must(&b, "version")
 	if b.Go == "" || b.Version == "" {
 		t.Errorf("got %+v", b)

@@ -6,18 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/easelqueue/easel/internal/cli"
 )
 
 // confirm asks a person on a terminal. Without one, only --yes goes on: a
 // script must say that it means it.
-func (a *app) confirm(ctx context.Context, yes bool, question string) error {
+func (a *program) confirm(ctx context.Context, yes bool, question string) error {
 	if yes {
 		return nil
 	}
-	if !isTerminal(a.in) || !a.out.errTerminal || a.out.json {
-		return usage("%s Nobody can be asked here: say --yes", clean(question))
+	if !cli.IsTerminal(a.in) || !a.out.ErrTerminal || a.out.JSON {
+		return cli.Usage("%s Nobody can be asked here: say --yes", cli.Clean(question))
 	}
-	fmt.Fprint(a.out.stderr, clean(question)+" [y/N] ")
+	fmt.Fprint(a.out.Stderr, cli.Clean(question)+" [y/N] ")
 	answer := make(chan string, 1)
 	go func() {
 		// It ends with the process if nobody answers: a read of a terminal cannot be called off.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/internal/throwaway"
@@ -85,7 +86,7 @@ func newCrowd(t *testing.T, ownServer bool) *crowd {
 	c.testSite = newSite(t, fmt.Sprintf("providers:\n  studio:\n    concurrency: %d\n    timeout: 2m\n    on_unknown: retry\n    accounts:\n      - {name: main, key: \"${STUDIO_KEY}\", base_url: %q}\n",
 		crowdCalls/2, at+"/S/studio"), env...)
 	var err error
-	if c.db, err = sql.Open("postgres", variables(c.env)["EASEL_DATABASE_URL"]); err != nil {
+	if c.db, err = sql.Open("postgres", config.Variables(c.env)["EASEL_DATABASE_URL"]); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.db.Close() })

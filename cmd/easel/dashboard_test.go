@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -42,7 +43,7 @@ func TestDashboardOnlyShows(t *testing.T) {
 	p := s.start("up")
 	p.serves()
 	s.easel(3, "enqueue", "parked at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1", "--wait")
-	site := "http://" + variables(s.env)["EASEL_LISTEN"]
+	site := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	t.Run("Unless it was asked for, asynqmon's buttons do nothing, also from its own page", func(t *testing.T) {
 		for _, path := range []string{"/queues/sketch/archived_tasks:run_all", "/queues/sketch:pause", "/queues/sketch/archived_tasks/1.0:run"} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, site+"/queues/api"+path, nil)
@@ -91,7 +92,7 @@ func TestDashboard(t *testing.T) {
 			return err == nil && found.Status == want
 		}
 	}
-	site := "http://" + variables(s.env)["EASEL_LISTEN"]
+	site := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	active := enqueue("drawn for long", "--provider", "busy", "--param", "delay=10m", "--param", "mode=async")
 	eventually(t, 5*time.Minute, "one task is being drawn", is(active, task.Processing))
 	pending := enqueue("waits its turn", "--provider", "busy")

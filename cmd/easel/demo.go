@@ -16,6 +16,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/task"
 )
@@ -30,59 +33,59 @@ It works on the same database, queue and folder as ` + "`easel up`" + ` would, s
 // demoLimit bounds the demo; it takes some ten seconds.
 const demoLimit = 2 * time.Minute
 
-func (a *app) demoCommand() *cobra.Command {
+func (a *program) demoCommand() *cobra.Command {
 	var exit bool
-	c := &cobra.Command{Use: "demo", Short: "See it work: twenty tasks through every door and every end", Long: demoHelp, Args: takes(0, 0),
+	c := &cobra.Command{Use: "demo", Short: "See it work: twenty tasks through every door and every end", Long: demoHelp, Args: cli.Takes(0, 0),
 		Example: "  easel demo\n  easel demo --exit    for scripts: 0 only if every task ended as it should",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), exit) }}
 	c.Flags().BoolVar(&exit, "exit", false, "end when the tasks have ended, instead of going on to serve the pages")
 	return c
 }
 
-func (a *app) demo(ctx context.Context, exit bool) error {
-	cfg, err := loadConfig(a.env)
+func (a *program) demo(ctx context.Context, exit bool) error {
+	cfg, err := config.Load(a.env, kinds)
 	if err != nil {
 		return err
 	}
-	if variables(a.env)["EASEL_LOG"] == "" {
+	if config.Variables(a.env)["EASEL_LOG"] == "" {
 		cfg.LogLevel = zerolog.ErrorLevel // failures are part of the show
 	}
 	sketch := cfg.Services[all.Free]
 	if sketch == nil {
-		return usage("the demo draws with the provider " + all.Free + "; take it back into easel.yaml")
+		return cli.Usage("the demo draws with the provider " + all.Free + "; take it back into easel.yaml")
 	}
 	sketch.Retry.Base = 500 * time.Millisecond
 	listener, err := listenAnywhere(ctx, &cfg)
 	if err != nil {
 		return err
 	}
-	e, err := newEngine(ctx, cfg, newLog(a.out, cfg), true)
+	e, err := app.New(ctx, cfg, app.NewLog(a.out.Output, cfg), true)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer e.close()
+	defer e.Close()
 
 	group, running := errgroup.WithContext(ctx)
 	working, stop := context.WithCancel(running)
 	defer stop()
-	group.Go(func() error { return e.up(working, listener) })
+	group.Go(func() error { return e.Run(working, listener) })
 	group.Go(func() error {
 		defer stop()
 		show, err := a.perform(working, e)
 		if err != nil {
 			return err
 		}
-		if err := a.out.answer(show, func(w io.Writer) { a.out.show(w, e, show) }); err != nil {
+		if err := a.out.Answer(show, func(w io.Writer) { a.out.show(w, e, show) }); err != nil {
 			return err
 		}
 		if exit {
-			a.out.say("`easel up` serves the pages again.")
+			a.out.Say("`easel up` serves the pages again.")
 		} else {
-			a.out.say("The pages stay until you press ^C.")
+			a.out.Say("The pages stay until you press ^C.")
 			<-working.Done()
 		}
 		if !show.AsExpected {
-			return errPrinted
+			return cli.ErrPrinted
 		}
 		return nil
 	})
@@ -90,13 +93,13 @@ func (a *app) demo(ctx context.Context, exit bool) error {
 }
 
 // listenAnywhere takes another port where the usual one is in use.
-func listenAnywhere(ctx context.Context, cfg *config) (net.Listener, error) {
+func listenAnywhere(ctx context.Context, cfg *config.Config) (net.Listener, error) {
 	usual := "http://" + cfg.Listen
-	listener, err := listen(ctx, *cfg)
+	listener, err := app.Listen(ctx, *cfg)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		host, _, _ := net.SplitHostPort(cfg.Listen)
 		cfg.Listen = net.JoinHostPort(host, "0")
-		listener, err = listen(ctx, *cfg)
+		listener, err = app.Listen(ctx, *cfg)
 	}
 	if err != nil {
 		return nil, err
@@ -133,36 +136,36 @@ type act struct {
 	wantPictures int
 	// when the task has this status for the first time, then does something to it.
 	when task.Status
-	then func(context.Context, *engine, int64) error
+	then func(context.Context, *app.App, int64) error
 	done bool
 }
 
 // perform brings all tasks in and waits for their ends.
-func (a *app) perform(ctx context.Context, e *engine) (*performance, error) {
+func (a *program) perform(ctx context.Context, e *app.App) (*performance, error) {
 	ctx, cancel := context.WithTimeout(ctx, demoLimit)
 	defer cancel()
 	acts := playbill()
 	if err := a.enterAll(ctx, e, acts); err != nil {
 		return nil, err
 	}
-	bar := a.out.progress(fmt.Sprintf("%d tasks", len(acts)), len(acts))
-	defer bar.stop()
+	bar := a.out.Progress(fmt.Sprintf("%d tasks", len(acts)), len(acts))
+	defer bar.Stop()
 	for {
 		ended, err := follow(ctx, e, acts)
 		if err != nil {
 			return nil, err
 		}
-		bar.set(ended, fmt.Sprintf("%d of %d ended", ended, len(acts)))
+		bar.Set(ended, fmt.Sprintf("%d of %d ended", ended, len(acts)))
 		if ended == len(acts) || pause(ctx, 100*time.Millisecond) != nil {
 			break
 		}
 	}
-	bar.stop()
-	pictures, err := filepath.Abs(e.cfg.Pictures)
+	bar.Stop()
+	pictures, err := filepath.Abs(e.Config.Pictures)
 	if err != nil {
 		return nil, err
 	}
-	p := &performance{AsExpected: true, Acts: acts, Pictures: pictures, Page: e.cfg.PublicURL}
+	p := &performance{AsExpected: true, Acts: acts, Pictures: pictures, Page: e.Config.PublicURL}
 	for _, act := range acts {
 		if err := conclude(context.WithoutCancel(ctx), e, act); err != nil {
 			return nil, err
@@ -174,7 +177,7 @@ func (a *app) perform(ctx context.Context, e *engine) (*performance, error) {
 }
 
 // enterAll brings tasks in, those of one door together.
-func (a *app) enterAll(ctx context.Context, e *engine, acts []*act) error {
+func (a *program) enterAll(ctx context.Context, e *app.App, acts []*act) error {
 	for len(acts) > 0 {
 		door := acts[0].enter
 		n := slices.IndexFunc(acts, func(next *act) bool { return next.Door != acts[0].Door })
@@ -191,13 +194,13 @@ func (a *app) enterAll(ctx context.Context, e *engine, acts []*act) error {
 
 // follow notes where the tasks stand, does what is to be done to them, and
 // counts those that have ended.
-func follow(ctx context.Context, e *engine, acts []*act) (ended int, err error) {
+func follow(ctx context.Context, e *app.App, acts []*act) (ended int, err error) {
 	for _, act := range acts {
 		if act.done {
 			ended++
 			continue
 		}
-		t, err := e.tasks.Get(ctx, act.ID)
+		t, err := e.Tasks.Get(ctx, act.ID)
 		if err != nil {
 			return ended, err
 		}
@@ -217,19 +220,19 @@ func follow(ctx context.Context, e *engine, acts []*act) (ended int, err error) 
 }
 
 // conclude fills in what there is to say about an ended task.
-func conclude(ctx context.Context, e *engine, act *act) error {
+func conclude(ctx context.Context, e *app.App, act *act) error {
 	if act.ID == 0 {
 		return nil
 	}
-	attempts, err := e.tasks.Attempts(ctx, act.ID)
+	attempts, err := e.Tasks.Attempts(ctx, act.ID)
 	if err != nil {
 		return err
 	}
-	t, err := e.tasks.Get(ctx, act.ID)
+	t, err := e.Tasks.Get(ctx, act.ID)
 	if err != nil {
 		return err
 	}
-	results, err := e.tasks.Results(ctx, act.ID)
+	results, err := e.Tasks.Results(ctx, act.ID)
 	if err != nil {
 		return err
 	}
@@ -246,30 +249,30 @@ func conclude(ctx context.Context, e *engine, act *act) error {
 }
 
 // show prints the table of what became of each task.
-func (o *output) show(w io.Writer, e *engine, p *performance) {
-	t := o.table("id", "what it shows", "door", "ended", "calls", "picture or reason")
+func (o *output) show(w io.Writer, e *app.App, p *performance) {
+	t := o.Table("id", "what it shows", "door", "ended", "calls", "picture or reason")
 	for _, act := range p.Acts {
 		status := statusText(o, act)
 		id := any(act.ID)
 		if act.ID == 0 {
 			id = "-"
 		}
-		t.AppendRow(table.Row{id, act.Shows, act.Door, status, act.Calls, oneLine(act.Result, 60)})
+		t.AppendRow(table.Row{id, act.Shows, act.Door, status, act.Calls, cli.OneLine(act.Result, 60)})
 	}
 	fmt.Fprintln(w, t.Render())
 	fmt.Fprintf(w, "\npictures  %s\npage      %s\nqueues    %s/queues\n", p.Pictures, p.Page, p.Page)
 	if !p.AsExpected {
-		fmt.Fprintln(w, "\n"+paint(o.color, red, "Not every task went as it should."))
+		fmt.Fprintln(w, "\n"+cli.Paint(o.Color, cli.Red, "Not every task went as it should."))
 	}
 }
 
 func statusText(o *output, act *act) string {
 	text := string(act.Status)
 	if act.Wrong != "" {
-		return paint(o.color, red, act.Wrong)
+		return cli.Paint(o.Color, cli.Red, act.Wrong)
 	}
 	if act.Status == task.Completed {
-		return paint(o.color, green, text)
+		return cli.Paint(o.Color, cli.Green, text)
 	}
 	return text
 }

@@ -8,17 +8,19 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
 // door is a way in. It enters all acts and fills in their ids.
-type door func(ctx context.Context, a *app, e *engine, acts []*act) error
+type door func(ctx context.Context, a *program, e *app.App, acts []*act) error
 
 // byLibrary enqueues from Go.
-func byLibrary(ctx context.Context, _ *app, e *engine, acts []*act) error {
+func byLibrary(ctx context.Context, _ *program, e *app.App, acts []*act) error {
 	for _, act := range acts {
-		if _, err := e.client.Enqueue(ctx, &act.task); err != nil {
+		if _, err := e.Client.Enqueue(ctx, &act.task); err != nil {
 			return err
 		}
 		act.ID = act.task.ID
@@ -27,12 +29,12 @@ func byLibrary(ctx context.Context, _ *app, e *engine, acts []*act) error {
 }
 
 // byLibraryMany enqueues in multi-row statements.
-func byLibraryMany(ctx context.Context, _ *app, e *engine, acts []*act) error {
+func byLibraryMany(ctx context.Context, _ *program, e *app.App, acts []*act) error {
 	tasks := make([]*task.Task, len(acts))
 	for i, act := range acts {
 		tasks[i] = &act.task
 	}
-	if _, err := e.client.EnqueueMany(ctx, tasks); err != nil {
+	if _, err := e.Client.EnqueueMany(ctx, tasks); err != nil {
 		return err
 	}
 	for _, act := range acts {
@@ -42,14 +44,14 @@ func byLibraryMany(ctx context.Context, _ *app, e *engine, acts []*act) error {
 }
 
 // byTransaction enqueues inside a transaction of the app's own. The relay rings.
-func byTransaction(ctx context.Context, _ *app, e *engine, acts []*act) error {
-	tx, err := e.tasks.DB().BeginTx(ctx, nil)
+func byTransaction(ctx context.Context, _ *program, e *app.App, acts []*act) error {
+	tx, err := e.Tasks.DB().BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // after a commit this does nothing
 	for _, act := range acts {
-		if _, err := e.client.EnqueueTx(ctx, tx, &act.task); err != nil {
+		if _, err := e.Client.EnqueueTx(ctx, tx, &act.task); err != nil {
 			return err
 		}
 		act.ID = act.task.ID
@@ -58,7 +60,7 @@ func byTransaction(ctx context.Context, _ *app, e *engine, acts []*act) error {
 }
 
 // bySQL inserts rows as any program in any language can.
-func bySQL(ctx context.Context, _ *app, e *engine, acts []*act) error {
+func bySQL(ctx context.Context, _ *program, e *app.App, acts []*act) error {
 	for _, act := range acts {
 		steps := "NULL"
 		if act.task.Steps != nil {
@@ -66,7 +68,7 @@ func bySQL(ctx context.Context, _ *app, e *engine, acts []*act) error {
 		}
 		insert := fmt.Sprintf("INSERT INTO image_generations (provider, prompt, steps) VALUES (%s, %s, %s) RETURNING id",
 			literal(act.task.Provider), literal(act.task.Prompt), steps)
-		if err := e.tasks.DB().QueryRowContext(ctx, insert).Scan(&act.ID); err != nil {
+		if err := e.Tasks.DB().QueryRowContext(ctx, insert).Scan(&act.ID); err != nil {
 			return err
 		}
 	}
@@ -76,14 +78,14 @@ func bySQL(ctx context.Context, _ *app, e *engine, acts []*act) error {
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // byCommand runs `easel enqueue`, as a shell would, on the same database.
-func byCommand(ctx context.Context, a *app, _ *engine, acts []*act) error {
+func byCommand(ctx context.Context, a *program, _ *app.App, acts []*act) error {
 	for _, act := range acts {
 		args := []string{"enqueue", act.task.Prompt, "--provider", act.task.Provider, "--size", act.task.Size, "--json"}
 		for name, value := range act.task.Parameters {
 			args = append(args, "--param", name+"="+value)
 		}
 		var out, complaint bytes.Buffer
-		if code := run(ctx, args, strings.NewReader(""), &out, &complaint, a.env); code != exitOK {
+		if code := run(ctx, args, strings.NewReader(""), &out, &complaint, a.env); code != cli.ExitOK {
 			return fmt.Errorf("easel enqueue ended with %d: %s", code, complaint.String())
 		}
 		var answer enqueued
@@ -96,9 +98,9 @@ func byCommand(ctx context.Context, a *app, _ *engine, acts []*act) error {
 }
 
 // refused expects the door to say no, and that nothing is stored.
-func refused(ctx context.Context, _ *app, e *engine, acts []*act) error {
+func refused(ctx context.Context, _ *program, e *app.App, acts []*act) error {
 	for _, act := range acts {
-		_, err := e.client.Enqueue(ctx, &act.task)
+		_, err := e.Client.Enqueue(ctx, &act.task)
 		if err == nil {
 			act.ID, act.Result = act.task.ID, "it was taken"
 			continue
@@ -108,17 +110,17 @@ func refused(ctx context.Context, _ *app, e *engine, acts []*act) error {
 	return nil
 }
 
-func retryByHand(ctx context.Context, e *engine, id int64) error {
-	t, err := e.tasks.Get(ctx, id)
+func retryByHand(ctx context.Context, e *app.App, id int64) error {
+	t, err := e.Tasks.Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	_, err = e.client.Retry(ctx, t.Ref(), false)
+	_, err = e.Client.Retry(ctx, t.Ref(), false)
 	return err
 }
 
-func cancelIt(ctx context.Context, e *engine, id int64) error {
-	_, err := e.client.Cancel(ctx, id)
+func cancelIt(ctx context.Context, e *app.App, id int64) error {
+	_, err := e.Client.Cancel(ctx, id)
 	var over *store.NotAllowed
 	if errors.As(err, &over) {
 		return nil // it ended first

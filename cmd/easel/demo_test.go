@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -42,14 +43,14 @@ func TestDemo(t *testing.T) {
 	t.Run("Without any configuration every task goes as it should", func(t *testing.T) {
 		t.Parallel()
 		s := newEmbeddedSite(t, "")
-		if p := s.played(exitOK); !p.AsExpected || len(p.Acts) != len(playbill()) {
+		if p := s.played(cli.ExitOK); !p.AsExpected || len(p.Acts) != len(playbill()) {
 			t.Errorf("as expected: %t, with %d tasks", p.AsExpected, len(p.Acts))
 		}
 	})
 	t.Run("On Postgres and Redis every task goes as it should", func(t *testing.T) {
 		t.Parallel()
 		s := newSite(t, "providers:\n  sketch: {}\n")
-		if p := s.played(exitOK); !p.AsExpected {
+		if p := s.played(cli.ExitOK); !p.AsExpected {
 			t.Error("not as expected")
 		}
 		if done, want := s.count(task.Completed), completing(playbill()); done != want {
@@ -59,7 +60,7 @@ func TestDemo(t *testing.T) {
 	t.Run("A task that goes otherwise is named, and the exit code is 1", func(t *testing.T) {
 		t.Parallel()
 		s := newEmbeddedSite(t, "providers:\n  sketch: {on_unknown: hold}\n")
-		p := s.played(exitFailure)
+		p := s.played(cli.ExitFailure)
 		wrong := slices.DeleteFunc(p.Acts, func(a *act) bool { return a.Wrong == "" })
 		if p.AsExpected || len(wrong) != 1 || wrong[0].Wrong != "failed, not completed; 1 call, not 2; 0 pictures, not 1" {
 			t.Errorf("as expected: %t, wrong: %+v", p.AsExpected, wrong)

@@ -10,22 +10,23 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
-func (a *app) dlqCommand() *cobra.Command {
+func (a *program) dlqCommand() *cobra.Command {
 	var limit int
 	c := &cobra.Command{
-		Use: "dlq", Short: "Show the dead-letter queue: failed tasks by reason, and the newest of them", Args: takes(0, 0),
+		Use: "dlq", Short: "Show the dead-letter queue: failed tasks by reason, and the newest of them", Args: cli.Takes(0, 0),
 		Example: "  easel dlq\n  easel dlq --limit 100\n  easel retry --status failed --kind auth      after the key was mended",
 	}
 	c.Flags().IntVar(&limit, "limit", 20, "how many of the newest, 1 to 1000")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if limit < 1 || limit > 1000 {
-			return usage("--limit is %d; accepted are 1 to 1000", limit)
+			return cli.Usage("--limit is %d; accepted are 1 to 1000", limit)
 		}
 		return a.dlq(c.Context(), limit)
 	}
@@ -41,7 +42,7 @@ type deadLetters struct {
 	services provider.Services
 }
 
-func (a *app) dlq(ctx context.Context, limit int) error {
+func (a *program) dlq(ctx context.Context, limit int) error {
 	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func (a *app) dlq(ctx context.Context, limit int) error {
 	if err != nil {
 		return err
 	}
-	return a.out.answer(d, func(w io.Writer) { a.out.deadLetters(w, d, now) })
+	return a.out.Answer(d, func(w io.Writer) { a.out.deadLetters(w, d, now) })
 }
 
 func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
@@ -75,15 +76,15 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 		fmt.Fprintln(w, "the dead-letter queue is empty")
 		return
 	}
-	groups := o.table("tasks", "kind", "provider", "retry them with")
+	groups := o.Table("tasks", "kind", "provider", "retry them with")
 	for _, g := range d.Groups {
-		groups.AppendRow(table.Row{g.Tasks, string(g.ErrorKind), oneLine(g.Provider, 20), retryHint(g, d.services)})
+		groups.AppendRow(table.Row{g.Tasks, string(g.ErrorKind), cli.OneLine(g.Provider, 20), retryHint(g, d.services)})
 	}
 	fmt.Fprintln(w, groups.Render())
-	newest := o.table("id", "kind", "provider", "age", "prompt", "error")
+	newest := o.Table("id", "kind", "provider", "age", "prompt", "error")
 	for _, t := range d.Newest {
-		newest.AppendRow(table.Row{t.ID, string(t.ErrorKind), oneLine(t.Provider, 20), human.English.Span(now.Sub(t.CreatedAt)),
-			oneLine(t.Prompt, 30), oneLine(t.ErrorMsg, 300)})
+		newest.AppendRow(table.Row{t.ID, string(t.ErrorKind), cli.OneLine(t.Provider, 20), human.English.Span(now.Sub(t.CreatedAt)),
+			cli.OneLine(t.Prompt, 30), cli.OneLine(t.ErrorMsg, 300)})
 	}
 	fmt.Fprintln(w, "\n"+newest.Render())
 }
@@ -95,5 +96,5 @@ func retryHint(g store.Tally, services provider.Services) string {
 	if slices.Contains([]task.Kind{task.Invalid, task.Unsupported, task.Moderated}, g.ErrorKind) {
 		return "a retry fails again: enqueue them anew, as the error says"
 	}
-	return fmt.Sprintf("easel retry --status failed --kind %s --provider %s", g.ErrorKind, oneLine(g.Provider, 20))
+	return fmt.Sprintf("easel retry --status failed --kind %s --provider %s", g.ErrorKind, cli.OneLine(g.Provider, 20))
 }

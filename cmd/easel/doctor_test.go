@@ -13,18 +13,20 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/doctor"
 	"github.com/easelqueue/easel/task"
 )
 
 // examined runs doctor and returns its findings by check.
-func (d *desk) examined() (diagnosis, map[string]finding, said) {
+func (d *desk) examined() (doctor.Diagnosis, map[string]doctor.Finding, said) {
 	d.t.Helper()
 	got := d.easel("doctor", "--json")
-	var answer diagnosis
+	var answer doctor.Diagnosis
 	if err := json.Unmarshal([]byte(got.out), &answer); err != nil {
 		d.t.Fatalf("%s%s: %v", got.out, got.errors, err)
 	}
-	found := map[string]finding{}
+	found := map[string]doctor.Finding{}
 	for _, f := range answer.Findings {
 		found[f.Check] = f
 	}
@@ -56,7 +58,7 @@ func TestDoctor(t *testing.T) {
 		d := newDesk(t)
 		d.env = []string{"EASEL_DATABASE_URL=postgres://u:" + canary + "@127.0.0.1:1/x", "EASEL_REDIS_URL=redis://:" + canary + "@127.0.0.1:1"}
 		_, found, got := d.examined()
-		if got.code != 1 || found["database"].Result != bad || found["redis"].Result != bad {
+		if got.code != 1 || found["database"].Result != doctor.Fail || found["redis"].Result != doctor.Fail {
 			t.Errorf("got %d, %+v", got.code, found)
 		}
 		if strings.Contains(got.out+got.errors, canary) {
@@ -66,7 +68,7 @@ func TestDoctor(t *testing.T) {
 	t.Run("A Redis that answers is well", func(t *testing.T) {
 		d := newDesk(t)
 		d.env = []string{"EASEL_REDIS_URL=redis://" + miniredis.RunT(t).Addr()}
-		if _, found, _ := d.examined(); found["redis"].Result == bad {
+		if _, found, _ := d.examined(); found["redis"].Result == doctor.Fail {
 			t.Errorf("got %+v", found["redis"])
 		}
 	})
@@ -74,7 +76,7 @@ func TestDoctor(t *testing.T) {
 		d := newDesk(t)
 		writeFile(t, "pictures", "")
 		d.env = []string{"EASEL_PICTURES=pictures"}
-		if _, found, _ := d.examined(); found["picture folder"].Result != bad {
+		if _, found, _ := d.examined(); found["picture folder"].Result != doctor.Fail {
 			t.Errorf("got %+v", found["picture folder"])
 		}
 	})
@@ -82,7 +84,7 @@ func TestDoctor(t *testing.T) {
 		d := newDesk(t)
 		d.must(nil, "migrate", "up")
 		d.must(nil, "migrate", "down", "--yes")
-		if _, found, _ := d.examined(); found["tables"].Result != bad || !strings.Contains(found["tables"].Do, "easel migrate up") {
+		if _, found, _ := d.examined(); found["tables"].Result != doctor.Fail || !strings.Contains(found["tables"].Do, "easel migrate up") {
 			t.Errorf("got %+v", found["tables"])
 		}
 	})
@@ -91,12 +93,12 @@ func TestDoctor(t *testing.T) {
 func TestDoctorAsksProviders(t *testing.T) {
 	for claim, c := range map[string]struct {
 		status int
-		want   verdict
+		want   doctor.Verdict
 		detail string
 	}{
-		"A key that is taken is well":              {200, fine, "takes the key"},
-		"A key that is refused fails":              {401, bad, "refuses the key (401)"},
-		"A service without a list of models warns": {404, warn, "cannot be told without spending"},
+		"A key that is taken is well":              {200, doctor.OK, "takes the key"},
+		"A key that is refused fails":              {401, doctor.Fail, "refuses the key (401)"},
+		"A service without a list of models warns": {404, doctor.Warn, "cannot be told without spending"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			var asked string
@@ -157,7 +159,7 @@ func TestStreams(t *testing.T) {
 		}
 	})
 	t.Run("Colours are painted only where they are asked for", func(t *testing.T) {
-		if got := fmt.Sprint(paint(false, red, "x"), paint(true, red, "x")); got != "x\x1b[31mx\x1b[0m" {
+		if got := fmt.Sprint(cli.Paint(false, cli.Red, "x"), cli.Paint(true, cli.Red, "x")); got != "x\x1b[31mx\x1b[0m" {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -8,9 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/human"
-	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -35,7 +36,7 @@ type order struct {
 	wait     bool
 }
 
-func (a *app) enqueueCommand() *cobra.Command {
+func (a *program) enqueueCommand() *cobra.Command {
 	var o order
 	c := &cobra.Command{Use: "enqueue PROMPT", Short: "Bring a task to the queue", Long: enqueueHelp, Example: enqueueExamples,
 		Args: onePrompt}
@@ -46,13 +47,13 @@ func (a *app) enqueueCommand() *cobra.Command {
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case o.file != "" && len(args) > 0:
-			return usage("give either a PROMPT or --file, not both")
+			return cli.Usage("give either a PROMPT or --file, not both")
 		case o.file != "" && o.key != "":
-			return usage("--key stands for one task; with --file give each line its own idempotency_key")
+			return cli.Usage("--key stands for one task; with --file give each line its own idempotency_key")
 		case o.file != "":
 			return a.enqueueFile(c, &o)
 		case len(args) == 0:
-			return usage("the PROMPT is missing; see `easel enqueue --help`")
+			return cli.Usage("the PROMPT is missing; see `easel enqueue --help`")
 		}
 		return a.enqueueOne(c, &o, args[0])
 	}
@@ -62,7 +63,7 @@ func (a *app) enqueueCommand() *cobra.Command {
 // onePrompt refuses the words of a prompt that the shell has parted.
 func onePrompt(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usage("the PROMPT came as %d words; quote it: easel enqueue %q", len(args), human.Shorten(strings.Join(args, " "), 80))
+		return cli.Usage("the PROMPT came as %d words; quote it: easel enqueue %q", len(args), human.Shorten(strings.Join(args, " "), 80))
 	}
 	return nil
 }
@@ -75,13 +76,13 @@ type enqueued struct {
 	Paths   []string      `json:"paths,omitempty"`   // with --wait: where the pictures lie
 }
 
-func (a *app) enqueueOne(c *cobra.Command, o *order, prompt string) error {
+func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 	ctx := c.Context()
 	prompt, err := a.prompt(prompt)
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(a.env)
+	cfg, err := config.Load(a.env, kinds)
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func (a *app) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 	if err := check(cfg, t); err != nil {
 		return err // before a database is made for nothing
 	}
-	s, err := openOrCreate(ctx, cfg)
+	s, err := app.OpenOrCreate(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (a *app) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 	if err := o.times(ctx, t, s); err != nil {
 		return err
 	}
-	client, done := a.client(ctx, cfg, s)
+	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
 	defer done()
 	created, err := client.Enqueue(ctx, t)
 	if err != nil {
@@ -111,7 +112,7 @@ func (a *app) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 	if o.wait {
 		return a.waitForOne(ctx, cfg, s, answer)
 	}
-	return a.out.answer(answer, func(w io.Writer) {
+	return a.out.Answer(answer, func(w io.Writer) {
 		fmt.Fprintf(w, "task %d is enqueued; `easel show %d` tells how it goes\n", t.ID, t.ID)
 		if !created {
 			fmt.Fprintf(w, "(its key was known: this is the task of then, now %s)\n", t.Status)
@@ -120,7 +121,7 @@ func (a *app) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 }
 
 // check refuses what no worker could do.
-func check(cfg config, t *task.Task) error {
+func check(cfg config.Config, t *task.Task) error {
 	if err := t.Validate(); err != nil {
 		return err
 	}
@@ -128,8 +129,8 @@ func check(cfg config, t *task.Task) error {
 	return err
 }
 
-func (a *app) waitForOne(ctx context.Context, cfg config, s *store.Store, answer enqueued) error {
-	a.out.say("task %d is enqueued", answer.Task.ID)
+func (a *program) waitForOne(ctx context.Context, cfg config.Config, s *store.Store, answer enqueued) error {
+	a.out.Say("task %d is enqueued", answer.Task.ID)
 	w := waiter{out: a.out, tasks: s}
 	ended, err := w.wait(ctx, []int64{answer.Task.ID})
 	if err != nil {
@@ -141,13 +142,13 @@ func (a *app) waitForOne(ctx context.Context, cfg config, s *store.Store, answer
 	}
 	answer.Paths = paths(cfg, answer.Task, answer.Results)
 	bad := ending(answer.Task)
-	if bad != nil && !a.out.json {
-		a.out.complain(fmt.Sprintf("task %d %s", answer.Task.ID, ended[0].Status) + because(answer.Task))
+	if bad != nil && !a.out.JSON {
+		a.out.Complain(fmt.Sprintf("task %d %s", answer.Task.ID, ended[0].Status) + because(answer.Task))
 		return bad
 	}
-	err = a.out.answer(answer, func(w io.Writer) {
+	err = a.out.Answer(answer, func(w io.Writer) {
 		for _, path := range answer.Paths {
-			fmt.Fprintln(w, clean(path))
+			fmt.Fprintln(w, cli.Clean(path))
 		}
 	})
 	if err != nil {
@@ -158,7 +159,7 @@ func (a *app) waitForOne(ctx context.Context, cfg config, s *store.Store, answer
 
 // prompt reads the prompt from stdin if it is "-". Its length is checked with
 // the rest of the task; here it is only kept from filling the memory.
-func (a *app) prompt(arg string) (string, error) {
+func (a *program) prompt(arg string) (string, error) {
 	if arg != "-" {
 		return arg, nil
 	}
@@ -168,33 +169,10 @@ func (a *app) prompt(arg string) (string, error) {
 		return "", fmt.Errorf("read the prompt from stdin: %w", err)
 	}
 	if len(text) > limit {
-		return "", usage("the prompt on stdin is too long; at most %d characters are accepted", task.MaxPrompt)
+		return "", cli.Usage("the prompt on stdin is too long; at most %d characters are accepted", task.MaxPrompt)
 	}
 	if n := len(text); n > 0 && text[n-1] == '\n' {
 		text = text[:n-1]
 	}
 	return string(text), nil
-}
-
-// client returns what brings tasks to the queue. Without a Redis that answers
-// it only writes rows: they are safe, and a worker finds them.
-func (a *app) client(ctx context.Context, cfg config, s *store.Store) (*enqueue.Client, func()) {
-	client := &enqueue.Client{Tasks: s, Services: cfg.Services}
-	if cfg.RedisURL == "" {
-		return client, func() {}
-	}
-	redis, err := queue.Redis(string(cfg.RedisURL))
-	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
-		defer cancel()
-		if err = redis.Ping(ctx).Err(); err != nil {
-			redis.Close()
-		}
-	}
-	if err != nil {
-		a.out.say("Redis at %s does not answer (%v): what is asked for is written down, and a worker takes it up when Redis is back", cfg.RedisURL, err)
-		return client, func() {}
-	}
-	client.Queue = &queue.Queue{Redis: redis}
-	return client, func() { redis.Close() }
 }

@@ -17,7 +17,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -41,11 +45,11 @@ type lines struct {
 func (l *lines) each(f func(n, size int, t *task.Task, err error) error) error {
 	file, err := os.Open(l.path)
 	if err != nil {
-		return usage("--file cannot be read: %v", err)
+		return cli.Usage("--file cannot be read: %v", err)
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return usage("--file %s is not a regular file; it is read twice", human.Quoted(l.path))
+		return cli.Usage("--file %s is not a regular file; it is read twice", human.Quoted(l.path))
 	}
 	scanner := bufio.NewScanner(file)
 	scanner.Buffer(nil, maxLine)
@@ -61,7 +65,7 @@ func (l *lines) each(f func(n, size int, t *task.Task, err error) error) error {
 		}
 	}
 	if errors.Is(scanner.Err(), bufio.ErrTooLong) {
-		return usage("%s:%d: the line is longer than %d bytes", filepath.Base(l.path), n+1, maxLine)
+		return cli.Usage("%s:%d: the line is longer than %d bytes", filepath.Base(l.path), n+1, maxLine)
 	}
 	return scanner.Err()
 }
@@ -78,7 +82,7 @@ func (l *lines) task(line []byte) (*task.Task, error) {
 		if slices.Contains(lineFields, name) {
 			continue
 		}
-		if near := nearest(name, lineFields); near != "" {
+		if near := provider.Nearest(name, lineFields); near != "" {
 			return nil, fmt.Errorf("%s is not known; did you mean %s?", human.Quoted(name), near)
 		}
 		return nil, fmt.Errorf("%s is not known; known are %s", human.Quoted(name), strings.Join(lineFields, ", "))
@@ -138,7 +142,7 @@ func spellOut(fields map[string]json.RawMessage) error {
 }
 
 // check reads the whole file and returns how many tasks are in it.
-func (l *lines) check(cfg config) (count int, err error) {
+func (l *lines) check(cfg config.Config) (count int, err error) {
 	var wrong []string
 	err = l.each(func(n, _ int, t *task.Task, err error) error {
 		count++
@@ -154,9 +158,9 @@ func (l *lines) check(cfg config) (count int, err error) {
 	case err != nil:
 		return 0, err
 	case len(wrong) > 0:
-		return 0, usage("nothing was enqueued:\n  %s", strings.Join(wrong, "\n  "))
+		return 0, cli.Usage("nothing was enqueued:\n  %s", strings.Join(wrong, "\n  "))
 	case count == 0:
-		return 0, usage("%s holds no tasks from line %d on", human.Quoted(l.path), cmp.Or(l.from, 1))
+		return 0, cli.Usage("%s holds no tasks from line %d on", human.Quoted(l.path), cmp.Or(l.from, 1))
 	}
 	return count, nil
 }
@@ -171,12 +175,12 @@ type manyEnqueued struct {
 	Cancelled int     `json:"cancelled,omitempty"`
 }
 
-func (a *app) enqueueFile(c *cobra.Command, o *order) error {
+func (a *program) enqueueFile(c *cobra.Command, o *order) error {
 	ctx := c.Context()
 	if o.fromLine < 1 {
-		return usage("--from-line is %d; accepted are numbers from 1 on", o.fromLine)
+		return cli.Usage("--from-line is %d; accepted are numbers from 1 on", o.fromLine)
 	}
-	cfg, err := loadConfig(a.env)
+	cfg, err := config.Load(a.env, kinds)
 	if err != nil {
 		return err
 	}
@@ -189,7 +193,7 @@ func (a *app) enqueueFile(c *cobra.Command, o *order) error {
 	if err != nil {
 		return err
 	}
-	s, err := openOrCreate(ctx, cfg)
+	s, err := app.OpenOrCreate(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -197,7 +201,7 @@ func (a *app) enqueueFile(c *cobra.Command, o *order) error {
 	if err := o.times(ctx, base, s); err != nil {
 		return err
 	}
-	client, done := a.client(ctx, cfg, s)
+	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
 	defer done()
 	answer, err := a.enqueueLines(ctx, client, l, count)
 	if err != nil {
@@ -206,7 +210,7 @@ func (a *app) enqueueFile(c *cobra.Command, o *order) error {
 	if o.wait {
 		return a.waitForMany(ctx, cfg, s, answer)
 	}
-	return a.out.answer(answer, func(w io.Writer) {
+	return a.out.Answer(answer, func(w io.Writer) {
 		fmt.Fprintf(w, "%d tasks are enqueued, %d of them new: %s\n", answer.Tasks, answer.Created, idRange(answer.IDs))
 	})
 }
@@ -219,10 +223,10 @@ func idRange(ids []int64) string {
 }
 
 // enqueueLines stores the tasks batch by batch; its error says where to go on.
-func (a *app) enqueueLines(ctx context.Context, client *enqueue.Client, l *lines, count int) (manyEnqueued, error) {
+func (a *program) enqueueLines(ctx context.Context, client *enqueue.Client, l *lines, count int) (manyEnqueued, error) {
 	var answer manyEnqueued
-	bar := a.out.progress("enqueueing", count)
-	defer bar.stop()
+	bar := a.out.Progress("enqueueing", count)
+	defer bar.Stop()
 	var batch []*task.Task
 	size, first := 0, l.from
 	flush := func(next int) error {
@@ -238,7 +242,7 @@ func (a *app) enqueueLines(ctx context.Context, client *enqueue.Client, l *lines
 			}
 		}
 		batch, size, first = nil, 0, next
-		bar.set(answer.Tasks, fmt.Sprintf("%d of %d", answer.Tasks, count))
+		bar.Set(answer.Tasks, fmt.Sprintf("%d of %d", answer.Tasks, count))
 		return nil
 	}
 	err := l.each(func(n, length int, t *task.Task, err error) error {
@@ -257,7 +261,7 @@ func (a *app) enqueueLines(ctx context.Context, client *enqueue.Client, l *lines
 	return answer, err
 }
 
-func (a *app) waitForMany(ctx context.Context, cfg config, s *store.Store, answer manyEnqueued) error {
+func (a *program) waitForMany(ctx context.Context, cfg config.Config, s *store.Store, answer manyEnqueued) error {
 	w := waiter{out: a.out, tasks: s}
 	ended, err := w.wait(ctx, slices.Compact(slices.Sorted(slices.Values(answer.IDs))))
 	if err != nil {
@@ -277,18 +281,18 @@ func (a *app) waitForMany(ctx context.Context, cfg config, s *store.Store, answe
 			answer.Cancelled++
 		}
 		bad = cmp.Or(bad, ending(t))
-		a.out.say("task %d %s%s", t.ID, t.Status, because(t))
+		a.out.Say("task %d %s%s", t.ID, t.Status, because(t))
 	}
-	if a.out.json {
-		if err := a.out.answer(answer, nil); err != nil {
+	if a.out.JSON {
+		if err := a.out.Answer(answer, nil); err != nil {
 			return err
 		}
 	}
 	return bad
 }
 
-func (a *app) printPicture(t *task.Task) {
-	if !a.out.json {
-		fmt.Fprintln(a.out.stdout, clean(picturePath(t)))
+func (a *program) printPicture(t *task.Task) {
+	if !a.out.JSON {
+		fmt.Fprintln(a.out.Stdout, cli.Clean(picturePath(t)))
 	}
 }

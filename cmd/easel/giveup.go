@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -12,9 +13,9 @@ has looked it up at the provider. The tasks stay failed, with that reason and wi
 cost that the price table names, and are not offered as doubtful any more. A picture
 that still arrives is kept.`
 
-func (a *app) giveUpCommand() *cobra.Command {
+func (a *program) giveUpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "give-up ID...", Short: "End the doubt about calls that were charged, without buying again", Args: takes(1, many),
+		Use: "give-up ID...", Short: "End the doubt about calls that were charged, without buying again", Args: cli.Takes(1, cli.Many),
 		Long: giveUpHelp, Example: "  easel give-up 44\n  easel retry 44 --not-charged      if it was not charged",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()

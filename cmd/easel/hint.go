@@ -3,12 +3,13 @@ package main
 import (
 	"strconv"
 
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/task"
 )
 
 // undecided says the two ways on from a call whose outcome nobody can be asked about.
 func undecided(id, name, console string) string {
-	where := "Look the call up at " + clean(name)
+	where := "Look the call up at " + cli.Clean(name)
 	if console != "" {
 		where += ": " + console
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -70,7 +72,7 @@ func words[T ~string](flag string, given []string, known []T) ([]T, error) {
 	var all []T
 	for _, w := range given {
 		if !slices.Contains(known, T(w)) {
-			return nil, usage("%s is %q; accepted are %s", flag, human.Shorten(w, 60), joined(known))
+			return nil, cli.Usage("%s is %q; accepted are %s", flag, human.Shorten(w, 60), joined(known))
 		}
 		all = append(all, T(w))
 	}
@@ -85,7 +87,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if t, ok := parseMoment(text); ok {
 		return t, nil
 	}
-	return time.Time{}, usage("--since is %q; accepted are a duration such as 2h, a day such as 2026-01-31 and a moment such as 2026-01-31T09:00:00Z", human.Shorten(text, 60))
+	return time.Time{}, cli.Usage("--since is %q; accepted are a duration such as 2h, a day such as 2026-01-31 and a moment such as 2026-01-31T09:00:00Z", human.Shorten(text, 60))
 }
 
 // parseMoment reads a moment; without a zone it is the reader's own.
@@ -106,9 +108,9 @@ const listExamples = `  easel list                                  the newest t
   easel list --provider openai --since 2h --limit 500
   easel list --json | jq '.tasks[].id'`
 
-func (a *app) listCommand() *cobra.Command {
+func (a *program) listCommand() *cobra.Command {
 	var f filterFlags
-	c := &cobra.Command{Use: "list", Short: "List tasks, the newest first", Example: listExamples, Args: takes(0, 0), Aliases: []string{"ls"}}
+	c := &cobra.Command{Use: "list", Short: "List tasks, the newest first", Example: listExamples, Args: cli.Takes(0, 0), Aliases: []string{"ls"}}
 	f.add(c)
 	c.Flags().Int64Var(&f.before, "before", 0, "only ids below this one, for the next page")
 	c.Flags().IntVar(&f.limit, "limit", 50, fmt.Sprintf("how many at most, 1 to %d", store.MaxPage))
@@ -128,12 +130,12 @@ type page struct {
 	NextBefore int64        `json:"next_before,omitempty"` // --before of the next page; missing on the last one
 }
 
-func (a *app) list(c *cobra.Command, f *filterFlags) error {
+func (a *program) list(c *cobra.Command, f *filterFlags) error {
 	if f.limit < 1 || f.limit > store.MaxPage {
-		return usage("--limit is %d; accepted are 1 to %d", f.limit, store.MaxPage)
+		return cli.Usage("--limit is %d; accepted are 1 to %d", f.limit, store.MaxPage)
 	}
 	if c.Flags().Changed("before") && f.before < 1 {
-		return usage("--before is %d; accepted is the id of a task, from 1 on", f.before)
+		return cli.Usage("--before is %d; accepted is the id of a task, from 1 on", f.before)
 	}
 	picked, err := f.filter(c, time.Now())
 	if err != nil {
@@ -144,8 +146,8 @@ func (a *app) list(c *cobra.Command, f *filterFlags) error {
 		return err
 	}
 	defer s.Close()
-	waits := newWatcher(a.out, cfg, s)
-	defer waits.close()
+	waits := app.NewWatcher(cfg, s, a.out.Say)
+	defer waits.Close()
 	now, err := s.Now(c.Context())
 	if err != nil {
 		return err
@@ -155,7 +157,7 @@ func (a *app) list(c *cobra.Command, f *filterFlags) error {
 	if err != nil {
 		return err
 	}
-	p, why := page{Tasks: make([]listedTask, 0, len(tasks))}, waits.reasons(c.Context(), tasks)
+	p, why := page{Tasks: make([]listedTask, 0, len(tasks))}, waits.ReasonsFor(c.Context(), tasks)
 	for i, t := range tasks {
 		if i == f.limit {
 			p.NextBefore = tasks[i-1].ID
@@ -163,7 +165,7 @@ func (a *app) list(c *cobra.Command, f *filterFlags) error {
 		}
 		p.Tasks = append(p.Tasks, listedTask{brief(t), why[t.ID]})
 	}
-	return a.out.answer(p, func(w io.Writer) { a.out.tasks(w, p, now) })
+	return a.out.Answer(p, func(w io.Writer) { a.out.tasks(w, p, now) })
 }
 
 func (o *output) tasks(w io.Writer, p page, now time.Time) {
@@ -171,15 +173,15 @@ func (o *output) tasks(w io.Writer, p page, now time.Time) {
 		fmt.Fprintln(w, "no tasks")
 		return
 	}
-	t := o.table("id", "status", "provider", "age", "prompt", "outcome")
+	t := o.Table("id", "status", "provider", "age", "prompt", "outcome")
 	for _, row := range p.Tasks {
-		t.AppendRow(table.Row{row.ID, o.status(row.Status), oneLine(row.Provider, 20), human.English.Span(now.Sub(row.CreatedAt)),
-			oneLine(row.Prompt, 40), oneLine(outcome(&row.Task, row.WaitsFor, now), 160)})
+		t.AppendRow(table.Row{row.ID, o.status(row.Status), cli.OneLine(row.Provider, 20), human.English.Span(now.Sub(row.CreatedAt)),
+			cli.OneLine(row.Prompt, 40), cli.OneLine(outcome(&row.Task, row.WaitsFor, now), 160)})
 	}
 	fmt.Fprintln(w, t.Render())
 	if p.NextBefore > 0 {
-		fmt.Fprintln(w, paint(o.color, grey, fmt.Sprintf("more with --before %d", p.NextBefore)))
+		fmt.Fprintln(w, cli.Paint(o.Color, cli.Grey, fmt.Sprintf("more with --before %d", p.NextBefore)))
 	}
 }
 
-func (o *output) status(s task.Status) string { return paint(o.color, statusColor(s), string(s)) }
+func (o *output) status(s task.Status) string { return cli.Paint(o.Color, statusColor(s), string(s)) }

@@ -6,39 +6,28 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/provider/all"
+	"github.com/easelqueue/easel/store"
 )
 
-func main() {
-	redis.SetLogger(silent{})
-	os.Exit(runMain())
-}
-
-// silent takes the lines that go-redis prints by itself about connections that
-// fail; whoever makes the call gets the error.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
-
-func runMain() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // the second signal ends the process at once
-	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())
-}
+func main() { os.Exit(cli.Main(run)) }
 
 // run is the whole program. It ends when the command has, or soon after ctx,
 // and returns the exit code. It reads nothing of the process but its arguments
 // and the working directory.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
-	a := &app{env: env, in: stdin, out: newOutput(stdout, stderr, env)}
-	a.out.json = slices.Contains(args, "--json") // until the flags are parsed, for mistakes in them
+	app.Quiet()
+	a := &program{env: env, in: stdin, out: &output{cli.NewOutput("easel", stdout, stderr, env)}}
+	a.out.JSON = slices.Contains(args, "--json") // until the flags are parsed, for mistakes in them
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -47,8 +36,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return a.finish(ctx, root.ExecuteContext(ctx))
 }
 
-// app is one run of the program.
-type app struct {
+// program is one run of the program.
+type program struct {
 	env     []string
 	in      io.Reader
 	out     *output
@@ -67,30 +56,53 @@ const rootExamples = `  easel up                                        everythi
   easel show 42                                   the whole story of one task
   easel doctor                                    is this machine ready?`
 
-func (a *app) root() *cobra.Command {
-	root := group(&cobra.Command{Use: "easel COMMAND", Short: "A durable queue for image generation", Long: rootHelp, Example: rootExamples})
+func (a *program) root() *cobra.Command {
+	root := cli.Group(&cobra.Command{Use: "easel COMMAND", Short: "A durable queue for image generation", Long: rootHelp, Example: rootExamples})
 	root.SetFlagErrorFunc(flagError)
 	// The line of use says already where a command of a group goes.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", 1))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.PersistentFlags().BoolVar(&a.out.json, "json", a.out.json, "print JSON for programs")
+	root.PersistentFlags().BoolVar(&a.out.JSON, "json", a.out.JSON, "print JSON for programs")
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.started = true }
 	root.AddCommand(a.enqueueCommand(), a.listCommand(), a.showCommand(), a.watchCommand(),
 		a.retryCommand(), a.giveUpCommand(), a.cancelCommand(), a.dlqCommand(), a.deleteCommand(), a.picturesCommand(), a.providersCommand(), a.queuesCommand(),
-		a.upCommand(), a.workerCommand(), a.demoCommand(), a.migrateCommand(), a.selftestCommand(), a.doctorCommand(), a.pingCommand(), versionCommand(a), environmentTopic())
+		a.upCommand(), a.workerCommand(), a.demoCommand(), a.migrateCommand(), a.doctorCommand(), a.pingCommand(), versionCommand(a), environmentTopic())
 	return root
 }
 
-// group makes c a command that only holds others: alone it shows its help, and
-// it refuses a name that it does not hold.
-func group(c *cobra.Command) *cobra.Command {
-	c.Args = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		return unknownCommand(c, args[0])
+// kinds are the services that easel speaks to. Only tests know more.
+var kinds = all.Kinds
+
+func kindOf(name string) provider.Kind {
+	k, _ := kinds.Named(name)
+	return k
+}
+
+// adapterNames lists the services for people.
+func adapterNames() []string { return all.Kinds.Names() }
+
+// open reads the configuration and opens a database that has easel's tables.
+// The caller closes the store.
+func (a *program) open(ctx context.Context) (config.Config, *store.Store, error) {
+	cfg, err := config.Load(a.env, kinds)
+	if err != nil {
+		return cfg, nil, err
 	}
-	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	return c
+	s, err := app.OpenDatabase(ctx, cfg)
+	return cfg, s, err
+}
+
+// output is where the answers of easel go.
+type output struct{ *cli.Output }
+
+// flagError says what is wrong with a flag, and what to do.
+func flagError(c *cobra.Command, err error) error {
+	switch text := err.Error(); {
+	case strings.HasPrefix(text, "unknown shorthand flag: ") && c.Name() == "enqueue":
+		return cli.Usage("%s; a prompt that begins with - comes after --: easel enqueue -- \"-5 degrees\"", text)
+	case strings.HasPrefix(text, "unknown") && c.Name() == "up":
+		return cli.Usage("%s; the address of the pages is EASEL_LISTEN, and `easel help environment` lists all settings", text)
+	}
+	return cli.FlagError(c, err)
 }

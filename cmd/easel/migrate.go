@@ -9,11 +9,14 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/migrations"
 )
 
-func (a *app) migrateCommand() *cobra.Command {
-	c := group(&cobra.Command{Use: "migrate COMMAND", Short: "Create and change easel's tables",
+func (a *program) migrateCommand() *cobra.Command {
+	c := cli.Group(&cobra.Command{Use: "migrate COMMAND", Short: "Create and change easel's tables",
 		Example: "  easel migrate up\n  easel migrate status\n  easel migrate adopt\n  easel migrate down --yes"})
 	var yes bool
 	down := a.migration("down", "Take the newest change back, with the content of what it made", func(ctx context.Context, db *sql.DB, d migrations.Dialect) ([]migrations.Migration, error) {
@@ -32,16 +35,16 @@ func (a *app) migrateCommand() *cobra.Command {
 
 type migrationFunc func(context.Context, *sql.DB, migrations.Dialect) ([]migrations.Migration, error)
 
-func (a *app) migration(name, short string, work migrationFunc) *cobra.Command {
-	return &cobra.Command{Use: name, Short: short, Args: takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(a.env)
+func (a *program) migration(name, short string, work migrationFunc) *cobra.Command {
+	return &cobra.Command{Use: name, Short: short, Args: cli.Takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
+		cfg, err := config.Load(a.env, kinds)
 		if err != nil {
 			return err
 		}
-		if path, ok := missingFile(cfg); ok && name != "up" {
+		if path, ok := app.MissingFile(cfg); ok && name != "up" {
 			return fmt.Errorf("there is no database at %s yet: `easel migrate up` makes it", path)
 		}
-		s, err := connect(c.Context(), cfg)
+		s, err := app.Connect(c.Context(), cfg)
 		if err != nil {
 			return err
 		}
@@ -58,7 +61,7 @@ func (a *app) migration(name, short string, work migrationFunc) *cobra.Command {
 		if changes == nil {
 			changes = []migrations.Migration{}
 		}
-		return a.out.answer(map[string]any{"migrations": changes}, func(w io.Writer) { a.out.migrations(w, changes) })
+		return a.out.Answer(map[string]any{"migrations": changes}, func(w io.Writer) { a.out.migrations(w, changes) })
 	}}
 }
 
@@ -67,11 +70,11 @@ func (o *output) migrations(w io.Writer, changes []migrations.Migration) {
 		fmt.Fprintln(w, "nothing to do: the tables are at the newest version")
 		return
 	}
-	t := o.table("version", "change", "state")
+	t := o.Table("version", "change", "state")
 	for _, m := range changes {
-		state := paint(o.color, yellow, "not applied")
+		state := cli.Paint(o.Color, cli.Yellow, "not applied")
 		if m.Applied {
-			state = paint(o.color, green, "applied")
+			state = cli.Paint(o.Color, cli.Green, "applied")
 		}
 		t.AppendRow(table.Row{m.Version, m.Name, state})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/waiting"
@@ -34,7 +35,7 @@ func (s *testSite) waitsFor(id int64, kind waiting.Kind, doctor int, words ...st
 		var said told
 		return json.Unmarshal([]byte(last), &said) == nil && said.WaitsFor != nil && said.WaitsFor.Kind == kind
 	})
-	pages := "http://" + variables(s.env)["EASEL_LISTEN"]
+	pages := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	all := map[string]string{"show": s.easel(0, "show", fmt.Sprint(id)), "page": pageAt(s.t, fmt.Sprint(pages, "/tasks/", id))}
 	if doctor >= 0 {
 		all["doctor"], all["operations"] = s.easel(doctor, "doctor"), pageAt(s.t, pages+"/operations")
@@ -55,7 +56,7 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 	s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test", "TZ=UTC")
 	up := s.start("up")
 	up.serves()
-	client, err := queue.Redis(variables(s.env)["EASEL_REDIS_URL"])
+	client, err := queue.Redis(config.Variables(s.env)["EASEL_REDIS_URL"])
 	if err != nil {
 		t.Fatal(err)
 	}

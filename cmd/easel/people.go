@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -13,18 +14,18 @@ import (
 
 // This file says how values look to people.
 
-func statusColor(s task.Status) ink {
+func statusColor(s task.Status) cli.Ink {
 	switch s {
 	case task.Completed:
-		return green
+		return cli.Green
 	case task.Failed:
-		return red
+		return cli.Red
 	case task.Processing:
-		return cyan
+		return cli.Cyan
 	case task.Pending:
-		return yellow
+		return cli.Yellow
 	}
-	return grey
+	return cli.Grey
 }
 
 // moment is a time in the reader's own zone, and how far away it is.

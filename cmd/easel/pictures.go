@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/gc"
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/store"
@@ -25,18 +25,18 @@ that are in the table favorite. The tasks stay, with what they cost.
 What is younger than --grace stays, since a picture is stored before its row is
 written, and so does everything that is not named as easel names pictures.`
 
-func (a *app) picturesCommand() *cobra.Command {
+func (a *program) picturesCommand() *cobra.Command {
 	c := &cobra.Command{Use: "pictures [COMMAND]", Short: "Look after the stored pictures",
-		Long: "Look after the stored pictures, in the folder or bucket that EASEL_PICTURES names.", Args: takes(0, 0),
+		Long: "Look after the stored pictures, in the folder or bucket that EASEL_PICTURES names.", Args: cli.Takes(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(a.gcCommand())
 	return c
 }
 
-func (a *app) gcCommand() *cobra.Command {
+func (a *program) gcCommand() *cobra.Command {
 	var keep, grace string
 	var yes bool
-	c := &cobra.Command{Use: "gc", Short: "Remove pictures that no row refers to", Long: gcHelp, Args: takes(0, 0),
+	c := &cobra.Command{Use: "gc", Short: "Remove pictures that no row refers to", Long: gcHelp, Args: cli.Takes(0, 0),
 		Example: "  easel pictures gc\n  easel pictures gc --yes\n  easel pictures gc --keep 90d --yes --json"}
 	c.Flags().StringVar(&keep, "keep", "", "let pictures go of tasks that ended longer ago than this, such as 90d")
 	c.Flags().StringVar(&grace, "grace", "24h", "how old a picture must be that no row refers to")
@@ -65,21 +65,11 @@ type gcOptions struct {
 
 // parseAge reads a duration, also in days.
 func parseAge(flag, text string, least time.Duration) (time.Duration, error) {
-	d, err := parseDays(text)
+	d, err := human.ParseDuration(text)
 	if err != nil || d < least || d > 100*365*24*time.Hour {
-		return 0, usage("%s is %s; accepted are durations from %s on, such as 36h or 90d", flag, human.Quoted(text), least)
+		return 0, cli.Usage("%s is %s; accepted are durations from %s on, such as 36h or 90d", flag, human.Quoted(text), least)
 	}
 	return d, nil
-}
-
-// parseDays reads a duration, which may also be of days: "90d".
-func parseDays(text string) (time.Duration, error) {
-	days, ok := strings.CutSuffix(text, "d")
-	if !ok {
-		return time.ParseDuration(text)
-	}
-	n, err := strconv.ParseUint(days, 10, 16)
-	return time.Duration(n) * 24 * time.Hour, err
 }
 
 // collection is the answer of gc.
@@ -90,13 +80,13 @@ type collection struct {
 	Retired   int   `json:"retired"` // of them were let go
 }
 
-func (a *app) collect(ctx context.Context, o gcOptions) error {
+func (a *program) collect(ctx context.Context, o gcOptions) error {
 	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	shelf, done, err := openShelf(cfg)
+	shelf, done, err := app.OpenPictures(cfg)
 	if err != nil {
 		return err
 	}
@@ -107,19 +97,19 @@ func (a *app) collect(ctx context.Context, o gcOptions) error {
 			return err
 		}
 	}
-	bar := a.out.progress("looking", 1)
-	defer bar.stop()
+	bar := a.out.Progress("looking", 1)
+	defer bar.Stop()
 	c := &gc.Collector{Tasks: s, Pictures: shelf, Grace: max(o.grace, time.Nanosecond)}
-	found.Report, err = c.Run(ctx, o.remove, func(r gc.Report) { bar.set(0, fmt.Sprintf("%d files, %d orphans", r.Seen, r.Orphans)) })
-	bar.stop()
+	found.Report, err = c.Run(ctx, o.remove, func(r gc.Report) { bar.Set(0, fmt.Sprintf("%d files, %d orphans", r.Seen, r.Orphans)) })
+	bar.Stop()
 	if err != nil {
 		return err
 	}
-	return a.out.answer(found, func(w io.Writer) { a.out.collected(w, found, o) })
+	return a.out.Answer(found, func(w io.Writer) { a.out.collected(w, found, o) })
 }
 
 // retire lets aged pictures go, in parts.
-func (a *app) retire(ctx context.Context, s *store.Store, o gcOptions, found *collection) error {
+func (a *program) retire(ctx context.Context, s *store.Store, o gcOptions, found *collection) error {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return err
@@ -129,12 +119,12 @@ func (a *app) retire(ctx context.Context, s *store.Store, o gcOptions, found *co
 		return err
 	}
 	const part = 1_000
-	bar := a.out.progress("letting go", found.Aged)
-	defer bar.stop()
+	bar := a.out.Progress("letting go", found.Aged)
+	defer bar.Stop()
 	for {
 		n, err := s.Retire(ctx, before, part)
 		found.Retired += n
-		bar.set(found.Retired, fmt.Sprintf("%d of %d", found.Retired, found.Aged))
+		bar.Set(found.Retired, fmt.Sprintf("%d of %d", found.Retired, found.Aged))
 		if err != nil || n == 0 {
 			return err
 		}
@@ -148,7 +138,7 @@ func (o *output) collected(w io.Writer, found collection, asked gcOptions) {
 	}
 	fmt.Fprintf(w, "%s that no row refers to, %s%s\n", human.Count(found.Orphans, "file"), human.BinarySize(found.OrphanBytes), aftermath(asked.remove, ": removed"))
 	for _, key := range found.Samples {
-		fmt.Fprintln(w, "  "+clean(key))
+		fmt.Fprintln(w, "  "+cli.Clean(key))
 	}
 	if more := found.Orphans - len(found.Samples); more > 0 {
 		fmt.Fprintf(w, "  and %d more\n", more)
@@ -171,10 +161,10 @@ func aftermath(done bool, text string) string {
 	return ""
 }
 
-func (a *app) deleteCommand() *cobra.Command {
+func (a *program) deleteCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use: "delete ID...", Short: "Delete tasks that have ended, with their pictures", Args: takes(1, many),
+		Use: "delete ID...", Short: "Delete tasks that have ended, with their pictures", Args: cli.Takes(1, cli.Many),
 		Long:    "Delete tasks that have ended: the row, its calls with what they cost, its results and their files.\nThere is no way back. One that has not ended is refused: first `easel cancel ID`.",
 		Example: "  easel delete 42 43 --yes",
 	}
@@ -190,7 +180,7 @@ type deleted struct {
 	Refused []refusal `json:"refused,omitempty"`
 }
 
-func (a *app) delete(ctx context.Context, args []string, yes bool) error {
+func (a *program) delete(ctx context.Context, args []string, yes bool) error {
 	ids, err := parseIDs(args)
 	if err != nil {
 		return err
@@ -200,7 +190,7 @@ func (a *app) delete(ctx context.Context, args []string, yes bool) error {
 		return err
 	}
 	defer s.Close()
-	shelf, done, err := openShelf(cfg)
+	shelf, done, err := app.OpenPictures(cfg)
 	if err != nil {
 		return err
 	}
@@ -223,16 +213,16 @@ func (a *app) delete(ctx context.Context, args []string, yes bool) error {
 		}
 		answer.IDs = append(answer.IDs, id)
 	}
-	err = a.out.answer(answer, func(w io.Writer) {
+	err = a.out.Answer(answer, func(w io.Writer) {
 		for _, r := range answer.Refused {
-			a.out.complain(r.Reason)
+			a.out.Complain(r.Reason)
 		}
 		if len(answer.IDs) > 0 {
 			fmt.Fprintf(w, "%s deleted, with %s\n", human.Count(len(answer.IDs), "task"), human.Count(answer.Files, "file"))
 		}
 	})
 	if err == nil && len(answer.Refused) > 0 {
-		return errPrinted
+		return cli.ErrPrinted
 	}
 	return err
 }

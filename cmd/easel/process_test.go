@@ -11,17 +11,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/internal/throwaway"
+	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -35,12 +39,13 @@ const asProgram = "TEST_RUN_AS_EASEL"
 const withLease = "TEST_LEASE"
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(silent{})
+	app.Quiet()
+	kinds = append(slices.Clone(all.Kinds), studio.Kind)
 	if os.Getenv(asProgram) != "" {
 		if d, err := time.ParseDuration(os.Getenv(withLease)); err == nil {
 			lease = d
 		}
-		os.Exit(runMain())
+		os.Exit(cli.Main(run))
 	}
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
@@ -110,13 +115,13 @@ func newSite(t *testing.T, yaml string, env ...string) *testSite {
 	server := servertest.Redis(t)
 	s := &testSite{t: t, dir: dir, redis: server, env: append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir,
 		"EASEL_DATA=" + dir, "EASEL_CONFIG=" + file, "EASEL_LISTEN=" + freeAddress(t), "EASEL_LOG=info,json", "EASEL_REDIS_URL=" + server.URL}, env...)}
-	if variables(s.env)["EASEL_DATABASE_URL"] != "" {
+	if config.Variables(s.env)["EASEL_DATABASE_URL"] != "" {
 		s.easel(0, "migrate", "up")
 	} else {
 		s.env = append(s.env, "EASEL_DATABASE_URL="+tables.Postgres(t))
 	}
 	var err error
-	if s.tasks, err = store.Open(t.Context(), variables(s.env)["EASEL_DATABASE_URL"]); err != nil {
+	if s.tasks, err = store.Open(t.Context(), config.Variables(s.env)["EASEL_DATABASE_URL"]); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.tasks.Close() })

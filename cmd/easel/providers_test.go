@@ -48,7 +48,7 @@ var plays = map[string]played{
 	"midjourney": {service: providertest.Midjourney(), path: "/mj", account: ", dialect: trueai"},
 }
 
-// playAll starts every service and returns easel.yaml for them, with the variables
+// playAll starts every service and returns easel.yaml for them, with the config.Variables
 // that hold their keys.
 func playAll(t *testing.T, more string) (servers map[string]*providertest.Server, yaml string, env []string) {
 	t.Helper()

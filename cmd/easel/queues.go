@@ -12,6 +12,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
@@ -23,14 +26,14 @@ has three queues: its name stands for all of them, and openai:high for one. What
 at a worker goes on while its queue is paused; nothing new begins. Pause and resume need EASEL_REDIS_URL:
 ` + "`easel up`" + ` without one keeps its queues in its own memory, with buttons at /queues.`
 
-func (a *app) queuesCommand() *cobra.Command {
-	c := &cobra.Command{Use: "queues [COMMAND]", Short: "Show the queues, pause and resume them", Long: queuesHelp, Args: takes(0, 0),
+func (a *program) queuesCommand() *cobra.Command {
+	c := &cobra.Command{Use: "queues [COMMAND]", Short: "Show the queues, pause and resume them", Long: queuesHelp, Args: cli.Takes(0, 0),
 		Example: "  easel queues\n  easel queues pause openai\n  easel queues resume openai:high",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.queues(c.Context()) }}
 	c.AddCommand(
-		&cobra.Command{Use: "pause NAME...", Short: "Begin nothing new from these queues", Args: takes(1, many),
+		&cobra.Command{Use: "pause NAME...", Short: "Begin nothing new from these queues", Args: cli.Takes(1, cli.Many),
 			RunE: func(c *cobra.Command, args []string) error { return a.hold(c.Context(), args, true) }},
-		&cobra.Command{Use: "resume NAME...", Short: "Let paused queues go on", Args: takes(1, many),
+		&cobra.Command{Use: "resume NAME...", Short: "Let paused queues go on", Args: cli.Takes(1, cli.Many),
 			RunE: func(c *cobra.Command, args []string) error { return a.hold(c.Context(), args, false) }})
 	return c
 }
@@ -40,15 +43,15 @@ type standings struct {
 	Queues map[string]waiting.Queue `json:"queues"`
 }
 
-func (a *app) queues(ctx context.Context) error {
+func (a *program) queues(ctx context.Context) error {
 	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	w := newWatcher(a.out, cfg, s)
-	defer w.close()
-	world, err := w.world(ctx)
+	w := app.NewWatcher(cfg, s, a.out.Say)
+	defer w.Close()
+	world, err := w.World(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -57,26 +60,26 @@ func (a *app) queues(ctx context.Context) error {
 	case world.Blind:
 		return inside(ctx, cfg)
 	}
-	return a.out.answer(standings{world.Queues}, func(w io.Writer) { a.out.standings(w, world) })
+	return a.out.Answer(standings{world.Queues}, func(w io.Writer) { a.out.standings(w, world) })
 }
 
 func (o *output) standings(w io.Writer, world *waiting.World) {
-	t := o.table("queue", "waiting", "at workers", "paused since")
+	t := o.Table("queue", "waiting", "at workers", "paused since")
 	for _, name := range slices.Sorted(maps.Keys(world.Queues)) {
 		q, paused := world.Queues[name], ""
 		if !q.Paused.IsZero() {
 			paused = human.Minute(q.Paused)
 		}
-		t.AppendRow(table.Row{oneLine(name, 40), q.Waiting, q.Active, paused})
+		t.AppendRow(table.Row{cli.OneLine(name, 40), q.Waiting, q.Active, paused})
 	}
 	fmt.Fprintln(w, t.Render())
 }
 
 // inside says why the queues of an easel without a Redis of its own cannot be reached, and
 // what to do instead.
-func inside(ctx context.Context, cfg config) error {
+func inside(ctx context.Context, cfg config.Config) error {
 	ways := "use the buttons at " + cfg.PublicURL + "/queues/, which are there with EASEL_QUEUES=write; or set the same EASEL_REDIS_URL for both"
-	if err := serves(ctx, cfg); err != nil {
+	if err := app.Ping(ctx, cfg); err != nil {
 		return errors.New("the queues are in the memory of `easel up`, and none answers at EASEL_LISTEN=" + cfg.Listen + ". Start it; then " + ways)
 	}
 	return errors.New("`easel up` keeps its queues in its own memory, where this command does not reach: " + ways)
@@ -88,8 +91,8 @@ type held struct {
 	Paused bool     `json:"paused"`
 }
 
-func (a *app) hold(ctx context.Context, names []string, pause bool) error {
-	cfg, err := loadConfig(a.env)
+func (a *program) hold(ctx context.Context, names []string, pause bool) error {
+	cfg, err := config.Load(a.env, kinds)
 	switch {
 	case err != nil:
 		return err
@@ -100,9 +103,9 @@ func (a *app) hold(ctx context.Context, names []string, pause bool) error {
 		provider, priority, found := strings.Cut(name, ":")
 		switch {
 		case !slices.Contains(cfg.Services.Names(), provider):
-			return usage("queue %s is of no provider that is configured; they are %s", human.Quoted(name), strings.Join(cfg.Services.Names(), ", "))
+			return cli.Usage("queue %s is of no provider that is configured; they are %s", human.Quoted(name), strings.Join(cfg.Services.Names(), ", "))
 		case found && priority != task.High.String() && priority != task.Low.String():
-			return usage("there is no queue %s; %[2]s has %[2]s, %[2]s:%[3]s and %[2]s:%[4]s", human.Quoted(name), provider, task.High, task.Low)
+			return cli.Usage("there is no queue %s; %[2]s has %[2]s, %[2]s:%[3]s and %[2]s:%[4]s", human.Quoted(name), provider, task.High, task.Low)
 		}
 	}
 	client, err := queue.Redis(string(cfg.RedisURL))
@@ -117,5 +120,5 @@ func (a *app) hold(ctx context.Context, names []string, pause bool) error {
 		return fmt.Errorf("redis at %s does not take it: %w; see `easel doctor`", cfg.RedisURL, err)
 	}
 	verb := map[bool]string{true: "paused", false: "resumed"}[pause]
-	return a.out.answer(answer, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", verb, strings.Join(answer.Queues, ", ")) })
+	return a.out.Answer(answer, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", verb, strings.Join(answer.Queues, ", ")) })
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/store"
@@ -78,10 +80,10 @@ func (r *requestFlags) task(c *cobra.Command) (*task.Task, error) {
 	t.UserID, t.DramaID, t.StoryboardID = given(set("user"), r.user), given(set("drama"), r.drama), given(set("storyboard"), r.board)
 	// What a row takes for "not said" must not pass for an answer when it was said.
 	if t.ImageCount < 1 {
-		return nil, usage("--count is %d; accepted are 1 to %d", t.ImageCount, task.MaxImages)
+		return nil, cli.Usage("--count is %d; accepted are 1 to %d", t.ImageCount, task.MaxImages)
 	}
 	if t.MaxAttempts < 1 {
-		return nil, usage("--max-attempts is %d; accepted are 1 to %d", t.MaxAttempts, task.MaxAttempts)
+		return nil, cli.Usage("--max-attempts is %d; accepted are 1 to %d", t.MaxAttempts, task.MaxAttempts)
 	}
 	var err error
 	if t.Priority, err = parsePriority(r.priority); err != nil {
@@ -112,7 +114,7 @@ var priorities = map[string]task.Priority{"high": task.High, "normal": task.Norm
 func parsePriority(text string) (task.Priority, error) {
 	p, ok := priorities[text]
 	if !ok {
-		return 0, usage("--priority is %s; accepted are high, normal and low", human.Quoted(text))
+		return 0, cli.Usage("--priority is %s; accepted are high, normal and low", human.Quoted(text))
 	}
 	return p, nil
 }
@@ -122,10 +124,10 @@ func parseParams(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
-			return nil, usage("--param is %s; accepted is name=value", human.Quoted(pair))
+			return nil, cli.Usage("--param is %s; accepted is name=value", human.Quoted(pair))
 		}
 		if _, twice := params[name]; twice {
-			return nil, usage("--param %s is given twice", human.Quoted(name))
+			return nil, cli.Usage("--param %s is given twice", human.Quoted(name))
 		}
 		params[name] = value
 	}
@@ -137,10 +139,10 @@ func parseFallbacks(texts []string) (string, error) {
 	for _, text := range texts {
 		f, err := task.ParseFallback(text)
 		if err != nil {
-			return "", usage("--fallback is %s; accepted are provider and provider:model", human.Quoted(text))
+			return "", cli.Usage("--fallback is %s; accepted are provider and provider:model", human.Quoted(text))
 		}
 		if slices.Contains(list, f) {
-			return "", usage("--fallback %s is given twice", human.Quoted(text))
+			return "", cli.Usage("--fallback %s is given twice", human.Quoted(text))
 		}
 		list = append(list, f)
 	}
@@ -153,7 +155,7 @@ func (r *requestFlags) times(ctx context.Context, t *task.Task, s *store.Store) 
 		return nil
 	}
 	if r.at != "" && r.in != 0 {
-		return usage("give either --at or --in, not both")
+		return cli.Usage("give either --at or --in, not both")
 	}
 	now, err := s.Now(ctx)
 	if err != nil {
@@ -163,12 +165,12 @@ func (r *requestFlags) times(ctx context.Context, t *task.Task, s *store.Store) 
 	if r.at != "" {
 		at, ok := parseMoment(r.at)
 		if !ok {
-			return usage("--at is %s; accepted are 2026-12-01T06:00:00Z and, in this machine's zone, \"2026-12-01 06:00\"", human.Quoted(r.at))
+			return cli.Usage("--at is %s; accepted are 2026-12-01T06:00:00Z and, in this machine's zone, \"2026-12-01 06:00\"", human.Quoted(r.at))
 		}
 		t.RunAt, start = at, at
 	}
 	if r.in < 0 {
-		return usage("--in is %s; accepted are durations from 0s on", r.in)
+		return cli.Usage("--in is %s; accepted are durations from 0s on", r.in)
 	}
 	if r.in > 0 {
 		t.RunAt = now.Add(r.in)
@@ -182,7 +184,7 @@ func (r *requestFlags) times(ctx context.Context, t *task.Task, s *store.Store) 
 		deadline, ok = start.Add(d), true
 	}
 	if !ok || !deadline.After(now) {
-		return usage("--deadline is %s; accepted are a moment that is still to come, or a duration such as 2h", human.Quoted(r.deadline))
+		return cli.Usage("--deadline is %s; accepted are a moment that is still to come, or a duration such as 2h", human.Quoted(r.deadline))
 	}
 	t.DeadlineAt = &deadline
 	return nil
@@ -225,13 +227,13 @@ func inputURL(in string) (string, error) {
 			return in, nil
 		}
 	}
-	data, err := readBounded(in, maxInputFile)
+	data, err := config.ReadFile(in, maxInputFile)
 	if err != nil {
-		return "", usage("--input %s cannot be used: %v", human.Quoted(in), err)
+		return "", cli.Usage("--input %s cannot be used: %v", human.Quoted(in), err)
 	}
 	kind := http.DetectContentType(data)
 	if !strings.HasPrefix(kind, "image/") {
-		return "", usage("--input %s is not a picture but %s; accepted are PNG, JPEG, WebP and GIF files and URLs", human.Quoted(in), kind)
+		return "", cli.Usage("--input %s is not a picture but %s; accepted are PNG, JPEG, WebP and GIF files and URLs", human.Quoted(in), kind)
 	}
 	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/enqueue"
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -37,7 +39,7 @@ const retryExamples = `  easel retry 42 43
   easel retry 44 --not-charged
   easel retry 45 --buy-again`
 
-func (a *app) retryCommand() *cobra.Command {
+func (a *program) retryCommand() *cobra.Command {
 	var f filterFlags
 	var yes, notCharged, again bool
 	c := &cobra.Command{Use: "retry ID... | --status failed ...", Short: "Bring failed or cancelled tasks back", Long: retryHelp, Example: retryExamples}
@@ -48,11 +50,11 @@ func (a *app) retryCommand() *cobra.Command {
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) > 0 && f.changed(c):
-			return usage("give either IDs or flags that pick tasks, not both")
+			return cli.Usage("give either IDs or flags that pick tasks, not both")
 		case again && notCharged:
-			return usage("give either --buy-again or --not-charged: what was paid for was charged")
+			return cli.Usage("give either --buy-again or --not-charged: what was paid for was charged")
 		case again && len(args) == 0:
-			return usage("--buy-again takes the IDs of tasks, so that each is looked at")
+			return cli.Usage("--buy-again takes the IDs of tasks, so that each is looked at")
 		case again:
 			return a.buyAgain(c.Context(), args, yes)
 		case len(args) > 0:
@@ -60,7 +62,7 @@ func (a *app) retryCommand() *cobra.Command {
 		case f.changed(c):
 			return a.retryAll(c, &f, notCharged, yes)
 		}
-		return usage("say which: IDs, or flags such as --status failed; see `easel retry --help`")
+		return cli.Usage("say which: IDs, or flags such as --status failed; see `easel retry --help`")
 	}
 	return c
 }
@@ -76,7 +78,7 @@ type refusal struct {
 	Reason string `json:"reason"`
 }
 
-func (a *app) retryEach(ctx context.Context, args []string, notCharged bool) error {
+func (a *program) retryEach(ctx context.Context, args []string, notCharged bool) error {
 	next := make(map[int64]task.NextStep)
 	return a.moveEach(ctx, args, func(id int64) string { return "is pending again: " + begins[next[id]] }, func(c *enqueue.Client, id int64) (*task.Task, error) {
 		t, err := get(ctx, c.Tasks, id)
@@ -112,7 +114,7 @@ var begins = map[task.NextStep]string{
 
 // moveEach does one thing to each task. What is refused does not keep the
 // others from being done, but the command fails.
-func (a *app) moveEach(ctx context.Context, args []string, done func(id int64) string, move func(*enqueue.Client, int64) (*task.Task, error)) error {
+func (a *program) moveEach(ctx context.Context, args []string, done func(id int64) string, move func(*enqueue.Client, int64) (*task.Task, error)) error {
 	ids, err := parseIDs(args)
 	if err != nil {
 		return err
@@ -122,7 +124,7 @@ func (a *app) moveEach(ctx context.Context, args []string, done func(id int64) s
 		return err
 	}
 	defer s.Close()
-	client, closeClient := a.client(ctx, cfg, s)
+	client, closeClient := app.OpenClient(ctx, cfg, s, a.out.Say)
 	defer closeClient()
 	answer := moved{Tasks: []task.Task{}}
 	for _, id := range ids {
@@ -146,8 +148,8 @@ func reason(id int64, err error) string {
 	return err.Error()
 }
 
-func (a *app) answerMoved(answer moved, done func(id int64) string) error {
-	err := a.out.answer(answer, func(w io.Writer) {
+func (a *program) answerMoved(answer moved, done func(id int64) string) error {
+	err := a.out.Answer(answer, func(w io.Writer) {
 		for _, t := range answer.Tasks {
 			fmt.Fprintf(w, "task %d %s\n", t.ID, done(t.ID))
 		}
@@ -155,12 +157,12 @@ func (a *app) answerMoved(answer moved, done func(id int64) string) error {
 	if err != nil || len(answer.Refused) == 0 {
 		return err
 	}
-	if !a.out.json {
+	if !a.out.JSON {
 		for _, r := range answer.Refused {
-			a.out.complain(r.Reason)
+			a.out.Complain(r.Reason)
 		}
 	}
-	return errPrinted
+	return cli.ErrPrinted
 }
 
 // retryFilter returns what the flags pick: failed tasks unless they name a status.
@@ -171,7 +173,7 @@ func retryFilter(picked store.Filter) (store.Filter, error) {
 	}
 	for _, status := range picked.Statuses {
 		if status != task.Failed && status != task.Cancelled {
-			return picked, usage("--status is %s; only failed and cancelled tasks can be retried", status)
+			return picked, cli.Usage("--status is %s; only failed and cancelled tasks can be retried", status)
 		}
 	}
 	return picked, nil
@@ -183,7 +185,7 @@ type retriedAll struct {
 	Retried int `json:"retried"`
 }
 
-func (a *app) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) error {
+func (a *program) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) error {
 	ctx := c.Context()
 	picked, err := f.filter(c, time.Now())
 	if err != nil {
@@ -205,13 +207,13 @@ func (a *app) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) e
 		if err := a.confirm(ctx, yes, retryQuestion(answer.Picked, notCharged)); err != nil {
 			return err
 		}
-		client, done := a.client(ctx, cfg, s)
+		client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
 		defer done()
 		if answer.Retried, err = a.retryPicked(ctx, client, picked, notCharged, answer.Picked); err != nil {
 			return fmt.Errorf("%d of %d tasks are pending again, then: %w", answer.Retried, answer.Picked, err)
 		}
 	}
-	return a.out.answer(answer, func(w io.Writer) {
+	return a.out.Answer(answer, func(w io.Writer) {
 		if answer.Picked == 0 {
 			fmt.Fprintln(w, "no task fits")
 			return
@@ -228,14 +230,14 @@ func retryQuestion(tasks int, notCharged bool) string {
 	return question + ". Go on?"
 }
 
-func (a *app) retryPicked(ctx context.Context, client *enqueue.Client, picked store.Filter, notCharged bool, total int) (int, error) {
-	bar := a.out.progress("retrying", total)
-	defer bar.stop()
+func (a *program) retryPicked(ctx context.Context, client *enqueue.Client, picked store.Filter, notCharged bool, total int) (int, error) {
+	bar := a.out.Progress("retrying", total)
+	defer bar.Stop()
 	done := 0
 	return client.RetryAll(ctx, picked, notCharged, func(*task.Task) {
 		done++
 		if done%50 == 0 || done == total {
-			bar.set(done, fmt.Sprintf("%d of %d", done, total))
+			bar.Set(done, fmt.Sprintf("%d of %d", done, total))
 		}
 	})
 }

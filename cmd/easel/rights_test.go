@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/queue"
 )
@@ -15,7 +16,7 @@ func TestAWorkerNeedsNoMoreOfRedisThanTheRule(t *testing.T) {
 	fake := providertest.StartAll()
 	t.Cleanup(fake.Close)
 	s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test")
-	u, err := url.Parse(variables(s.env)["EASEL_REDIS_URL"])
+	u, err := url.Parse(config.Variables(s.env)["EASEL_REDIS_URL"])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/task"
@@ -132,14 +133,14 @@ func TestNoAdapterRepeatsItsKey(t *testing.T) {
 			server := providertest.Start(p.service)
 			t.Cleanup(server.Close)
 			kind := or(p.adapter, name)
-			account := accountConfig{Name: "main", Key: key, BaseURL: server.URL + p.path, Open: kindOf(kind).KeyOptional, Hooks: true}
+			account := config.Account{Name: "main", Key: key, BaseURL: server.URL + p.path, Open: kindOf(kind).KeyOptional, Hooks: true}
 			switch name {
 			case "midjourney":
 				account.Options = map[string]string{"dialect": "trueai"}
 			case "openai_jobs":
 				account.Options = map[string]string{"async": "on"}
 			}
-			s, err := service(providerConfig{Name: name, Adapter: kind, Accounts: []accountConfig{account}}, &provider.Client{})
+			s, err := config.Provider{Name: name, Kind: kindOf(kind), Accounts: []config.Account{account}}.Service(&provider.Client{})
 			if err != nil {
 				t.Fatal(err)
 			}

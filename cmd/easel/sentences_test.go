@@ -8,6 +8,9 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/task"
@@ -15,7 +18,7 @@ import (
 
 func TestWhatIsWrongIsSaidFirstAndShort(t *testing.T) {
 	t.Run("A prompt of several words is to be quoted", func(t *testing.T) {
-		newDesk(t).easel("enqueue", "a", "red", "fox").wants(t, exitUsage, "the PROMPT came as 3 words; quote it: easel enqueue \"a red fox\"")
+		newDesk(t).easel("enqueue", "a", "red", "fox").wants(t, cli.ExitUsage, "the PROMPT came as 3 words; quote it: easel enqueue \"a red fox\"")
 	})
 	server, err := url.Parse(servertest.Postgres(t))
 	if err != nil {
@@ -27,15 +30,15 @@ func TestWhatIsWrongIsSaidFirstAndShort(t *testing.T) {
 	t.Run("A server without SSL names ?sslmode=disable", func(t *testing.T) {
 		d := newDesk(t)
 		d.env = []string{"EASEL_DATABASE_URL=" + server.String()}
-		d.easel("list").wants(t, exitFailure, "SSL is not enabled", "say sslmode=disable in EASEL_DATABASE_URL")
-		d.easel("doctor").wants(t, exitFailure, "ay sslmode=disable in EASEL_DATABASE_URL")
+		d.easel("list").wants(t, cli.ExitFailure, "SSL is not enabled", "say sslmode=disable in EASEL_DATABASE_URL")
+		d.easel("doctor").wants(t, cli.ExitFailure, "ay sslmode=disable in EASEL_DATABASE_URL")
 	})
 	t.Run("What keeps easel from starting is all that it says", func(t *testing.T) {
 		d := newDesk(t)
 		d.env = []string{"EASEL_DATABASE_URL=" + server.String(), "EASEL_REDIS_URL=" + servertest.Redis(t).URL}
 		for _, command := range []string{"up", "worker"} {
 			got := d.easel(command)
-			got.wants(t, exitFailure, "ay sslmode=disable in EASEL_DATABASE_URL")
+			got.wants(t, cli.ExitFailure, "ay sslmode=disable in EASEL_DATABASE_URL")
 			if lines := strings.Count(strings.TrimSpace(got.errors), "\n"); lines != 0 || strings.Contains(got.errors, "EASEL_S3_ENDPOINT") {
 				t.Errorf("easel %s says %d lines:\n%s", command, lines+1, got.errors)
 			}
@@ -62,7 +65,7 @@ func TestAServerWithoutSSLIsNotToBeStarted(t *testing.T) {
 		"postgres://h/x?search_path=e":    "End EASEL_DATABASE_URL with &sslmode=disable if",
 		"postgres://h/x?a=b&sslmode=auto": "Say sslmode=disable in EASEL_DATABASE_URL if",
 	} {
-		if got := databaseRemedy(pq.ErrSSLNotSupported, config{DatabaseURL: address(url)}); !strings.HasPrefix(got, want) {
+		if got := app.DatabaseRemedy(pq.ErrSSLNotSupported, config.Config{DatabaseURL: config.Address(url)}); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", url, got)
 		}
 	}
@@ -70,7 +73,7 @@ func TestAServerWithoutSSLIsNotToBeStarted(t *testing.T) {
 
 func TestAnAdoptionThatCannotBeSaysSoFirst(t *testing.T) {
 	var out strings.Builder
-	(&output{}).adoption(&out, &migrations.Adoption{Refusals: []string{"no provider"}, Columns: []string{"ALTER TABLE"}}, false)
+	(&output{&cli.Output{}}).adoption(&out, &migrations.Adoption{Refusals: []string{"no provider"}, Columns: []string{"ALTER TABLE"}}, false)
 	if got := out.String(); !strings.HasPrefix(got, "It cannot be done because\n  no provider\n") {
 		t.Error(got)
 	}

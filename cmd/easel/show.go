@@ -15,6 +15,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
@@ -22,9 +24,9 @@ import (
 	"github.com/easelqueue/easel/waiting"
 )
 
-func (a *app) showCommand() *cobra.Command {
+func (a *program) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Tell the whole story of one task", Args: takes(1, 1),
+		Use: "show ID", Short: "Tell the whole story of one task", Args: cli.Takes(1, 1),
 		Long:    "Show what was asked for, every call that was made with its error, time and cost, and the pictures.",
 		Example: "  easel show 42\n  easel show 42 --json | jq -r '.results[0].generated_image_url'",
 		RunE:    func(c *cobra.Command, args []string) error { return a.show(c.Context(), args[0]) },
@@ -42,7 +44,7 @@ type story struct {
 	next     task.NextStep // what a retry begins with
 }
 
-func (a *app) show(ctx context.Context, arg string) error {
+func (a *program) show(ctx context.Context, arg string) error {
 	id, err := parseID(arg)
 	if err != nil {
 		return err
@@ -52,25 +54,25 @@ func (a *app) show(ctx context.Context, arg string) error {
 		return err
 	}
 	defer s.Close()
-	told, err := tell(ctx, s, id, cfg.secrets())
+	told, err := tell(ctx, s, id, cfg.Secrets())
 	if err != nil {
 		return err
 	}
-	waits := newWatcher(a.out, cfg, s)
-	defer waits.close()
-	told.WaitsFor = waits.reasons(ctx, []task.Task{*told.Task})[id]
+	waits := app.NewWatcher(cfg, s, a.out.Say)
+	defer waits.Close()
+	told.WaitsFor = waits.ReasonsFor(ctx, []task.Task{*told.Task})[id]
 	told.services = cfg.Services
 	now, err := s.Now(ctx)
 	if err != nil {
 		return err
 	}
-	return a.out.answer(told, func(w io.Writer) { a.out.story(w, told, now) })
+	return a.out.Answer(told, func(w io.Writer) { a.out.story(w, told, now) })
 }
 
 func parseID(text string) (int64, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
-		return 0, usage("%s is not the id of a task; accepted are whole numbers from 1 on, see `easel list`", human.Quoted(text))
+		return 0, cli.Usage("%s is not the id of a task; accepted are whole numbers from 1 on, see `easel list`", human.Quoted(text))
 	}
 	return id, nil
 }
@@ -112,7 +114,7 @@ func get(ctx context.Context, s *store.Store, id int64) (*task.Task, error) {
 
 func (o *output) story(w io.Writer, told *story, now time.Time) {
 	t := told.Task
-	fmt.Fprintf(w, "%s  %s", paint(o.color, bold, "Task "+strconv.FormatInt(t.ID, 10)), o.status(t.Status))
+	fmt.Fprintf(w, "%s  %s", cli.Paint(o.Color, cli.Bold, "Task "+strconv.FormatInt(t.ID, 10)), o.status(t.Status))
 	if standing := standing(t, told.WaitsFor, now); standing != "" {
 		fmt.Fprintf(w, "  %s", standing)
 	}
@@ -121,24 +123,24 @@ func (o *output) story(w io.Writer, told *story, now time.Time) {
 		fmt.Fprintln(w, acts(told.WaitsFor, now))
 	}
 	if t.ErrorMsg != "" {
-		fmt.Fprintf(w, "\n%s\n%s\n", o.heading(errorHeading(t)), indented(t.ErrorMsg))
+		fmt.Fprintf(w, "\n%s\n%s\n", o.Heading(errorHeading(t)), indented(t.ErrorMsg))
 	}
-	fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Prompt"), indented(t.Prompt))
+	fmt.Fprintf(w, "\n%s\n%s\n", o.Heading("Prompt"), indented(t.Prompt))
 	if t.NegativePrompt != "" {
-		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Not wanted"), indented(t.NegativePrompt))
+		fmt.Fprintf(w, "\n%s\n%s\n", o.Heading("Not wanted"), indented(t.NegativePrompt))
 	}
-	fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Request"), o.request(t, now))
+	fmt.Fprintf(w, "\n%s\n%s\n", o.Heading("Request"), o.request(t, now))
 	if len(told.Attempts) > 0 {
-		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Attempts"), o.attempts(told.Attempts))
+		fmt.Fprintf(w, "\n%s\n%s\n", o.Heading("Attempts"), o.attempts(told.Attempts))
 	}
 	if len(told.Results) > 0 {
-		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Pictures"), o.results(told.Results))
+		fmt.Fprintf(w, "\n%s\n%s\n", o.Heading("Pictures"), o.results(told.Results))
 		if t.LocalPath != "" {
-			fmt.Fprintln(w, "  "+clean(t.LocalPath))
+			fmt.Fprintln(w, "  "+cli.Clean(t.LocalPath))
 		}
 	}
 	if kept := o.kept(told.Attempts); kept != "" {
-		fmt.Fprintf(w, "\n%s\n%s\n", o.heading("Kept as it came, and no picture for easel"), kept)
+		fmt.Fprintf(w, "\n%s\n%s\n", o.Heading("Kept as it came, and no picture for easel"), kept)
 	}
 	if hint := hint(told); hint != "" {
 		fmt.Fprintln(w, "\n"+hint)
@@ -147,12 +149,12 @@ func (o *output) story(w io.Writer, told *story, now time.Time) {
 
 // kept lists bytes that were paid for and that no decoder takes.
 func (o *output) kept(attempts []task.Attempt) string {
-	t, any := o.table("  attempt", "picture", "type", "bytes", "storage key", "why"), false
+	t, any := o.Table("  attempt", "picture", "type", "bytes", "storage key", "why"), false
 	for i := range attempts {
 		for _, k := range attempts[i].RawFileList() {
 			any = true
-			t.AppendRow(table.Row{fmt.Sprintf("  %d", attempts[i].Number), k.Position + 1, oneLine(k.ContentType, 40),
-				human.Size(k.FileSize), oneLine(k.StorageKey, 80), oneLine(k.Reason, 120)})
+			t.AppendRow(table.Row{fmt.Sprintf("  %d", attempts[i].Number), k.Position + 1, cli.OneLine(k.ContentType, 40),
+				human.Size(k.FileSize), cli.OneLine(k.StorageKey, 80), cli.OneLine(k.Reason, 120)})
 		}
 	}
 	if !any {
@@ -171,9 +173,7 @@ func errorHeading(t *task.Task) string {
 	return "Last error (" + string(t.ErrorKind) + ")"
 }
 
-func (o *output) heading(s string) string { return paint(o.color, bold, s) }
-
-func indented(s string) string { return "  " + strings.ReplaceAll(clean(s), "\n", "\n  ") }
+func indented(s string) string { return "  " + strings.ReplaceAll(cli.Clean(s), "\n", "\n  ") }
 
 // standing says why the task is where it is; why may be nil.
 func standing(t *task.Task, why *waiting.Reason, now time.Time) string {
@@ -181,9 +181,9 @@ func standing(t *task.Task, why *waiting.Reason, now time.Time) string {
 	case t.Status == task.Pending && t.RunAt.After(now):
 		return "waits until " + moment(t.RunAt, now)
 	case t.Status == task.Processing && t.Progress > 0:
-		return strings.TrimSuffix(strconv.Itoa(t.Progress)+"%, "+clean(sentenceOf(why)), ", ")
+		return strings.TrimSuffix(strconv.Itoa(t.Progress)+"%, "+cli.Clean(sentenceOf(why)), ", ")
 	case !t.Status.Final():
-		return clean(sentenceOf(why))
+		return cli.Clean(sentenceOf(why))
 	case t.StartedAt != nil && t.CompletedAt != nil:
 		return "after " + human.English.Took(t.CompletedAt.Sub(*t.StartedAt))
 	}
@@ -204,10 +204,10 @@ func acts(why *waiting.Reason, now time.Time) string {
 
 // request lists what was asked for; what was left open is left out.
 func (o *output) request(t *task.Task, now time.Time) string {
-	list := o.table()
+	list := o.Table()
 	add := func(name, value string) {
 		if value != "" {
-			list.AppendRow(table.Row{"  " + name, oneLine(value, 200)})
+			list.AppendRow(table.Row{"  " + name, cli.OneLine(value, 200)})
 		}
 	}
 	add("provider", t.Provider)
@@ -224,7 +224,7 @@ func (o *output) request(t *task.Task, now time.Time) string {
 	add("input photo", optional(t.InputImageID))
 	add("references", references(t))
 	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
-		add("parameter "+clean(name), t.Parameters[name])
+		add("parameter "+cli.Clean(name), t.Parameters[name])
 	}
 	add("user", optional(t.UserID))
 	add("drama", optional(t.DramaID))
@@ -269,14 +269,14 @@ func references(t *task.Task) string {
 }
 
 func (o *output) attempts(all []task.Attempt) string {
-	t := o.table("  #", "state", "account", "sent", "took", "http", "cost", "error")
+	t := o.Table("  #", "state", "account", "sent", "took", "http", "cost", "error")
 	for _, at := range all {
 		account := at.Provider
 		if at.Account != "" {
 			account += "/" + at.Account
 		}
-		t.AppendRow(table.Row{fmt.Sprintf("  %d", at.Number), string(at.State), oneLine(account, 40), at.SentAt.Local().Format(time.DateTime),
-			latency(at), optional(at.HTTPStatus), money(at.CostMicros, at.Currency), oneLine(at.ErrorMsg, 200)})
+		t.AppendRow(table.Row{fmt.Sprintf("  %d", at.Number), string(at.State), cli.OneLine(account, 40), at.SentAt.Local().Format(time.DateTime),
+			latency(at), optional(at.HTTPStatus), money(at.CostMicros, at.Currency), cli.OneLine(at.ErrorMsg, 200)})
 	}
 	return t.Render()
 }
@@ -291,13 +291,13 @@ func latency(a task.Attempt) string {
 }
 
 func (o *output) results(all []task.Result) string {
-	t := o.table("  #", "size", "type", "bytes", "seed", "url")
+	t := o.Table("  #", "size", "type", "bytes", "seed", "url")
 	for _, r := range all {
 		size, bytes := fmt.Sprintf("%dx%d", r.Width, r.Height), human.Size(r.FileSize)
 		if r.AttemptID == 0 {
 			size, bytes = "", "the app's own"
 		}
-		t.AppendRow(table.Row{fmt.Sprintf("  %d", r.Position+1), size, oneLine(r.ContentType, 20), bytes, optional(r.Seed), oneLine(r.GeneratedImageURL, 200)})
+		t.AppendRow(table.Row{fmt.Sprintf("  %d", r.Position+1), size, cli.OneLine(r.ContentType, 20), bytes, optional(r.Seed), cli.OneLine(r.GeneratedImageURL, 200)})
 	}
 	return t.Render()
 }

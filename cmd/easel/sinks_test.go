@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/evidence"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/queue"
@@ -103,7 +104,7 @@ func (s *testSite) sinks(up *process) map[string]string {
 		delete(row, "answer")
 	}
 	rows, _ := json.Marshal(tables)
-	pages := "http://" + variables(s.env)["EASEL_LISTEN"]
+	pages := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	all := map[string]string{"rows": string(rows), "log": up.said(), "redis": s.redisText(),
 		"list": s.easel(0, "list", "--limit", "100"), "list --json": s.easel(0, "list", "--json"), "dlq": s.easel(0, "dlq"), "dlq --json": s.easel(0, "dlq", "--json"),
 		"providers": s.easel(0, "providers"), "gallery": pageAt(s.t, pages+"/"), "failed": pageAt(s.t, pages+"/failed")}
@@ -116,7 +117,7 @@ func (s *testSite) sinks(up *process) map[string]string {
 
 // redisText is all values that Redis holds.
 func (s *testSite) redisText() string {
-	client, err := queue.Redis(variables(s.env)["EASEL_REDIS_URL"])
+	client, err := queue.Redis(config.Variables(s.env)["EASEL_REDIS_URL"])
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/easelqueue/easel/internal/config"
 )
 
 func TestAccess(t *testing.T) {
@@ -33,11 +35,11 @@ func TestAccess(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Chdir(t.TempDir())
-			cfg, err := loadConfig([]string{"EASEL_LISTEN=" + c.listens, "EASEL_PUBLIC_URL=" + c.public, "EASEL_PAGES=" + c.pages})
+			cfg, err := config.Load([]string{"EASEL_LISTEN=" + c.listens, "EASEL_PUBLIC_URL=" + c.public, "EASEL_PAGES=" + c.pages}, kinds)
 			if err != nil {
 				t.Fatal(err)
 			}
-			writable, hosts := cfg.access(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.listens)))
+			writable, hosts := cfg.Access(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.listens)))
 			if writable != c.writable {
 				t.Errorf("writable: %t", writable)
 			}

@@ -1,48 +1,22 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 )
 
-// build is what this program was made from.
-type build struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision,omitempty"`
-	Modified bool   `json:"modified,omitempty"` // made from files that were not committed
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
-
-func thisBuild() build {
-	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	b.Version = cmp.Or(info.Main.Version, b.Version)
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			b.Revision = s.Value
-		case "vcs.modified":
-			b.Modified = s.Value == "true"
-		}
-	}
-	return b
-}
-
-func versionCommand(a *app) *cobra.Command {
+func versionCommand(a *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Say which easel this is", Args: takes(0, 0),
+		Use: "version", Short: "Say which easel this is", Args: cli.Takes(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			b := thisBuild()
-			return a.out.answer(b, func(w io.Writer) {
+			b := app.ThisBuild()
+			return a.out.Answer(b, func(w io.Writer) {
 				fmt.Fprintf(w, "easel %s (%s, %s)\n", b.Version, b.Go, b.Platform)
 			})
 		},
@@ -72,8 +46,8 @@ webhooks and webhook_secret, and those of some adapters more:
 // environmentTopic is `easel help environment`.
 func environmentTopic() *cobra.Command {
 	text := "Settings come from the environment; an empty variable is not set.\n"
-	for _, s := range settings {
-		text += fmt.Sprintf("\n  %-22s %s", s.name, s.help)
+	for _, s := range config.Settings {
+		text += fmt.Sprintf("\n  %-22s %s", s.Name, s.Help)
 	}
 	for _, name := range adapterNames() {
 		if key := kindOf(name).KeyVariable; key != "" {

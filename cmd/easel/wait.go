@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -29,23 +31,23 @@ type waiter struct {
 // wait returns the tasks, in the order of their ids, when all have ended. They go on
 // by themselves if ctx ends first.
 func (w *waiter) wait(ctx context.Context, ids []int64) ([]task.Task, error) {
-	bar := w.out.progress(waitTitle(ids), 100*len(ids))
-	defer bar.stop()
+	bar := w.out.Progress(waitTitle(ids), 100*len(ids))
+	defer bar.Stop()
 	open, ended := slices.Clone(ids), map[int64]task.Task{}
 	lastAnswer, warned := time.Now(), false
 	for {
 		tasks, err := w.look(ctx, open)
 		switch {
 		case ctx.Err() != nil:
-			bar.stop()
-			w.out.say("%s; `easel show %d` tells how it goes, `easel cancel %d` ends it", stayQueued(ids, len(open)), open[0], open[0])
+			bar.Stop()
+			w.out.Say("%s; `easel show %d` tells how it goes, `easel cancel %d` ends it", stayQueued(ids, len(open)), open[0], open[0])
 			return nil, ctx.Err()
 		case err != nil && time.Since(lastAnswer) > databaseGrace:
 			return nil, err
 		case err == nil:
 			lastAnswer = time.Now()
 			open = note(tasks, ended)
-			bar.set(done(tasks, ended), waitMessage(ids, tasks, len(ended)))
+			bar.Set(done(tasks, ended), waitMessage(ids, tasks, len(ended)))
 			if !warned && idle(tasks) {
 				warned = w.warnIfAlone(ctx, bar)
 			}
@@ -117,7 +119,7 @@ func waitMessage(ids []int64, tasks []task.Task, ended int) string {
 	}
 	message := string(tasks[0].Status)
 	if more := outcome(&tasks[0], nil, time.Now()); more != "" && !tasks[0].Status.Final() {
-		message += ", " + oneLine(more, 80)
+		message += ", " + cli.OneLine(more, 80)
 	}
 	return message
 }
@@ -127,12 +129,12 @@ func idle(tasks []task.Task) bool {
 }
 
 // warnIfAlone says that nobody works. It reports whether that was so.
-func (w *waiter) warnIfAlone(ctx context.Context, b bar) bool {
+func (w *waiter) warnIfAlone(ctx context.Context, b cli.Bar) bool {
 	workers, err := w.tasks.Workers(ctx)
 	if err != nil || len(workers) > 0 {
 		return false
 	}
-	b.say("no worker is running: start `easel up`; waiting for one")
+	b.Say("no worker is running: start `easel up`; waiting for one")
 	return true
 }
 
@@ -145,7 +147,7 @@ func inOrder(ids []int64, ended map[int64]task.Task) []task.Task {
 }
 
 // paths says where the pictures of t lie: files on this machine, else URLs.
-func paths(cfg config, t *task.Task, results []task.Result) []string {
+func paths(cfg config.Config, t *task.Task, results []task.Result) []string {
 	var all []string
 	for i, r := range results {
 		path, err := filepath.Abs(filepath.Join(cfg.Pictures, filepath.FromSlash(r.StorageKey)))

@@ -10,6 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/easelqueue/easel/internal/app"
+	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -21,9 +24,9 @@ const lookEvery = 300 * time.Millisecond
 // maxWatched bounds how many tasks a watch follows at a time.
 const maxWatched = 1000
 
-func (a *app) watchCommand() *cobra.Command {
+func (a *program) watchCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "watch [ID]", Short: "Print each change of tasks as it happens", Args: takes(0, 1),
+		Use: "watch [ID]", Short: "Print each change of tasks as it happens", Args: cli.Takes(0, 1),
 		Long: "Print a line for each change: of all tasks until ^C, or of one task until it ends.\n" +
 			"With an ID the exit code is 3 if the task failed or was cancelled.",
 		Example: "  easel watch\n  easel watch 42\n  easel watch --json | jq -c 'select(.task.status == \"failed\")'",
@@ -49,19 +52,19 @@ const whyEvery = 2 * time.Second
 
 // observer knows why the watched tasks wait, and what its reader has been told of it.
 type observer struct {
-	waits  *watcher
+	waits  *app.Watcher
 	looked time.Time
 	why    map[int64]*waiting.Reason
 	told   map[int64]waiting.Kind
 }
 
-func newObserver(out *output, cfg config, s *store.Store) *observer {
-	return &observer{waits: newWatcher(out, cfg, s), told: map[int64]waiting.Kind{}}
+func newObserver(out *output, cfg config.Config, s *store.Store) *observer {
+	return &observer{waits: app.NewWatcher(cfg, s, out.Say), told: map[int64]waiting.Kind{}}
 }
 
 func (o *observer) look(ctx context.Context, tasks ...task.Task) {
 	if time.Since(o.looked) >= whyEvery {
-		o.looked, o.why = time.Now(), o.waits.reasons(ctx, tasks)
+		o.looked, o.why = time.Now(), o.waits.ReasonsFor(ctx, tasks)
 	}
 }
 
@@ -72,7 +75,7 @@ func (o *observer) news(id int64) bool {
 	return r != nil && r.Who != waiting.Nobody && o.told[id] != r.Kind
 }
 
-func (a *app) watchOne(ctx context.Context, arg string) error {
+func (a *program) watchOne(ctx context.Context, arg string) error {
 	id, err := parseID(arg)
 	if err != nil {
 		return err
@@ -83,7 +86,7 @@ func (a *app) watchOne(ctx context.Context, arg string) error {
 	}
 	defer s.Close()
 	eye := newObserver(a.out, cfg, s)
-	defer eye.waits.close()
+	defer eye.waits.Close()
 	var before task.Task
 	for {
 		t, err := get(ctx, s, id)
@@ -112,14 +115,14 @@ func ending(t *task.Task) error {
 	return &endedBadly{t}
 }
 
-func (a *app) watchAll(ctx context.Context) error {
+func (a *program) watchAll(ctx context.Context) error {
 	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	eye := newObserver(a.out, cfg, s)
-	defer eye.waits.close()
+	defer eye.waits.Close()
 	var seen map[int64]task.Task
 	for {
 		now, err := latest(ctx, s, seen)
@@ -141,7 +144,7 @@ func (a *app) watchAll(ctx context.Context) error {
 
 // reportAll prints what is different now. At the first look, when nothing has
 // been seen, tasks that have ended are no news.
-func (a *app) reportAll(eye *observer, seen, now map[int64]task.Task) error {
+func (a *program) reportAll(eye *observer, seen, now map[int64]task.Task) error {
 	for _, id := range slices.Sorted(maps.Keys(now)) {
 		if seen == nil && now[id].Status.Final() {
 			continue
@@ -185,7 +188,7 @@ func latest(ctx context.Context, s *store.Store, before map[int64]task.Task) (ma
 
 // report prints t if it looks different from when it was last seen, or waits for
 // somebody who has to act.
-func (a *app) report(eye *observer, before task.Task, known bool, t task.Task) error {
+func (a *program) report(eye *observer, before task.Task, known bool, t task.Task) error {
 	if known && !eye.news(t.ID) && before.Status == t.Status && before.Progress == t.Progress && before.FailedTries == t.FailedTries && before.Waits == t.Waits {
 		return nil
 	}
@@ -194,7 +197,7 @@ func (a *app) report(eye *observer, before task.Task, known bool, t task.Task) e
 	if why != nil {
 		eye.told[t.ID] = why.Kind
 	}
-	return a.out.line(change{now.UTC(), before.Status, brief(t), why}, a.out.changed(before.Status, t, why, now))
+	return a.out.Line(change{now.UTC(), before.Status, brief(t), why}, a.out.changed(before.Status, t, why, now))
 }
 
 func (o *output) changed(from task.Status, t task.Task, why *waiting.Reason, now time.Time) string {
@@ -202,7 +205,7 @@ func (o *output) changed(from task.Status, t task.Task, why *waiting.Reason, now
 	if from != "" && from != t.Status {
 		status = o.status(from) + " → " + status
 	}
-	parts := []string{now.Format(time.TimeOnly), fmt.Sprint(t.ID), status, oneLine(t.Provider, 20), oneLine(t.Prompt, 40), oneLine(outcome(&t, why, now), 200)}
+	parts := []string{now.Format(time.TimeOnly), fmt.Sprint(t.ID), status, cli.OneLine(t.Provider, 20), cli.OneLine(t.Prompt, 40), cli.OneLine(outcome(&t, why, now), 200)}
 	return strings.TrimRight(strings.Join(parts, "  "), " ")
 }
 

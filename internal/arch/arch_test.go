@@ -33,6 +33,31 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// TestImportsOfTheShippedProgram follows the imports of cmd/easel all the way.
+func TestImportsOfTheShippedProgram(t *testing.T) {
+	proof := []string{"check", "internal/selftest", "internal/studio", "internal/fakeprovider", "internal/evidence", "internal/throwaway", toxiproxy, porcupine}
+	found, seen := packages(t, "../.."), map[string]bool{}
+	var follow func(way []string)
+	follow = func(way []string) {
+		name := way[len(way)-1]
+		if seen[name] {
+			return
+		}
+		seen[name] = true
+		for _, i := range found[name].imports {
+			next := short(i)
+			if slices.ContainsFunc(proof, func(p string) bool { return next == p || strings.HasPrefix(next, p+"/") }) {
+				t.Errorf("what people run links what proves it: %s imports %s", strings.Join(way, " imports "), next)
+			}
+			follow(append(slices.Clone(way), next))
+		}
+	}
+	follow([]string{"cmd/easel"})
+	if !seen["provider/openai"] || !seen["internal/app"] {
+		t.Errorf("the imports were not followed: %d packages seen", len(seen))
+	}
+}
+
 func TestTable(t *testing.T) {
 	const where = "internal/arch/table_test.go"
 	for claim, c := range map[string]struct {

@@ -56,7 +56,17 @@ var table = map[string]rule{
 	"callback": {imports: []string{"task", "store", "provider", uuid, zerolog}, tests: []string{"queue", "provider/providertest"}},
 	"web":      {imports: []string{"task", "store", "picture", "waiting", "internal/human", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
 
-	"cmd/easel": {anything: true},
+	"cmd/easel":          {anything: true}, // calls rooms and prints; its tests run everything together
+	"cmd/easel-selftest": {anything: true}, // the attack, with all that only it needs, and each process that it starts
+
+	// It looks at everything that easel needs, and changes nothing.
+	"internal/doctor": {imports: []string{"task", "store", "migrations", "queue", "provider", "picture/s3", "waiting", "worker/spool", "internal/app", "internal/config", "internal/human", xsys}},
+
+	"internal/app": {anything: true}, // the only wiring: rooms of every kind meet here
+	// It reads what the rooms are configured with, and makes the accounts of providers ready.
+	"internal/config": {imports: []string{"task", "provider", "queue", "guard", "picture/s3", "internal/budget", "internal/human", yaml, zerolog}, tests: []string{"provider/all"}},
+	// What commands have in common; provider knows which word a misspelt one probably means.
+	"internal/cli": {imports: []string{"provider", "internal/human", cobra, pretty, xterm}},
 
 	// The checker shares nothing with what it judges.
 	"check":           {imports: []string{porcupine}},
@@ -96,6 +106,7 @@ const (
 	asynq     = "github.com/hibiken/asynq"
 	asynqmon  = "github.com/hibiken/asynqmon"
 	cmp       = "github.com/google/go-cmp"
+	cobra     = "github.com/spf13/cobra"
 	goleak    = "go.uber.org/goleak"
 	goose     = "github.com/pressly/goose/v3"
 	minio     = "github.com/minio/minio-go/v7"
@@ -111,6 +122,7 @@ const (
 	uuid      = "github.com/google/uuid"
 	ximage    = "golang.org/x/image"
 	xsync     = "golang.org/x/sync"
+	xsys      = "golang.org/x/sys"
 	xterm     = "golang.org/x/term"
 	yaml      = "github.com/goccy/go-yaml"
 	zerolog   = "github.com/rs/zerolog"

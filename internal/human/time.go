@@ -90,3 +90,13 @@ func (l Language) Length(written string) string {
 	})
 	return strings.TrimSpace(told)
 }
+
+// ParseDuration reads a duration, which may also be of days: "90d".
+func ParseDuration(text string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	return time.Duration(n) * 24 * time.Hour, err
+}

@@ -73,11 +73,11 @@ func TestCrashMatrix(t *testing.T) {
 	t.Logf("%d of %d cases hold", good, len(cases))
 }
 
-// build makes the program with its crash points.
+// build makes a worker that knows the studio, with its crash points.
 func build(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "easel")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "crashpoints", "-o", program, "github.com/easelqueue/easel/cmd/easel").CombinedOutput()
+	program := filepath.Join(t.TempDir(), "easel-selftest")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "crashpoints", "-o", program, "github.com/easelqueue/easel/cmd/easel-selftest").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -59,15 +59,15 @@ func matrix(ctx context.Context, p *prover, r *result) error {
 }
 
 func selftest(ctx context.Context, p *prover, r *result) error {
-	binary := filepath.Join(p.temp, "easel")
-	if err := p.build(ctx, r, "build", "-o", binary, "./cmd/easel"); err != nil {
+	binary := filepath.Join(p.temp, "easel-selftest")
+	if err := p.build(ctx, r, "build", "-o", binary, "./cmd/easel-selftest"); err != nil {
 		return err
 	}
 	p.show.status("selftest: running for %s", p.selftest)
-	c := p.command(ctx, ".", binary, "selftest", "--for", p.selftest.String(), "--json")
+	c := p.command(ctx, ".", binary, "--for", p.selftest.String(), "--json")
 	c.Stdout, c.Stderr = r.log, r.log
 	if err := c.Run(); err != nil {
-		r.failed("easel selftest: " + err.Error())
+		r.failed("easel-selftest: " + err.Error())
 		return nil
 	}
 	r.passed()

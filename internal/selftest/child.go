@@ -20,7 +20,7 @@ type child struct {
 	ended chan struct{}
 }
 
-// spawn runs easel with the arguments. What it prints as a log becomes a sink.
+// spawn runs easel-selftest with the arguments. What it prints as a log becomes a sink.
 func (r *run) spawn(name string, stdout io.Writer, env []string, args ...string) (*child, error) {
 	log, err := r.sink(name + ".log")
 	if err != nil {
@@ -110,11 +110,11 @@ func (s *slot) start(ctx context.Context) error {
 	switch {
 	case s.number >= workers:
 		name := fmt.Sprintf("p%d-%d", s.number-workers+1, s.times)
-		args = []string{"selftest", "producer", "--name", name, "--rate", fmt.Sprint(s.Rate), "--providers", strings.Join(providers, ","), "--told", filepath.Join(s.Folder, "told-"+name+".jsonl")}
+		args = []string{"producer", "--name", name, "--rate", fmt.Sprint(s.Rate), "--providers", strings.Join(providers, ","), "--told", filepath.Join(s.Folder, "told-"+name+".jsonl")}
 	case s.number == 0:
 		args = []string{"up"}
 	case s.number == workers-1:
-		args = []string{"selftest", "worker", "--clock", clockOff.String()}
+		args = []string{"worker", "--clock", clockOff.String()}
 	}
 	s.child, err = s.spawn(s.name(), nil, env, args...)
 	return err

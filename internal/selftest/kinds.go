@@ -61,7 +61,7 @@ func Help(name string) string { return kinds[name].help }
 func Known(names []string) error {
 	for _, name := range names {
 		if _, ok := kinds[name]; !ok {
-			return fmt.Errorf("fault %q is not known; see `easel selftest --list`", name)
+			return fmt.Errorf("fault %q is not known; see `easel-selftest --list`", name)
 		}
 	}
 	return nil

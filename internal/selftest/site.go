@@ -158,7 +158,7 @@ func (r *run) openStudio(ctx context.Context) error {
 	}
 	defer out.Close()
 	r.studio, err = r.spawn("studio", in, []string{"STUDIO_KEY=" + r.key, "STUDIO_TOKEN=" + r.token, "STUDIO_HOOK_SECRET=" + r.hookSecret},
-		"selftest", "studio", "--ledger", r.ledger, "--seed", fmt.Sprint(r.Seed))
+		"service", "--ledger", r.ledger, "--seed", fmt.Sprint(r.Seed))
 	in.Close()
 	if err != nil {
 		return err

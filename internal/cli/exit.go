@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// What a program ends with.
+const (
+	ExitOK          = 0
+	ExitFailure     = 1
+	ExitUsage       = 2
+	ExitTask        = 3   // the task that was waited for failed or was cancelled
+	ExitInterrupted = 130 // as a shell reports a ^C
+)
+
+// ErrUsage marks a request that can only be mended by asking otherwise.
+var ErrUsage = errors.New("wrong request")
+
+// ErrPrinted ends a command with exit code 1 whose answer says what is wrong.
+var ErrPrinted = errors.New("see the answer")
+
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+func (e *usageError) Unwrap() error { return ErrUsage }
+
+// Usage returns an error that is an ErrUsage.
+func Usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// Code is the exit code of a command that ended with err. started says that its
+// arguments were understood and it has begun.
+func Code(ctx context.Context, started bool, err error) int {
+	switch {
+	case err == nil:
+		return ExitOK
+	case ctx.Err() != nil:
+		return ExitInterrupted
+	case !started || errors.Is(err, ErrUsage):
+		return ExitUsage
+	}
+	return ExitFailure
+}
+
+// Problem is an error as programs read it.
+type Problem struct {
+	Message string   `json:"message"`
+	Kind    string   `json:"kind,omitempty"`
+	Code    string   `json:"code,omitempty"`
+	Next    string   `json:"next,omitempty"`
+	Details []string `json:"details,omitempty"`
+	Exit    int      `json:"exit"`
+}
+
+// MarshalJSON puts the problem under "error", so that it cannot be taken for an answer.
+func (p Problem) MarshalJSON() ([]byte, error) {
+	type plain Problem
+	return json.Marshal(map[string]plain{"error": plain(p)})
+}
+
+// Finish tells of err, if there is one that has not been told of, in the sentence for
+// people or as the problem for programs.
+func (o *Output) Finish(ctx context.Context, err error, sentence string, p Problem) {
+	switch {
+	case err == nil || errors.Is(err, ErrPrinted):
+	case o.JSON:
+		o.ErrorJSON(p)
+	case p.Exit == ExitInterrupted && err.Error() == ctx.Err().Error(): // nothing but a ^C, which its sender knows of
+	default:
+		o.Complain(sentence)
+	}
+}
