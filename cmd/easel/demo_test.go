@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/internal/demo"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -28,10 +29,10 @@ func newEmbeddedSite(t *testing.T, yaml string) *testSite {
 }
 
 // played runs the demo to its end and returns its answer.
-func (s *testSite) played(want int) performance {
+func (s *testSite) played(want int) demo.Performance {
 	s.t.Helper()
 	out := s.easel(want, "demo", "--exit", "--json")
-	var p performance
+	var p demo.Performance
 	if err := json.NewDecoder(strings.NewReader(out[strings.Index(out, "{\n"):])).Decode(&p); err != nil {
 		s.t.Fatalf("%v in:\n%s", err, out)
 	}
@@ -43,7 +44,7 @@ func TestDemo(t *testing.T) {
 	t.Run("Without any configuration every task goes as it should", func(t *testing.T) {
 		t.Parallel()
 		s := newEmbeddedSite(t, "")
-		if p := s.played(cli.ExitOK); !p.AsExpected || len(p.Acts) != len(playbill()) {
+		if p := s.played(cli.ExitOK); !p.AsExpected || len(p.Acts) != len(demo.Playbill()) {
 			t.Errorf("as expected: %t, with %d tasks", p.AsExpected, len(p.Acts))
 		}
 	})
@@ -53,7 +54,7 @@ func TestDemo(t *testing.T) {
 		if p := s.played(cli.ExitOK); !p.AsExpected {
 			t.Error("not as expected")
 		}
-		if done, want := s.count(task.Completed), completing(playbill()); done != want {
+		if done, want := s.count(task.Completed), completing(demo.Playbill()); done != want {
 			t.Errorf("%d rows are completed, want %d", done, want)
 		}
 	})
@@ -61,54 +62,18 @@ func TestDemo(t *testing.T) {
 		t.Parallel()
 		s := newEmbeddedSite(t, "providers:\n  sketch: {on_unknown: hold}\n")
 		p := s.played(cli.ExitFailure)
-		wrong := slices.DeleteFunc(p.Acts, func(a *act) bool { return a.Wrong == "" })
+		wrong := slices.DeleteFunc(p.Acts, func(a *demo.Act) bool { return a.Wrong == "" })
 		if p.AsExpected || len(wrong) != 1 || wrong[0].Wrong != "failed, not completed; 1 call, not 2; 0 pictures, not 1" {
 			t.Errorf("as expected: %t, wrong: %+v", p.AsExpected, wrong)
 		}
 	})
 }
 
-func completing(acts []*act) (n int) {
+func completing(acts []*demo.Act) (n int) {
 	for _, a := range acts {
 		if a.Want == task.Completed {
 			n++
 		}
 	}
 	return n
-}
-
-func TestJudge(t *testing.T) {
-	for claim, c := range map[string]struct {
-		act  act
-		want string
-	}{
-		"All as it should be":             {act{Status: task.Completed, Want: task.Completed, Calls: 2, wantCalls: 2, Pictures: 3, wantPictures: 3}, ""},
-		"Another status is wrong":         {act{Status: task.Failed, Want: task.Completed}, "failed, not completed"},
-		"One call too many is wrong":      {act{Calls: 2, wantCalls: 1}, "2 calls, not 1"},
-		"One call too few is wrong":       {act{Calls: 1, wantCalls: 2}, "1 call, not 2"},
-		"Any number of calls can be fine": {act{Calls: 7}, ""},
-		"No call at all can be wanted":    {act{Calls: 1, wantCalls: none}, "1 call, not 0"},
-		"A missing picture is wrong":      {act{Pictures: 1, wantPictures: 2}, "1 picture, not 2"},
-		"A picture that nobody expects":   {act{Pictures: 1}, "1 picture, not 0"},
-	} {
-		t.Run(claim, func(t *testing.T) {
-			if got := c.act.judge(); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
-func TestMade(t *testing.T) {
-	attempts := []task.Attempt{
-		{State: task.AttemptSucceeded},
-		{State: task.AttemptUnknown, ErrorKind: task.OutcomeUnknown},
-		{State: task.AttemptRejected, ErrorKind: task.Unavailable},
-		{State: task.AttemptRejected, ErrorMsg: "the call was not made"},
-	}
-	t.Run("A call that was journalled and never made does not count", func(t *testing.T) {
-		if got := made(attempts); got != 3 {
-			t.Errorf("got %d, want 3", got)
-		}
-	})
 }

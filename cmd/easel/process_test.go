@@ -21,6 +21,7 @@ import (
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/demo"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/internal/tables"
@@ -141,7 +142,7 @@ func freeAddress(t *testing.T) string {
 // easel runs a command to its end and returns what it printed. A wanted code of -1 is any.
 func (s *testSite) easel(want int, args ...string) string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), demoLimit+time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), demo.Limit+time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, plain.get(s.t), args...)
 	cmd.Env = s.env

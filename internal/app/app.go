@@ -176,7 +176,7 @@ func (a *App) openPictures(ctx context.Context) error {
 	return nil
 }
 
-// openShelf opens the place of the pictures, and asks nobody whether it works.
+// OpenPictures opens the place of the pictures, and asks nobody whether it works.
 func OpenPictures(cfg config.Config) (shelf picture.Lister, done func() error, err error) {
 	at := cfg.PublicURL + "/pictures"
 	if cfg.InBucket() {

@@ -62,6 +62,9 @@ var table = map[string]rule{
 	// It looks at everything that easel needs, and changes nothing.
 	"internal/doctor": {imports: []string{"task", "store", "migrations", "queue", "provider", "picture/s3", "waiting", "worker/spool", "internal/app", "internal/config", "internal/human", xsys}},
 
+	// It plays tasks through the doors of a running easel.
+	"internal/demo": {imports: []string{"task", "store", "provider/all", "internal/app", "internal/config", "internal/human"}},
+
 	"internal/app": {anything: true}, // the only wiring: rooms of every kind meet here
 	// It reads what the rooms are configured with, and makes the accounts of providers ready.
 	"internal/config": {imports: []string{"task", "provider", "queue", "guard", "picture/s3", "internal/budget", "internal/human", yaml, zerolog}, tests: []string{"provider/all"}},

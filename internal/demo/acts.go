@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// playbill is what the demo shows, those of one door side by side.
-func playbill() []*act {
+// Playbill is what the demo shows, those of one door side by side.
+func Playbill() []*Act {
 	steps, low := -5, task.Low
 	seed := int64(7)
 	sketch := func(prompt, size string, parameters map[string]string) task.Task {
@@ -36,7 +36,7 @@ func playbill() []*act {
 	later := sketch("low tide, when there is time", "640x400", nil)
 	later.Priority = low
 
-	return []*act{
+	return []*Act{
 		{Shows: "success", Door: "Go", enter: byLibrary, task: sketch("a red fox in the snow at dawn", "1024x768", nil), Want: task.Completed, wantCalls: 1, wantPictures: 1},
 		{Shows: "a prompt in Chinese", Door: "Go", enter: byLibrary, task: sketch("一只红狐狸在雪地里,清晨的光 🦊", "768x768", nil), Want: task.Completed, wantCalls: 1, wantPictures: 1},
 		{Shows: "image to image", Door: "Go", enter: byLibrary, task: fromPicture, Want: task.Completed, wantCalls: 1, wantPictures: 1},
@@ -65,7 +65,7 @@ func playbill() []*act {
 const none = -1
 
 // judge says what is not as it should be, or nothing.
-func (a *act) judge() string {
+func (a *Act) judge() string {
 	var wrong []string
 	if a.Status != a.Want {
 		wrong = append(wrong, fmt.Sprintf("%s, not %s", a.Status, a.Want))

@@ -1,24 +1,21 @@
-package main
+package demo
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/easelqueue/easel/internal/app"
-	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
 // door is a way in. It enters all acts and fills in their ids.
-type door func(ctx context.Context, a *program, e *app.App, acts []*act) error
+type door func(ctx context.Context, command Command, e *app.App, acts []*Act) error
 
 // byLibrary enqueues from Go.
-func byLibrary(ctx context.Context, _ *program, e *app.App, acts []*act) error {
+func byLibrary(ctx context.Context, _ Command, e *app.App, acts []*Act) error {
 	for _, act := range acts {
 		if _, err := e.Client.Enqueue(ctx, &act.task); err != nil {
 			return err
@@ -29,7 +26,7 @@ func byLibrary(ctx context.Context, _ *program, e *app.App, acts []*act) error {
 }
 
 // byLibraryMany enqueues in multi-row statements.
-func byLibraryMany(ctx context.Context, _ *program, e *app.App, acts []*act) error {
+func byLibraryMany(ctx context.Context, _ Command, e *app.App, acts []*Act) error {
 	tasks := make([]*task.Task, len(acts))
 	for i, act := range acts {
 		tasks[i] = &act.task
@@ -44,7 +41,7 @@ func byLibraryMany(ctx context.Context, _ *program, e *app.App, acts []*act) err
 }
 
 // byTransaction enqueues inside a transaction of the app's own. The relay rings.
-func byTransaction(ctx context.Context, _ *program, e *app.App, acts []*act) error {
+func byTransaction(ctx context.Context, _ Command, e *app.App, acts []*Act) error {
 	tx, err := e.Tasks.DB().BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -60,7 +57,7 @@ func byTransaction(ctx context.Context, _ *program, e *app.App, acts []*act) err
 }
 
 // bySQL inserts rows as any program in any language can.
-func bySQL(ctx context.Context, _ *program, e *app.App, acts []*act) error {
+func bySQL(ctx context.Context, _ Command, e *app.App, acts []*Act) error {
 	for _, act := range acts {
 		steps := "NULL"
 		if act.task.Steps != nil {
@@ -78,27 +75,23 @@ func bySQL(ctx context.Context, _ *program, e *app.App, acts []*act) error {
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // byCommand runs `easel enqueue`, as a shell would, on the same database.
-func byCommand(ctx context.Context, a *program, _ *app.App, acts []*act) error {
+func byCommand(ctx context.Context, command Command, _ *app.App, acts []*Act) error {
 	for _, act := range acts {
-		args := []string{"enqueue", act.task.Prompt, "--provider", act.task.Provider, "--size", act.task.Size, "--json"}
+		args := []string{act.task.Prompt, "--provider", act.task.Provider, "--size", act.task.Size}
 		for name, value := range act.task.Parameters {
 			args = append(args, "--param", name+"="+value)
 		}
-		var out, complaint bytes.Buffer
-		if code := run(ctx, args, strings.NewReader(""), &out, &complaint, a.env); code != cli.ExitOK {
-			return fmt.Errorf("easel enqueue ended with %d: %s", code, complaint.String())
-		}
-		var answer enqueued
-		if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
+		id, err := command(ctx, args...)
+		if err != nil {
 			return err
 		}
-		act.ID = answer.Task.ID
+		act.ID = id
 	}
 	return nil
 }
 
 // refused expects the door to say no, and that nothing is stored.
-func refused(ctx context.Context, _ *program, e *app.App, acts []*act) error {
+func refused(ctx context.Context, _ Command, e *app.App, acts []*Act) error {
 	for _, act := range acts {
 		_, err := e.Client.Enqueue(ctx, &act.task)
 		if err == nil {
