@@ -56,7 +56,7 @@ func acquireOn(t *testing.T, l *Limiter, want provider.Limits) *Slot {
 		t.Fatal(err)
 	}
 	if (g == nil) != (wait > 0) {
-		t.Fatalf("grant %v with a wait of %s", g, wait)
+		t.Fatalf("slot %v with a wait of %s", g, wait)
 	}
 	return g
 }

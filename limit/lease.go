@@ -11,7 +11,7 @@ import (
 // else meanwhile.
 const renewBatch = 1000
 
-// Run renews the leases of all grants that this process holds, three times per
+// Run renews the leases of all slots that this process holds, three times per
 // lease, until ctx ends. It releases nothing then: it must run for as long as
 // calls are under way, or their slots become free before they end.
 func (l *Limiter) Run(ctx context.Context) error {
@@ -63,7 +63,7 @@ func (l *Limiter) renewBatch(ctx context.Context, account string, slots []string
 	return nil
 }
 
-// hold makes Run renew the grant's slot from now on.
+// hold makes Run renew the slot from now on.
 func (l *Limiter) hold(g *Slot) {
 	if g.slot == "" {
 		return
@@ -79,7 +79,7 @@ func (l *Limiter) hold(g *Slot) {
 	l.held[g.account][g.slot] = true
 }
 
-// drop reports whether the grant's slot was held, and makes it so no longer.
+// drop reports whether the slot was held, and makes it so no longer.
 func (l *Limiter) drop(g *Slot) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -30,7 +30,7 @@ const (
 	maxAccount = 255 // bytes of an account's name
 )
 
-// Limiter grants calls. Its methods are safe for concurrent use. Accounts are
+// Limiter lets calls through. Its methods are safe for concurrent use. Accounts are
 // named "provider/account". It must not be copied after its first use.
 type Limiter struct {
 	Redis   redis.UniversalClient
@@ -49,7 +49,7 @@ type Breaker struct {
 	Open     time.Duration // how long it stays open, default 30 s
 }
 
-// Grant is the permission for one call. It is valid until Release.
+// Slot is the permission for one call. It is valid until Release.
 type Slot struct {
 	limiter *Limiter
 	account string
@@ -58,7 +58,7 @@ type Slot struct {
 	begun   bool   // its call was made, so that the account has been tried
 }
 
-// Begin says that the call is made. It is for whoever has the grant, as Release is.
+// Begin says that the call is made. It is for whoever has the slot, as Release is.
 func (g *Slot) Begin() { g.begun = true }
 
 // answer is what the script acquire says first.
@@ -72,7 +72,7 @@ const (
 	paced
 )
 
-// Acquire asks for one call. It returns a Grant, or without one how long to wait
+// Acquire asks for one call. It returns a Slot, or without one how long to wait
 // before asking again, which is never 0. A refusal takes nothing: no slot and
 // none of the rate.
 func (l *Limiter) Acquire(ctx context.Context, account string, want provider.Limits) (*Slot, time.Duration, error) {
@@ -135,7 +135,7 @@ func rateOf(n int) rate {
 	return rate{interval: period / float64(n+1-burst), burst: burst}
 }
 
-// Release ends the grant, also when ctx has ended. It may be called more than
+// Release gives the slot back, also when ctx has ended. It may be called more than
 // once. If Redis can't be reached the slot becomes free with its lease. A trial of a
 // breaker for which no call was begun is given back: the next who asks has it.
 func (g *Slot) Release(ctx context.Context) {

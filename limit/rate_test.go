@@ -34,7 +34,7 @@ func TestRate(t *testing.T) {
 		g, wait, err := l.Acquire(t.Context(), account, want)
 		must(t, err)
 		if g != nil || wait < 50*time.Second || wait > 61*time.Second {
-			t.Errorf("second call in a minute: grant %v, wait %s", g, wait)
+			t.Errorf("second call in a minute: slot %v, wait %s", g, wait)
 		}
 		if s := status(t, l); s.InFlight != 1 {
 			t.Errorf("%d slots are taken", s.InFlight)
@@ -117,7 +117,7 @@ func TestRate(t *testing.T) {
 		g, wait, err := l.Acquire(t.Context(), account, provider.Limits{PerMinute: 1})
 		must(t, err)
 		if g != nil || wait != 30500*time.Millisecond {
-			t.Errorf("grant %v, wait %s", g, wait)
+			t.Errorf("slot %v, wait %s", g, wait)
 		}
 	})
 

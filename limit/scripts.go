@@ -54,7 +54,7 @@ local rateEpoch = 1483228800 -- 2017-01-01
 local seconds = t[1] - rateEpoch + t[2] / 1000000
 
 local function paidFor(interval, burst)
-	local till = tonumber(redis.call('GET', KEYS[4]) or 0)
+	local till = tonumber(redis.call('GET', KEYS[4]) or seconds) -- before the epoch 0 would be far ahead
 	return math.max(seconds, math.min(till, seconds + interval * burst))
 end
 

@@ -19,7 +19,7 @@ func TestClose(t *testing.T) {
 		g, wait, err := b.Acquire(t.Context(), account, unlimited)
 		must(t, err)
 		if g != nil || wait <= 0 || wait > time.Second {
-			t.Errorf("grant %v, wait %s", g, wait)
+			t.Errorf("slot %v, wait %s", g, wait)
 		}
 		if s := status(t, b); s.Reason != "429: slow down" || time.Until(s.ClosedUntil) > time.Second {
 			t.Errorf("status: %+v", s)
