@@ -34,8 +34,7 @@ const maxBody = 1 << 20
 type tasks interface {
 	AttemptByKey(ctx context.Context, key string) (*task.Attempt, error)
 	Get(ctx context.Context, id int64) (*task.Task, error)
-	Accept(ctx context.Context, t *task.Task, a *task.Attempt, jobID string) error
-	Reconsider(ctx context.Context, id int64) error
+	Record(ctx context.Context, f store.Fact) (bool, error)
 }
 
 // waker tells the worker that waits for a task that there is news.
@@ -148,12 +147,13 @@ func (h *Handler) adopt(ctx context.Context, a *task.Attempt, handle json.RawMes
 	}
 	was := a.State
 	a.State, a.Handle = task.AttemptAccepted, string(handle)
-	if err := h.Tasks.Accept(ctx, t, a, jobID); err != nil {
+	if _, err := h.Tasks.Record(ctx, store.Accepted{Held: t.Token(), Attempt: *a, JobID: jobID}); err != nil {
 		return err
 	}
 	if was != task.AttemptUnknown {
 		return nil
 	}
 	h.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Msg("a lost call was found again: the provider called back")
-	return h.Tasks.Reconsider(ctx, a.TaskID)
+	_, err = h.Tasks.Record(ctx, store.LearntLate{Task: a.TaskID})
+	return err
 }

@@ -66,7 +66,7 @@ func newRig(t *testing.T) *rig {
 	claim, _, err := s.Claim(t.Context(), task.Ref{Task: 1}, "w", 0)
 	r.check(err)
 	r.t, r.a = claim.Task, &task.Attempt{Key: uuid.NewString(), Provider: "caller", Account: "main"}
-	r.check(s.Begin(t.Context(), r.t, r.a))
+	r.check(begin(t.Context(), s, r.t, r.a))
 	account := func(p provider.Provider, hooks bool) *provider.Service {
 		return &provider.Service{Accounts: []provider.Account{{Name: "main", Provider: p, Callbacks: hooks, CallbackSecret: "s3cret"}}}
 	}
@@ -115,7 +115,7 @@ func TestCallbacks(t *testing.T) {
 	t.Run("A task that was parked for it learns that the job is there, and stays parked", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State = task.AttemptUnknown
-		r.check(r.store.Fail(r.Context(), r.t, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}}, r.a))
+		r.check(only(r.store.Finish(r.Context(), store.Decided{Held: r.t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}}, Attempt: r.a})))
 		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)
@@ -127,7 +127,7 @@ func TestCallbacks(t *testing.T) {
 	t.Run("A job that is known keeps its handle, and its worker is told to ask", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State, r.a.Handle = task.AttemptAccepted, `{"v":1,"job":"true"}`
-		r.check(r.store.Accept(r.Context(), r.t, r.a, "true"))
+		r.check(only(r.store.Record(r.Context(), store.Accepted{Held: r.t.Token(), Attempt: *r.a, JobID: "true"})))
 		r.deaf = errors.New("redis is away")
 		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"forged"}`), 200)
 		r.same([]any{r.attempt().Handle, r.woken}, []any{`{"v":1,"job":"true"}`, []int64{1}})
@@ -170,4 +170,16 @@ func TestCallbacks(t *testing.T) {
 			r.same(r.calls("POST", "/callbacks/"+name+"/"+r.a.Key, "s3cret", `{"job":"j1"}`), 404)
 		})
 	}
+}
+
+// only is the error of what also reports something.
+func only(_ bool, err error) error { return err }
+
+// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
+func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
+	one := t.NewAttempt(a.Key)
+	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
+	begun, err := s.Begin(ctx, one)
+	*a = begun
+	return err
 }

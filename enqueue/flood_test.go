@@ -75,6 +75,6 @@ func (r *rig) stepBesides() time.Duration {
 	if c == nil {
 		r.Fatalf("task %d cannot be claimed", id)
 	}
-	r.check(r.tasks.Release(r.Context(), c.Task, 0, ""))
+	r.check(r.tasks.Release(r.Context(), c.Task.Token(), 0, ""))
 	return time.Since(began)
 }

@@ -80,7 +80,7 @@ func TestRelay(t *testing.T) {
 			t := r.inserts(lighthouse())
 			c, _, err := r.tasks.Claim(r.Context(), t.Ref(), "w", r.lease)
 			r.check(err)
-			r.check(r.tasks.Release(r.Context(), c.Task, time.Hour, ""))
+			r.check(r.tasks.Release(r.Context(), c.Task.Token(), time.Hour, ""))
 			r.check(r.tasks.MarkUnpublished(r.Context(), []task.Ref{t.Ref()}))
 			_, err = r.relay().Drain(r.Context())
 			r.check(err)

@@ -15,7 +15,7 @@ const cancelChannel = "asynq:cancel"
 // hintChannel is where we say that there is news of a task.
 const hintChannel = "easel:hint"
 
-// Hint tells every process that watches that there may be news of the task at its
+// Wake tells every process that watches that there may be news of the task at its
 // provider. Who does not hear it asks in its own time.
 func (q *Queue) Wake(ctx context.Context, id int64) error {
 	return q.Redis.Publish(ctx, hintChannel, id).Err()

@@ -13,8 +13,8 @@ import (
 // patience is how long a server waits after an error before it asks Redis again.
 const patience = 300 * time.Millisecond
 
-// deafTo is a channel on which nobody publishes.
-const deafTo = "easel:nothing"
+// nobodysChannel is a channel on which nobody publishes.
+const nobodysChannel = "easel:nothing"
 
 // serverClient is the Redis client of an asynq server, with better manners.
 type serverClient struct {
@@ -23,7 +23,7 @@ type serverClient struct {
 	idle     *waiter
 }
 
-// EvalSha waits at empty queues (see alarm), and after an error. asynq's fetch loop asks again at once, and some
+// EvalSha waits at empty queues (see waiter), and after an error. asynq's fetch loop asks again at once, and some
 // errors (LOADING, NOAUTH, READONLY) come back at once: one such server would
 // take a whole processor. Everything that asynq fetches, moves or finishes goes
 // through EvalSha. A missing script is no error: asynq then sends the script.
@@ -59,13 +59,13 @@ func acknowledged(keys []string, err error) {
 }
 
 // Subscribe keeps asynq from hearing the Cancel of asynqmon. Its answer would
-// be to take the delivery back while the handler still runs, to ring it once
+// be to take the delivery back while the handler still runs, to deliver it once
 // more and to ignore the handler's verdict. WatchCancels hears it instead, and
 // the handler learns of it from its row.
 func (c serverClient) Subscribe(ctx context.Context, channels ...string) *redis.PubSub {
 	for i, name := range channels {
 		if name == cancelChannel {
-			channels[i] = deafTo
+			channels[i] = nobodysChannel
 		}
 	}
 	return c.UniversalClient.Subscribe(ctx, channels...)

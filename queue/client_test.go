@@ -29,10 +29,10 @@ func TestOutage(t *testing.T) {
 		entered, leave := make(chan context.Context, 3), make(chan struct{})
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan error)
-		s := Server{Queue: q, Provider: "openai", Concurrency: 1, Poll: time.Second, Handler: func(ctx context.Context, _ Delivery) error {
+		s := Server{Queue: q, Provider: "openai", Concurrency: 1, Poll: time.Second, Handler: func(ctx context.Context, _ Delivery) Verdict {
 			entered <- ctx
 			<-leave
-			return nil
+			return Verdict{}
 		}}
 		go func() { ended <- s.Run(ctx) }()
 		publishAll(t, q, delivery(1))

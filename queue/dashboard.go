@@ -40,7 +40,7 @@ type shared struct{ client redis.UniversalClient }
 
 func (s shared) MakeRedisClient() any { return s.client }
 
-// describe shows a payload as the task it rings for.
+// describe shows a payload as the task that it is of.
 func describe(_ string, data []byte) string {
 	p, err := parsePayload(data)
 	if err != nil {

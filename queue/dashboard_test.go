@@ -50,7 +50,7 @@ func TestDashboard(t *testing.T) {
 		"A delivery is shown as the task it rings for, with its reason": func(t *testing.T, q *Queue) {
 			leave(t, q)
 			_, body := ask(t, "GET", board(t, q, false)+"/api/queues/openai:high/archived_tasks", "")
-			for _, part := range []string{"task 81234, delivery 2 — easel show 81234", "parked: moderated: no cats"} {
+			for _, part := range []string{"task 81234, delivery 2 — easel show 81234", "archived: moderated: no cats"} {
 				if !strings.Contains(body, part) {
 					t.Errorf("%q is missing in %s", part, body)
 				}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,27 +19,24 @@ const Type = "image"
 const (
 	payloadVersion = 1
 	maxPayload     = 4 << 10 // bytes; ours have about fifty
-	maxTrace       = 1 << 10 // bytes of trace context
 	maxProvider    = 64      // bytes of a provider's name
 )
 
-// Ring is one delivery: it rings for a row and says nothing about it. Its
+// Delivery brings one row to a worker and says nothing about it. Its
 // TaskID in asynq is "<task id>.<delivery>".
 type Delivery struct {
 	task.Ref
 	Provider string
 	Priority task.Priority
-	At       time.Time // when to ring; zero or past means now
-	Trace    string    // trace context, opaque to the queue
+	At       time.Time // when it is due; zero or past means now
 }
 
 // payload is all that Redis knows about a task. A change that an older worker
 // would misread needs a new version: that worker then leaves it to a newer one.
 type payload struct {
-	Version  int    `json:"v"`
-	Task     int64  `json:"task"`
-	Delivery int    `json:"delivery"`
-	Trace    string `json:"trace,omitempty"`
+	Version  int   `json:"v"`
+	Task     int64 `json:"task"`
+	Delivery int   `json:"delivery"`
 }
 
 // Queue returns the name of the asynq queue in which r waits: the provider's
@@ -52,8 +50,6 @@ func (r Delivery) Validate() error {
 		return fmt.Errorf("queue: task is %d; it must be a positive row id", r.Task)
 	case r.Delivery < 0:
 		return fmt.Errorf("queue: delivery is %d; it must not be negative", r.Delivery)
-	case len(r.Trace) > maxTrace:
-		return fmt.Errorf("queue: trace has %d bytes; at most %d are carried", len(r.Trace), maxTrace)
 	}
 	return validProvider(r.Provider)
 }
@@ -71,32 +67,46 @@ func validProvider(name string) error {
 }
 
 func (r Delivery) payload() ([]byte, error) {
-	return json.Marshal(payload{payloadVersion, r.Task, r.Delivery, r.Trace})
+	return json.Marshal(payload{payloadVersion, r.Task, r.Delivery})
 }
 
-// parsePayload returns what a payload says. A version that this release does
-// not know is a *Later, because a newer worker may know it; anything else that
-// cannot be read is a *Parked.
+// newerPayload says that a payload was written by a release that this one does not know.
+type newerPayload struct{ version int }
+
+func (n newerPayload) Error() string {
+	return fmt.Sprintf("payload has version %d; this worker knows up to %d", n.version, payloadVersion)
+}
+
+// unreadable is the verdict on a delivery that cannot be read: a newer worker may know a
+// version that this release does not; anything else is archived.
+func unreadable(err error) Verdict {
+	if errors.As(err, new(newerPayload)) {
+		return Verdict{Outcome: Retry, After: unknownVersionDelay, Reason: err.Error()}
+	}
+	return Verdict{Outcome: Archive, Reason: err.Error()}
+}
+
+// parsePayload returns what a payload says; a newerPayload if a later release wrote it.
+// What it does not know in one of its own version, as a former release had it, it passes over.
 func parsePayload(data []byte) (payload, error) {
 	if len(data) > maxPayload {
-		return payload{}, &Parked{Reason: fmt.Sprintf("payload has %d bytes; at most %d are read", len(data), maxPayload)}
+		return payload{}, fmt.Errorf("payload has %d bytes; at most %d are read", len(data), maxPayload)
 	}
 	var head struct {
 		Version int `json:"v"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return payload{}, &Parked{Reason: fmt.Sprintf("payload cannot be read: %v", err)}
+		return payload{}, fmt.Errorf("payload cannot be read: %w", err)
 	}
 	if head.Version > payloadVersion {
-		return payload{}, &Later{After: unknownVersionDelay,
-			Reason: fmt.Sprintf("payload has version %d; this worker knows up to %d", head.Version, payloadVersion)}
+		return payload{}, newerPayload{head.Version}
 	}
 	var p payload
 	if err := json.Unmarshal(data, &p); err != nil {
-		return payload{}, &Parked{Reason: fmt.Sprintf("payload cannot be read: %v", err)}
+		return payload{}, fmt.Errorf("payload cannot be read: %w", err)
 	}
 	if p.Version != payloadVersion || p.Task <= 0 || p.Delivery < 0 {
-		return payload{}, &Parked{Reason: fmt.Sprintf("payload names no delivery: v=%d task=%d delivery=%d", p.Version, p.Task, p.Delivery)}
+		return payload{}, fmt.Errorf("payload names no delivery: v=%d task=%d delivery=%d", p.Version, p.Task, p.Delivery)
 	}
 	return p, nil
 }
@@ -148,7 +158,7 @@ func parseQueue(name string) (provider string, p task.Priority) {
 }
 
 // roundUp returns t or the next whole second after it: asynq keeps times in
-// whole seconds and cuts the rest off, which would ring too early.
+// whole seconds and cuts the rest off, which would be too early.
 func roundUp(t time.Time) time.Time {
 	whole := t.Truncate(time.Second)
 	if whole.Before(t) {

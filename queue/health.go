@@ -14,7 +14,7 @@ const unknown = "unknown"
 type Health struct {
 	Version  string
 	Role     string // "master" or "slave"
-	Eviction string // maxmemory-policy; only noeviction keeps what was rung
+	Eviction string // maxmemory-policy; only noeviction keeps what was published
 	AOF      string // "on" or "off"
 	Loading  string // "yes" or "no"
 	Latency  time.Duration
@@ -91,7 +91,7 @@ func (h Health) Problems() []string {
 		all = append(all, "Redis is still loading its data; wait")
 	}
 	if h.AOF == "off" {
-		all = append(all, "appendonly is off: after a crash of Redis every waiting task rings again from the database; set appendonly yes")
+		all = append(all, "appendonly is off: after a crash of Redis every waiting task is published again from the database; set appendonly yes")
 	}
 	if h.Skew.Abs() > maxSkew+h.Latency {
 		all = append(all, fmt.Sprintf("the clocks of Redis and this machine are %s apart; synchronise them", h.Skew.Abs().Round(time.Second)))

@@ -14,7 +14,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// Standing is how one of asynq's queues stands.
+// Info is how one of asynq's queues stands.
 type Info struct {
 	PausedSince time.Time // zero if it is not paused
 	Waiting     int       // deliveries that a worker may take now
@@ -53,7 +53,7 @@ func (q *Queue) Infos(ctx context.Context, providers []string) (map[string]Info,
 	return all, nil
 }
 
-// Hold pauses the queues that are named, or resumes them, as asynqmon's buttons do, and
+// SetPaused pauses the queues that are named, or resumes them, as asynqmon's buttons do, and
 // returns them. The name of a provider stands for its three queues.
 func (q *Queue) SetPaused(ctx context.Context, names []string, pause bool) ([]string, error) {
 	var all []string

@@ -22,7 +22,7 @@ const (
 	Pending   State = "pending"
 	Active    State = "active"
 	Scheduled State = "scheduled"
-	Retry     State = "retry"
+	Retrying  State = "retry"
 	Archived  State = "archived"
 	Completed State = "completed" // kept after success; not by us
 	// Silent means that it is active, but its worker has not extended its lease
@@ -53,8 +53,8 @@ const allQueues = "asynq:queues"
 func key(queue, name string) string   { return "asynq:{" + queue + "}:" + name }
 func taskKey(queue, id string) string { return key(queue, "t:"+id) }
 
-// States returns where each of rings is, in their order. It costs one round
-// trip per queue and 500 rings.
+// States returns where each of deliveries is, in their order. It costs one round
+// trip per queue and 500 deliveries.
 func (q *Queue) States(ctx context.Context, deliveries []Delivery) ([]State, error) {
 	byQueue := make(map[string][]int)
 	for i, r := range deliveries {
@@ -129,7 +129,7 @@ func (q *Queue) Walk(ctx context.Context, visit func(Delivery, State) error) err
 		if err := q.walkPending(ctx, queue, visit); err != nil {
 			return err
 		}
-		for _, s := range []State{Scheduled, Retry, Archived} {
+		for _, s := range []State{Scheduled, Retrying, Archived} {
 			if err := q.walkSet(ctx, queue, s, visit); err != nil {
 				return err
 			}
@@ -191,18 +191,18 @@ func visitAll(queue string, ids []string, s State, visit func(Delivery, State) e
 }
 
 // WasRun reports whether a person pressed Run on the archived delivery r that
-// is ringing now. A handler whose row has failed asks it: the other way such a
-// delivery can ring is that asynq lost the write that archived it, and then the
+// is being worked on now. A handler whose row has failed asks it: the other way such a
+// delivery can come is that asynq lost the write that archived it, and then the
 // delivery's last error is the one of asynq's recoverer and not ours.
 //
-// It holds for deliveries archived by a *Parked or by Park. One that a person
-// archived in asynqmon carries our text only once Park has stamped it. One that lies in
-// the archive while it rings was not run: after Redis lost its data the same delivery can
-// ring twice at a time, and what parks the one puts the other away under it.
+// It holds for deliveries archived by a verdict or by Queue.Archive. One that a person
+// archived in asynqmon carries our text only once Archive has stamped it. One that lies in
+// the archive while it is worked on was not run: after Redis lost its data the same delivery can
+// come twice at a time, and what archives the one puts the other away under it.
 func (q *Queue) WasRun(ctx context.Context, r Delivery) (bool, error) {
 	inspector := asynq.NewInspectorFromRedisClient(q.Redis)
 	info, err := inspector.GetTaskInfo(r.Queue(), r.Ref.String())
-	if errors.Is(err, asynq.ErrQueueNotFound) { // Redis lost its data and then was rung by an older client
+	if errors.Is(err, asynq.ErrQueueNotFound) { // Redis lost its data and then was published to by an older client
 		if err := q.EnsureQueues(ctx, []string{r.Provider}); err != nil {
 			return false, err
 		}
@@ -214,7 +214,8 @@ func (q *Queue) WasRun(ctx context.Context, r Delivery) (bool, error) {
 	case err != nil:
 		return false, fmt.Errorf("queue: last error of %s: %w", r.Ref, err)
 	}
-	return info.State != asynq.TaskStateArchived && strings.HasPrefix(info.LastErr, archivedPrefix), nil
+	ours := strings.HasPrefix(info.LastErr, archivedPrefix) || strings.HasPrefix(info.LastErr, formerPrefix)
+	return ours && info.State != asynq.TaskStateArchived, nil
 }
 
 // received returns the delivery that asynq handed over. Its id and its payload
@@ -231,8 +232,7 @@ func received(ctx context.Context, t *asynq.Task) (Delivery, error) {
 		return r, err
 	}
 	if p.Task != ref.Task || p.Delivery != ref.Delivery {
-		return r, &Parked{Reason: "payload is of delivery " + strconv.FormatInt(p.Task, 10) + "." + strconv.Itoa(p.Delivery) + ", its id is " + id}
+		return r, errors.New("payload is of delivery " + strconv.FormatInt(p.Task, 10) + "." + strconv.Itoa(p.Delivery) + ", its id is " + id)
 	}
-	r.Trace = p.Trace
 	return r, nil
 }

@@ -17,23 +17,23 @@ import (
 // oneOfEach leaves a delivery in each state, named after it, and one that is absent.
 func oneOfEach(t *testing.T, q *Queue) map[State]Delivery {
 	t.Helper()
-	deliveries := map[State]Delivery{Pending: delivery(1), Scheduled: delivery(2), Retry: delivery(3), Archived: delivery(4), Active: delivery(5), Orphaned: delivery(6), Absent: delivery(7)}
+	deliveries := map[State]Delivery{Pending: delivery(1), Scheduled: delivery(2), Retrying: delivery(3), Archived: delivery(4), Active: delivery(5), Orphaned: delivery(6), Absent: delivery(7)}
 	later := deliveries[Scheduled]
 	later.At = time.Now().Add(time.Hour)
 	release := make(chan struct{})
-	stop := serve(t, Server{Queue: q, Handler: func(_ context.Context, r Delivery) error {
+	stop := serve(t, Server{Queue: q, Handler: func(_ context.Context, r Delivery) Verdict {
 		switch r.Ref {
 		case delivery(3).Ref:
-			return &Later{After: time.Hour}
+			return Verdict{Outcome: Retry, After: time.Hour}
 		case delivery(4).Ref:
-			return &Parked{Reason: "moderated"}
+			return Verdict{Outcome: Archive, Reason: "moderated"}
 		}
 		<-release
-		return nil
+		return Verdict{}
 	}})
-	publishAll(t, q, later, deliveries[Retry], deliveries[Archived])
+	publishAll(t, q, later, deliveries[Retrying], deliveries[Archived])
 	eventually(t, "the handlers have returned", func() bool {
-		return state(t, q, deliveries[Retry]) == Retry && state(t, q, deliveries[Archived]) == Archived
+		return state(t, q, deliveries[Retrying]) == Retrying && state(t, q, deliveries[Archived]) == Archived
 	})
 	close(release)
 	must(t, stop())
@@ -103,7 +103,7 @@ func TestInspect(t *testing.T) {
 			high := Delivery{Ref: task.Ref{Task: 9, Delivery: 3}, Provider: "fal", Priority: task.High}
 			publishAll(t, q, high)
 			enqueue(t, q, "not-ours", "{}")
-			want := map[Delivery]State{deliveries[Pending]: Pending, deliveries[Scheduled]: Scheduled, deliveries[Retry]: Retry, deliveries[Archived]: Archived, high: Pending}
+			want := map[Delivery]State{deliveries[Pending]: Pending, deliveries[Scheduled]: Scheduled, deliveries[Retrying]: Retrying, deliveries[Archived]: Archived, high: Pending}
 			got := map[Delivery]State{}
 			must(t, q.Walk(t.Context(), func(r Delivery, s State) error { got[r] = s; return nil }))
 			if diff := cmp.Diff(want, got); diff != "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-func (s *shift) log(r Delivery) *zerolog.Event {
-	return s.Queue.Log.Error().Int64("task", r.Task).Int("delivery", r.Delivery)
+func (r *run) log(d Delivery) *zerolog.Event {
+	return r.Queue.Log.Error().Int64("task", d.Task).Int("delivery", d.Delivery)
 }
 
 // asynqLog lets asynq speak through zerolog, one level lower where it reports
@@ -21,7 +21,7 @@ func (l asynqLog) Debug(args ...any) { l.Trace().Msg(asynqText(args)) }
 func (l asynqLog) Info(args ...any) { l.Logger.Debug().Msg(asynqText(args)) }
 
 // Warn is silent about archived deliveries: asynq calls each of them a retry
-// that is exhausted, which is not why they were parked.
+// that is exhausted, which is not why they were archived.
 func (l asynqLog) Warn(args ...any) {
 	text := asynqText(args)
 	if strings.HasPrefix(text, "asynq: Retry exhausted") {

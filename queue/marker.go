@@ -11,8 +11,8 @@ import (
 const markerKey = "easel:marker"
 
 // Marker reports whether Redis lost its data since the marker was last set, and
-// sets it again. The caller that is told so rings again for every row that is
-// due. Of several callers one is told; if it dies before it has rung, or if
+// sets it again. The caller that is told so publishes every row again that is
+// due. Of several callers one is told; if it dies before it has published, or if
 // Redis came back with old data and the marker among it, the reconciler's
 // ordinary comparison of rows and deliveries finds the rest, only more slowly.
 func (q *Queue) Marker(ctx context.Context) (lost bool, err error) {

@@ -1,5 +1,5 @@
-// Package queue is the only one that knows asynq and asynqmon. It rings for
-// rows, runs the server that hears the ringing, and keeps the dashboard. The
+// Package queue is the only one that knows asynq and asynqmon. It publishes
+// rows, runs the server that takes what is published, and keeps the dashboard. The
 // row is the truth: whatever is in Redis may be lost, doubled or late, and
 // nothing here decides what becomes of a task.
 package queue
@@ -34,9 +34,9 @@ type Queue struct {
 	Log   zerolog.Logger
 }
 
-// Publish rings for rings and returns one error for each of them, nil where the
-// doorbell hangs. A delivery that is there already, in whatever state, counts
-// as rung: the same row is rung by its producer, the relay and the reconciler,
+// Publish publishes deliveries and returns one error for each of them, nil where one
+// is in Redis. A delivery that is there already, in whatever state, counts
+// as published: the same row is published by its producer, the relay and the reconciler,
 // and a reply lost on the network is sent again by go-redis. After the first
 // error from Redis the rest is not tried, so an outage costs one timeout.
 //
@@ -45,7 +45,7 @@ type Queue struct {
 // lost its data.
 //
 // go-redis's AutoPipeline is not used: it is marked experimental, must be
-// closed, and makes a fraction more of rings that outnumber by far the rows
+// closed, and makes a fraction more of deliveries that outnumber by far the rows
 // which a database commits (BenchmarkPublish).
 func (q *Queue) Publish(ctx context.Context, deliveries []Delivery) []error {
 	client := asynq.NewClientFromRedisClient(q.Redis)
@@ -88,11 +88,11 @@ func publish(ctx context.Context, client *asynq.Client, r Delivery, down *atomic
 		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("queue: %s not rung: %w", r.Ref, err)
+		return fmt.Errorf("queue: %s not published: %w", r.Ref, err)
 	}
 	data, err := r.payload()
 	if err != nil {
-		return fmt.Errorf("queue: %s not rung: %w", r.Ref, err)
+		return fmt.Errorf("queue: %s not published: %w", r.Ref, err)
 	}
 	_, err = client.EnqueueContext(ctx, asynq.NewTask(Type, data),
 		asynq.TaskID(r.Ref.String()),
@@ -103,7 +103,7 @@ func publish(ctx context.Context, client *asynq.Client, r Delivery, down *atomic
 	if err == nil || errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil
 	}
-	err = fmt.Errorf("queue: %s not rung: %w", r.Ref, err)
+	err = fmt.Errorf("queue: %s not published: %w", r.Ref, err)
 	down.CompareAndSwap(nil, &err)
 	return err
 }

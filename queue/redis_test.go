@@ -8,6 +8,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/easelqueue/easel/internal/servertest"
@@ -157,13 +158,14 @@ func TestNames(t *testing.T) {
 			}
 		}
 	})
-	t.Run("A verdict is found under other errors and is valid text", func(t *testing.T) {
-		var later *Later
-		if !errors.As(errors.Join(errors.New("x"), &Later{Reason: "r"}), &later) || later.Error() != "r" {
-			t.Error(later)
+	t.Run("A verdict is told to asynq as valid text", func(t *testing.T) {
+		for text, v := range map[string]Verdict{"ab": {Outcome: Retry, Reason: "a\xffb"}, "archived: ab": {Outcome: Archive, Reason: "a\xffb"}} {
+			if got := v.asynq(false); got.Error() != text || errors.Is(got, asynq.SkipRetry) != (v.Outcome == Archive) {
+				t.Errorf("%+v is told as %q", v, got)
+			}
 		}
-		if got := (&Parked{Reason: "a\xffb"}).Error(); got != "parked: ab" {
-			t.Errorf("%q", got)
+		if got := (Verdict{}).asynq(false); got != nil {
+			t.Errorf("what is done is told as %q", got)
 		}
 	})
 	t.Run("A wait ends on the first whole second after it", func(t *testing.T) {

@@ -43,12 +43,12 @@ end
 return math.min(n, 1)
 `)
 
-// parkCmd archives a delivery that waits and appends ARGV[3] to its message. It
+// archiveCmd archives a delivery that waits and appends ARGV[3] to its message. It
 // returns -1 if the delivery is active, and otherwise what there was of it.
 //
 // KEYS: task, pending, scheduled, retry, archived.
 // ARGV: id, now in Unix seconds, the fields to append.
-var parkCmd = redis.NewScript(`
+var archiveCmd = redis.NewScript(`
 local state, msg = unpack(redis.call("HMGET", KEYS[1], "state", "msg"))
 if not state or not msg then
 	return 0
@@ -87,7 +87,7 @@ func (q *Queue) Remove(ctx context.Context, r Delivery) error {
 // and returns how much: deliveries that are active without a lease, whose data
 // are gone (one of them breaks asynqmon's page of the queue) or cannot be
 // decoded (one of them keeps asynq's recoverer from all others). The rows they
-// rang for look unpublished afterwards, and ring again.
+// are of look unpublished afterwards, and are published again.
 func (q *Queue) Repair(ctx context.Context, providers []string) (int, error) {
 	removed := 0
 	for _, provider := range providers {
@@ -130,7 +130,7 @@ func (q *Queue) repair(ctx context.Context, queue string) (removed int, err erro
 
 func (q *Queue) remove(ctx context.Context, queue, id string, orphansOnly bool) (int, error) {
 	keys := []string{taskKey(queue, id), key(queue, "lease")}
-	for _, s := range []State{Active, Pending, Scheduled, Retry, Archived, Completed} {
+	for _, s := range []State{Active, Pending, Scheduled, Retrying, Archived, Completed} {
 		keys = append(keys, key(queue, string(s)))
 	}
 	only := "0"
@@ -144,19 +144,24 @@ func (q *Queue) remove(ctx context.Context, queue, id string, orphansOnly bool) 
 	return n, nil
 }
 
-// Park archives a delivery that waits, because its row has failed, and notes
+// Archive archives a delivery that waits, because its row has failed, and notes
 // why. On one that is archived already it notes only that: after it, WasRun
 // knows a Run also of what a person archived in asynqmon. One that is absent is
 // fine; for one that a worker holds it returns ErrActive.
-func (q *Queue) Archive(ctx context.Context, r Delivery, reason string) error {
-	queue, now := r.Queue(), time.Now().Unix()
-	keys := []string{taskKey(queue, r.Ref.String())}
-	for _, s := range []State{Pending, Scheduled, Retry, Archived} {
+func (q *Queue) Archive(ctx context.Context, d Delivery, reason string) error {
+	return q.archive(ctx, d, Verdict{Outcome: Archive, Reason: reason}.asynq(false).Error())
+}
+
+// archive is Archive with the whole of the last error that asynq is to keep.
+func (q *Queue) archive(ctx context.Context, d Delivery, text string) error {
+	queue, now := d.Queue(), time.Now().Unix()
+	keys := []string{taskKey(queue, d.Ref.String())}
+	for _, s := range []State{Pending, Scheduled, Retrying, Archived} {
 		keys = append(keys, key(queue, string(s)))
 	}
-	n, err := parkCmd.Run(ctx, q.Redis, keys, r.Ref.String(), now, lastError(&Parked{Reason: reason})).Int()
+	n, err := archiveCmd.Run(ctx, q.Redis, keys, d.Ref.String(), now, lastError(text)).Int()
 	if err != nil {
-		return fmt.Errorf("queue: %s not parked: %w", r.Ref, err)
+		return fmt.Errorf("queue: %s not archived: %w", d.Ref, err)
 	}
 	if n < 0 {
 		return ErrActive
@@ -167,9 +172,8 @@ func (q *Queue) Archive(ctx context.Context, r Delivery, reason string) error {
 // lastError returns the field error_msg of asynq's message, number 7 of a
 // protocol buffer, where the last of several values counts: appended to a
 // message it replaces the error that is there.
-func lastError(err error) []byte {
+func lastError(text string) []byte {
 	const tag = 7<<3 | 2 // field 7, bytes with their length before them
-	text := err.Error()
 	field := binary.AppendUvarint([]byte{tag}, uint64(len(text)))
 	return append(field, text...)
 }

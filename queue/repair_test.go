@@ -78,7 +78,7 @@ func TestRemove(t *testing.T) {
 						t.Errorf("one that is absent: %v", err)
 					}
 				default:
-					if i := info(t, q, r); err != nil || i.State != asynq.TaskStateArchived || i.LastErr != "parked: a person parked it" {
+					if i := info(t, q, r); err != nil || i.State != asynq.TaskStateArchived || i.LastErr != "archived: a person parked it" {
 						t.Errorf("one that was %s: %v, %s, %q", s, err, i.State, i.LastErr)
 					}
 				}
@@ -96,7 +96,7 @@ func TestRemove(t *testing.T) {
 			if again := q.Redis.HStrLen(t.Context(), taskKey("openai", "1.0"), "msg").Val(); again != size || size > maxReason+200 {
 				t.Errorf("the message has %d bytes, then %d", size, again)
 			}
-			if got := info(t, q, delivery(1)).LastErr; !strings.HasPrefix(reason, strings.TrimPrefix(got, "parked: ")) || len(got) < maxReason-4 {
+			if got := info(t, q, delivery(1)).LastErr; !strings.HasPrefix(reason, strings.TrimPrefix(got, "archived: ")) || len(got) < maxReason-4 {
 				t.Errorf("the reason is %q", got)
 			}
 		},

@@ -3,7 +3,6 @@ package queue
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -25,9 +24,9 @@ func TestServer(t *testing.T) {
 	onBoth(t, claims{
 		"Every priority is heard, and what is done is gone": func(t *testing.T, q *Queue) {
 			heard := make(chan Delivery, 3)
-			serve(t, Server{Queue: q, Handler: func(_ context.Context, r Delivery) error { heard <- r; return nil }})
+			serve(t, Server{Queue: q, Handler: func(_ context.Context, r Delivery) Verdict { heard <- r; return Verdict{} }})
 			for i, p := range []task.Priority{task.Low, task.Normal, task.High} {
-				want := Delivery{Ref: task.Ref{Task: int64(i + 1), Delivery: 7}, Provider: "openai", Priority: p, Trace: "00-ab"}
+				want := Delivery{Ref: task.Ref{Task: int64(i + 1), Delivery: 7}, Provider: "openai", Priority: p}
 				publishAll(t, q, want)
 				if got := receive(t, "the ring is heard", heard); got != want {
 					t.Errorf("heard %+v instead of %+v", got, want)
@@ -35,21 +34,21 @@ func TestServer(t *testing.T) {
 				eventually(t, "it is gone", func() bool { return state(t, q, want) == Absent })
 			}
 		},
-		"Later is no retry for asynq, and never early": func(t *testing.T, q *Queue) {
+		"Retry is no retry for asynq, and never early": func(t *testing.T, q *Queue) {
 			const after = 1200 * time.Millisecond
 			heard := make(chan time.Time, 3)
 			calls := 0
-			serve(t, Server{Queue: q, Handler: func(context.Context, Delivery) error {
+			serve(t, Server{Queue: q, Handler: func(context.Context, Delivery) Verdict {
 				calls++
 				heard <- time.Now()
 				if calls == 3 {
-					return nil
+					return Verdict{}
 				}
-				return &Later{After: time.Duration(2-calls) * after, Reason: "the provider is busy"}
+				return Verdict{Outcome: Retry, After: time.Duration(2-calls) * after, Reason: "the provider is busy"}
 			}})
 			publishAll(t, q, delivery(1))
 			first := receive(t, "it rings", heard)
-			eventually(t, "it waits", func() bool { return state(t, q, delivery(1)) == Retry })
+			eventually(t, "it waits", func() bool { return state(t, q, delivery(1)) == Retrying })
 			if i := info(t, q, delivery(1)); i.Retried != 0 || i.LastErr != "the provider is busy" {
 				t.Errorf("asynq counts %d retries and says %q", i.Retried, i.LastErr)
 			}
@@ -59,24 +58,20 @@ func TestServer(t *testing.T) {
 			receive(t, "it rings at once", heard)
 			eventually(t, "it is gone", func() bool { return state(t, q, delivery(1)) == Absent })
 		},
-		"Parked is archived with its reason": func(t *testing.T, q *Queue) {
-			serve(t, Server{Queue: q, Handler: func(context.Context, Delivery) error {
-				return fmt.Errorf("step 5: %w", &Parked{Reason: "moderated: no cats"})
+		"Archive is archived with its reason": func(t *testing.T, q *Queue) {
+			serve(t, Server{Queue: q, Handler: func(context.Context, Delivery) Verdict {
+				return Verdict{Outcome: Archive, Reason: "moderated: no cats"}
 			}})
 			publishAll(t, q, delivery(1))
 			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
-			if got := info(t, q, delivery(1)).LastErr; got != "parked: moderated: no cats" {
+			if got := info(t, q, delivery(1)).LastErr; got != "archived: moderated: no cats" {
 				t.Errorf("the reason is %q", got)
 			}
-		},
-		"An error without a verdict rings again in five seconds": func(t *testing.T, q *Queue) {
-			serve(t, Server{Queue: quiet(q), Handler: func(context.Context, Delivery) error { return errors.New("no database") }})
-			ringsAgain(t, q, "no database", errorDelay)
 		},
 		"A panic rings again, and its stack is logged": func(t *testing.T, q *Queue) {
 			var log syncBuffer
 			loud := &Queue{Redis: q.Redis, Log: zerolog.New(&log)}
-			serve(t, Server{Queue: loud, Handler: func(context.Context, Delivery) error { panic("oh no") }})
+			serve(t, Server{Queue: loud, Handler: func(context.Context, Delivery) Verdict { panic("oh no") }})
 			ringsAgain(t, q, "panic: oh no", errorDelay)
 			for _, part := range []string{"oh no", "server_test.go", `"task":1`, `"provider":"openai"`} {
 				if !strings.Contains(log.String(), part) {
@@ -89,6 +84,14 @@ func TestServer(t *testing.T) {
 			enqueue(t, q, "1.0", `{"v":2,"task":"eighty","delivery":0}`)
 			ringsAgain(t, q, "payload has version 2; this worker knows up to 1", unknownVersionDelay)
 		},
+		"A payload of a former release, which may carry more, is read": func(t *testing.T, q *Queue) {
+			heard := make(chan Delivery, 1)
+			serve(t, Server{Queue: q, Handler: func(_ context.Context, d Delivery) Verdict { heard <- d; return Verdict{} }})
+			enqueue(t, q, "1.0", `{"v":1,"task":1,"delivery":0,"trace":"00-ab"}`)
+			if got := receive(t, "it is delivered", heard); got != delivery(1) {
+				t.Errorf("got %+v", got)
+			}
+		},
 		"A payload that cannot be read is archived and says why": func(t *testing.T, q *Queue) {
 			serve(t, Server{Queue: quiet(q), Handler: unreachable(t)})
 			for id, data := range map[string]string{"1.0": "junk", "2.0": `{"v":1,"task":3,"delivery":0}`, "4.0": `{"task":4}`,
@@ -96,16 +99,16 @@ func TestServer(t *testing.T) {
 				enqueue(t, q, id, data)
 				eventually(t, id+" is archived", func() bool {
 					i, err := inspector(q).GetTaskInfo("openai", id)
-					return err == nil && i.State == asynq.TaskStateArchived && strings.HasPrefix(i.LastErr, "parked: payload ")
+					return err == nil && i.State == asynq.TaskStateArchived && strings.HasPrefix(i.LastErr, "archived: payload ")
 				})
 			}
 		},
 		"A cancel in asynqmon takes nothing from a running handler": func(t *testing.T, q *Queue) {
 			entered, leave := make(chan context.Context, 2), make(chan struct{})
-			serve(t, Server{Queue: q, Concurrency: 1, Handler: func(ctx context.Context, _ Delivery) error {
+			serve(t, Server{Queue: q, Concurrency: 1, Handler: func(ctx context.Context, _ Delivery) Verdict {
 				entered <- ctx
 				<-leave
-				return &Parked{Reason: "cancelled"}
+				return Verdict{Outcome: Archive, Reason: "cancelled"}
 			}})
 			publishAll(t, q, delivery(1))
 			ctx := receive(t, "it enters", entered)
@@ -135,10 +138,10 @@ func TestDrain(t *testing.T) {
 			entered, leave := make(chan context.Context, 2), make(chan struct{})
 			ctx, end := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
-			s := Server{Queue: q, Provider: "openai", Concurrency: 1, Handler: func(ctx context.Context, _ Delivery) error {
+			s := Server{Queue: q, Provider: "openai", Concurrency: 1, Handler: func(ctx context.Context, _ Delivery) Verdict {
 				entered <- ctx
 				<-leave
-				return nil
+				return Verdict{}
 			}}
 			go func() { ended <- s.Run(ctx) }()
 			publishAll(t, q, delivery(1))
@@ -163,25 +166,25 @@ func TestDrain(t *testing.T) {
 		},
 		"When the drain is over the handler is told, and its verdict still counts": func(t *testing.T, q *Queue) {
 			entered := make(chan struct{}, 1)
-			stop := serve(t, Server{Queue: q, Drain: 50 * time.Millisecond, Handler: func(ctx context.Context, _ Delivery) error {
+			stop := serve(t, Server{Queue: q, Drain: 50 * time.Millisecond, Handler: func(ctx context.Context, _ Delivery) Verdict {
 				entered <- struct{}{}
 				<-ctx.Done()
-				return &Later{Reason: "handed back"}
+				return Verdict{Outcome: Retry, Reason: "handed back"}
 			}})
 			publishAll(t, q, delivery(1))
 			receive(t, "it enters", entered)
 			must(t, stop())
-			if got := state(t, q, delivery(1)); got != Retry || info(t, q, delivery(1)).LastErr != "handed back" {
+			if got := state(t, q, delivery(1)); got != Retrying || info(t, q, delivery(1)).LastErr != "handed back" {
 				t.Errorf("the delivery is %s", got)
 			}
 		},
 		"The delivery of a handler that will not leave rings elsewhere": func(t *testing.T, q *Queue) {
 			entered, leave := make(chan struct{}, 1), make(chan struct{})
 			defer close(leave)
-			stop := serve(t, Server{Queue: quiet(q), Drain: 50 * time.Millisecond, Handler: func(context.Context, Delivery) error {
+			stop := serve(t, Server{Queue: quiet(q), Drain: 50 * time.Millisecond, Handler: func(context.Context, Delivery) Verdict {
 				entered <- struct{}{}
 				<-leave
-				return nil
+				return Verdict{}
 			}})
 			publishAll(t, q, delivery(1))
 			receive(t, "it enters", entered)
@@ -211,12 +214,12 @@ func TestManyHandlers(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	var inside atomic.Int64
 	all := make(chan struct{})
-	stop := serve(t, Server{Queue: q, Concurrency: many, Handler: func(context.Context, Delivery) error {
+	stop := serve(t, Server{Queue: q, Concurrency: many, Handler: func(context.Context, Delivery) Verdict {
 		if inside.Add(1) == many {
 			close(all)
 		}
 		<-all
-		return nil
+		return Verdict{}
 	}})
 	deliveries := make([]Delivery, many)
 	for i := range deliveries {
@@ -242,7 +245,7 @@ func ringsAgain(t *testing.T, q *Queue, reason string, delay time.Duration) {
 		publishAll(t, q, delivery(1))
 	}
 	start := time.Now()
-	eventually(t, "it waits", func() bool { return state(t, q, delivery(1)) == Retry })
+	eventually(t, "it waits", func() bool { return state(t, q, delivery(1)) == Retrying })
 	i := info(t, q, delivery(1))
 	if in := i.NextProcessAt.Sub(start); i.LastErr != reason || i.Retried != 0 || in < delay-time.Second || in > delay+3*time.Second {
 		t.Errorf("%q, %d retries, rings in %s", i.LastErr, i.Retried, in)
@@ -256,10 +259,10 @@ func enqueue(t *testing.T, q *Queue, id, data string) {
 	must(t, err)
 }
 
-func unreachable(t *testing.T) func(context.Context, Delivery) error {
-	return func(_ context.Context, r Delivery) error {
+func unreachable(t *testing.T) func(context.Context, Delivery) Verdict {
+	return func(_ context.Context, r Delivery) Verdict {
 		t.Errorf("the handler was called with %s", r.Ref)
-		return nil
+		return Verdict{}
 	}
 }
 

@@ -8,42 +8,67 @@ import (
 	"github.com/hibiken/asynq"
 )
 
+// Verdict is what becomes of a delivery. The zero value is Done.
+type Verdict struct {
+	Outcome Outcome
+	After   time.Duration // of Retry: it comes with the next whole second after this; 0 is at once
+	Reason  string        // shown in asynqmon; holds no secret
+}
+
+// Outcome is one of the three things that a Verdict may say.
+type Outcome int
+
+const (
+	Done    Outcome = iota // the row needs no further delivery
+	Retry                  // the row waits and is delivered again. It is no failure: asynq's count of retries does not move
+	Archive                // the row has failed, and asynq's archive mirrors it
+)
+
 const (
 	unknownVersionDelay = 30 * time.Second
-	errorDelay          = 5 * time.Second // after an error that is no verdict, and after a panic
+	errorDelay          = 5 * time.Second // after a panic, and after an error of asynq's own
 	maxReason           = 2 << 10         // bytes of a reason that asynq keeps
 )
 
-// archivedPrefix begins the last error of every delivery that we parked. WasRun
+// archivedPrefix begins the last error of every delivery that we archived. WasRun
 // knows by it that only a person can have taken the delivery out of the archive.
-const archivedPrefix = "parked: "
+const archivedPrefix = "archived: "
 
-// Later is the verdict "ring again": the row waits, and asynq's retry set
-// mirrors it. It is no failure: asynq's count of retries does not move.
-type Later struct {
-	After  time.Duration // the next whole second after it; 0 is at once
-	Reason string        // shown in asynqmon; holds no secret
+// formerPrefix is what a former release wrote in its place. Its deliveries lie in the
+// archive for as long as asynq keeps them.
+const formerPrefix = "parked: "
 
-	run bool // a person ran the delivery, which the row does not yet show
+// asynqError is how asynq is told a verdict.
+type asynqError struct {
+	Verdict
+	wasRun bool // a person ran the delivery, which the row does not yet show
 }
 
-func (l *Later) Error() string {
-	if l.run {
-		return clip(archivedPrefix + "run again by hand, then: " + l.Reason)
+// asynq is the verdict as asynq's handlers return it.
+func (v Verdict) asynq(wasRun bool) error {
+	if v.Outcome == Done {
+		return nil
 	}
-	return clip(l.Reason)
+	return &asynqError{v, wasRun}
 }
 
-// Parked is the verdict "given up": the row has failed, and asynq's archive
-// mirrors it.
-type Parked struct {
-	Reason string // shown in asynqmon; holds no secret
+func (e *asynqError) Error() string {
+	switch {
+	case e.Outcome == Archive:
+		return clip(archivedPrefix + e.Reason)
+	case e.wasRun:
+		return clip(archivedPrefix + "run again by hand, then: " + e.Reason)
+	}
+	return clip(e.Reason)
 }
-
-func (p *Parked) Error() string { return clip(archivedPrefix + p.Reason) }
 
 // Unwrap makes asynq archive the delivery.
-func (p *Parked) Unwrap() error { return asynq.SkipRetry }
+func (e *asynqError) Unwrap() error {
+	if e.Outcome == Archive {
+		return asynq.SkipRetry
+	}
+	return nil
+}
 
 // clip bounds what is kept in Redis and keeps it valid UTF-8, without which
 // asynq cannot encode its message.
@@ -57,10 +82,10 @@ func clip(s string) string {
 // retryDelay is asynq's RetryDelayFunc. It also sees asynq's own errors, such as
 // the lease of a worker that died, whose delivery is a minute late already.
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
-	var later *Later
+	var told *asynqError
 	switch {
-	case errors.As(err, &later):
-		return untilWhole(later.After)
+	case errors.As(err, &told):
+		return untilWhole(told.After)
 	case errors.Is(err, asynq.ErrLeaseExpired):
 		return 0
 	}

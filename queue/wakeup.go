@@ -13,10 +13,10 @@ import (
 // hundred times a second. Nothing depends on the message but speed: without it
 // a server looks again after Poll.
 
-// wakeUpChannel is where Publish tells the servers of a provider that it rang.
+// wakeUpChannel is where Publish tells the servers of a provider that it has published.
 func wakeUpChannel(provider string) string { return "easel:rings:" + provider }
 
-// alarm wakes a server that waits at its empty queues. It holds one call, so that
+// wakeUp wakes a server that waits at its empty queues. It holds one signal, so that
 // one which comes just before the waiting is not lost.
 type wakeUp chan struct{}
 
@@ -29,7 +29,7 @@ func (a wakeUp) signal() {
 	}
 }
 
-// hear calls the alarm with each message for the provider until ctx ends.
+// listen signals with each message for the provider until ctx ends.
 func (a wakeUp) listen(ctx context.Context, client redis.UniversalClient, provider string) {
 	sub := client.Subscribe(ctx, wakeUpChannel(provider))
 	defer sub.Close()
@@ -47,7 +47,7 @@ func (a wakeUp) listen(ctx context.Context, client redis.UniversalClient, provid
 	}
 }
 
-// idler notes which of a server's queues asynq has found empty. asynq asks for
+// waiter notes which of a server's queues asynq has found empty. asynq asks for
 // them from one goroutine, one script call after the other, each time in another order.
 // What becomes due is for all servers, whichever of them moved it: one that
 // cannot work on it would otherwise be the only one to try.
@@ -59,8 +59,8 @@ type waiter struct {
 	empty  map[string]bool // the queues that were found empty since the last waiting
 }
 
-// saw takes note of a script's answer and waits after a round of empty queues,
-// until the alarm is called, Poll is over, or the server drains. Then asynq
+// observe takes note of a script's answer and waits after a round of empty queues,
+// until there is a wake-up, Poll is over, or the server drains. Then asynq
 // begins another round.
 func (i *waiter) observe(ctx context.Context, keys []string, cmd *redis.Cmd, draining <-chan struct{}) {
 	switch {
@@ -75,7 +75,7 @@ func (i *waiter) observe(ctx context.Context, keys []string, cmd *redis.Cmd, dra
 		clear(i.empty)
 		return
 	}
-	// All of them, in whatever order asynq asks: a call that ended the last waiting
+	// All of them, in whatever order asynq asks: a wake-up that ended the last waiting
 	// may have been for any.
 	if i.empty[keys[0]] = true; len(i.empty) < i.queues {
 		return

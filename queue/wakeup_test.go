@@ -31,7 +31,7 @@ func TestAlarm(t *testing.T) {
 		t.Helper()
 		heard := make(chan Delivery, 10)
 		stop := serve(t, Server{Queue: quiet(q), Provider: "openai", Poll: poll, Forward: 20 * time.Millisecond,
-			Handler: func(_ context.Context, r Delivery) error { heard <- r; return nil }})
+			Handler: func(_ context.Context, r Delivery) Verdict { heard <- r; return Verdict{} }})
 		t.Cleanup(func() { _ = stop() })
 		eventually(t, "the server listens", func() bool {
 			n, err := q.Redis.PubSubNumSub(t.Context(), wakeUpChannel("openai")).Result()

@@ -8,10 +8,10 @@ import (
 
 func TestWasRun(t *testing.T) {
 	// hear runs a server and returns, for each ring, whether a person had run it.
-	hear := func(t *testing.T, q *Queue, verdict func(call int) error) chan bool {
+	hear := func(t *testing.T, q *Queue, verdict func(call int) Verdict) chan bool {
 		heard := make(chan bool, 10)
 		calls := 0
-		serve(t, Server{Queue: q, Handler: func(ctx context.Context, r Delivery) error {
+		serve(t, Server{Queue: q, Handler: func(ctx context.Context, r Delivery) Verdict {
 			run, err := q.WasRun(ctx, r)
 			if err != nil {
 				t.Error(err)
@@ -22,7 +22,7 @@ func TestWasRun(t *testing.T) {
 		}})
 		return heard
 	}
-	park := func(int) error { return &Parked{Reason: "moderated"} }
+	park := func(int) Verdict { return Verdict{Outcome: Archive, Reason: "moderated"} }
 	onBoth(t, claims{
 		"A person's Run is told from a first ring": func(t *testing.T, q *Queue) {
 			heard := hear(t, q, park)
@@ -49,11 +49,11 @@ func TestWasRun(t *testing.T) {
 			}
 		},
 		"A Run is remembered while the handler has to wait": func(t *testing.T, q *Queue) {
-			heard := hear(t, q, func(call int) error {
+			heard := hear(t, q, func(call int) Verdict {
 				if call == 1 {
 					return park(call)
 				}
-				return &Later{Reason: "no database"}
+				return Verdict{Outcome: Retry, Reason: "no database"}
 			})
 			publishAll(t, q, delivery(1))
 			receive(t, "it rings", heard)
@@ -86,6 +86,14 @@ func TestWasRun(t *testing.T) {
 			publishAll(t, q, delivery(1))
 			must(t, inspector(q).ArchiveTask("openai", "1.0"))
 			must(t, q.Archive(t.Context(), delivery(1), "archived in asynqmon"))
+			must(t, inspector(q).RunTask("openai", "1.0"))
+			if run, err := q.WasRun(t.Context(), delivery(1)); !run || err != nil {
+				t.Error(run, err)
+			}
+		},
+		"What a former release archived counts as well": func(t *testing.T, q *Queue) {
+			publishAll(t, q, delivery(1))
+			must(t, q.archive(t.Context(), delivery(1), formerPrefix+"moderated"))
 			must(t, inspector(q).RunTask("openai", "1.0"))
 			if run, err := q.WasRun(t.Context(), delivery(1)); !run || err != nil {
 				t.Error(run, err)

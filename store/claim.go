@@ -151,33 +151,20 @@ func (s *Store) newest(ctx context.Context, db sqlx.QueryerContext, id int64) (*
 // spends no attempt. Why a call has failed counts more than why the task waits, and stays,
 // unless a call was answered since, whose pictures are all that it waits for and were not
 // given up. ErrFenced if the task is not ours any more.
-func (s *Store) Release(ctx context.Context, t *task.Task, after time.Duration, reason string) error {
+func (s *Store) Release(ctx context.Context, held task.Token, after time.Duration, reason string) error {
 	stays := "error_kind IS NOT NULL"
 	if reason != "" {
 		stays += ` AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered'
 			AND (a.finished_at IS NULL OR a.finished_at < image_generations.retried_at))`
 	}
-	return s.patiently(ctx, func() error {
+	return s.refusable(s.patiently(ctx, func() error {
 		return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
 			UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
 				error_msg = CASE WHEN `+stays+` THEN error_msg ELSE ? END, error_kind = CASE WHEN `+stays+` THEN error_kind END,
 				error_code = CASE WHEN `+stays+` THEN error_code END, updated_at = now(), `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-			after.Milliseconds(), null(reason), t.ID, t.Fence))
-	})
-}
-
-// Progress notes how far the provider is, in percent. It never goes back, and it
-// does not wait for a row that is locked. ErrFenced if the task is not ours any more.
-func (s *Store) Progress(ctx context.Context, t *task.Task, percent int) error {
-	err := s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET progress = CASE WHEN progress < ? THEN ? ELSE progress END, updated_at = now()
-		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-		percent, percent, t.ID, t.Fence))
-	if err != nil && s.dialect.isLocked(err) {
-		return nil
-	}
-	return err
+			after.Milliseconds(), null(reason), held.Task, held.Fence))
+	}))
 }
 
 // fenced turns an update that met no row into ErrFenced.
@@ -190,4 +177,13 @@ func (s *Store) fenced(r sql.Result, err error) error {
 		return ErrFenced
 	}
 	return err
+}
+
+// changed reports whether an update has met a row.
+func (s *Store) changed(r sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n > 0, err
 }

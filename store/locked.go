@@ -109,7 +109,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // lock takes the task's row before one of its attempts, as everywhere.
-func (s *Store) lock(ctx context.Context, tx *sqlx.Tx, id int64) error {
+func (s *Store) lock(ctx context.Context, q sqlx.QueryerContext, id int64) error {
 	var found []int64
-	return tx.SelectContext(ctx, &found, tx.Rebind("SELECT id FROM image_generations WHERE id = ?"+s.dialect.lock), id)
+	return sqlx.SelectContext(ctx, q, &found, s.db.Rebind("SELECT id FROM image_generations WHERE id = ?"+s.dialect.lock), id)
 }

@@ -132,17 +132,17 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 	defer cancel()
 	var saving sync.WaitGroup
 	writes := map[string]func(tk *task.Task) error{
-		"Release": func(tk *task.Task) error { return l.Release(whole, tk, 0, "") },
+		"Release": func(tk *task.Task) error { return l.Release(whole, tk.Token(), 0, "") },
 		"Fail": func(tk *task.Task) error {
-			return l.Fail(whole, tk, task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Message: "away"}}, nil)
+			return only(l.Finish(whole, store.Decided{Held: tk.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Message: "away"}}}))
 		},
 		"Begin": func(tk *task.Task) error {
-			return l.Begin(whole, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
+			return begin(whole, l.Store, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
 		},
-		"SwitchProvider": func(tk *task.Task) error {
-			return l.SwitchProvider(whole, tk, task.Fallback{Provider: "rival"}, "", "away", nil)
+		"FallBack": func(tk *task.Task) error {
+			return only(l.Finish(whole, store.Switched{Held: tk.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "away"}))
 		},
-		"Reconsider": func(tk *task.Task) error { return l.Reconsider(whole, tk.ID) },
+		"Learn": func(tk *task.Task) error { return only(l.Record(whole, store.LearntLate{Task: tk.ID})) },
 	}
 	i := 0
 	for range 4 {
@@ -204,14 +204,14 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 	t.Run("Other tasks go on although twenty writes wait", func(t *testing.T) {
 		for _, tk := range boats(t, l.Store, 20) {
 			soon(t, "a whole step", func(ctx context.Context) error {
-				return l.Release(ctx, claimed(t, l.Store, tk), 0, "")
+				return l.Release(ctx, claimed(t, l.Store, tk).Token(), 0, "")
 			})
 		}
 	})
 	t.Run("A write that waits ends with its context and says why", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if err := l.Release(ctx, l.held[0], 0, ""); err == nil || !strings.Contains(err.Error(), "another transaction holds the row of the task locked, so nothing was changed") {
+		if err := l.Release(ctx, l.held[0].Token(), 0, ""); err == nil || !strings.Contains(err.Error(), "another transaction holds the row of the task locked, so nothing was changed") {
 			t.Error(err)
 		}
 	})
@@ -252,13 +252,13 @@ func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
 	for _, tk := range boats(t, s, 8) {
 		c := claimed(t, s, tk)
 		a := &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"}
-		must(t, s.Begin(t.Context(), c, a))
+		must(t, begin(t.Context(), s, c, a))
 		calls = append(calls, a)
 	}
 	for _, a := range calls[6:] {
 		answered := *a
 		answered.State = task.AttemptAnswered
-		must(t, s.Answer(t.Context(), &task.Task{ID: a.TaskID}, &answered, ""))
+		must(t, only(s.Record(t.Context(), store.Answered{Held: task.Token{Task: a.TaskID}, Attempt: answered})))
 	}
 	free := boats(t, s, 1)[0]
 	app, err := s.DB().Begin()
@@ -269,10 +269,17 @@ func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
 	s.DB().SetMaxOpenConns(2) // one of them is the app's
 	var saving sync.WaitGroup
 	for _, write := range []func(a *task.Attempt) error{
-		func(a *task.Attempt) error { return s.Answer(t.Context(), &task.Task{ID: a.TaskID}, a, "") },
-		func(a *task.Attempt) error { return s.FinishAttempt(t.Context(), a) },
-		func(a *task.Attempt) error { _, err := s.FinishIf(t.Context(), a, task.AttemptSending); return err },
-		func(a *task.Attempt) error { return s.RecordCollected(t.Context(), a, nil) },
+		func(a *task.Attempt) error {
+			return only(s.Record(t.Context(), store.Answered{Held: task.Token{Task: a.TaskID}, Attempt: *a}))
+		},
+		func(a *task.Attempt) error { return only(s.Record(t.Context(), store.AttemptEnded{Attempt: *a})) },
+		func(a *task.Attempt) error {
+			_, err := s.Record(t.Context(), store.AttemptEndedIf{Attempt: *a, State: task.AttemptSending})
+			return err
+		},
+		func(a *task.Attempt) error {
+			return only(s.Record(t.Context(), store.Collected{Attempt: withRaw(a, nil)}))
+		},
 	} {
 		for range 2 {
 			a := *calls[0]
@@ -287,7 +294,7 @@ func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
 	}
 	for range 20 {
 		soon(t, "a whole step of another task", func(ctx context.Context) error {
-			return s.Release(ctx, claimed(t, s, free), 0, "")
+			return s.Release(ctx, claimed(t, s, free).Token(), 0, "")
 		})
 	}
 	must(t, app.Rollback())
@@ -336,8 +343,8 @@ func TestRefusesWhatBreaksAConstraint(t *testing.T) {
 			s := open(t)
 			tk := claimed(t, s, boats(t, s, 1)[0])
 			key := &task.Attempt{Key: "one key", Provider: "painter"}
-			must(t, s.Begin(t.Context(), tk, key))
-			err := s.Begin(t.Context(), tk, &task.Attempt{Key: "one key", Provider: "painter"})
+			must(t, begin(t.Context(), s, tk, key))
+			err := begin(t.Context(), s, tk, &task.Attempt{Key: "one key", Provider: "painter"})
 			if err == nil || !s.Refuses(err) {
 				t.Errorf("%v is not said to be refused", err)
 			}

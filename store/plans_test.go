@@ -223,9 +223,11 @@ func calls() map[string]call {
 			_, _, err := s.Claim(ctx, task.Ref{Task: 80_000}, "alive", time.Minute)
 			return err
 		}},
-		"Begin":    {1, func(ctx context.Context, s *store.Store) error { return s.Begin(ctx, held, begun) }},
-		"Progress": {1, func(ctx context.Context, s *store.Store) error { return s.Progress(ctx, held, 7) }},
-		"Get":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.Get(ctx, 80_000); return err }},
+		"Begin": {1, func(ctx context.Context, s *store.Store) error { return begin(ctx, s, held, begun) }},
+		"Record, of progress": {1, func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.Progressed{Held: held.Token(), Percent: 7}))
+		}},
+		"Get": {1, func(ctx context.Context, s *store.Store) error { _, err := s.Get(ctx, 80_000); return err }},
 		"Retry": {1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.Retry(ctx, task.Ref{Task: 100_003, Delivery: -1}, false)
 			return err
@@ -236,25 +238,28 @@ func calls() map[string]call {
 		"List":          {100, func(ctx context.Context, s *store.Store) error { _, err := s.List(ctx, store.Filter{}); return err }},
 		"Observe":       {2, func(ctx context.Context, s *store.Store) error { _, err := s.Observe(ctx, time.Second); return err }},
 		"NewestAttempt": {1, func(ctx context.Context, s *store.Store) error { _, err := s.NewestAttempt(ctx); return err }},
-		"ServerErrors":  {1, func(ctx context.Context, s *store.Store) error { _, err := s.ServerErrors(ctx, held); return err }},
-		"ImagesDone":    {1, func(ctx context.Context, s *store.Store) error { _, err := s.ImagesDone(ctx, held, true); return err }},
-		"KeepInput": {1, func(ctx context.Context, s *store.Store) error {
-			return s.KeepInput(ctx, held.ID, task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"})
+		"History":       {1, func(ctx context.Context, s *store.Store) error { _, err := s.History(ctx, held.ID); return err }},
+		"Attempt":       {1, func(ctx context.Context, s *store.Store) error { _, err := s.Attempt(ctx, begun.ID); return err }},
+		"Record, of an end": {1, func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.AttemptEnded{Attempt: *begun}))
+		}},
+		"Record, of an input": {1, func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.InputCopied{Task: held.ID, Input: task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"}}))
 		}},
 		"Release": {1, func(ctx context.Context, s *store.Store) error {
-			return s.Release(ctx, &task.Task{ID: 200_002, Standing: task.Standing{Fence: 1}}, 0, "")
+			return s.Release(ctx, task.Token{Task: 200_002, Fence: 1}, 0, "")
 		}},
-		"Fail": {1, func(ctx context.Context, s *store.Store) error {
-			return s.Fail(ctx, &task.Task{ID: 200_003, Standing: task.Standing{Fence: 1}}, task.Decision{Status: task.Failed, Failure: failure}, nil)
+		"Finish, by a decision": {1, func(ctx context.Context, s *store.Store) error {
+			return only(s.Finish(ctx, store.Decided{Held: task.Token{Task: 200_003, Fence: 1}, Decision: task.Decision{Status: task.Failed, Failure: failure}}))
 		}},
-		"SwitchProvider": {1, func(ctx context.Context, s *store.Store) error {
-			return s.SwitchProvider(ctx, &task.Task{ID: 200_004, Standing: task.Standing{Fence: 1}}, task.Fallback{Provider: "rival"}, "", "", nil)
+		"Finish, at another provider": {1, func(ctx context.Context, s *store.Store) error {
+			return only(s.Finish(ctx, store.Switched{Held: task.Token{Task: 200_004, Fence: 1}, To: task.Fallback{Provider: "rival"}, Rest: "", Reason: ""}))
 		}},
-		"SaveBatch": {1, func(ctx context.Context, s *store.Store) error {
-			return s.SaveBatch(ctx, &task.Task{ID: 200_005, Standing: task.Standing{Fence: 1}}, &task.Attempt{ID: 100_010, TaskID: 100_010}, nil, 5)
+		"Record, of a batch": {1, func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.BatchKept{Held: task.Token{Task: 200_005, Fence: 1}, Attempt: task.Attempt{ID: 100_010, TaskID: 100_010}, Results: nil, Progress: 5}))
 		}},
-		"Save": {1, func(ctx context.Context, s *store.Store) error {
-			return s.Save(ctx, &task.Task{ID: 200_006, Standing: task.Standing{Fence: 1}}, nil, store.Outcome{First: &result})
+		"Finish, completed": {1, func(ctx context.Context, s *store.Store) error {
+			return only(s.Finish(ctx, store.Completed{Held: task.Token{Task: 200_006, Fence: 1}, Outcome: store.Outcome{First: &result}}))
 		}},
 	}
 	single := map[string]func(ctx context.Context, s *store.Store) error{
@@ -268,21 +273,29 @@ func calls() map[string]call {
 		},
 		"Attempts":  func(ctx context.Context, s *store.Store) error { _, err := s.Attempts(ctx, 100_004); return err },
 		"Results":   func(ctx context.Context, s *store.Store) error { _, err := s.Results(ctx, 100_004); return err },
-		"Inputs":    func(ctx context.Context, s *store.Store) error { _, err := s.Inputs(ctx, 100_004); return err },
 		"AttemptID": func(ctx context.Context, s *store.Store) error { _, err := s.AttemptID(ctx, "key 100004"); return err },
 		"AttemptByKey": func(ctx context.Context, s *store.Store) error {
 			_, err := s.AttemptByKey(ctx, "key 100004")
 			return err
 		},
-		"Accept":        func(ctx context.Context, s *store.Store) error { return s.Accept(ctx, held, begun, "job") },
-		"Answer":        func(ctx context.Context, s *store.Store) error { return s.Answer(ctx, held, begun, "job") },
-		"FinishAttempt": func(ctx context.Context, s *store.Store) error { return s.FinishAttempt(ctx, begun) },
-		"FinishIf":      func(ctx context.Context, s *store.Store) error { _, err := s.FinishIf(ctx, begun, "x"); return err },
-		"MarkNotSent":   func(ctx context.Context, s *store.Store) error { return s.MarkNotSent(ctx, held, "key 100004") },
-		"Reconsider":    func(ctx context.Context, s *store.Store) error { return s.Reconsider(ctx, 100_004) },
-		"NextToCollect": func(ctx context.Context, s *store.Store) error { _, err := s.NextToCollect(ctx, 100_004); return err },
-		"RecordCollected": func(ctx context.Context, s *store.Store) error {
-			return s.RecordCollected(ctx, &task.Attempt{ID: 100_004}, nil)
+		"Record, of a handle": func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.Accepted{Held: held.Token(), Attempt: *begun, JobID: "job"}))
+		},
+		"Record, of an answer": func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.Answered{Held: held.Token(), Attempt: *begun, JobID: "job"}))
+		},
+		"Record, of an end by who heard of it": func(ctx context.Context, s *store.Store) error {
+			_, err := s.Record(ctx, store.AttemptEndedIf{Attempt: *begun, State: "x"})
+			return err
+		},
+		"Record, of a call not sent": func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.NotSent{Task: held.ID, Key: "key 100004"}))
+		},
+		"Record, of what was learnt late": func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.LearntLate{Task: 100_004}))
+		},
+		"Record, of how far it is collected": func(ctx context.Context, s *store.Store) error {
+			return only(s.Record(ctx, store.Collected{Attempt: withRaw(&task.Attempt{ID: 100_004}, nil)}))
 		},
 		"GiveUp": func(ctx context.Context, s *store.Store) error {
 			var not *store.NotAllowed
@@ -298,8 +311,8 @@ func calls() map[string]call {
 			}
 			return nil
 		},
-		"SaveLate": func(ctx context.Context, s *store.Store) error {
-			_, err := s.SaveLate(ctx, &task.Attempt{ID: 100_004, TaskID: 100_004}, store.Outcome{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}})
+		"Finish, late": func(ctx context.Context, s *store.Store) error {
+			_, err := s.Finish(ctx, store.CameLate{Attempt: task.Attempt{ID: 100_004, TaskID: 100_004}, Outcome: store.Outcome{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}}})
 			return err
 		},
 		"List, of a user": func(ctx context.Context, s *store.Store) error {

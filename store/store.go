@@ -24,6 +24,9 @@ var (
 	// ErrFenced says that somebody else has taken the task since it was claimed:
 	// whoever gets it must stop writing to the task.
 	ErrFenced = errors.New("the task was taken over by another worker, a cancel or a retry")
+	// ErrRefused says that the database will never take what was written: the error is about
+	// the values.
+	ErrRefused = errors.New("the database refuses what was written")
 	// ErrNotMigrated says that easel's tables are missing or too old.
 	ErrNotMigrated = errors.New("easel's tables are missing in this database, or older than this program: run `easel migrate up`")
 )
@@ -82,6 +85,19 @@ func (s *Store) Ready(ctx context.Context) error {
 // Refuses reports whether the database will never take what was written: its
 // error is about the values.
 func (s *Store) Refuses(err error) bool { return err != nil && s.dialect.isRefused(err) }
+
+// refused is an ErrRefused in the words of the database.
+type refused struct{ error }
+
+func (r refused) Is(target error) bool { return target == ErrRefused }
+func (r refused) Unwrap() error        { return r.error }
+
+func (s *Store) refusable(err error) error {
+	if s.Refuses(err) {
+		return refused{err}
+	}
+	return err
+}
 
 // Now is the database's clock: the only one that leases and due times go by.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {

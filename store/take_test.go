@@ -35,8 +35,8 @@ func TestAClaimSeesWhatWasBegunMeanwhile(t *testing.T) {
 	address := servertest.Postgres(t)
 	s := migrated(t, address)
 	slow := slowly(t, address, s)
-	begin := func(t *testing.T, tk *task.Task) {
-		must(t, s.Begin(t.Context(), tk, &task.Attempt{Key: fmt.Sprint("key of ", tk.ID), Provider: "painter"}))
+	begins := func(t *testing.T, tk *task.Task) {
+		must(t, begin(t.Context(), s, tk, &task.Attempt{Key: fmt.Sprint("key of ", tk.ID), Provider: "painter"}))
 	}
 	for claim, c := range map[string]struct {
 		before    func(t *testing.T, tk *task.Task) *task.Task
@@ -46,17 +46,17 @@ func TestAClaimSeesWhatWasBegunMeanwhile(t *testing.T) {
 			func(_ *testing.T, tk *task.Task) *task.Task { return tk },
 			func(t *testing.T, tk *task.Task) {
 				held := claimed(t, s, tk)
-				begin(t, held)
-				must(t, s.Release(t.Context(), held, 0, ""))
+				begins(t, held)
+				must(t, s.Release(t.Context(), held.Token(), 0, ""))
 			}},
 		"By the holder whose claim it takes over": {
 			func(t *testing.T, tk *task.Task) *task.Task { return claimed(t, s, tk) },
-			func(t *testing.T, tk *task.Task) { begin(t, tk) }},
+			func(t *testing.T, tk *task.Task) { begins(t, tk) }},
 		"By one whose lease ended, and who was taken back": {
 			func(t *testing.T, tk *task.Task) *task.Task { return tk },
 			func(t *testing.T, tk *task.Task) {
 				held := claimed(t, s, tk)
-				begin(t, held)
+				begins(t, held)
 				_, err := s.DB().Exec("UPDATE image_generations SET status = 'pending', fence = fence + 1 WHERE id = $1", held.ID)
 				must(t, err)
 			}},
@@ -105,8 +105,8 @@ func TestAClaimIsOneStatement(t *testing.T) {
 	_, err = s.Insert(t.Context(), []*task.Task{tk})
 	must(t, err)
 	held := claimed(t, s, tk)
-	must(t, s.Begin(t.Context(), held, &task.Attempt{Key: "key", Provider: "painter"}))
-	must(t, s.Release(t.Context(), held, 0, ""))
+	must(t, begin(t.Context(), s, held, &task.Attempt{Key: "key", Provider: "painter"}))
+	must(t, s.Release(t.Context(), held.Token(), 0, ""))
 	var c *store.Claim
 	ran := e.during(func() {
 		c, _, err = e.Claim(t.Context(), tk.Ref(), "first", time.Minute)

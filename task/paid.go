@@ -26,6 +26,17 @@ func (a *Attempt) RawFileList() []RawFile {
 	return all
 }
 
+// SetRawFiles makes RawFiles of a list; none is the empty text.
+func (a *Attempt) SetRawFiles(all []RawFile) error {
+	a.RawFiles = ""
+	if len(all) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(all)
+	a.RawFiles = string(text)
+	return err
+}
+
 // Collectable reports whether the call is known to have been taken by the provider and
 // its pictures are not in our storage yet: they are collected, and it is not made again.
 func (a *Attempt) Collectable() bool { return a.State == AttemptAccepted || a.State == AttemptAnswered }

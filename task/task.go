@@ -183,9 +183,21 @@ type Ref struct {
 // Ref returns the delivery that is valid for the task as it was read.
 func (t *Task) Ref() Ref { return Ref{t.ID, t.Delivery} }
 
+// Token proves a claim of a task: the fence that it was given. It counts until somebody else
+// has claimed the task, cancelled it or brought it back.
+type Token struct{ Task, Fence int64 }
+
+// Token returns that of the claim in which the task was read.
+func (t *Task) Token() Token { return Token{t.ID, t.Fence} }
+
+// NewAttempt returns a call that is to be made under the claim in which the task was read.
+func (t *Task) NewAttempt(key string) Attempt {
+	return Attempt{TaskID: t.ID, Delivery: t.Delivery, Fence: t.Fence, Worker: t.Worker, State: AttemptSending, Key: key}
+}
+
 func (r Ref) String() string { return fmt.Sprintf("%d.%d", r.Task, r.Delivery) }
 
-// MaxTries returns how many failed tries the task may have before it is parked.
+// MaxTries returns how many failed tries the task may have before it fails.
 func (t *Task) MaxTries() int {
 	if t.MaxAttempts <= 0 {
 		return DefaultMaxAttempts

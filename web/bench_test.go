@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -95,7 +96,7 @@ func (b *bench) begin(t *task.Task) (*task.Task, *task.Attempt) {
 		b.Fatalf("task %d was not claimed: %+v", t.ID, refusal)
 	}
 	a := &task.Attempt{Key: fmt.Sprintf("key-%d-%d", t.ID, claim.Task.Fence), Provider: t.Provider, Account: "main"}
-	b.check(b.store.Begin(b.Context(), claim.Task, a))
+	b.check(begin(b.Context(), b.store, claim.Task, a))
 	return claim.Task, a
 }
 
@@ -107,7 +108,7 @@ func (b *bench) park(t *task.Task, kind task.Kind, message string) *task.Task {
 	if kind == task.OutcomeUnknown {
 		a.State = task.AttemptUnknown
 	}
-	b.check(b.store.Fail(b.Context(), held, task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: kind, Message: message}}, a))
+	b.check(only(b.store.Finish(b.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: kind, Message: message}}, Attempt: a})))
 	return held
 }
 
@@ -123,14 +124,14 @@ func (b *bench) draw(t *task.Task, change func(*task.Attempt, *task.Result)) {
 	if change != nil {
 		change(a, &r)
 	}
-	b.check(b.store.Answer(b.Context(), held, a, ""))
-	b.check(b.store.Save(b.Context(), held, a, store.Outcome{Results: []task.Result{r}}))
+	b.check(only(b.store.Record(b.Context(), store.Answered{Held: held.Token(), Attempt: *a})))
+	b.check(only(b.store.Finish(b.Context(), store.Completed{Held: held.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{r}}})))
 }
 
 // late keeps a picture that came after its task was taken away.
 func (b *bench) late(a *task.Attempt, r task.Result) {
 	b.Helper()
-	_, err := b.store.SaveLate(b.Context(), a, store.Outcome{Results: []task.Result{r}})
+	_, err := b.store.Finish(b.Context(), store.CameLate{Attempt: *a, Outcome: store.Outcome{Results: []task.Result{r}}})
 	b.check(err)
 }
 
@@ -198,4 +199,25 @@ func (b *bench) refuses(w *httptest.ResponseRecorder, code int, text string) {
 	if w.Code != code || !strings.Contains(w.Body.String(), text) {
 		b.Errorf("got %d, want %d with %q\n%s", w.Code, code, text, w.Body)
 	}
+}
+
+// only is the error of what also reports something.
+func only(_ bool, err error) error { return err }
+
+// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
+func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
+	one := t.NewAttempt(a.Key)
+	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
+	begun, err := s.Begin(ctx, one)
+	*a = begun
+	return err
+}
+
+// withRaw is a with these raw files.
+func withRaw(a *task.Attempt, all []task.RawFile) task.Attempt {
+	raw := *a
+	if err := raw.SetRawFiles(all); err != nil {
+		panic(err)
+	}
+	return raw
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -55,7 +56,7 @@ func five(t *testing.T) *bench {
 	_, err := b.store.Cancel(t.Context(), gone.ID)
 	b.check(err)
 	held, _ := b.begin(b.add(task.Task{}))
-	b.check(b.store.Progress(t.Context(), held, 40))
+	b.check(only(b.store.Record(t.Context(), store.Progressed{Held: held.Token(), Percent: 40})))
 	b.add(task.Task{})
 	return b
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -146,11 +147,11 @@ func olderIsCollected(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {
 		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":0,"url":"`+r.host+`/1"}]}`
-		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+		r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 		b := &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main"}
-		r.check(r.tasks.Begin(r.Context(), t, b))
+		r.check(begin(r.Context(), r.tasks, t, b))
 		b.State = task.AttemptRejected
-		r.check(r.tasks.FinishAttempt(r.Context(), b))
+		r.check(only(r.tasks.Record(r.Context(), store.AttemptEnded{Attempt: *b})))
 	})
 	r.start()
 	r.ends(t.ID, task.Completed)
@@ -182,7 +183,7 @@ func crashedIsCollected(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {
 		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":0,"url":"`+r.host+`/1"}]}`
-		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+		r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 	})
 	r.exec("UPDATE image_generations SET crashes = 3")
 	r.start()
@@ -210,7 +211,7 @@ func collectedAtAnyTime(r *rig) {
 func unreadableAnswer(r *rig) {
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {
 		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":"first"}]}`
-		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+		r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 	})
 	r.start()
 	failed := r.ends(t.ID, task.Failed)

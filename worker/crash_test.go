@@ -10,6 +10,7 @@ import (
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -47,7 +48,7 @@ func (r *rig) leaves(f func(t *task.Task, a *task.Attempt)) *task.Task {
 	c, _, err := r.tasks.Claim(r.Context(), t.Ref(), "the dead", r.lease)
 	r.check(err)
 	a := &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main", Endpoint: "/draw"}
-	r.check(r.tasks.Begin(r.Context(), c.Task, a))
+	r.check(begin(r.Context(), r.tasks, c.Task, a))
 	if f != nil {
 		f(c.Task, a)
 	}
@@ -57,7 +58,7 @@ func (r *rig) leaves(f func(t *task.Task, a *task.Attempt)) *task.Task {
 func (r *rig) accepted(t *task.Task, a *task.Attempt) {
 	r.Helper()
 	a.State, a.Handle = task.AttemptAccepted, `{"job":1}`
-	r.check(r.tasks.Accept(r.Context(), t, a, "job-1"))
+	r.check(only(r.tasks.Record(r.Context(), store.Accepted{Held: t.Token(), Attempt: *a, JobID: "job-1"})))
 }
 
 func takenBack(r *rig) {
@@ -87,7 +88,7 @@ func answeredByTheDead(r *rig) {
 		text, err := json.Marshal(map[string]any{"outputs": drawn(pngOf(40, 30)).Outputs})
 		r.check(err)
 		a.State, a.Answer = task.AttemptAnswered, string(text)
-		r.check(r.tasks.Answer(r.Context(), t, a, ""))
+		r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 	})
 	r.start()
 	r.ends(t.ID, task.Completed)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/picture"
@@ -18,43 +17,6 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// inPlace is for how long the step that has got the answer waits for a picture that is not
-// there yet.
-const inPlace = 5 * time.Second
-
-// stays waits for a picture that may be there in a moment, and reports whether it has: a
-// row that is given back stands in line behind all others, and its address may be dead
-// before its turn. No place of the account is held meanwhile.
-func (s *step) stays(ctx context.Context, pause time.Duration) bool {
-	s.looking = cmp.Or(s.looking, time.Now())
-	resumed := s.last.AnsweredAt != nil
-	if resumed || s.waiting == nil || s.late || time.Since(s.looking)+pause > inPlace {
-		return false
-	}
-	s.permit.release(ctx)
-	*s.permit = admission{} // a further call asks for another
-	return s.pause(s.waiting, pause, nil) == nil
-}
-
-// renew asks the provider once more where a picture is that cannot be fetched, and
-// reports whether it is somewhere else now.
-func (s *step) renew(ctx context.Context, out *provider.Output) bool {
-	if s.last.Handle == "" || out.URL == "" || s.account.Provider == nil {
-		return false
-	}
-	again, err := s.ask(ctx)
-	if err != nil || !again.Done {
-		return false
-	}
-	for _, fresh := range again.Outputs {
-		if fresh.Position == out.Position && fresh.URL != "" && fresh.URL != out.URL {
-			out.URL = fresh.URL
-			return true
-		}
-	}
-	return false
-}
-
 // open returns the bytes of an output: from the journal, from our storage, or
 // downloaded to a temporary file.
 func (s *step) open(ctx context.Context, out *provider.Output) (io.ReadSeekCloser, error) {
@@ -62,7 +24,7 @@ func (s *step) open(ctx context.Context, out *provider.Output) (io.ReadSeekClose
 		return nopCloser{bytes.NewReader(out.Bytes)}, nil
 	}
 	if out.Key != "" {
-		file, err := s.Pictures.Open(ctx, out.Key)
+		file, err := s.w.Pictures.Open(ctx, out.Key)
 		if errors.Is(err, picture.ErrNotFound) && out.URL != "" {
 			return s.download(ctx, out.URL)
 		}
@@ -91,18 +53,18 @@ func (s *step) download(ctx context.Context, url string) (io.ReadSeekCloser, err
 	if private, ok := s.account.Provider.(provider.Private); ok {
 		header = private.PictureHeader(url)
 	}
-	done, err := s.Downloads.Acquire(ctx, s.svc.Name, 1)
+	done, err := s.w.Downloads.Acquire(ctx, s.svc.Name, 1)
 	if err != nil {
 		return nil, downloadFailure(err)
 	}
 	defer done()
-	from, err := s.Client.Fetch(ctx, url, header, s.Checker.Limits.WithDefaults().Bytes)
+	from, err := s.w.Client.Fetch(ctx, url, header, s.w.Checker.Limits.WithDefaults().Bytes)
 	if err != nil {
 		return nil, downloadFailure(err)
 	}
 	defer from.Close()
 	crash.At("download begun")
-	file, err := os.CreateTemp(s.Temp, "easel-*.part")
+	file, err := os.CreateTemp(s.w.Temp, "easel-*.part")
 	if err != nil {
 		return nil, later("there is no room to download the picture to", err)
 	}

@@ -27,7 +27,7 @@ type pulse struct {
 // before the first Handle and end after the last. When it returns, the lease is
 // given up. The heartbeat shares neither connection nor goroutine with anything.
 func (w *Worker) Run(ctx context.Context) error {
-	heart, err := w.Tasks.OpenHeartbeat(w.lease() / 2)
+	heart, err := w.Leases.OpenHeartbeat(w.lease() / 2)
 	if err != nil {
 		return fmt.Errorf("the heartbeat's connection: %w", err)
 	}
@@ -35,11 +35,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	var loops errgroup.Group
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.beat(ctx, heart) }) })
 	loops.Go(func() error { return every(ctx, time.Second, func() { w.lookForCancelled(ctx) }) })
-	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.letGo(ctx) }) })
+	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.releaseLost(ctx) }) })
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.lookAtJournal(ctx) }) })
 	loops.Go(func() error { return every(ctx, adoptEvery, func() { w.adoptSpool(ctx) }) })
-	for range doubtsAt {
-		loops.Go(func() error { return every(ctx, time.Second, func() { w.endDoubts(ctx) }) })
+	for range adopters {
+		loops.Go(func() error { return every(ctx, time.Second, func() { w.collectAdopted(ctx) }) })
 	}
 	err = loops.Wait()
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -66,7 +66,7 @@ func every(ctx context.Context, d time.Duration, f func()) error {
 func (w *Worker) beat(ctx context.Context, heart *store.HeartbeatConn) {
 	beating, cancel := context.WithTimeout(ctx, w.lease()/2)
 	defer cancel()
-	defer time.AfterFunc(w.lease()/4, w.Tasks.ResetWatch).Stop()
+	defer time.AfterFunc(w.lease()/4, w.Leases.ResetWatch).Stop()
 	began := time.Now()
 	self := w.Self
 	self.Providers = "," + strings.Join(w.Services.Names(), ",") + ","
@@ -75,7 +75,7 @@ func (w *Worker) beat(ctx context.Context, heart *store.HeartbeatConn) {
 		w.Log.Warn().Dur("took", took).Msg("heartbeat was slow")
 	}
 	if err != nil {
-		w.Tasks.ResetWatch()
+		w.Leases.ResetWatch()
 		if ctx.Err() == nil {
 			w.Log.Warn().Err(err).Msg("heartbeat failed; running calls go on")
 		}

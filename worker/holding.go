@@ -6,7 +6,7 @@ import "context"
 func (w *Worker) lookForCancelled(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, w.lease()/4)
 	defer cancel()
-	ids, err := w.Tasks.TakeCancelled(ctx, w.Self.ID)
+	ids, err := w.Leases.TakeCancelled(ctx, w.Self.ID)
 	if err != nil {
 		return // the heartbeat says when the database is away
 	}
@@ -19,16 +19,16 @@ func (w *Worker) lookForCancelled(ctx context.Context) {
 	}
 }
 
-// letGo gives back tasks whose rows say that this worker holds them though it
+// releaseLost gives back tasks whose rows say that this worker holds them though it
 // does not: the answer to their claim, or to the last write of a step, was
 // lost. Our heartbeat would keep them from everybody else.
 //
 // A row that an app has locked is tried for a moment only, so that it does not keep
 // those after it.
-func (w *Worker) letGo(ctx context.Context) {
+func (w *Worker) releaseLost(ctx context.Context) {
 	looking, cancel := context.WithTimeout(ctx, w.lease()/4)
 	defer cancel()
-	rows, err := w.Tasks.HeldBy(looking, w.Self.ID)
+	rows, err := w.Leases.HeldBy(looking, w.Self.ID)
 	if err != nil {
 		return
 	}
@@ -38,7 +38,7 @@ func (w *Worker) letGo(ctx context.Context) {
 		}
 		// A step that took the row since it was read has taken its fence too.
 		giving, cancel := context.WithTimeout(ctx, w.lease()/8)
-		if err := w.Tasks.Release(giving, &rows[i], 0, ""); err == nil {
+		if err := w.Journal.Release(giving, rows[i].Token(), 0, ""); err == nil {
 			w.Log.Warn().Int64("task", rows[i].ID).Msg("a lost claim was given back")
 		}
 		cancel()
@@ -55,7 +55,7 @@ func (w *Worker) holds(id int64) bool {
 // held is what reaches a running step from outside.
 type held struct {
 	stop context.CancelCauseFunc
-	news chan struct{} // holds one hint that is not heard yet
+	wake chan struct{} // holds one wake-up that is not heard yet
 }
 
 // Wake makes the step that waits for the task's provider ask at once.
@@ -64,7 +64,7 @@ func (w *Worker) Wake(id int64) {
 	defer w.mu.Unlock()
 	if h, ok := w.holding[id]; ok {
 		select {
-		case h.news <- struct{}{}:
+		case h.wake <- struct{}{}:
 		default: // it will ask anyway
 		}
 	}
@@ -73,8 +73,8 @@ func (w *Worker) Wake(id int64) {
 // hold registers a running step, or returns nil if this process has one for the
 // task: a row that carries our name may be claimed again only when it does not.
 // The context is for waiting: it ends with errCancelled when the task is cancelled;
-// news are hints that there is something to ask for.
-func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, news chan struct{}, done func()) {
+// wakeUps say that there is something to ask for.
+func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, wakeUps chan struct{}, letGo func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, busy := w.holding[id]; busy {
@@ -84,9 +84,9 @@ func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, n
 		w.holding = make(map[int64]held)
 	}
 	waiting, stop := context.WithCancelCause(ctx)
-	news = make(chan struct{}, 1)
-	w.holding[id] = held{stop, news}
-	return waiting, news, func() {
+	wakeUps = make(chan struct{}, 1)
+	w.holding[id] = held{stop, wakeUps}
+	return waiting, wakeUps, func() {
 		w.mu.Lock()
 		delete(w.holding, id)
 		w.mu.Unlock()

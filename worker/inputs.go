@@ -1,15 +1,12 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -29,33 +26,33 @@ const (
 	presigned = time.Hour
 )
 
-// prepare makes the call for a part of the task, with input pictures in the form
+// prepare makes the call for a batch of the task, with input pictures in the form
 // that the service wants. Whatever has to be fetched or uploaded for that buys
 // nothing and comes before the attempt.
-func (s *step) prepare(ctx context.Context, part provider.Batch) (provider.Call, error) {
+func (s *step) prepare(ctx context.Context, batch provider.Batch) (provider.Call, error) {
 	inputs, err := s.t.Inputs()
 	if err != nil {
 		return provider.Call{}, err
 	}
 	if len(inputs) > 0 {
-		if part.Inputs, err = s.bringInputs(ctx, inputs); err != nil {
+		if batch.Inputs, err = s.bringInputs(ctx, inputs); err != nil {
 			return provider.Call{}, err
 		}
 	}
-	return s.svc.Call(s.account.Provider, s.t, part)
+	return s.svc.Call(s.account.Provider, s.t, batch)
 }
 
 // bringInputs copies what lies at addresses, which expire, into our storage, once
 // for the life of the task, and returns every picture as the service wants it.
 func (s *step) bringInputs(ctx context.Context, addresses []string) ([]string, error) {
-	copies, err := s.Tasks.Inputs(ctx, s.t.ID)
+	copies, err := s.copies(ctx)
 	if err != nil {
 		return nil, &task.Failure{Kind: task.Storage, Executed: task.NotExecuted, Message: "the copies of the input pictures cannot be looked up", Detail: err.Error(), Cause: err}
 	}
 	can := s.svc.Capabilities(s.account.Provider, s.t)
 	brought := make([]string, len(addresses))
 	for i, address := range addresses {
-		in := input{step: s, position: i, address: address, can: can}
+		in := input{s: s, position: i, address: address, can: can}
 		if known, ok := copies[i]; ok && known.SourceHash == in.hash() {
 			in.copy = &known
 		}
@@ -66,9 +63,22 @@ func (s *step) bringInputs(ctx context.Context, addresses []string) ([]string, e
 	return brought, nil
 }
 
+// copies are our copies of the task's input pictures by position.
+func (s *step) copies(ctx context.Context) (map[int]task.Input, error) {
+	h, err := s.w.Journal.History(ctx, s.t.ID)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[int]task.Input, len(h.Inputs))
+	for _, in := range h.Inputs {
+		all[in.Position] = in
+	}
+	return all, nil
+}
+
 // input is one picture to start from on its way to the service.
 type input struct {
-	*step
+	s        *step
 	position int
 	address  string
 	can      provider.Capabilities
@@ -85,11 +95,11 @@ func (in *input) bring(ctx context.Context) (string, error) {
 	defer cancel()
 	switch {
 	case in.can.Inputs == provider.ByURL:
-		return in.lent(ctx)
+		return in.presign(ctx)
 	case strings.HasPrefix(in.address, "data:"):
 		return in.inline(ctx, in.address)
 	}
-	content, err := in.kept(ctx)
+	content, err := in.ownCopy(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -106,12 +116,12 @@ func (in *input) inline(ctx context.Context, data string) (string, error) {
 	if in.can.Inputs != provider.ByUpload && (in.can.Inline == 0 || size <= in.can.Inline) {
 		return data, nil
 	}
-	to, ok := in.account.Provider.(provider.Uploader)
-	if !ok && in.t.FitInputs != nil && *in.t.FitInputs {
+	to, ok := in.s.account.Provider.(provider.Uploader)
+	if !ok && in.s.t.FitInputs != nil && *in.s.t.FitInputs {
 		return in.fitted(ctx, content)
 	}
 	if !ok {
-		return "", &task.Failure{Kind: task.Unsupported, Message: fmt.Sprintf("has %d bytes; %s takes up to %d", size, in.svc.Name, in.can.Inline),
+		return "", &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: fmt.Sprintf("has %d bytes; %s takes up to %d", size, in.s.svc.Name, in.can.Inline),
 			Next: "Give a smaller picture, or allow that it is scaled down (fit_inputs, --fit-inputs)"}
 	}
 	reference, err := to.Upload(ctx, data)
@@ -127,12 +137,12 @@ func (in *input) inline(ctx context.Context, data string) (string, error) {
 func (in *input) fitted(ctx context.Context, content string) (string, error) {
 	decoded, err := base64.StdEncoding.DecodeString(content)
 	if err != nil {
-		return "", &task.Failure{Kind: task.Invalid, Message: "is a data URL whose content is not base64"}
+		return "", &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "is a data URL whose content is not base64"}
 	}
-	small, contentType, err := in.Checker.Fit(ctx, decoded, in.can.Inline)
+	small, contentType, err := in.s.w.Checker.Fit(ctx, decoded, in.can.Inline)
 	var bad *codec.Error
 	if errors.As(err, &bad) {
-		return "", &task.Failure{Kind: task.Invalid, Message: "cannot be used", Detail: bad.Message, Cause: bad}
+		return "", &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "cannot be used", Detail: bad.Message, Cause: bad}
 	}
 	if err != nil {
 		return "", later("could not be scaled down", err)
@@ -140,18 +150,18 @@ func (in *input) fitted(ctx context.Context, content string) (string, error) {
 	return "data:" + contentType + ";base64," + base64.StdEncoding.EncodeToString(small), nil
 }
 
-// lent returns an address under which the service can fetch our copy, or else the
+// presign returns an address under which the service can fetch our copy, or else the
 // picture's own, which we then have no use of.
-func (in *input) lent(ctx context.Context) (string, error) {
-	lender, ok := in.Pictures.(picture.Lender)
+func (in *input) presign(ctx context.Context) (string, error) {
+	lender, ok := in.s.w.Pictures.(picture.Lender)
 	if !ok {
 		if strings.HasPrefix(in.address, "data:") {
-			return "", &task.Failure{Kind: task.Unsupported, Message: fmt.Sprintf("is a data URL; %s takes addresses only", in.svc.Name),
+			return "", &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: fmt.Sprintf("is a data URL; %s takes addresses only", in.s.svc.Name),
 				Next: "Give an http or https address, or keep pictures in object storage, from which they can be lent"}
 		}
 		return in.address, nil
 	}
-	if _, err := in.kept(ctx); err != nil {
+	if _, err := in.ownCopy(ctx); err != nil {
 		return "", err
 	}
 	address, err := lender.Presign(ctx, in.copy.StorageKey, presigned)
@@ -159,114 +169,4 @@ func (in *input) lent(ctx context.Context) (string, error) {
 		return "", later("our storage does not lend the picture", err)
 	}
 	return address, nil
-}
-
-// kept returns the bytes of our copy, which it makes if there is none yet.
-func (in *input) kept(ctx context.Context) ([]byte, error) {
-	if in.copy != nil {
-		file, err := in.Pictures.Open(ctx, in.copy.StorageKey)
-		switch {
-		case err == nil:
-			defer file.Close()
-			content, err := io.ReadAll(file)
-			if err != nil {
-				return nil, later("our storage does not give the picture back", err)
-			}
-			return content, nil
-		case !errors.Is(err, picture.ErrNotFound):
-			return nil, later("our storage does not give the picture back", err)
-		}
-	}
-	content, err := in.fetched(ctx)
-	if err != nil {
-		return nil, err
-	}
-	checked, err := in.Checker.Check(ctx, bytes.NewReader(content))
-	var bad *codec.Error
-	if errors.As(err, &bad) {
-		return nil, &task.Failure{Kind: task.Invalid, Message: "cannot be used", Detail: bad.Message, Cause: bad, Next: "Give a whole PNG, JPEG, WebP or GIF"}
-	}
-	if err != nil {
-		return nil, later("could not be checked", err)
-	}
-	content, err = codec.Strip(content) // where it was taken is nobody's business
-	if err != nil {
-		return nil, &task.Failure{Kind: task.Invalid, Message: "cannot be used", Detail: err.Error(), Cause: err}
-	}
-	sum := sha256.Sum256(content)
-	copied := task.Input{Position: in.position, SourceHash: in.hash(), StorageKey: fmt.Sprintf("%d/input-%d.%s", in.t.ID, in.position, checked.Extension),
-		ContentType: checked.ContentType, FileSize: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
-	if err := in.Pictures.Put(ctx, copied.StorageKey, bytes.NewReader(content), copied.ContentType); err != nil {
-		return nil, later("our storage does not take the picture", err)
-	}
-	if err := in.Tasks.KeepInput(ctx, in.t.ID, copied); err != nil {
-		return nil, later("the database does not take the copy", err)
-	}
-	in.copy = &copied
-	return content, nil
-}
-
-// fetched returns the bytes from wherever the address leads: a data URL holds them,
-// pictures of ours lie in storage, and all others are downloaded.
-func (in *input) fetched(ctx context.Context) ([]byte, error) {
-	if _, content, ok := provider.SplitDataURL(in.address); ok {
-		decoded, err := base64.StdEncoding.DecodeString(content)
-		if err != nil {
-			return nil, &task.Failure{Kind: task.Invalid, Message: "is a data URL whose content is not base64"}
-		}
-		return decoded, nil
-	}
-	var from io.ReadCloser
-	var err error
-	if key, ours := in.ownKey(); ours {
-		if from, err = in.Pictures.Open(ctx, key); err != nil && !errors.Is(err, picture.ErrNotFound) {
-			return nil, later("our storage does not give the picture back", err)
-		}
-		if err != nil {
-			return nil, &task.Failure{Kind: task.Invalid, Message: "is an address of ours under which there is no picture", Cause: err}
-		}
-	} else if from, err = in.Client.Fetch(ctx, in.address, nil, in.Checker.Limits.WithDefaults().Bytes); err != nil {
-		return nil, inputFailure(err)
-	}
-	defer from.Close()
-	content, err := io.ReadAll(from)
-	if err != nil {
-		return nil, inputFailure(err)
-	}
-	return content, nil
-}
-
-// ownKey returns the key of a picture of ours, which apps name by the address that
-// we gave it.
-func (in *input) ownKey() (string, bool) {
-	const probe = "k"
-	base := strings.TrimSuffix(in.Pictures.Locate(probe).URL, probe)
-	rest, ours := strings.CutPrefix(in.address, base)
-	key, err := url.PathUnescape(rest)
-	return key, ours && err == nil && picture.CheckKey(key) == nil
-}
-
-// inputFailure sorts what a download of an input ran into: the address is no good, or
-// it is to be tried again. Nothing was bought.
-func inputFailure(err error) *task.Failure {
-	f := *task.AsFailure(err)
-	f.Executed, f.Cause = task.NotExecuted, err
-	switch f.Kind {
-	case task.Expired, task.BadAnswer, task.Invalid:
-		f.Kind, f.Next = task.Invalid, "Give an address that can be reached and shows the picture"
-	default:
-		f.Kind = task.Unavailable
-	}
-	return &f
-}
-
-// named says which input picture err speaks of.
-func (in *input) named(err error, of int) error {
-	f := *task.AsFailure(err)
-	name := "the input picture"
-	if of > 1 {
-		name = fmt.Sprintf("input picture %d of %d", in.position+1, of)
-	}
-	f.Message = name + ": " + f.Message
-	return &f
 }

@@ -137,15 +137,15 @@ func strippedInput(r *rig) {
 	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: r.host + "/photo"}})
 	r.ends(t.ID, task.Completed)
 	r.same(*given, []string{dataURL(pngOf(10, 10))})
-	copies, err := r.tasks.Inputs(r.Context(), t.ID)
+	h, err := r.tasks.History(r.Context(), t.ID)
 	r.check(err)
-	stored, err := r.pictures.Open(r.Context(), copies[0].StorageKey)
+	stored, err := r.pictures.Open(r.Context(), h.Inputs[0].StorageKey)
 	r.check(err)
 	defer stored.Close()
 	content, err := io.ReadAll(stored)
 	r.check(err)
 	sum := sha256.Sum256(content)
-	r.same([]any{bytes.Equal(content, pngOf(10, 10)), copies[0].SHA256, copies[0].FileSize}, []any{true, hex.EncodeToString(sum[:]), int64(len(content))})
+	r.same([]any{bytes.Equal(content, pngOf(10, 10)), h.Inputs[0].SHA256, h.Inputs[0].FileSize}, []any{true, hex.EncodeToString(sum[:]), int64(len(content))})
 }
 
 // withPlace is the PNG with a text in it that says where it was taken.

@@ -92,7 +92,7 @@ func (l *journalLooks) lost(attempt int64, key string) time.Duration {
 func (w *Worker) lookAtJournal(ctx context.Context) {
 	looking, cancel := context.WithTimeout(ctx, w.lease()/4)
 	defer cancel()
-	if newest, err := w.Tasks.NewestAttempt(looking); err == nil {
+	if newest, err := w.Leases.NewestAttempt(looking); err == nil {
 		w.looks.begin(newest)
 		w.looks.note(newest, time.Now(), w.longestWait())
 	}

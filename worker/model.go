@@ -31,7 +31,7 @@ func modelKey(svc *provider.Service, a provider.Account, model string, kind task
 func (s *step) closeModel(ctx context.Context, f *task.Failure) {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	if err := s.Limiter.Close(ctx, modelKey(s.svc, s.account, s.t.Model, f.Kind), modelPause, f.Error()); err != nil {
+	if err := s.w.Limiter.Close(ctx, modelKey(s.svc, s.account, s.t.Model, f.Kind), modelPause, f.Error()); err != nil {
 		s.log.Debug().Err(err).Msg("the model is not closed")
 	}
 }
@@ -56,29 +56,29 @@ func (s *step) elsewhere(ctx context.Context) bool {
 		if a.Name == s.account.Name {
 			continue
 		}
-		if _, why := s.modelRefused(ctx, s.svc, a, s.t.Model); why == "" {
+		if _, why := s.w.modelRefused(ctx, s.svc, a, s.t.Model); why == "" {
 			return true
 		}
 	}
 	return false
 }
 
-// modelOpen reports whether the step ends, with that verdict, since the account may not
-// use the model: the task waits for another account, or it fails with the provider's words,
-// as it would have by a call of its own. A refusal that does not name the model may pass: it waits.
-func (s *step) modelOpen(ctx context.Context) (ended bool, verdict error) {
-	kind, reason := s.modelRefused(ctx, s.svc, s.account, s.t.Model)
+// modelClosed is how the step ends since the account may not use the model, nil if it may:
+// the task waits for another account, or it fails with the provider's words, as it would have
+// by a call of its own. A refusal that does not name the model may pass: it waits.
+func (s *step) modelClosed(ctx context.Context) ending {
+	kind, reason := s.w.modelRefused(ctx, s.svc, s.account, s.t.Model)
 	switch {
-	case reason == "" && s.permit.grant == nil && len(s.svc.Accounts) > 0: // it has just opened
-		return true, s.handBack(ctx, time.Second, "the model is open again")
+	case reason == "" && s.room.slot == nil && len(s.svc.Accounts) > 0: // it has just opened
+		return released{time.Second, "the model is open again"}
 	case reason == "":
-		return false, nil
+		return nil
 	case s.elsewhere(ctx):
-		return true, s.handBack(ctx, time.Second, "account "+s.account.Name+" of "+s.svc.Name+" may not use the model: "+reason)
+		return released{time.Second, "account " + s.account.Name + " of " + s.svc.Name + " may not use the model: " + reason}
 	case kind == task.Auth:
-		return true, s.handBack(ctx, modelPause, s.svc.Name+" has just refused a call for this model: "+reason)
+		return released{modelPause, s.svc.Name + " has just refused a call for this model: " + reason}
 	}
-	return true, s.fail(ctx, &task.Failure{Kind: kind, Executed: task.NotExecuted, OfModel: true,
+	return taskFailed{failure: &task.Failure{Kind: kind, Executed: task.NotExecuted, OfModel: true,
 		Message: "no call was made, since " + s.svc.Name + " has just refused the model: " + reason,
-		Next:    "The model is tried again after " + modelPause.String()}, nil)
+		Next:    "The model is tried again after " + modelPause.String()}}
 }

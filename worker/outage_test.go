@@ -3,7 +3,6 @@ package worker_test
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -194,8 +193,7 @@ func silentTogether(r *rig) {
 	r.passes(2*r.lease + r.every/2)
 	r.exec("ALTER TABLE away RENAME TO easel_worker")
 	verdict := second.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"})
-	var later *queue.Later
-	r.same([]any{errors.As(verdict, &later), r.get(t.ID).Worker}, []any{true, first.Self.ID})
+	r.same([]any{verdict.Outcome, r.get(t.ID).Worker}, []any{queue.Retry, first.Self.ID})
 	answer <- drawn(pngOf(40, 30))
 	done := r.ends(t.ID, task.Completed)
 	r.same([]any{done.Crashes, r.painter.submits.Load()}, []any{0, int64(1)})
@@ -297,7 +295,7 @@ func TestDashboard(t *testing.T) {
 			r.svc.Retry.Base = time.Hour
 			r.start()
 			t := r.asks()
-			r.in(t.Ref(), queue.Retry)
+			r.in(t.Ref(), queue.Retrying)
 			r.dashboard("POST", "retry_tasks/"+t.Ref().String()+":archive")
 			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Archived)
 			r.in(t.Ref(), queue.Archived)

@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -47,7 +46,7 @@ func lateTakesNothing(r *rig) {
 		asked = append(asked, r.asks())
 	}
 	for _, t := range asked {
-		r.in(t.Ref(), queue.Retry)
+		r.in(t.Ref(), queue.Retrying)
 	}
 	r.same([]any{r.granted(), r.painter.submits.Load()}, []any{2, int64(0)})
 }
@@ -61,9 +60,8 @@ func heldTakesNothing(r *rig) {
 		once.Do(func() {
 			<-ready
 			for range 5 {
-				var later *queue.Later
-				if err := p.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"}); !errors.As(err, &later) {
-					r.Errorf("the delivery of a task that is held ended with %v", err)
+				if v := p.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"}); v.Outcome != queue.Retry {
+					r.Errorf("the delivery of a task that is held ended with %+v", v)
 				}
 			}
 			left <- r.granted()
@@ -88,7 +86,7 @@ func lockedTakesNothing(r *rig) {
 	r.check(err)
 	r.start()
 	for _, t := range locked {
-		r.in(t.Ref(), queue.Retry)
+		r.in(t.Ref(), queue.Retrying)
 	}
 	if left := r.granted(); left < 2 {
 		r.Errorf("%d of two calls are left", left)

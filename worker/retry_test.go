@@ -101,7 +101,7 @@ func unavailable(r *rig) {
 	failed := r.ends(t.ID, task.Failed)
 	r.same([]any{failed.ErrorKind, failed.FailedTries, failed.Delivery}, []any{task.Unavailable, 3, 0})
 	r.in(t.Ref(), queue.Archived)
-	if page := r.dashboard("GET", "archived_tasks"); !strings.Contains(page, "parked: the painter says unavailable") {
+	if page := r.dashboard("GET", "archived_tasks"); !strings.Contains(page, "archived: the painter says unavailable") {
 		r.Errorf("asynqmon shows %s", page)
 	}
 	r.same(r.painter.submits.Load(), int64(3))

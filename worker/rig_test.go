@@ -27,6 +27,7 @@ import (
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/worker"
 )
 
@@ -214,7 +215,7 @@ func (r *rig) start() *process {
 // worker is one that does not run.
 func (r *rig) worker(draining <-chan struct{}) *worker.Worker {
 	r.started++
-	w := &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Tasks: r.tasks, Services: r.services,
+	w := &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Journal: r.tasks, Leases: r.tasks, Tasks: r.tasks, Services: r.services,
 		Limiter: r.limiter, Pictures: r.pictures, Checker: &codec.Checker{}, Client: &provider.Client{HTTP: r.http},
 		Redeliveries: r.queue, Draining: draining, Lease: r.lease, Log: r.queue.Log.With().Int("process", r.started).Logger()}
 	if r.equip != nil {
@@ -257,4 +258,16 @@ func (s served) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	web(w, req)
 	return w.Result(), nil
+}
+
+// only is the error of what also reports something.
+func only(_ bool, err error) error { return err }
+
+// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
+func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
+	one := t.NewAttempt(a.Key)
+	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
+	begun, err := s.Begin(ctx, one)
+	*a = begun
+	return err
 }

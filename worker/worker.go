@@ -8,8 +8,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -17,21 +15,21 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/internal/budget"
-	"github.com/easelqueue/easel/internal/crash"
 	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
-	"github.com/easelqueue/easel/task"
 )
 
 // Worker works on deliveries. Its fields are set before its first use; it must
 // not be copied after that.
 type Worker struct {
 	Self         store.Worker // this process; its ID is new with each start
-	Tasks        *store.Store
+	Journal      Journal      // what its steps see of the database
+	Leases       leases       // this process and what it holds, there
+	Tasks        tasks        // what cannot be claimed, there
 	Services     provider.Services
 	Limiter      *limit.Limiter
 	Pictures     picture.Store
@@ -56,15 +54,9 @@ type Worker struct {
 	holding map[int64]held // running steps by task
 	pulse   pulse
 	looks   journalLooks
-	doubts  doubts
+	adopted adopted
 
 	collecting collecting
-}
-
-// bell is the part of the queue that a worker needs.
-type redeliveries interface {
-	// WasRun reports whether a person took the delivery out of the archive.
-	WasRun(ctx context.Context, r queue.Delivery) (bool, error)
 }
 
 const (
@@ -85,116 +77,15 @@ var errCancelled = errors.New("the task was cancelled")
 // Handle works on one delivery until its task is final, waits for something, or
 // is handed back, and returns the verdict for the queue. ctx ends only when
 // the process must go; Draining says earlier that it wants to.
-func (w *Worker) Handle(ctx context.Context, delivery queue.Delivery) error {
-	svc, known := w.Services[delivery.Provider]
+func (w *Worker) Handle(ctx context.Context, d queue.Delivery) queue.Verdict {
+	svc, known := w.Services[d.Provider]
 	if !known {
-		return &queue.Later{After: elsewhere, Reason: "this worker does not have the provider " + delivery.Provider}
+		return retry(elsewhere, "this worker does not have the provider "+d.Provider)
 	}
-	permit, err := w.permit(ctx, svc, delivery)
-	if err != nil {
-		return err
-	}
-	defer func() { permit.release(ctx) }()
-	waiting, news, done := w.hold(ctx, delivery.Task)
-	if waiting == nil {
-		return w.holdsAlready()
-	}
-	defer done()
-	claimed := time.Now()
-	claim, verdict := w.claim(ctx, delivery)
-	if claim == nil {
-		return verdict
-	}
-	crash.At("claimed")
-	s := &step{Worker: w, svc: svc, t: claim.Task, last: claim.Last, account: permit.account, permit: &permit, claimed: claimed, waiting: waiting, news: news,
-		log: w.Log.With().Str("provider", svc.Name).Int64("task", delivery.Task).Int("delivery", delivery.Delivery).Int64("fence", claim.Task.Fence).Logger()}
-	return s.guarded(ctx)
-}
-
-// claim takes the row of a delivery. Without a claim it returns the verdict, nil included.
-func (w *Worker) claim(ctx context.Context, delivery queue.Delivery) (*store.Claim, error) {
-	if !w.alive() {
-		return nil, w.unseen()
-	}
-	crash.At("before the claim")
-	claim, refusal, err := w.Tasks.Claim(ctx, delivery.Ref, w.Self.ID, w.lease())
-	switch {
-	case err != nil:
-		return nil, &queue.Later{After: 2 * time.Second, Reason: "the database did not answer: " + err.Error()}
-	case refusal != nil:
-		return nil, w.refused(ctx, delivery, refusal)
-	case claim.Task.Provider != delivery.Provider:
-		return nil, w.misdirected(ctx, claim.Task)
-	}
-	return claim, nil
-}
-
-// refused says what a delivery means whose row cannot be claimed.
-func (w *Worker) refused(ctx context.Context, delivery queue.Delivery, r *store.Refusal) error {
-	switch {
-	case r.Busy:
-		return &queue.Later{After: r.Wait, Reason: "another worker holds the task"}
-	case r.Locked:
-		return lockedRow(r.Wait)
-	case r.FenceExhausted:
-		return w.spent(ctx, delivery)
-	}
-	if r.Task == nil || r.Status != task.Failed || r.Task.Delivery != delivery.Delivery {
-		return nil
-	}
-	// The row is parked. Either a person pressed Run in asynqmon, or asynq lost
-	// the write that archived this delivery and rings by itself.
-	run, err := w.Redeliveries.WasRun(ctx, delivery)
-	if err != nil {
-		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
-	}
-	if !run {
-		return &queue.Parked{Reason: r.Task.ErrorMsg}
-	}
-	attempts, err := w.Tasks.Attempts(ctx, delivery.Task)
-	if err != nil {
-		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
-	}
-	if w.Services.Undecided(attempts) {
-		return &queue.Parked{Reason: r.Task.ErrorMsg} // Run says neither of the two things that only a person knows
-	}
-	t, err := w.Tasks.Retry(ctx, delivery.Ref, false)
-	var not *store.NotAllowed
-	if errors.As(err, &not) || errors.Is(err, store.ErrNotFound) {
-		return nil // somebody was faster, or the row was deleted
-	}
-	if err != nil {
-		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
-	}
-	w.Log.Info().Int64("task", t.ID).Int("delivery", t.Delivery).Msg("retried by hand from asynqmon")
-	return nil // the relay rings for the new delivery
-}
-
-// spent parks a row whose fence is at the bound of its column.
-func (w *Worker) spent(ctx context.Context, delivery queue.Delivery) error {
-	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf("fence is %d, the last number of its column, so that no worker can take the task; "+
-		"accepted are numbers from 0 to %d", math.MaxInt64, math.MaxInt64-1), Next: fmt.Sprintf("`easel retry %d` sets it to 1", delivery.Task)}
-	why, err := w.Tasks.Archive(ctx, delivery.Ref, f)
-	if err != nil {
-		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
-	}
-	if why == nil {
-		return lockedRow(store.LockedWait)
-	}
-	return &queue.Parked{Reason: why.Error()}
-}
-
-// misdirected lets a task go whose row names another provider than its
-// delivery: the relay rings for it again in the right queue.
-func (w *Worker) misdirected(ctx context.Context, t *task.Task) error {
-	err := w.Tasks.Release(ctx, t, 0, "")
-	if err == nil {
-		err = w.Tasks.MarkUnpublished(ctx, []task.Ref{t.Ref()})
-	}
-	if err != nil && !errors.Is(err, store.ErrFenced) {
-		return &queue.Later{After: 2 * time.Second, Reason: err.Error()}
-	}
-	return nil
+	s := &step{w: w, delivery: d, svc: svc,
+		log: w.Log.With().Str("provider", svc.Name).Int64("task", d.Task).Int("delivery", d.Delivery).Logger()}
+	defer s.end(ctx)
+	return s.run(ctx, claiming)
 }
 
 func (w *Worker) lease() time.Duration { return cmp.Or(w.Lease, defaultLease) }
@@ -208,15 +99,15 @@ func (w *Worker) draining() bool {
 	}
 }
 
-// pause waits and says how it ended: nil after d or with news, errCancelled when the task was
+// pause waits and says how it ended: nil after d or with a wake-up, errCancelled when the task was
 // cancelled, errDraining when the process wants to stop.
-func (w *Worker) pause(waiting context.Context, d time.Duration, news <-chan struct{}) error {
+func (w *Worker) pause(waiting context.Context, d time.Duration, wakeUps <-chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
-	case <-news:
+	case <-wakeUps:
 		return nil
 	case <-w.Draining:
 		return errDraining

@@ -101,7 +101,7 @@ func claim(t *testing.T, s *store.Store, id int64) (*task.Task, *task.Attempt) {
 		t.Fatalf("claim of %d: %+v, %v", id, refused, err)
 	}
 	a := &task.Attempt{Key: fmt.Sprint("key-", id, row.Delivery), Provider: row.Provider, Account: "main"}
-	if err := s.Begin(t.Context(), c.Task, a); err != nil {
+	if err := begin(t.Context(), s, c.Task, a); err != nil {
 		t.Fatal(err)
 	}
 	return c.Task, a
@@ -112,11 +112,11 @@ func complete(t *testing.T, s *store.Store, id int64) {
 	row, a := claim(t, s, id)
 	micros := int64(5_000)
 	a.State, a.CostMicros, a.Currency = task.AttemptAnswered, &micros, "USD"
-	if err := s.Answer(t.Context(), row, a, "job"); err != nil {
+	if err := only(s.Record(t.Context(), store.Answered{Held: row.Token(), Attempt: *a, JobID: "job"})); err != nil {
 		t.Fatal(err)
 	}
-	err := s.Save(t.Context(), row, a, store.Outcome{Results: []task.Result{{TaskID: id, AttemptID: a.ID, GeneratedImageURL: "http://x.test/1.png",
-		ContentType: "image/png", FileSize: 1234, Width: 64, Height: 32, SHA256: "00", StorageKey: "1/1-0.png"}}})
+	err := only(s.Finish(t.Context(), store.Completed{Held: row.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{{TaskID: id, AttemptID: a.ID, GeneratedImageURL: "http://x.test/1.png",
+		ContentType: "image/png", FileSize: 1234, Width: 64, Height: 32, SHA256: "00", StorageKey: "1/1-0.png"}}}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func fail(t *testing.T, s *store.Store, id int64, f *task.Failure) {
 	if f.Executed == task.Unknown {
 		a.State = task.AttemptUnknown
 	}
-	if err := s.Fail(t.Context(), row, task.Decision{Status: task.Failed, FailedTries: 1, Failure: f}, a); err != nil {
+	if err := only(s.Finish(t.Context(), store.Decided{Held: row.Token(), Decision: task.Decision{Status: task.Failed, FailedTries: 1, Failure: f}, Attempt: a})); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -647,4 +647,16 @@ func TestServers(t *testing.T) {
 	if files, _ := os.ReadDir("."); len(files) != 0 {
 		t.Errorf("files were made: %v", files)
 	}
+}
+
+// only is the error of what also reports something.
+func only(_ bool, err error) error { return err }
+
+// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
+func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
+	one := t.NewAttempt(a.Key)
+	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
+	begun, err := s.Begin(ctx, one)
+	*a = begun
+	return err
 }

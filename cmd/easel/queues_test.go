@@ -72,7 +72,7 @@ func TestDoctorSaysWhatIsTriedAgain(t *testing.T) {
 func retryLater(t *testing.T, s *store.Store, row *task.Task, attempt *task.Attempt, f *task.Failure) {
 	t.Helper()
 	attempt.State = task.AttemptRejected
-	if err := s.Fail(t.Context(), row, task.Decision{Status: task.Pending, Delay: time.Hour, FailedTries: 1, Failure: f}, attempt); err != nil {
+	if err := only(s.Finish(t.Context(), store.Decided{Held: row.Token(), Decision: task.Decision{Status: task.Pending, Delay: time.Hour, FailedTries: 1, Failure: f}, Attempt: attempt})); err != nil {
 		t.Fatal(err)
 	}
 }

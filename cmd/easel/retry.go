@@ -100,8 +100,11 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool)
 
 // afterRetry says what a retry of the task begins with, by all of its calls.
 func afterRetry(ctx context.Context, s *store.Store, t *task.Task, attempts []task.Attempt) (task.NextStep, error) {
-	settled, err := s.ImagesDone(ctx, t, false)
-	return task.AfterRetry(attempts, max(t.ImageCount, 1)-settled), err
+	h, err := s.History(ctx, t.ID)
+	if err != nil {
+		return "", err
+	}
+	return task.AfterRetry(attempts, h.Left(false)), nil
 }
 
 // begins says what a retry begins with.

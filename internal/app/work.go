@@ -77,6 +77,8 @@ func (a *App) self() store.Worker {
 func (a *App) worker(self store.Worker, draining <-chan struct{}) *worker.Worker {
 	return &worker.Worker{
 		Self:         self,
+		Journal:      a.Tasks,
+		Leases:       a.Tasks,
 		Tasks:        a.Tasks,
 		Services:     a.Config.Services,
 		Limiter:      a.limiter,

@@ -5,25 +5,24 @@ var ofMoney = []Mutant{
 	{
 		Name: "journal after the call", Rule: "A call that may cost money is journalled before it is made", Violates: []string{"I3"},
 		Edits: []Edit{
-			{"worker/step.go", "	if err := s.Tasks.Begin(ctx, s.t, a); err != nil {\n		return s.notBegun(ctx, a, err)\n	}\n", ""},
-			{"worker/step.go", "Submit(sending, call)\n", "Submit(sending, call)\n	if err := s.Tasks.Begin(ctx, s.t, s.last); err != nil {\n		return s.notBegun(ctx, s.last, err)\n	}\n"},
+			{"worker/buy.go", "	begun, err := s.w.Journal.Begin(ctx, a)\n	if err != nil {\n		return s.notBegun(ctx, a.Key, err)\n	}\n", "	begun := a\n"},
+			{"worker/buy.go", "	answer, err := s.submit(ctx, call, began)\n", "	answer, err := s.submit(ctx, call, began)\n	begun, failed := s.w.Journal.Begin(ctx, *s.last)\n	if failed != nil {\n		return s.endWith(s.notBegun(ctx, s.last.Key, failed))\n	}\n	s.last = &begun\n"},
 		},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
 		Name: "a new call after one that is still being made", Rule: "What may have been bought is asked after first", Violates: []string{"I3"},
-		Edits: []Edit{{"worker/step.go", "case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:", "case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed, task.AttemptSending:"}},
+		Edits: []Edit{{"worker/resume.go", "case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:", "case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed, task.AttemptSending:"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
 		Name: "a 5xx counts as a call that was not made", Rule: "A call is made again only if it certainly did not happen", Violates: []string{"I3"},
-		Edits: []Edit{{"worker/step.go", "f.Executed = cmp.Or(f.Executed, task.Unknown)",
-			"if f.Kind == task.ProviderError {\n			f.Executed = task.NotExecuted\n		}\n		f.Executed = cmp.Or(f.Executed, task.Unknown)"}},
+		Edits: []Edit{{"worker/buy.go", "	f.Executed = cmp.Or(f.Executed, task.Unknown)", "	if f.Kind == task.ProviderError {\n		f.Executed = task.NotExecuted\n	}\n	f.Executed = cmp.Or(f.Executed, task.Unknown)"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
 		Name: "a failed download buys again", Rule: "What was bought is never bought again", Violates: []string{"I3"},
-		Edits: []Edit{{"worker/keep.go", "			return s.fetchLater(ctx, c.waits, pause)", "			return s.buy(ctx)"}},
+		Edits: []Edit{{"worker/keep.go", "			return s.endWith(s.fetchedLater(c.waits, pause))", "			s.last = nil\n			return buying, none"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
@@ -33,22 +32,22 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "the policy for unknown outcomes applies to an answer", Rule: "What was carried out is not bought again, whatever the policy says",
-		Edits: []Edit{{"worker/keep.go", "		return s.giveUp(ctx, c.refused)", "		unknown := *c.refused\n		unknown.Executed = task.Unknown\n		s.last.State = task.AttemptFailed\n		return s.fail(ctx, &unknown, s.last)"}},
+		Edits: []Edit{{"worker/keep.go", "		return s.givenUp(c.refused)", "		unknown := *c.refused\n		unknown.Executed = task.Unknown\n		s.last.State = task.AttemptFailed\n		return taskFailed{&unknown, true}"}},
 		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
 	},
 	{
 		Name: "a retry by hand buys what could not be collected", Rule: "A retry by hand collects first, and only a person's word buys again",
-		Edits: []Edit{{"worker/collect.go", "	s.last.State = task.AttemptAnswered\n	s.blame(f)", "	s.last.State = task.AttemptFailed\n	s.blame(f)"}},
+		Edits: []Edit{{"worker/keep.go", "	s.last.State = task.AttemptAnswered\n	s.blame(f)", "	s.last.State = task.AttemptFailed\n	s.blame(f)"}},
 		Lives: Lives{Test: Test{"worker", "^TestCollecting$"}},
 	},
 	{
 		Name: "a call that was paid for is overlooked behind a later one", Rule: "What was paid for is collected before anything is bought",
-		Edits: []Edit{{"worker/step.go", "	if paid != nil {", "	if paid != nil && paid.State == task.AttemptSending {"}},
+		Edits: []Edit{{"worker/buy.go", "		if paid != nil {", "		if paid != nil && paid.State == task.AttemptSending {"}},
 		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
 	},
 	{
 		Name: "a task is completed although one of its calls is still to be collected", Rule: "What was paid for is collected, never thrown away",
-		Edits: []Edit{{"worker/parts.go", "	if err != nil || i < 0 {", "	if err != nil || i < 1_000 {"}},
+		Edits: []Edit{{"worker/batches.go", "	return h.Uncollected(), nil", "	_ = h.Uncollected()\n	return nil, nil"}},
 		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
 	},
 	{
@@ -58,27 +57,27 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a failed poll fails the call", Rule: "An error of a poll is no error of the call", Violates: []string{"I3", "P6"},
-		Edits: []Edit{{"worker/poll.go", "		default:\n			failures++", "		case err != nil:\n			return s.failed(ctx, f)\n		default:\n			failures++"}},
+		Edits: []Edit{{"worker/poll.go", "	default:\n		j.failures++", "	case err != nil:\n		return callFailed{f}\n	default:\n		j.failures++"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
 		Name: "the handle is not journalled", Rule: "An accepted job goes on from its handle, at any worker", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"worker/step.go", "return s.Tasks.Accept(ctx, s.t, a, ans.JobID)", "return nil"}},
+		Edits: []Edit{{"worker/record.go", "	a.State, a.Handle = task.AttemptAccepted, handle\n	if err := s.recordPaid(ctx, store.Accepted{Held: s.t.Token(), Attempt: *a, JobID: ans.JobID}); err != nil {\n		return unwritten{err}\n	}\n", "	a.State, a.Handle = task.AttemptAccepted, handle\n"}},
 		Lives: Lives{First: 6, Seeds: 10},
 	},
 	{
 		Name: "a result is written only once", Rule: "What has been paid for is held until the database takes it", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"worker/ending.go", "		if err == nil || errors.Is(err, store.ErrFenced)", "		if true || errors.Is(err, store.ErrFenced)"}},
+		Edits: []Edit{{"worker/persist.go", "		if err == nil || errors.Is(err, store.ErrFenced)", "		if true || errors.Is(err, store.ErrFenced)"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
 		Name: "a lost call is given up while it may still come", Rule: "That the provider does not have a call proves nothing before its time is over",
-		Edits: []Edit{{"worker/recover.go", "	return s.callTime() + s.lease() - s.looks.lost(s.last.ID, s.last.Key)", "	return 0"}},
+		Edits: []Edit{{"worker/lookup.go", "	return s.callTime() + s.w.lease() - s.w.looks.lost(s.last.ID, s.last.Key)", "	return 0"}},
 		Lives: Lives{Test: Test{"worker", "^TestDeadWorkers$/^A_(worker_that_starts_has_not_seen|lost_call_that_a_clock_which_jumped_makes_look_old)"}},
 	},
 	{
 		Name: "a paid call ends when asynq gives its delivery up", Rule: "A call that is being paid for does not die of a Redis that is away", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"queue/server.go", "	return s.verdict(delivery, s.handle(delivery))", "	dying := *s\n	dying.ctx = outer\n	return s.verdict(delivery, dying.handle(delivery))"}},
+		Edits: []Edit{{"queue/server.go", "	return r.tell(d, r.handle(d))", "	dying := *r\n	dying.ctx = outer\n	return r.tell(d, dying.handle(d))"}},
 		Lives: Lives{Placed: "^TestEachStep$/^redis_(away|hangs),_S$", Times: 4},
 	},
 	{

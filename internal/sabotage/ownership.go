@@ -4,12 +4,12 @@ package sabotage
 var ofOwnership = []Mutant{
 	{
 		Name: "no fence on save", Rule: "Every write carries the fence of its claim", Violates: []string{"I4"},
-		Edits: []Edit{{"store/save.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n			append(o.completing()", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n			append(o.completing()"}},
+		Edits: []Edit{{"store/finish.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Outcome.completing()", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Outcome.completing()"}},
 		Lives: Lives{First: 26, Seeds: 10},
 	},
 	{
 		Name: "no fence on a part", Rule: "Every write carries the fence of its claim",
-		Edits: []Edit{{"store/save.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`), progress", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`), progress"}},
+		Edits: []Edit{{"store/record.go", "		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`), f.Progress", "		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`), f.Progress"}},
 		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Late$"}},
 	},
 	{
@@ -55,7 +55,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "the heartbeat on the shared pool", Rule: "The heartbeat stands in no line",
-		Edits: []Edit{{"worker/heartbeat.go", "heart.Heartbeat(beating, self, w.lease())", "w.Tasks.Heartbeat(beating, self, w.lease())"}},
+		Edits: []Edit{{"worker/heartbeat.go", "heart.Heartbeat(beating, self, w.lease())", "w.Leases.(*store.Store).Heartbeat(beating, self, w.lease())"}},
 		Lives: Lives{Test: Test{"worker", "^TestZombies$/^A_call_whose_journal_waited_in_line"}},
 	},
 	{
@@ -75,7 +75,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "acknowledged before it is saved", Rule: "A delivery is done when its row is", Violates: []string{"P6", "I3"},
-		Edits: []Edit{{"worker/worker.go", "	return s.guarded(ctx)\n", "	go s.guarded(ctx)\n	return nil\n"}},
+		Edits: []Edit{{"worker/worker.go", "	return s.run(ctx, claiming)\n", "	if p, verdict := s.advance(ctx, claiming); p == done {\n		return verdict\n	}\n	go s.run(ctx, resuming)\n	return queue.Verdict{}\n"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{

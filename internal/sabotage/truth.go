@@ -9,13 +9,12 @@ var Mutants = slices.Concat(ofMoney, ofOwnership, ofTruth, ofStatements, ofBound
 var ofTruth = []Mutant{
 	{
 		Name: "completed before its picture is stored", Rule: "Bytes first: a task is completed when its pictures are in storage", Violates: []string{"I2"},
-		Edits: []Edit{{"worker/keep.go", "		if err := s.Pictures.Put(ctx, key, r, checked.ContentType); err != nil {\n			return task.Result{}, err\n		}\n",
-			"		text, _ := io.ReadAll(r)\n		go s.Pictures.Put(context.WithoutCancel(ctx), key, bytes.NewReader(text), checked.ContentType)\n"}},
+		Edits: []Edit{{"worker/store.go", "		if err := s.w.Pictures.Put(ctx, key, r, checked.ContentType); err != nil {\n			return task.Result{}, err\n		}\n", "		text, _ := io.ReadAll(r)\n		go s.w.Pictures.Put(context.WithoutCancel(ctx), key, bytes.NewReader(text), checked.ContentType)\n"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
 		Name: "a late answer does not complete the task that was held for it", Rule: "What is learnt late reaches the row",
-		Edits: []Edit{{"store/late.go", "if completed, err = s.completeHeld(ctx, tx, a, o); err != nil || completed {", "if err != nil || completed {"}},
+		Edits: []Edit{{"store/finish.go", "	completed, err := s.completeHeld(ctx, tx, &e.Attempt, e.Outcome)\n", "	completed, err := false, error(nil)\n"}},
 		Lives: Lives{Test: Test{"worker", "^TestZombies$"}},
 	},
 	{
@@ -25,7 +24,7 @@ var ofTruth = []Mutant{
 	},
 	{
 		Name: "tasks share the key of a picture", Rule: "A picture stays what was drawn for its task", Violates: []string{"I2"},
-		Edits: []Edit{{"worker/keep.go", "fmt.Sprintf(\"%d/%d-%d\", s.t.ID, s.last.ID, out.Position)", "fmt.Sprintf(\"%d/%d-%d\", s.t.ID%8, s.last.Number, out.Position)"}},
+		Edits: []Edit{{"worker/store.go", "fmt.Sprintf(\"%d/%d-%d\", s.t.ID, s.last.ID, out.Position)", "fmt.Sprintf(\"%d/%d-%d\", s.t.ID%8, s.last.Number, out.Position)"}},
 		Lives: Lives{First: 1, Seeds: 10},
 	},
 	{
@@ -40,7 +39,7 @@ var ofTruth = []Mutant{
 	},
 	{
 		Name: "one crash parks a task", Rule: "A task is parked when its crashes are used up", Violates: []string{"I6"},
-		Edits: []Edit{{"worker/step.go", "s.t.Crashes >= crashes {", "s.t.Crashes >= min(crashes, 1) {"}},
+		Edits: []Edit{{"worker/resume.go", "s.t.Crashes >= most {", "s.t.Crashes >= min(most, 1) {"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{

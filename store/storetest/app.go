@@ -68,7 +68,7 @@ func appKeeps(b *bench) {
 
 func appBeginsAnew(b *bench) {
 	t := b.held()
-	b.check(b.store.Release(b.Context(), t, 0, ""))
+	b.check(b.store.Release(b.Context(), t.Token(), 0, ""))
 	b.exec("UPDATE image_generations SET status = 'processing' WHERE id = %d", t.ID)
 	b.untouched(t.ID)
 }
@@ -124,16 +124,14 @@ func appResults(b *bench) {
 	pictures, _, err := b.store.CountAged(b.Context(), b.get(t.ID).CreatedAt.Add(time.Hour))
 	b.check(err)
 	b.same(pictures, 0)
-	settled, err := b.store.ImagesDone(b.Context(), t, true)
-	b.check(err)
-	b.same(settled, 0)
+	b.same(b.history(t.ID).ImagesDone(true), 0)
 }
 
 func appDeletes(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	b.late(a, store.Outcome{Results: []task.Result{{GeneratedImageURL: "x", StorageKey: "1/a.png"}}})
-	b.check(b.store.KeepInput(b.Context(), t.ID, task.Input{SourceHash: "h", StorageKey: "1/in.png", ContentType: "image/png", SHA256: "s"}))
+	b.check(b.record(store.InputCopied{Task: t.ID, Input: task.Input{SourceHash: "h", StorageKey: "1/in.png", ContentType: "image/png", SHA256: "s"}}))
 	b.exec("INSERT INTO generation_parameter (task_id, parameter_name, parameter_value) VALUES (%d, 'response_format', 'url')", t.ID)
 	b.exec("INSERT INTO generation_result (task_id, generated_image_url) VALUES (%d, 'y')", t.ID)
 	b.exec("INSERT INTO favorite (result_id) SELECT id FROM generation_result")

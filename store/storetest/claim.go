@@ -134,11 +134,11 @@ func loads(b *bench) {
 	b.begin(c.Task)
 	last := answered(b.begin(c.Task))
 	last.Images, last.Endpoint, last.RequestHash = 3, "/v1", "hash"
-	b.check(b.store.Accept(b.Context(), c.Task, accepted(last), "job-1"))
-	b.check(b.store.Answer(b.Context(), c.Task, answered(last), "job-1"))
+	b.check(b.record(store.Accepted{Held: c.Task.Token(), Attempt: *accepted(last), JobID: "job-1"}))
+	b.check(b.record(store.Answered{Held: c.Task.Token(), Attempt: *answered(last), JobID: "job-1"}))
 	last.State, last.ErrorKind, last.ErrorMsg = task.AttemptAnswered, task.Storage, "no \"room\" \\ 画"
-	b.check(b.store.FinishAttempt(b.Context(), last))
-	b.check(b.store.RecordCollected(b.Context(), last, []task.RawFile{{Position: 1, Reason: "odd"}}))
+	b.check(b.record(store.AttemptEnded{Attempt: *last}))
+	b.check(b.record(store.Collected{Attempt: withRaw(last, []task.RawFile{{Position: 1, Reason: "odd"}})}))
 	waiting := c.Task
 	for _, how := range []string{"a takeover", "a waiting task"} {
 		again := b.take(waiting.Ref(), "second", lease)
@@ -147,7 +147,7 @@ func loads(b *bench) {
 		}
 		b.same(again.Task.Parameters, t.Parameters)
 		b.same(again.Task.PhotoURL, "https://example.com/photo.png")
-		b.check(b.store.Release(b.Context(), again.Task, 0, ""))
+		b.check(b.store.Release(b.Context(), again.Task.Token(), 0, ""))
 	}
 }
 
@@ -164,10 +164,10 @@ func releasesFailed(b *bench) {
 		"state = 'answered', finished_at = now()": stays, // one of several, which was given up
 	} {
 		t := b.held()
-		b.check(b.store.Begin(b.Context(), t, &task.Attempt{Key: "release " + call, Provider: "painter"}))
+		b.check(b.beginAs(t, &task.Attempt{Key: "release " + call, Provider: "painter"}))
 		b.exec("UPDATE generation_attempt SET %s WHERE task_id = %d", call, t.ID)
 		b.exec("UPDATE image_generations SET error_msg = 'slow down', error_kind = 'rate_limited', error_code = '429' WHERE id = %d", t.ID)
-		b.check(b.store.Release(b.Context(), t, 0, "it is fetched again"))
+		b.check(b.store.Release(b.Context(), t.Token(), 0, "it is fetched again"))
 		got := b.get(t.ID)
 		b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, want)
 	}
@@ -175,7 +175,7 @@ func releasesFailed(b *bench) {
 
 func releases(b *bench) {
 	t := b.held()
-	b.check(b.store.Release(b.Context(), t, time.Hour, "the account is at its limit"))
+	b.check(b.store.Release(b.Context(), t.Token(), time.Hour, "the account is at its limit"))
 	got := b.get(t.ID)
 	b.same([]any{got.Status, got.Worker, got.LeaseUntil, got.ErrorMsg}, []any{task.Pending, "", (*time.Time)(nil), "the account is at its limit"})
 	b.same([]int{got.FailedTries, got.Waits, got.Crashes, got.Delivery}, []int{0, 0, 0, 0})
@@ -190,7 +190,7 @@ func givenBack(b *bench) {
 		for range 40 {
 			c, refusal, err := b.store.Claim(b.Context(), ref, fmt.Sprintf("worker %d", i), lease)
 			if err == nil && c != nil {
-				err = b.store.Release(b.Context(), c.Task, 0, "")
+				err = b.store.Release(b.Context(), c.Task.Token(), 0, "")
 			} else if err == nil && refusal.Stale {
 				stale.Add(1)
 			}
@@ -207,7 +207,7 @@ func progress(b *bench) {
 	t := b.held()
 	var seen []int
 	for _, percent := range []int{10, 60, 30, 61} {
-		b.check(b.store.Progress(b.Context(), t, percent))
+		b.check(b.record(store.Progressed{Held: t.Token(), Percent: percent}))
 		seen = append(seen, b.get(t.ID).Progress)
 	}
 	b.same(seen, []int{10, 60, 60, 61})

@@ -18,9 +18,9 @@ func (b *bench) doubted() (*task.Task, *task.Attempt) {
 
 func undoubted(b *bench) {
 	for name, learn := range map[string]func(*task.Task, *task.Attempt) error{
-		"NeverSent": func(t *task.Task, a *task.Attempt) error { return b.store.MarkNotSent(b.Context(), t, a.Key) },
+		"NeverSent": func(t *task.Task, a *task.Attempt) error { return b.record(store.NotSent{Task: t.ID, Key: a.Key}) },
 		"Fail": func(t *task.Task, a *task.Attempt) error {
-			err := b.store.Fail(b.Context(), t, task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable}}, ended(a, rejected))
+			err := b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable}}, Attempt: ended(a, rejected)})
 			if err == store.ErrFenced {
 				return nil
 			}
@@ -39,7 +39,7 @@ func undoubted(b *bench) {
 func stillDoubted(b *bench) {
 	t, a := b.doubted()
 	b.exec("INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) VALUES (%d, 0, 2, 'another', 'painter', 'unknown', 'w', 1, now())", t.ID)
-	b.check(b.store.MarkNotSent(b.Context(), t, a.Key))
+	b.check(b.record(store.NotSent{Task: t.ID, Key: a.Key}))
 	if got := b.get(t.ID); got.ErrorKind != task.OutcomeUnknown {
 		b.Errorf("it is %s: %s", got.ErrorKind, got.ErrorMsg)
 	}

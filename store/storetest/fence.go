@@ -27,7 +27,7 @@ func fencing() []claim {
 			})
 		}},
 		{"After a release every write is refused", func(b *bench) {
-			loses(b, func(t *task.Task) { b.check(b.store.Release(b.Context(), t, 0, "")) })
+			loses(b, func(t *task.Task) { b.check(b.store.Release(b.Context(), t.Token(), 0, "")) })
 		}},
 		{"A begin that races with a claim is seen by the new claimer or refused", beginRace},
 	}
@@ -42,19 +42,19 @@ func loses(b *bench, takeAway func(*task.Task)) {
 	ctx, s := b.Context(), b.store
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	a := accepted(b.begin(t))
-	b.check(s.Accept(ctx, t, a, "job-1"))
+	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *a, JobID: "job-1"}))
 	takeAway(t)
-	verdict := task.Decision{Status: task.Failed, FailedTries: 9, Failure: &task.Failure{Kind: task.Timeout, Message: "late"}}
+	decision := task.Decision{Status: task.Failed, FailedTries: 9, Failure: &task.Failure{Kind: task.Timeout, Message: "late"}}
 	ended := *a
 	ended.State = task.AttemptUnknown
 	for name, write := range map[string]func() error{
-		"Release":  func() error { return s.Release(ctx, t, 0, "late") },
-		"Progress": func() error { return s.Progress(ctx, t, 99) },
-		"Begin":    func() error { return s.Begin(ctx, t, &task.Attempt{Key: "late", Provider: "painter"}) },
-		"Save":     func() error { return s.Save(ctx, t, a, outcome()) },
-		"Fail":     func() error { return s.Fail(ctx, t, verdict, &ended) },
+		"Release":  func() error { return s.Release(ctx, t.Token(), 0, "late") },
+		"Progress": func() error { return b.record(store.Progressed{Held: t.Token(), Percent: 99}) },
+		"Begin":    func() error { return b.beginAs(t, &task.Attempt{Key: "late", Provider: "painter"}) },
+		"Save":     func() error { return b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}) },
+		"Fail":     func() error { return b.finish(store.Decided{Held: t.Token(), Decision: decision, Attempt: &ended}) },
 		"Fail without an attempt": func() error {
-			return s.Fail(ctx, t, verdict, nil)
+			return b.finish(store.Decided{Held: t.Token(), Decision: decision})
 		},
 	} {
 		b.unchanged(t.ID, func() {
@@ -81,7 +81,7 @@ func beginRace(b *bench) {
 			a := &task.Attempt{Key: fmt.Sprintf("race-%d", i), Provider: "painter"}
 			var c *store.Claim
 			var both sync.WaitGroup
-			both.Go(func() { begun = b.store.Begin(b.Context(), old.Task, a) })
+			both.Go(func() { begun = b.beginAs(old.Task, a) })
 			both.Go(func() {
 				for busy := true; busy && c == nil; { // while the begin has the row
 					var refusal *store.Refusal

@@ -21,13 +21,13 @@ func files() []claim {
 func (b *bench) kept() *task.Task {
 	b.Helper()
 	t := b.held()
-	b.check(b.store.Save(b.Context(), t, b.begin(t), outcome()))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Outcome: outcome()}))
 	return t
 }
 
 func namesFiles(b *bench) {
 	t := b.kept()
-	b.check(b.store.KeepInput(b.Context(), t.ID, task.Input{StorageKey: "1/input-0.png", SourceHash: "h", ContentType: "image/png", SHA256: "s"}))
+	b.check(b.record(store.InputCopied{Task: t.ID, Input: task.Input{StorageKey: "1/input-0.png", SourceHash: "h", ContentType: "image/png", SHA256: "s"}}))
 	got, err := b.store.Files(b.Context(), []int64{t.ID, t.ID + 1000})
 	b.check(err)
 	b.same(len(got), 1)
@@ -40,10 +40,10 @@ func namesFiles(b *bench) {
 func openFiles(b *bench) {
 	waiting, held, cancelled, failed, doubtful := b.insert(task.Task{}), b.held(), b.held(), b.held(), b.held()
 	b.begin(cancelled)
-	b.check(b.store.Fail(b.Context(), doubtful, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown}}, ended(b.begin(doubtful), unknown)))
+	b.check(b.finish(store.Decided{Held: doubtful.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown}}, Attempt: ended(b.begin(doubtful), unknown)}))
 	_, err := b.store.Cancel(b.Context(), cancelled.ID)
 	b.check(err)
-	b.check(b.store.Fail(b.Context(), failed, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Message: "no"}}, nil))
+	b.check(b.finish(store.Decided{Held: failed.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Message: "no"}}}))
 	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, doubtful.ID})
 	b.check(err)
 	b.same([]bool{got[waiting.ID].Open, got[held.ID].Open, got[cancelled.ID].Open, got[failed.ID].Open, got[doubtful.ID].Open}, []bool{true, true, true, false, true})

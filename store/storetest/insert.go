@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -186,7 +187,7 @@ func rawRow(b *bench) {
 
 func cascades(b *bench) {
 	c := b.take(b.insert(everything()).Ref(), "first", lease)
-	b.check(b.store.Save(b.Context(), c.Task, b.begin(c.Task), outcome()))
+	b.check(b.finish(store.Completed{Held: c.Task.Token(), Attempt: b.begin(c.Task), Outcome: outcome()}))
 	b.exec("DELETE FROM image_generations WHERE id = %d", c.Task.ID)
 	b.empty()
 }

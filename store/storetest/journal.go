@@ -49,7 +49,7 @@ func ended(a *task.Attempt, s task.AttemptState) *task.Attempt {
 func begins(b *bench) {
 	t := b.held()
 	a := &task.Attempt{Key: "key-1", Provider: "painter", Account: "main", Endpoint: "https://example.com/v1", RequestHash: "h"}
-	b.check(b.store.Begin(b.Context(), t, a))
+	b.check(b.beginAs(t, a))
 	b.near(a.SentAt, 0)
 	b.same(a, &task.Attempt{ID: a.ID, TaskID: t.ID, Number: 1, Key: "key-1", Provider: "painter", Account: "main",
 		Endpoint: "https://example.com/v1", RequestHash: "h", State: task.AttemptSending, Worker: "first", Fence: t.Fence, SentAt: a.SentAt})
@@ -60,7 +60,7 @@ func oneKey(b *bench) {
 	t := b.held()
 	a := *b.begin(t)
 	b.unchanged(t.ID, func() {
-		if err := b.store.Begin(b.Context(), t, &a); err == nil {
+		if err := b.beginAs(t, &a); err == nil {
 			b.Error("the key was taken twice")
 		}
 	})
@@ -84,7 +84,7 @@ func numbers(b *bench) {
 func accepts(b *bench) {
 	t := b.held()
 	a := accepted(b.begin(t))
-	b.check(b.store.Accept(b.Context(), t, a, "job-1"))
+	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *a, JobID: "job-1"}))
 	b.same(b.attempts(t.ID), []task.Attempt{*a})
 	b.same(b.get(t.ID).ProviderJobID, "job-1")
 }
@@ -92,10 +92,10 @@ func accepts(b *bench) {
 func answers(b *bench) {
 	t := b.held()
 	a := accepted(b.begin(t))
-	b.check(b.store.Accept(b.Context(), t, a, ""))
+	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *a}))
 	done := answered(a)
 	done.ProviderRequestID = ""
-	b.check(b.store.Answer(b.Context(), t, done, "job-2"))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *done, JobID: "job-2"}))
 	got := b.attempts(t.ID)[0]
 	b.near(*got.AnsweredAt, 0)
 	done.AnsweredAt, done.ProviderRequestID = got.AnsweredAt, "req-1" // a poll's reply without an id keeps the known one
@@ -106,8 +106,8 @@ func answers(b *bench) {
 func lateAccept(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	b.check(b.store.FinishAttempt(b.Context(), ended(a, task.AttemptUnknown)))
-	b.check(b.store.Accept(b.Context(), t, accepted(a), ""))
+	b.check(b.record(store.AttemptEnded{Attempt: *ended(a, task.AttemptUnknown)}))
+	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}))
 	b.same(b.attempts(t.ID), []task.Attempt{*accepted(a)})
 }
 
@@ -116,7 +116,7 @@ func lostAccept(b *bench) {
 	a := b.begin(t)
 	ignore(b.store.Cancel(b.Context(), t.ID))
 	before := b.get(t.ID)
-	b.check(b.store.Accept(b.Context(), t, accepted(a), "job-1"))
+	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a), JobID: "job-1"}))
 	b.same(b.get(t.ID), before)
 	b.same(b.attempts(t.ID)[0].State, task.AttemptAccepted)
 }
@@ -125,10 +125,10 @@ func lateAnswer(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "no answer"}
-	b.check(b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: unknown}, ended(a, task.AttemptUnknown)))
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: unknown}, Attempt: ended(a, task.AttemptUnknown)}))
 	again, err := b.store.Retry(b.Context(), t.Ref(), true)
 	b.check(err)
-	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 	last := b.take(again.Ref(), "second", lease).Last
 	b.same([]any{last.State, last.Answer, last.ErrorMsg, last.FinishedAt == nil},
 		[]any{task.AttemptAnswered, `{"outputs":[]}`, "", true})
@@ -148,11 +148,11 @@ func transitions(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	end := func(s task.AttemptState) func() error {
-		return func() error { return b.store.FinishAttempt(b.Context(), ended(a, s)) }
+		return func() error { return b.record(store.AttemptEnded{Attempt: *ended(a, s)}) }
 	}
-	b.leads("Accept", a, func() error { return b.store.Accept(b.Context(), t, accepted(a), "") },
+	b.leads("Accept", a, func() error { return b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}) },
 		outcomes{accept, accept, accept, answer, rejected, failed, succeeded})
-	b.leads("Answer", a, func() error { return b.store.Answer(b.Context(), t, answered(a), "") },
+	b.leads("Answer", a, func() error { return b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}) },
 		outcomes{answer, answer, answer, answer, answer, answer, succeeded})
 	b.leads("End rejected", a, end(rejected), outcomes{rejected, rejected, rejected, answer, rejected, failed, succeeded})
 	b.leads("End failed", a, end(failed), outcomes{failed, failed, failed, failed, rejected, failed, succeeded})
@@ -168,7 +168,7 @@ func lateEnds(b *bench) {
 	ignore(b.store.Cancel(b.Context(), t.ID))
 	fail := func(s task.AttemptState) func() error {
 		return func() error {
-			ignore(nil, b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Timeout}}, ended(a, s)))
+			ignore(nil, b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Timeout}}, Attempt: ended(a, s)}))
 			return nil
 		}
 	}

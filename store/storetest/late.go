@@ -38,7 +38,7 @@ func paying() []claim {
 // late keeps what the call brought too late and reports whether that completed its task.
 func (b *bench) late(a *task.Attempt, o store.Outcome) bool {
 	b.Helper()
-	completed, err := b.store.SaveLate(b.Context(), a, o)
+	completed, err := b.store.Finish(b.Context(), store.CameLate{Attempt: *a, Outcome: o})
 	b.check(err)
 	return completed
 }
@@ -58,7 +58,7 @@ func completesHeld(b *bench) {
 	} {
 		b.clear()
 		t, a := b.doubted()
-		b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 		for statement := range strings.SplitSeq(spoil, "; ") {
 			b.exec("%s", statement)
 		}
@@ -85,7 +85,7 @@ func learns(b *bench) {
 	} {
 		t, a := b.doubted()
 		b.exec("UPDATE generation_attempt SET state = '%s', error_kind = 'moderated', error_msg = 'refused' WHERE id = %d", state, a.ID)
-		b.check(b.store.Reconsider(b.Context(), t.ID))
+		b.check(b.record(store.LearntLate{Task: t.ID}))
 		got := b.get(t.ID)
 		if got.Status != task.Failed || got.ErrorKind != want || got.ErrorMsg == "" || (got.ErrorMsg == "who knows") != (state == sending || state == unknown) {
 			b.Errorf("with a call that is %s it is %s, %s: %s", state, got.Status, got.ErrorKind, got.ErrorMsg)
@@ -100,7 +100,7 @@ func learnsOfEarlier(b *bench) {
 			SELECT id, 0, 2, 'second of %[1]d', 'painter', 'rejected', 'billing', 'no money', 'w', 1, now() FROM image_generations WHERE id = %[1]d`, t.ID)
 		b.exec("UPDATE image_generations SET image_count = %d WHERE id = %d", map[bool]int{true: 2, false: 3}[bought], t.ID)
 		b.exec("UPDATE generation_attempt SET images = 2 WHERE id = %d", a.ID)
-		b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 		b.same(b.late(answered(a), outcome()), false)
 		got := b.get(t.ID)
 		if came := strings.Contains(got.ErrorMsg, "of attempt 1 came late and are kept"); came != bought || !bought && got.ErrorKind != task.Billing {
@@ -112,8 +112,8 @@ func learnsOfEarlier(b *bench) {
 func keepsReason(b *bench) {
 	t, a := b.doubted()
 	b.exec("UPDATE image_generations SET error_kind = 'billing', error_msg = 'no money left' WHERE id = %d", t.ID)
-	b.check(b.store.MarkNotSent(b.Context(), t, a.Key))
-	b.check(b.store.Reconsider(b.Context(), t.ID))
+	b.check(b.record(store.NotSent{Task: t.ID, Key: a.Key}))
+	b.check(b.record(store.LearntLate{Task: t.ID}))
 	got := b.get(t.ID)
 	b.same([]any{got.ErrorKind, got.ErrorMsg}, []any{task.Billing, "no money left"})
 }
@@ -122,7 +122,7 @@ func cameAfterAll(b *bench) {
 	for kind, corrected := range map[task.Kind]bool{task.Timeout: true, task.Expired: true, task.Deadline: true, task.Auth: true, task.Moderated: false, task.Charged: false} {
 		for _, later := range []bool{false, true} {
 			t, a := b.doubted()
-			b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+			b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 			if later {
 				b.exec(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at)
 					SELECT id, 0, 2, 'another of %s', 'painter', 'rejected', 'w', 1, now() FROM image_generations WHERE id = %d`, kind, t.ID)
@@ -139,7 +139,7 @@ func cameAfterAll(b *bench) {
 
 func acceptsLate(b *bench) {
 	t, a := b.doubted()
-	b.check(b.store.Accept(b.Context(), t, accepted(a), "job-1"))
+	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a), JobID: "job-1"}))
 	got := b.get(t.ID)
 	b.same([]any{got.Status, strings.Contains(got.ErrorMsg, "has run this call after all"), b.attempts(t.ID)[0].State}, []any{task.Failed, true, accept})
 }
@@ -147,9 +147,9 @@ func acceptsLate(b *bench) {
 func failsMeanwhile(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 	doubt := task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "who knows"}}
-	b.check(b.store.Fail(b.Context(), t, doubt, nil))
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: doubt}))
 	b.same(strings.Contains(b.get(t.ID).ErrorMsg, "collects what it drew and does not pay for it twice"), true)
 }
 
@@ -158,7 +158,7 @@ func costsLate(b *bench) {
 		t := b.held()
 		a := b.begin(t)
 		b.exec("UPDATE image_generations SET status = '%s', error_kind = 'timeout' WHERE id = %d", status, t.ID)
-		b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 		b.late(answered(a), outcome())
 		got := b.get(t.ID)
 		if got.CostMicros == nil || *got.CostMicros != 40_000 || got.Currency != "USD" || got.Status != status {
@@ -166,7 +166,7 @@ func costsLate(b *bench) {
 		}
 	}
 	t := b.held()
-	b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(b.begin(t))}))
 	got, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
 	b.same(*got.CostMicros, int64(40_000))
@@ -191,16 +191,16 @@ func costsHowever(b *bench) {
 			b.check(err)
 		},
 		"FallBack": func(t *task.Task) {
-			b.check(b.store.SwitchProvider(b.Context(), t, task.Fallback{Provider: "rival"}, "", "no", nil))
+			b.check(b.finish(store.Switched{Held: t.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "no"}))
 		},
 		"Fail": func(t *task.Task) {
 			unbilled := ended(b.begin(t), failed)
 			unbilled.Unbilled = true
-			b.check(b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: no}, unbilled))
+			b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: no}, Attempt: unbilled}))
 		},
 	} {
 		t := b.held()
-		b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
+		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(b.begin(t))}))
 		before := b.get(t.ID)
 		leave(t)
 		got := b.get(t.ID)
@@ -213,9 +213,9 @@ func costsHowever(b *bench) {
 		unbilled := ended(b.begin(t), failed)
 		unbilled.Unbilled = true
 		if other {
-			b.check(b.store.SwitchProvider(b.Context(), t, task.Fallback{Provider: "rival"}, "", "no", unbilled))
+			b.check(b.finish(store.Switched{Held: t.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "no", Attempt: unbilled}))
 		} else {
-			b.check(b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: no}, unbilled))
+			b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: no}, Attempt: unbilled}))
 		}
 		b.same(b.get(t.ID).CostMicros, ptr(int64(0)))
 	}
@@ -223,11 +223,11 @@ func costsHowever(b *bench) {
 
 func twoCurrencies(b *bench) {
 	t := b.held()
-	b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(b.begin(t))}))
 	other := answered(b.begin(t))
 	other.Currency = "CNY"
-	b.check(b.store.Answer(b.Context(), t, other, ""))
-	b.check(b.store.Release(b.Context(), t, 0, ""))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *other}))
+	b.check(b.store.Release(b.Context(), t.Token(), 0, ""))
 	b.same(b.get(t.ID).CostMicros, (*int64)(nil))
 }
 
@@ -235,7 +235,7 @@ func keepsPartTaken(b *bench) {
 	t := b.held()
 	a := b.part(t, 2)
 	b.exec("UPDATE image_generations SET fence = fence + 1, worker = 'second' WHERE id = %d", t.ID)
-	if err := b.store.SaveBatch(b.Context(), t, a, outcome().Results, 40); !errors.Is(err, store.ErrFenced) {
+	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same([]any{b.attempts(t.ID)[0].State, len(b.results(t.ID)), b.get(t.ID).Progress}, []any{answer, 0, 0})
@@ -243,8 +243,7 @@ func keepsPartTaken(b *bench) {
 
 func (b *bench) paid(t *task.Task) (number int) {
 	b.Helper()
-	a, err := b.store.NextToCollect(b.Context(), t.ID)
-	b.check(err)
+	a := b.history(t.ID).NextToCollect()
 	if a == nil {
 		return 0
 	}
@@ -269,21 +268,21 @@ func settlesUncollected(b *bench) {
 	t := b.held()
 	t.ImageCount = 4
 	a := b.part(t, 2)
-	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
-	b.check(b.store.FinishAttempt(b.Context(), ended(a, answer)))
-	b.same([]any{b.settled(t, true), b.settled(t, false), b.paid(t)}, []any{2, 0, 0})
+	b.same([]any{b.imagesDone(t, true), b.paid(t)}, []any{0, 1})
+	b.check(b.record(store.AttemptEnded{Attempt: *ended(a, answer)}))
+	b.same([]any{b.imagesDone(t, true), b.imagesDone(t, false), b.paid(t)}, []any{2, 0, 0})
 	b.exec("UPDATE image_generations SET retried_at = now()")
-	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
+	b.same([]any{b.imagesDone(t, true), b.paid(t)}, []any{0, 1})
 }
 
 func collectsAtAnyTime(b *bench) {
 	t := b.held()
-	b.check(b.store.FinishAttempt(b.Context(), ended(b.part(t, 1), answer)))
+	b.check(b.record(store.AttemptEnded{Attempt: *ended(b.part(t, 1), answer)}))
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired'")
 	b.exec("UPDATE generation_attempt SET finished_at = '2099-01-01 00:00:00.000000+00:00'")
 	_, err := b.store.Retry(b.Context(), t.Ref(), false)
 	b.check(err)
-	b.same([]any{b.settled(t, true), b.paid(t)}, []any{0, 1})
+	b.same([]any{b.imagesDone(t, true), b.paid(t)}, []any{0, 1})
 }
 
 func notesCollected(b *bench) {
@@ -292,10 +291,10 @@ func notesCollected(b *bench) {
 	kept := []task.RawFile{{Position: 1, StorageKey: "1/1-1.kept.bin", ContentType: "image/png", FileSize: 60, SHA256: "ab", Reason: "it breaks off"}}
 	note := func() {
 		a.Answer = `{"outputs":[{"key":"1/1-0.png"}]}`
-		b.check(b.store.RecordCollected(b.Context(), a, kept))
+		b.check(b.record(store.Collected{Attempt: withRaw(a, kept)}))
 	}
 	b.unchanged(t.ID, note)
-	b.check(b.store.Answer(b.Context(), t, answered(a), ""))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 	note()
 	got := b.attempts(t.ID)[0]
 	b.same([]any{got.Answer, got.RawFileList()}, []any{a.Answer, kept})

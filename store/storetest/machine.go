@@ -129,7 +129,7 @@ func (m *machine) wrote(t *rapid.T, what string, valid bool, err error) {
 func (m *machine) begin(t *rapid.T) {
 	c, valid := m.any(t)
 	a := &task.Attempt{Key: rapid.StringMatching(`[a-z0-9]{24}`).Draw(t, "key"), Provider: "painter"}
-	err := m.store.Begin(m.Context(), c.Task, a)
+	err := m.beginAs(c.Task, a)
 	m.wrote(t, "begin", valid, err)
 	if err == nil {
 		if m.begun == nil {
@@ -141,7 +141,7 @@ func (m *machine) begin(t *rapid.T) {
 
 func (m *machine) release(t *rapid.T) {
 	c, valid := m.any(t)
-	m.wrote(t, "release", valid, m.store.Release(m.Context(), c.Task, 0, "handed back"))
+	m.wrote(t, "release", valid, m.store.Release(m.Context(), c.Task.Token(), 0, "handed back"))
 	if valid {
 		m.status = task.Pending
 	}
@@ -151,7 +151,7 @@ func (m *machine) fail(t *rapid.T) {
 	c, valid := m.any(t)
 	v := task.Decision{Status: rapid.SampledFrom([]task.Status{task.Pending, task.Failed}).Draw(t, "verdict"),
 		Failure: &task.Failure{Kind: task.Unavailable, Message: "no"}}
-	m.wrote(t, "fail", valid, m.store.Fail(m.Context(), c.Task, v, m.begun[c.Task.Fence]))
+	m.wrote(t, "fail", valid, m.finish(store.Decided{Held: c.Task.Token(), Decision: v, Attempt: m.begun[c.Task.Fence]}))
 	if valid {
 		m.status = v.Status
 	}
@@ -164,7 +164,7 @@ func (m *machine) save(t *rapid.T) {
 		t.Skip("no attempt was begun under this claim")
 	}
 	results := []task.Result{{GeneratedImageURL: "http://here/1.png", ContentType: "image/png", Width: 1, Height: 1, StorageKey: "1.png"}}
-	m.wrote(t, "save", valid, m.store.Save(m.Context(), c.Task, a, store.Outcome{Results: results}))
+	m.wrote(t, "save", valid, m.finish(store.Completed{Held: c.Task.Token(), Attempt: a, Outcome: store.Outcome{Results: results}}))
 	if valid {
 		m.status = task.Completed
 	}

@@ -26,24 +26,22 @@ func parts() []claim {
 func (b *bench) part(t *task.Task, images int) *task.Attempt {
 	b.Helper()
 	a := &task.Attempt{Key: rand.Text(), Provider: t.Provider, Account: "main", Images: images}
-	b.check(b.store.Begin(b.Context(), t, a))
+	b.check(b.beginAs(t, a))
 	a = answered(a)
-	b.check(b.store.Answer(b.Context(), t, a, ""))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *a}))
 	return a
 }
 
-func (b *bench) settled(t *task.Task, refused bool) int {
+func (b *bench) imagesDone(t *task.Task, batches bool) int {
 	b.Helper()
-	n, err := b.store.ImagesDone(b.Context(), t, refused)
-	b.check(err)
-	return n
+	return b.history(t.ID).ImagesDone(batches)
 }
 
 func keepsPart(b *bench) {
 	t := b.held()
 	a := b.part(t, 2)
 	a.ErrorMsg = "picture 2 is missing"
-	b.check(b.store.SaveBatch(b.Context(), t, a, outcome().Results, 40))
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}))
 	got := b.get(t.ID)
 	b.same([]any{got.Status, got.Progress, got.Fence, *got.CostMicros, got.Currency, got.ImageURL}, []any{task.Processing, 40, t.Fence, int64(40_000), "USD", ""})
 	kept := b.attempts(t.ID)[0]
@@ -55,7 +53,7 @@ func keepsPartFenced(b *bench) {
 	a := b.part(t, 2)
 	_, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
-	if err := b.store.SaveBatch(b.Context(), t, a, outcome().Results, 40); !errors.Is(err, store.ErrFenced) {
+	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same([]any{b.attempts(t.ID)[0].State, len(b.results(t.ID))}, []any{task.AttemptAnswered, 0})
@@ -64,42 +62,43 @@ func keepsPartFenced(b *bench) {
 func settles(b *bench) {
 	t := b.held()
 	t.ImageCount = 9
-	b.same(b.settled(t, true), 0)
-	b.check(b.store.SaveBatch(b.Context(), t, b.part(t, 4), outcome().Results, 40))
-	b.same(b.settled(t, false), 4)
+	b.exec("UPDATE image_generations SET image_count = 9 WHERE id = %d", t.ID)
+	b.same(b.imagesDone(t, true), 0)
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.part(t, 4), Results: outcome().Results, Progress: 40}))
+	b.same(b.imagesDone(t, false), 4)
 	a := b.part(t, 3)
 	a.State = task.AttemptFailed
-	b.check(b.store.FinishAttempt(b.Context(), a))
-	b.same([]any{b.settled(t, false), b.settled(t, true)}, []any{4, 7})
+	b.check(b.record(store.AttemptEnded{Attempt: *a}))
+	b.same([]any{b.imagesDone(t, false), b.imagesDone(t, true)}, []any{4, 7})
 	crashed := *t
 	crashed.Delivery++ // as the reconciler takes it back
-	b.same(b.settled(&crashed, true), 7)
+	b.same(b.imagesDone(&crashed, true), 7)
 	b.exec("UPDATE image_generations SET retried_at = now()")
-	b.same(b.settled(t, true), 4)
+	b.same(b.imagesDone(t, true), 4)
 	late := b.part(t, 2) // on its way
-	b.same(b.settled(t, true), 4)
+	b.same(b.imagesDone(t, true), 4)
 	b.exec("UPDATE image_generations SET retried_at = now()")
 	late.State = task.AttemptFailed
-	b.check(b.store.FinishAttempt(b.Context(), late))
-	b.same(b.settled(t, true), 6) // it was made before the retry, and refused after it
+	b.check(b.record(store.AttemptEnded{Attempt: *late}))
+	b.same(b.imagesDone(t, true), 6) // it was made before the retry, and refused after it
 	b.exec("UPDATE image_generations SET retried_at = '2099-01-01 00:00:00.000000+00:00'")
-	b.same(b.settled(t, true), 4)
+	b.same(b.imagesDone(t, true), 4)
 	back := b.part(t, 1) // the clock was set back after the retry
 	back.State = task.AttemptFailed
-	b.check(b.store.FinishAttempt(b.Context(), back))
-	b.same(b.settled(t, true), 5)
+	b.check(b.record(store.AttemptEnded{Attempt: *back}))
+	b.same(b.imagesDone(t, true), 5)
 	b.exec("UPDATE generation_result SET storage_key = NULL")
-	b.same(b.settled(t, false), 0)
+	b.same(b.imagesDone(t, false), 0)
 	all := b.part(t, 0)
-	b.check(b.store.SaveBatch(b.Context(), t, all, outcome().Results, 40))
-	b.same(b.settled(t, false), 9)
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *all, Results: outcome().Results, Progress: 40}))
+	b.same(b.imagesDone(t, false), 9)
 }
 
 func savesKept(b *bench) {
 	t := b.held()
-	b.check(b.store.SaveBatch(b.Context(), t, b.part(t, 2), outcome().Results, 40))
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.part(t, 2), Results: outcome().Results, Progress: 40}))
 	first := b.results(t.ID)[1]
-	b.check(b.store.Save(b.Context(), t, nil, store.Outcome{First: &first, Warning: "two are missing"}))
+	b.check(b.finish(store.Completed{Held: t.Token(), Outcome: store.Outcome{First: &first, Warning: "two are missing"}}))
 	got := b.get(t.ID)
 	b.same([]any{got.Status, got.ImageURL, got.ErrorMsg, *got.CostMicros}, []any{task.Completed, first.GeneratedImageURL, "two are missing", int64(40_000)})
 	b.same(*got.AnswerResultID, first.ID)
@@ -108,11 +107,11 @@ func savesKept(b *bench) {
 
 func savesNothing(b *bench) {
 	t := b.held()
-	if err := b.store.Save(b.Context(), t, nil, store.Outcome{}); err == nil {
+	if err := b.finish(store.Completed{Held: t.Token(), Outcome: store.Outcome{}}); err == nil {
 		b.Error("it was completed with nothing")
 	}
 	first := outcome().Results[0]
-	if err := b.store.Save(b.Context(), t, b.part(t, 1), store.Outcome{First: &first}); err == nil {
+	if err := b.finish(store.Completed{Held: t.Token(), Attempt: b.part(t, 1), Outcome: store.Outcome{First: &first}}); err == nil {
 		b.Error("it was completed with a picture that no call has brought")
 	}
 	b.same(b.get(t.ID).Status, task.Processing)
@@ -121,20 +120,18 @@ func savesNothing(b *bench) {
 func keepsInputs(b *bench) {
 	t := b.held()
 	in := task.Input{Position: 1, SourceHash: "h1", StorageKey: "1/input-1.png", ContentType: "image/png", FileSize: 7, SHA256: "ab"}
-	b.check(b.store.KeepInput(b.Context(), t.ID, in))
+	b.check(b.record(store.InputCopied{Task: t.ID, Input: in}))
 	later := in
 	later.SourceHash, later.StorageKey = "h2", "1/input-1.jpg"
-	b.check(b.store.KeepInput(b.Context(), t.ID, later))
-	got, err := b.store.Inputs(b.Context(), t.ID)
-	b.check(err)
-	b.same(got, map[int]task.Input{1: later})
+	b.check(b.record(store.InputCopied{Task: t.ID, Input: later}))
+	b.same(b.history(t.ID).Inputs, []task.Input{later})
 }
 
 func fallsBack(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	a.State, a.ErrorKind = task.AttemptRejected, task.Billing
-	b.check(b.store.SwitchProvider(b.Context(), t, task.Fallback{Provider: "rival", Model: "pen"}, `["third"]`, "painter did not draw", a))
+	b.check(b.finish(store.Switched{Held: t.Token(), To: task.Fallback{Provider: "rival", Model: "pen"}, Rest: `["third"]`, Reason: "painter did not draw", Attempt: a}))
 	got := b.get(t.ID)
 	b.same([]any{got.Provider, got.Model, got.Fallbacks, got.Status, got.PublishedAt == nil, got.Delivery, got.Worker, got.ErrorMsg, got.FailedTries},
 		[]any{"rival", "pen", `["third"]`, task.Pending, true, t.Delivery, "", "painter did not draw", 0})
@@ -147,7 +144,7 @@ func fallsBackFenced(b *bench) {
 	_, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
 	a.State = task.AttemptRejected
-	if err := b.store.SwitchProvider(b.Context(), t, task.Fallback{Provider: "rival"}, "", "x", a); !errors.Is(err, store.ErrFenced) {
+	if err := b.finish(store.Switched{Held: t.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "x", Attempt: a}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same([]any{b.get(t.ID).Provider, b.get(t.ID).Status, b.attempts(t.ID)[0].State}, []any{t.Provider, task.Cancelled, task.AttemptRejected})

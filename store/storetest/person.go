@@ -151,7 +151,7 @@ func (b *bench) inDoubt() *task.Task {
 	b.Helper()
 	t := b.held()
 	f := &task.Failure{Kind: task.OutcomeUnknown, Message: "no answer"}
-	b.check(b.store.Fail(b.Context(), t, task.Decision{Status: task.Failed, Failure: f}, ended(b.begin(t), task.AttemptUnknown)))
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: f}, Attempt: ended(b.begin(t), task.AttemptUnknown)}))
 	return t
 }
 

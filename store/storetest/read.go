@@ -169,7 +169,7 @@ func hostileRows(b *bench) {
 			[]any{text, text, text, text, text, text, map[string]string{text: text}})
 		b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: text, Host: text, Version: text}, lease))
 		b.same(b.list(store.Filter{Provider: text}), []int64{t.ID})
-		b.check(b.store.Release(b.Context(), c.Task, 0, text))
+		b.check(b.store.Release(b.Context(), c.Task.Token(), 0, text))
 		b.same(b.get(t.ID).ErrorMsg, text)
 	}
 }
@@ -187,7 +187,7 @@ func resultsOfMany(b *bench) {
 	var ids []int64
 	for range 3 {
 		t := b.held()
-		b.check(b.store.Save(b.Context(), t, b.begin(t), outcome()))
+		b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Outcome: outcome()}))
 		ids = append(ids, t.ID)
 	}
 	b.exec("INSERT INTO generation_result (task_id, generated_image_url) VALUES (%d, 'http://app')", ids[1])

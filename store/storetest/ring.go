@@ -156,7 +156,7 @@ func redelivers(b *bench) {
 	b.check(b.store.Redeliver(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()}))
 	b.check(b.store.Redeliver(b.Context(), nil))
 	b.same(b.delivery(10), []task.Ref{{Task: waiting.ID, Delivery: 1}})
-	b.check(b.store.Progress(b.Context(), c.Task, 10)) // its fence is untouched
+	b.check(b.record(store.Progressed{Held: c.Task.Token(), Percent: 10})) // its fence is untouched
 	_, refusal, err := b.store.Claim(b.Context(), waiting.Ref(), "late", lease)
 	b.check(err)
 	b.same(refusal != nil && refusal.Stale, true)
@@ -252,7 +252,7 @@ func waitsBounded(b *bench) {
 
 func refusesAll(b *bench) {
 	waiting, other, held, back := b.insert(task.Task{}), b.insert(task.Task{}), b.held(), b.held()
-	b.check(b.store.Release(b.Context(), back, 0, ""))
+	b.check(b.store.Release(b.Context(), back.Token(), 0, ""))
 	n, err := b.store.ArchiveNeverClaimed(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref(), back.Ref()},
 		&task.Failure{Kind: task.Invalid, Message: "nobody serves it"})
 	b.check(err)

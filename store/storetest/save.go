@@ -44,11 +44,11 @@ func outcome() store.Outcome {
 
 func saves(b *bench) {
 	t := b.held()
-	b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), "")) // an earlier call that was paid as well
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(b.begin(t))})) // an earlier call that was paid as well
 	a := answered(b.begin(t))
-	b.check(b.store.Answer(b.Context(), t, a, ""))
+	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *a}))
 	o := outcome()
-	b.check(b.store.Save(b.Context(), t, a, o))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: o}))
 
 	got := b.get(t.ID)
 	b.near(*got.CompletedAt, 0)
@@ -73,11 +73,11 @@ func saves(b *bench) {
 
 func savesClean(b *bench) {
 	t := b.held()
-	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), nil))
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: pendingVerdict()}))
 	t = b.take(t.Ref(), "second", lease).Task
 	o := outcome()
 	o.Warning = ""
-	b.check(b.store.Save(b.Context(), t, b.begin(t), o))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Outcome: o}))
 	got := b.get(t.ID)
 	b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, []any{"", task.Kind(""), ""})
 }
@@ -87,8 +87,8 @@ func savesSlim(b *bench) {
 		t := b.held()
 		a := answered(b.begin(t))
 		a.Answer = strings.Repeat("x", length)
-		b.check(b.store.Answer(b.Context(), t, a, ""))
-		b.check(b.store.Save(b.Context(), t, a, outcome()))
+		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *a}))
+		b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}))
 		attempts, err := b.store.Attempts(b.Context(), t.ID)
 		b.check(err)
 		b.same([]int{len(attempts), len(attempts[0].Answer)}, []int{1, want})
@@ -98,9 +98,9 @@ func savesSlim(b *bench) {
 func savesOnce(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	b.check(b.store.Save(b.Context(), t, a, outcome()))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}))
 	b.unchanged(t.ID, func() {
-		if err := b.store.Save(b.Context(), t, a, outcome()); !errors.Is(err, store.ErrFenced) {
+		if err := b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}); !errors.Is(err, store.ErrFenced) {
 			b.Error(err)
 		}
 	})
@@ -129,7 +129,7 @@ func keepsLateOnce(b *bench) {
 func twoAttempts(b *bench) {
 	t := b.held()
 	old, a := b.begin(t), b.begin(t)
-	b.check(b.store.Save(b.Context(), t, a, outcome()))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}))
 	b.late(old, outcome())
 	var order []int64
 	for _, r := range b.results(t.ID) {
@@ -146,7 +146,7 @@ func pendingVerdict() task.Decision {
 func failsPending(b *bench) {
 	t := b.held()
 	a := ended(b.begin(t), task.AttemptRejected)
-	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), a))
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: pendingVerdict(), Attempt: a}))
 	got := b.get(t.ID)
 	b.same([]any{got.Status, got.FailedTries, got.Waits, got.Worker, got.LeaseUntil == nil, got.CompletedAt == nil, got.Delivery},
 		[]any{task.Pending, 2, 3, "", true, true, 0})
@@ -161,7 +161,7 @@ func failsPending(b *bench) {
 func failsFinally(b *bench) {
 	t := b.held()
 	v := task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: task.Moderated, Message: "refused"}}
-	b.check(b.store.Fail(b.Context(), t, v, ended(b.begin(t), task.AttemptFailed)))
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: v, Attempt: ended(b.begin(t), task.AttemptFailed)}))
 	got := b.get(t.ID)
 	b.near(*got.CompletedAt, 0)
 	b.same([]any{got.Status, got.FailedTries, got.ErrorKind, got.ErrorMsg}, []any{task.Failed, 1, task.Moderated, "refused"})
@@ -170,18 +170,18 @@ func failsFinally(b *bench) {
 func failsCost(b *bench) {
 	t := b.held()
 	for range 2 {
-		b.check(b.store.Answer(b.Context(), t, answered(b.begin(t)), ""))
+		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(b.begin(t))}))
 	}
 	billed := ended(b.begin(t), task.AttemptFailed)
 	billed.CostMicros, billed.Currency = new(int64(5_000)), "USD"
-	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), billed))
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: pendingVerdict(), Attempt: billed}))
 	got := b.get(t.ID)
 	b.same([]any{*got.CostMicros, got.Currency}, []any{int64(85_000), "USD"})
 }
 
 func failsEarly(b *bench) {
 	t := b.held()
-	b.check(b.store.Fail(b.Context(), t, pendingVerdict(), nil))
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: pendingVerdict()}))
 	b.same(b.get(t.ID).CostMicros, (*int64)(nil))
 	b.same(b.attempts(t.ID), []task.Attempt{})
 }

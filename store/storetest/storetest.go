@@ -155,8 +155,34 @@ func (b *bench) held() *task.Task {
 func (b *bench) begin(t *task.Task) *task.Attempt {
 	b.Helper()
 	a := &task.Attempt{Key: rand.Text(), Provider: t.Provider, Account: "main"}
-	b.check(b.store.Begin(b.Context(), t, a))
+	b.check(b.beginAs(t, a))
 	return a
+}
+
+// beginAs begins a with the rest of what a call of t is, and fills in what Begin returns.
+func (b *bench) beginAs(t *task.Task, a *task.Attempt) error {
+	one := t.NewAttempt(a.Key)
+	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
+	begun, err := b.store.Begin(b.Context(), one)
+	*a = begun
+	return err
+}
+
+func (b *bench) record(f store.Fact) error {
+	_, err := b.store.Record(b.Context(), f)
+	return err
+}
+
+func (b *bench) finish(e store.Ending) error {
+	_, err := b.store.Finish(b.Context(), e)
+	return err
+}
+
+func (b *bench) history(id int64) *task.History {
+	b.Helper()
+	h, err := b.store.History(b.Context(), id)
+	b.check(err)
+	return h
 }
 
 func (b *bench) get(id int64) *task.Task {
@@ -205,3 +231,12 @@ func together(n int, f func(i int)) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// withRaw is a with these raw files.
+func withRaw(a *task.Attempt, all []task.RawFile) task.Attempt {
+	raw := *a
+	if err := raw.SetRawFiles(all); err != nil {
+		panic(err)
+	}
+	return raw
+}

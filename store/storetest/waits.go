@@ -3,6 +3,7 @@ package storetest
 import (
 	"time"
 
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -10,7 +11,7 @@ func lastCalls(b *bench) {
 	t := b.held()
 	first := b.begin(t)
 	first.State = task.AttemptRejected
-	b.check(b.store.FinishAttempt(b.Context(), first))
+	b.check(b.record(store.AttemptEnded{Attempt: *first}))
 	second := b.begin(t)
 	idle := b.insert(task.Task{Request: task.Request{Provider: "fal"}})
 	b.insert(task.Task{Request: task.Request{Provider: "fal", RunAt: time.Now().Add(time.Hour)}})

@@ -155,7 +155,7 @@ func holds(b *bench) {
 	held, err := b.store.HeldBy(b.Context(), "first")
 	b.check(err)
 	b.same(refs(held), []task.Ref{t.Ref()})
-	b.check(b.store.Release(b.Context(), &held[0], 0, ""))
+	b.check(b.store.Release(b.Context(), (&held[0]).Token(), 0, ""))
 	held, err = b.store.HeldBy(b.Context(), "first")
 	b.check(err)
 	b.same(len(held), 0)

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"maps"
 	"sync"
 	"time"
@@ -54,28 +53,26 @@ func (c *collecting) over(attempt int64) {
 }
 
 // age is how long ago the last attempt was sent, at least.
-func (s *step) age(ctx context.Context) time.Duration {
-	return passed(s.looks.age(s.last.ID), s.byClock(ctx, &s.last.SentAt))
+func (s *step) age() time.Duration {
+	return passed(s.w.looks.age(s.last.ID), s.byClock(&s.last.SentAt))
 }
 
 // sinceAnswered is how long ago the last attempt was answered, at least. Of one that was
 // given up before, and that a person has collected once more, the database's clock says it.
-func (s *step) sinceAnswered(ctx context.Context) time.Duration {
-	byClock := s.byClock(ctx, s.last.AnsweredAt)
+func (s *step) sinceAnswered() time.Duration {
+	byClock := s.byClock(s.last.AnsweredAt)
 	if s.last.ErrorKind != "" {
 		return byClock
 	}
-	return passed(s.collecting.of(s.last.ID), byClock)
+	return passed(s.w.collecting.of(s.last.ID), byClock)
 }
 
-// byClock is how long ago t was by the database's clock; 0 if that is not known.
-func (s *step) byClock(ctx context.Context, t *time.Time) time.Duration {
-	if t == nil {
+// byClock is how long ago t was by the clock that the database had with the claim; 0 if that
+// is not known.
+func (s *step) byClock(t *time.Time) time.Duration {
+	if t == nil || s.claimed.IsZero() {
 		return 0
 	}
-	now, err := s.Tasks.Now(ctx)
-	if err != nil {
-		return 0
-	}
+	now := s.t.UpdatedAt.Add(time.Since(s.claimed))
 	return max(now.Sub(*t), 0)
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// shelveStray stores bytes that no decoder takes as they came, beside the task's pictures,
+// storeRaw stores bytes that no decoder takes as they came, beside the task's pictures,
 // and puts their key into the output. Of what came at several times the most is kept.
 // Object storage gets no type that a browser would run or show.
-func (s *step) shelveStray(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *codec.Error) (*task.RawFile, error) {
+func (s *step) storeRaw(ctx context.Context, file io.ReadSeeker, out *provider.Output, bad *codec.Error) (*task.RawFile, error) {
 	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	sum := sha256.New()
@@ -37,7 +37,7 @@ func (s *step) shelveStray(ctx context.Context, file io.ReadSeeker, out *provide
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
 			return nil, err
 		}
-		if err := s.Pictures.Put(ctx, k.StorageKey, file, "application/octet-stream"); err != nil {
+		if err := s.w.Pictures.Put(ctx, k.StorageKey, file, "application/octet-stream"); err != nil {
 			return nil, err
 		}
 	}

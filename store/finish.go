@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/easelqueue/easel/task"
+)
+
+// Ending is one of the ways in which a worker is done with a task, which Finish writes in one
+// transaction with what its last call has come to.
+type Ending interface {
+	finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error)
+}
+
+// finished is what came of an Ending that was written.
+type finished struct {
+	completed bool // the task is completed by it
+	fenced    bool // the task was not ours any more; what is about the call alone is written
+}
+
+// Finish writes an ending and reports whether the task is completed by it. An ErrFenced if
+// the task is not the caller's any more: then at most the attempt is written.
+func (s *Store) Finish(ctx context.Context, e Ending) (completed bool, err error) {
+	var did finished
+	err = s.in(ctx, func(tx *sqlx.Tx) (err error) {
+		did, err = e.finish(ctx, s, tx)
+		return err
+	})
+	if err == nil && did.fenced {
+		err = ErrFenced
+	}
+	return did.completed && err == nil, s.refusable(err)
+}
+
+// Completed says: the pictures are in storage. Without an attempt the task is completed with
+// pictures that its calls have brought before, of which Outcome.First is one. If the task is
+// not the holder's any more nothing is written, and CameLate is the way to keep what was bought.
+type Completed struct {
+	Held    task.Token
+	Attempt *task.Attempt
+	Outcome Outcome
+}
+
+func (e Completed) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error) {
+	if e.Outcome.first() == nil || e.Attempt != nil && len(e.Outcome.Results) == 0 {
+		return finished{}, errors.New("a task is not completed without a picture")
+	}
+	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+completes+`
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
+		append(e.Outcome.completing(), e.Held.Task, e.Held.Fence)...))
+	if err == nil && e.Attempt != nil {
+		err = s.saveResults(ctx, tx, e.Attempt, e.Outcome.Results)
+	}
+	if err != nil {
+		return finished{}, err
+	}
+	return finished{completed: true}, s.name(ctx, tx, e.Held.Task, e.Attempt, e.Outcome.first())
+}
+
+// Decided says: the task fails, or waits for another try, as task.Fail has decided. Attempt is the
+// call that ended with it, or nil; its end is written also if the task is not the holder's
+// any more.
+type Decided struct {
+	Held     task.Token
+	Decision task.Decision
+	Attempt  *task.Attempt
+}
+
+func (e Decided) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error) {
+	d := e.Decision
+	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind(`
+			UPDATE image_generations SET status = ?, run_at = `+s.dialect.later+`, attempt = ?, waits = ?,
+				error_msg = ?, error_kind = ?, error_code = ?, worker = NULL, lease_until = NULL, updated_at = now(),
+				completed_at = CASE WHEN ? THEN now() END, `+costs+`
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
+		d.Status, d.Delay.Milliseconds(), d.FailedTries, d.Waits, null(d.Failure.Error()), d.Failure.Kind, null(d.Failure.Code),
+		d.Status.Final(), e.Held.Task, e.Held.Fence))
+	did, err := s.endedWith(ctx, tx, e.Held, e.Attempt, err)
+	if err != nil || !did.fenced && d.Failure.Kind != task.OutcomeUnknown {
+		return did, err
+	}
+	return did, s.reconsider(ctx, tx, e.Held.Task) // somebody may have learnt more meanwhile
+}
+
+// endedWith ends the attempt with its task, whose update has ended with err.
+func (s *Store) endedWith(ctx context.Context, tx sqlx.ExtContext, held task.Token, a *task.Attempt, err error) (finished, error) {
+	did := finished{fenced: err == ErrFenced}
+	if did.fenced {
+		err = s.lock(ctx, tx, held.Task)
+	}
+	if err != nil || a == nil {
+		return did, err
+	}
+	return did, s.endOf(ctx, tx, held.Task, a, did.fenced)
+}
+
+// Switched says: the task goes to another provider, after a call that certainly was not carried
+// out. It is published again, in that one's queue, with full budgets. Attempt is the call
+// that ended with it, or nil; its end is written also if the task is not the holder's any more.
+type Switched struct {
+	Held    task.Token
+	To      task.Fallback
+	Rest    string // what the task names after that
+	Reason  string
+	Attempt *task.Attempt
+}
+
+func (e Switched) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error) {
+	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind(`
+			UPDATE image_generations SET provider = ?, model = ?, fallbacks = ?, status = 'pending', run_at = now(), published_at = NULL,
+				attempt = 0, waits = 0, crashes = 0, worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL, updated_at = now(), `+costs+`
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
+		e.To.Provider, null(e.To.Model), null(e.Rest), null(e.Reason), e.Held.Task, e.Held.Fence))
+	return s.endedWith(ctx, tx, e.Held, e.Attempt, err)
+}
+
+// CameLate says: pictures came after the task was taken away; they were paid for. A task that was
+// held only because nobody knew the outcome of this very call is completed by them; of every
+// other one only the cost, and a reason that is not true any more, are corrected.
+type CameLate struct {
+	Attempt task.Attempt
+	Outcome Outcome
+}
+
+func (e CameLate) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error) {
+	id := e.Attempt.TaskID
+	if err := s.lock(ctx, tx, id); err != nil {
+		return finished{}, err
+	}
+	if err := s.saveResults(ctx, tx, &e.Attempt, e.Outcome.Results); err != nil {
+		return finished{}, err
+	}
+	completed, err := s.completeHeld(ctx, tx, &e.Attempt, e.Outcome)
+	if err != nil || completed {
+		return finished{completed: completed}, err
+	}
+	if err := s.cameAfterAll(ctx, tx, &e.Attempt); err != nil {
+		return finished{}, err
+	}
+	return finished{}, s.reconsider(ctx, tx, id)
+}

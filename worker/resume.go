@@ -1,0 +1,129 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/task"
+)
+
+// resume reads the journal and goes on from there: what was bought is never
+// bought again, and what may have been bought is asked after first.
+func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
+	if most := s.svc.Retry.WithDefaults().MaxCrashes; s.t.Crashes >= most {
+		return s.endWith(s.failsInside(&task.Failure{Kind: task.Crashed, Executed: task.NotExecuted, // the last of them perhaps within its call
+			Message: fmt.Sprintf("%d workers died while they held this task", s.t.Crashes),
+			Next:    "Look at their logs around its attempts, then retry it"}))
+	}
+	if s.last == nil {
+		return buying, none
+	}
+	s.w.looks.note(s.last.ID, time.Now(), s.w.longestWait())
+	switch s.last.State {
+	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
+		return buying, none
+	case task.AttemptAnswered:
+		switch {
+		case !s.last.EndedSince(s.t.RetriedAt):
+		case s.last.Images > 0 && s.severalCalls():
+			return buying, none // one of several, which could not be collected
+		default: // it was given up, and the row set back by an app, whose word buys nothing
+			return s.endWith(s.owing(s.last))
+		}
+	}
+	h, err := s.count(ctx)
+	if err != nil {
+		return done, noAnswer(err)
+	}
+	if s.last.State == task.AttemptUnknown { // an older call is not to wait for what nobody may ever learn
+		paid, err := s.toCollect(ctx, h)
+		if err != nil {
+			return done, noAnswer(err)
+		}
+		s.last = cmp.Or(paid, s.last)
+	}
+	return s.goOn(ctx, h)
+}
+
+// toCollect returns the oldest call that is paid for and still to be collected, whole; nil
+// if there is none.
+func (s *step) toCollect(ctx context.Context, h *task.History) (*task.Attempt, error) {
+	next := h.NextToCollect()
+	if next == nil {
+		return nil, nil
+	}
+	return s.w.Journal.Attempt(ctx, next.ID)
+}
+
+// goOn chooses how to go on with the last call, which was made or may have been, through the
+// account that made it.
+func (s *step) goOn(ctx context.Context, h *task.History) (phase, queue.Verdict) {
+	s.place(h, s.last.Number, s.asked())
+	maker, known := s.svc.Account(s.last.Account)
+	if s.last.Provider != s.svc.Name {
+		maker, known = provider.Account{}, false
+	}
+	s.account = maker
+	switch {
+	case s.last.State == task.AttemptAnswered: // an account only renews an address; without it the pictures are kept all the same
+		if e := s.openAnswer(); e != nil {
+			return s.endWith(e)
+		}
+		return keeping, none
+	case !known:
+		if e := s.stranded(ctx); e != nil {
+			return s.endWith(e)
+		}
+		return buying, none
+	case s.last.State == task.AttemptAccepted, s.last.Handle != "":
+		s.log.Info().Int("attempt", s.last.Number).Msg("resumed by its handle")
+		s.said = provider.Answer{PollAfter: time.Nanosecond} // at once
+		return polling, none
+	}
+	return lookingUp, none
+}
+
+// stranded is how the step ends over a call through an account that this worker does not
+// have; nil if another call may be made. Another worker may have it, for as long as a job
+// may take; after that a person has to look.
+func (s *step) stranded(ctx context.Context) ending {
+	where := fmt.Sprintf("account %q of %s", s.last.Account, s.last.Provider)
+	switch {
+	case s.last.Provider == s.svc.Name && s.age() < cmp.Or(s.svc.Deadline, defaultDeadline):
+		return released{elsewhere, "this worker does not have the " + where}
+	case s.last.State == task.AttemptAccepted:
+		return s.uncollected(&task.Failure{Kind: task.Auth, Message: "the provider has taken the job through the " + where + ", which this worker does not have"})
+	case s.svc.Retry.OnUnknown == task.Resend:
+		return nil
+	}
+	return callFailed{&task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown,
+		Message: "the last call was made through the " + where + ", which this worker does not have"}}
+}
+
+// openAnswer reads the answer in the journal, from which the pictures are collected. If it
+// cannot it returns how the step ends.
+func (s *step) openAnswer() ending {
+	var head struct {
+		Version int `json:"v"`
+	}
+	if json.Unmarshal([]byte(s.last.Answer), &head) == nil && head.Version > answerVersion {
+		return s.leftToNewer(provider.Newer("journalled answer", head.Version, answerVersion))
+	}
+	if err := json.Unmarshal([]byte(s.last.Answer), &s.answer); err != nil {
+		return s.givenUp(&task.Failure{Kind: task.Internal, Message: "the journalled answer cannot be read: " + err.Error()})
+	}
+	s.log.Info().Int("attempt", s.last.Number).Msg("resumed: the pictures are being kept")
+	return nil
+}
+
+// leftToNewer hands the task back for a worker of a later release. Nothing of
+// its budgets is spent.
+func (s *step) leftToNewer(err error) ending {
+	s.log.Warn().Err(err).Msg("a worker of a later release has to go on")
+	return released{elsewhere, err.Error()}
+}
