@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -107,6 +108,10 @@ func (a *program) selftest(ctx context.Context, o selftest.Options, keep string)
 	if o.Program, err = os.Executable(); err != nil {
 		return err
 	}
+	o.Easel = easelBeside(o.Program)
+	if o.Easel == "" {
+		a.out.Say("the program easel is neither beside this one nor on the PATH, so what its commands say is not looked at")
+	}
 	if o.Folder, err = evidenceFolder(keep); err != nil {
 		return err
 	}
@@ -129,6 +134,16 @@ func (a *program) selftest(ctx context.Context, o selftest.Options, keep string)
 		return cli.ErrPrinted
 	}
 	return nil
+}
+
+// easelBeside returns the path of easel, or nothing if it is not installed.
+func easelBeside(program string) string {
+	for _, name := range []string{filepath.Join(filepath.Dir(program), "easel"), "easel"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
 }
 
 // joinRemoved removes the folder; an earlier error is worth more than one of that.

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	servertest.NothingStays(m, func() { _ = os.RemoveAll(binary.folder) }) // of "" it removes nothing
 }
 
-// binary is easel-selftest as people run it, built once.
+// binary is easel-selftest as people run it, built once, with easel beside it.
 var binary struct {
 	once         sync.Once
 	folder, path string
@@ -36,7 +36,7 @@ func built(t *testing.T) string {
 			return
 		}
 		binary.path = filepath.Join(binary.folder, "easel-selftest")
-		if out, err := exec.Command("go", "build", "-o", binary.path, ".").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-o", binary.folder+"/", ".", "../easel").CombinedOutput(); err != nil {
 			binary.err = fmt.Errorf("%w\n%s", err, out)
 		}
 	})

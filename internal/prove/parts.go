@@ -60,7 +60,7 @@ func matrix(ctx context.Context, p *prover, r *result) error {
 
 func selftest(ctx context.Context, p *prover, r *result) error {
 	binary := filepath.Join(p.temp, "easel-selftest")
-	if err := p.build(ctx, r, "build", "-o", binary, "./cmd/easel-selftest"); err != nil {
+	if err := p.build(ctx, r, "build", "-o", p.temp+"/", "./cmd/easel-selftest", "./cmd/easel"); err != nil {
 		return err
 	}
 	p.show.status("selftest: running for %s", p.selftest)

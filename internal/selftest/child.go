@@ -22,12 +22,17 @@ type child struct {
 
 // spawn runs easel-selftest with the arguments. What it prints as a log becomes a sink.
 func (r *run) spawn(name string, stdout io.Writer, env []string, args ...string) (*child, error) {
+	return r.spawnProgram(r.Program, name, stdout, env, args...)
+}
+
+// spawnProgram is spawn of another program.
+func (r *run) spawnProgram(program, name string, stdout io.Writer, env []string, args ...string) (*child, error) {
 	log, err := r.sink(name + ".log")
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	cmd := exec.Command(r.Program, args...)
+	cmd := exec.Command(program, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.Folder, "TMPDIR=" + os.TempDir()}, env...)
 	for _, inherited := range os.Environ() { // a test binary that is easel says so in its environment
 		if strings.HasPrefix(inherited, "TEST_") {
@@ -141,7 +146,7 @@ func (s *slot) env(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "easel.yaml")
-	if err := os.WriteFile(file, []byte(configuration(studio)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(configuration(studio, every)), 0o600); err != nil {
 		return nil, err
 	}
 	listen, err := s.address(ctx)

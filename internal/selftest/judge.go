@@ -131,12 +131,30 @@ func (r *run) expectations() map[string]int {
 // lookAround puts what people get to see into the sinks: pages and the answers of commands.
 func (r *run) lookAround(ctx context.Context) {
 	s := r.slots[0]
+	r.lookAtCommands(ctx, s)
+	r.lookAtPages(ctx, s)
+}
+
+// lookAtCommands runs commands of the program that people run, which knows no studio.
+func (r *run) lookAtCommands(ctx context.Context, s *slot) {
+	if r.Easel == "" {
+		return
+	}
 	env, err := s.env(ctx)
 	if err != nil {
 		return
 	}
+	studio, err := s.net.through(s.proxy("studio"), s.studioURL)
+	if err != nil {
+		return
+	}
+	file := filepath.Join(r.Folder, "commands.yaml")
+	if err := os.WriteFile(file, []byte(configuration(studio, shipped)), 0o600); err != nil {
+		return
+	}
+	env = append(env, "EASEL_CONFIG="+file) // of two the last holds
 	for i, args := range [][]string{{"list", "--json", "--limit", "100"}, {"list", "--status", "failed"}, {"doctor"}, {"dlq", "list", "--json"}, {"show", "1", "--json"}} {
-		if c, err := r.spawn(fmt.Sprintf("command-%d", i+1), nil, env, args...); err == nil {
+		if c, err := r.spawnProgram(r.Easel, fmt.Sprintf("command-%d", i+1), nil, env, args...); err == nil {
 			select {
 			case <-c.ended:
 			case <-time.After(20 * time.Second):
@@ -144,6 +162,9 @@ func (r *run) lookAround(ctx context.Context) {
 			}
 		}
 	}
+}
+
+func (r *run) lookAtPages(ctx context.Context, s *slot) {
 	out, err := r.sink("pages.html")
 	if err != nil {
 		return

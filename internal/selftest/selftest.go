@@ -27,6 +27,7 @@ const (
 // Options say what to attack and for how long.
 type Options struct {
 	Program string        // easel-selftest itself, to be run as workers and producers
+	Easel   string        // easel, whose commands are looked at in the end; empty leaves them out
 	For     time.Duration // how long things break
 	Every   time.Duration // the mean time between two faults, default 2 s
 	Seed    uint64        // of the schedule

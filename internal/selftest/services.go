@@ -36,12 +36,16 @@ const yamlOne = `  %s:
       - {name: main, key: "${STUDIO_KEY}", base_url: %q%s}
 `
 
-// configuration is the easel.yaml of whoever finds the studio at that address.
-func configuration(studio string) string {
+// configuration is the easel.yaml of whoever finds the studio at that address, with the
+// providers whose adapters that program has.
+func configuration(studio string, has func(adapter string) bool) string {
 	text := "providers:\n"
 	for _, name := range providers {
 		short, policy, _ := strings.Cut(name, "-")
 		class, more := strings.ToUpper(short), ""
+		if !has(services[class].adapter) {
+			continue
+		}
 		if name == calledBack {
 			more = `, webhooks: on, webhook_secret: "${STUDIO_HOOK_SECRET}"`
 		}
@@ -50,3 +54,8 @@ func configuration(studio string) string {
 	}
 	return text
 }
+
+func every(string) bool { return true }
+
+// shipped reports whether the program that people run has the adapter.
+func shipped(adapter string) bool { return adapter != "studio" }
