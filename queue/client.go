@@ -19,8 +19,26 @@ const nobodysChannel = "easel:nothing"
 // serverClient is the Redis client of an asynq server, with better manners.
 type serverClient struct {
 	redis.UniversalClient
-	draining <-chan struct{} // closed when the server drains and must not be held up
-	idle     *waiter
+	draining      <-chan struct{} // closed when the server drains and must not be held up
+	idle          *waiter
+	subscriptions redis.UniversalClient // a separate one
+}
+
+// separate returns a client of its own for the server of c, and what closes it. asynq's
+// subscriber panics if its client is closed before it has stopped, which it may not have when
+// Run must return from a Redis that hangs. A kind of client that is not known is shared.
+func separate(c redis.UniversalClient) (own redis.UniversalClient, done func() error) {
+	switch c := c.(type) {
+	case *redis.Client:
+		o := *c.Options()
+		own = redis.NewClient(&o)
+	case *redis.ClusterClient:
+		o := *c.Options()
+		own = redis.NewClusterClient(&o)
+	default:
+		return c, func() error { return nil }
+	}
+	return own, own.Close
 }
 
 // EvalSha waits at empty queues (see waiter), and after an error. asynq's fetch loop asks again at once, and some
@@ -68,5 +86,5 @@ func (c serverClient) Subscribe(ctx context.Context, channels ...string) *redis.
 			channels[i] = nobodysChannel
 		}
 	}
-	return c.UniversalClient.Subscribe(ctx, channels...)
+	return c.subscriptions.Subscribe(ctx, channels...)
 }

@@ -86,7 +86,7 @@ func (*outage) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 func TestServerClient(t *testing.T) {
 	t.Run("asynq asks a Redis that refuses about three times a second", func(t *testing.T) {
 		client, calls := refusing(t)
-		s := asynq.NewServerFromRedisClient(serverClient{client, make(chan struct{}), &waiter{wakeUp: newWakeUp(), empty: make(map[string]bool)}}, asynq.Config{
+		s := asynq.NewServerFromRedisClient(serverClient{client, make(chan struct{}), &waiter{wakeUp: newWakeUp(), empty: make(map[string]bool)}, client}, asynq.Config{
 			Queues: map[string]int{"openai": 1}, Logger: asynqLog{zerolog.Nop()}, DelayedTaskCheckInterval: time.Hour})
 		must(t, s.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { return nil })))
 		<-time.After(time.Second)
@@ -101,7 +101,7 @@ func TestServerClient(t *testing.T) {
 		draining := make(chan struct{})
 		close(draining)
 		start := time.Now()
-		if err := (serverClient{client, draining, &waiter{wakeUp: newWakeUp(), empty: make(map[string]bool)}}).EvalSha(t.Context(), "sha", nil).Err(); err == nil {
+		if err := (serverClient{client, draining, &waiter{wakeUp: newWakeUp(), empty: make(map[string]bool)}, client}).EvalSha(t.Context(), "sha", nil).Err(); err == nil {
 			t.Error("it did not fail")
 		}
 		if took := time.Since(start); took > patience/2 {

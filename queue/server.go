@@ -75,12 +75,17 @@ func (s *Server) Run(ctx context.Context) error {
 
 	idle := &waiter{queues: len(queueNames(s.Provider)), poll: cmp.Or(s.Poll, time.Second), wakeUp: published, empty: make(map[string]bool),
 		wake: func() { running.Queue.wake(work, s.Provider) }}
-	server := asynq.NewServerFromRedisClient(serverClient{s.Queue.Redis, ctx.Done(), idle}, running.config())
+	subscriptions, unsubscribe := separate(s.Queue.Redis)
+	server := asynq.NewServerFromRedisClient(serverClient{s.Queue.Redis, ctx.Done(), idle, subscriptions}, running.config())
 	if err := server.Start(asynq.HandlerFunc(running.take)); err != nil {
-		return fmt.Errorf("queue: server of %s: %w", s.Provider, err)
+		return errors.Join(fmt.Errorf("queue: server of %s: %w", s.Provider, err), unsubscribe())
 	}
 	<-ctx.Done()
-	return running.drain(server, cancel)
+	return running.drain(cancel, func() {
+		server.Stop()
+		server.Shutdown()
+		_ = unsubscribe() // nobody listens any more
+	})
 }
 
 // Validate reports every field of s that Run cannot work with.
@@ -186,12 +191,11 @@ func (r *run) handle(d Delivery) (v Verdict) {
 
 // drain stops asynq and waits for the handlers, both at once: asynq counts its
 // ShutdownTimeout from here.
-func (r *run) drain(server *asynq.Server, cancel context.CancelFunc) error {
+func (r *run) drain(cancel context.CancelFunc, stop func()) error {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		server.Stop()
-		server.Shutdown()
+		stop()
 	}()
 	left := r.wait(cap(r.slots), r.Drain)
 	cancel()

@@ -58,6 +58,21 @@ func TestServer(t *testing.T) {
 			receive(t, "it rings at once", heard)
 			eventually(t, "it is gone", func() bool { return state(t, q, delivery(1)) == Absent })
 		},
+		"A client that is closed under a server does not end the process": func(t *testing.T, q *Queue) {
+			o := *q.Redis.(*redis.Client).Options()
+			client := redis.NewClient(&o)
+			stop := serve(t, Server{Queue: &Queue{Redis: client}, Handler: func(context.Context, Delivery) Verdict { return Verdict{} }})
+			eventually(t, "asynq listens", func() bool {
+				n, err := q.Redis.PubSubNumSub(t.Context(), nobodysChannel).Result()
+				return err == nil && n[nobodysChannel] > 0
+			})
+			if err := client.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		},
 		"Archive is archived with its reason": func(t *testing.T, q *Queue) {
 			serve(t, Server{Queue: q, Handler: func(context.Context, Delivery) Verdict {
 				return Verdict{Outcome: Archive, Reason: "moderated: no cats"}

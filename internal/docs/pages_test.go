@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -178,8 +177,11 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func TestTheRunbookQuotesWhatTheProgramSays(t *testing.T) {
 	var source strings.Builder
 	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() && entry.Name() == ".git" {
-			return errors.Join(err, filepath.SkipDir)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && entry.Name() == ".git" {
+			return filepath.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil

@@ -152,7 +152,7 @@ func TestSubmitAsksToBeCalledBack(t *testing.T) {
 	if _, err := a.Submit(t.Context(), call); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Ledger()[0]; got.Path != "/acme/brush" || got.Query != "fal_webhook=https%3A%2F%2Feasel.example.test%2Fhooks%2Ffal%2Fk1" {
+	if got := s.Ledger()[0]; got.Path != "/acme/brush" || got.Query != "fal_webhook=https%3A%2F%2Feasel.example.test%2Fcallbacks%2Ffal%2Fk1" {
 		t.Errorf("sent to %s?%s", got.Path, got.Query)
 	}
 }
