@@ -17,14 +17,14 @@ portable:
 check: lint test
 
 # Tests run against real servers; `needs` installs them where they are missing. It
-# takes under eight minutes on two idle processors: most packages wait for servers
+# takes about twenty minutes on two idle processors. Most packages wait for servers
 # for much of their time, so that four of them run at once. The race detector makes
 # easel five to ten times as slow. Therefore tests of whole processes run without it,
 # and start with it those in which it may find something; and what lives through many
 # faults does little under it, and all without it. make lint vets.
 test: needs
 	$(GO) test -vet=off -race -p 4 -timeout 30m $$($(GO) list ./... | grep -v '/cmd/easel$$')
-	$(GO) test -vet=off -timeout 30m ./cmd/easel ./worker ./internal/simulation
+	$(GO) test -vet=off -p 1 -timeout 30m ./cmd/easel ./worker ./internal/simulation
 	$(GO) test -vet=off -run '/^Machine$$' ./store
 
 # All that shows that the promises are kept, in under an hour on two processors.

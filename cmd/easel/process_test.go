@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
-		_ = flag.Set("test.parallel", "16") // these tests mostly wait for other processes
+		_ = flag.Set("test.parallel", "8") // these tests mostly wait for other processes
 	}
 	servertest.NothingStays(m, removeBuilds)
 }
