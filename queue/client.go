@@ -31,9 +31,11 @@ func separate(c redis.UniversalClient) (own redis.UniversalClient, done func() e
 	switch c := c.(type) {
 	case *redis.Client:
 		o := *c.Options()
+		o.PushNotificationProcessor = nil // each client registers with one of its own
 		own = redis.NewClient(&o)
 	case *redis.ClusterClient:
 		o := *c.Options()
+		o.PushNotificationProcessor = nil
 		own = redis.NewClusterClient(&o)
 	default:
 		return c, func() error { return nil }

@@ -90,12 +90,12 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// eventually fails the test unless holds does so within ten seconds.
+// eventually fails the test unless holds does so within a minute.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-tick.C:
@@ -105,13 +105,13 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// receive fails the test unless c gives a value within ten seconds.
+// receive fails the test unless c gives a value within a minute.
 func receive[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("in vain: %s", what)
 		panic("unreachable")
 	}
