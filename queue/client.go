@@ -31,11 +31,12 @@ func separate(c redis.UniversalClient) (own redis.UniversalClient, done func() e
 	switch c := c.(type) {
 	case *redis.Client:
 		o := *c.Options()
-		o.PushNotificationProcessor = nil // each client registers with one of its own
+		// Each client has these two of its own; a new connection of c writes to its one.
+		o.PushNotificationProcessor, o.MaintNotificationsConfig = nil, nil
 		own = redis.NewClient(&o)
 	case *redis.ClusterClient:
 		o := *c.Options()
-		o.PushNotificationProcessor = nil
+		o.PushNotificationProcessor, o.MaintNotificationsConfig = nil, nil
 		own = redis.NewClusterClient(&o)
 	default:
 		return c, func() error { return nil }

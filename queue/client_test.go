@@ -110,6 +110,27 @@ func TestServerClient(t *testing.T) {
 	})
 }
 
+// TestSeparateWhileTheClientConnects is for the race detector.
+func TestSeparateWhileTheClientConnects(t *testing.T) {
+	m := miniredis.RunT(t)
+	for range 50 {
+		client := redis.NewClient(&redis.Options{Addr: m.Addr()})
+		connected := make(chan error)
+		go func() { connected <- client.Ping(t.Context()).Err() }()
+		for {
+			_, done := separate(client)
+			must(t, done())
+			select {
+			case err := <-connected:
+				must(t, errors.Join(err, client.Close()))
+			default:
+				continue
+			}
+			break
+		}
+	}
+}
+
 // refusing returns a client whose commands all fail, and how many there were.
 func refusing(t *testing.T) (redis.UniversalClient, *atomic.Int64) {
 	var calls atomic.Int64

@@ -101,19 +101,25 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	if err := h.read(raw); err != nil {
 		return provider.Answer{}, err
 	}
-	ans, found, err := a.look(ctx, h)
+	ans, found, err := a.find(ctx, h)
 	if err != nil || found {
-		return ans, err
-	}
-	// It may have ended between the two looks.
-	if ans, found, err = a.look(ctx, h); err != nil || found {
 		return ans, err
 	}
 	return provider.Answer{}, &task.Failure{Kind: task.Expired, Executed: task.Unknown,
 		Message: "the server does not know the job any more: it forgets all of them when it restarts"}
 }
 
-// look finds a job wherever it is.
+// find looks twice for a job that is in neither place: it may have ended after the look
+// at the history and before that at the queue.
+func (a *Adapter) find(ctx context.Context, h handle) (provider.Answer, bool, error) {
+	ans, found, err := a.look(ctx, h)
+	if err == nil && !found {
+		ans, found, err = a.look(ctx, h)
+	}
+	return ans, found, err
+}
+
+// look finds a job in the history or else in the queue.
 func (a *Adapter) look(ctx context.Context, h handle) (_ provider.Answer, found bool, err error) {
 	r, err := a.ask(ctx, http.MethodGet, "/history/"+url.PathEscape(h.ID), nil)
 	if err != nil {
@@ -184,7 +190,7 @@ func (a *Adapter) Cancel(ctx context.Context, raw json.RawMessage) error {
 // Recover looks a call up by our id. In neither history nor queue it never came, or
 // the server has restarted and lost it, which comes to the same.
 func (a *Adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer, error) {
-	ans, found, err := a.look(ctx, handle{Version: version, ID: l.Key})
+	ans, found, err := a.find(ctx, handle{Version: version, ID: l.Key})
 	if err == nil && !found {
 		err = &task.Failure{Kind: task.Expired, Executed: task.NotExecuted, Message: "the server has no job of this id"}
 	}

@@ -67,6 +67,36 @@ func TestPollOfAJobThatIsNowhere(t *testing.T) {
 	}
 }
 
+func TestAJobThatEndsBetweenTheTwoLooksIsFound(t *testing.T) {
+	const id = "0198c0de-0000-7000-8000-000000000001"
+	for name, find := range map[string]func(*Adapter) (provider.Answer, error){
+		"Poll": func(a *Adapter) (provider.Answer, error) {
+			return a.Poll(t.Context(), provider.WriteHandle(handle{Version: version, ID: id}))
+		},
+		"Recover": func(a *Adapter) (provider.Answer, error) { return a.Recover(t.Context(), provider.Lost{Key: id}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ended := false
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/queue":
+					ended = true
+					io.WriteString(w, `{"queue_running":[],"queue_pending":[]}`)
+				case ended:
+					io.WriteString(w, `{"`+id+`":{"outputs":{"9":{"images":[{"filename":"a.png","subfolder":"","type":"output"}]}},"status":{"status_str":"success","completed":true}}}`)
+				default:
+					io.WriteString(w, `{}`)
+				}
+			}))
+			defer srv.Close()
+			ans, err := find(adapter(t, srv.URL, flow))
+			if err != nil || !ans.Done || len(ans.Outputs) != 1 {
+				t.Errorf("got %+v, %v", ans, err)
+			}
+		})
+	}
+}
+
 func TestAJobAtTheEndOfALongQueueIsFound(t *testing.T) {
 	flow := `{"1":{"class_type":"Any","inputs":{` + strings.Repeat(`"a":[1,2],`, 80) + `"text":"` + strings.Repeat("a word ", 1500) + `"}}}`
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
