@@ -80,7 +80,7 @@ var effects = []spoiled{
 }
 
 var money = []spoiled{
-	{"Double billing is found", "I3", "charged 2 times by cinema (class S), and needs 1; authorised beyond that: 0 by a person, 0 by policy", func(e *Evidence) { e.buyAgain() }},
+	{"Double billing is found", "I3", "charged 2 times by cinema (class sync), and needs 1; authorised beyond that: 0 by a person, 0 by policy", func(e *Evidence) { e.buyAgain() }},
 	{"Double billing of a task of several calls is found", "I3", "charged 3 times by", func(e *Evidence) {
 		a := *e.drawInParts()
 		a.ID, a.Number, a.Key, a.CostMicros = 101, 3, "k10c", nil
@@ -91,7 +91,7 @@ var money = []spoiled{
 		}
 		e.charge(l, l.At)
 	}},
-	{"Double billing under a second key is found in class K", "I3", "class K", func(e *Evidence) {
+	{"Double billing under a second key is found in class idempotent", "I3", "class idempotent", func(e *Evidence) {
 		a := *e.try("k3")
 		a.ID, a.Number, a.Key, a.CostMicros = 100, 2, "k3b", nil
 		e.Tables.Attempts = append(e.Tables.Attempts, a)
@@ -111,10 +111,10 @@ var money = []spoiled{
 	}},
 	{"A plain retry does not authorise what is not known to have failed", "I3", "charged 2 times", func(e *Evidence) { e.try("k13a").State = answered }},
 	{"The policy retry does not authorise what was never in doubt", "I2 I3 P6", "charged 2 times by shed", func(e *Evidence) { e.Faults = e.Faults[:0]; e.try("k4").State = failed }},
-	{"The policy retry does not excuse a provider that could have told", "I3", "class C", func(e *Evidence) {
+	{"The policy retry does not excuse a provider that could have told", "I3", "class lookup", func(e *Evidence) {
 		for i := range e.Ledger {
 			if e.Ledger[i].Provider == "shed" {
-				e.Ledger[i].Class = "C"
+				e.Ledger[i].Class = "lookup"
 			}
 		}
 	}},
@@ -139,7 +139,7 @@ var money = []spoiled{
 		e.again(l)
 	}},
 	{"A charge for nobody is found", "I3", `for key "stray" and job "", and no attempt and no tag`, func(e *Evidence) {
-		e.again(Entry{At: e.Run.Began, Event: "submit", Provider: "cinema", Class: "S", Key: "stray"})
+		e.again(Entry{At: e.Run.Began, Event: "submit", Provider: "cinema", Class: "sync", Key: "stray"})
 	}},
 	{"A charge under another task's key is found", "I2 I3", "which is an attempt of task 1", func(e *Evidence) { e.submit("t-000003").Key = "k1" }},
 	{"An attempt that was journalled after the call is found", "I3", "journalled only at", func(e *Evidence) {

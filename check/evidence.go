@@ -34,7 +34,7 @@ type Entry struct {
 	At       When     `json:"at"`
 	Event    string   `json:"event"` // submit, duplicate, poll, cancel, recover, refused, overlimit, callback
 	Provider string   `json:"provider"`
-	Class    string   `json:"class"`            // K honours a key, C can look our id up, A is asynchronous, S is neither
+	Class    string   `json:"class"`            // idempotent honours a key, lookup can look our id up, async gives a job, sync is neither
 	Key      string   `json:"key"`              // attempt_key as it was sent, if it was
 	Tag      string   `json:"tag"`              // from the prompt
 	Job      string   `json:"job"`              // the provider's own id
@@ -203,7 +203,7 @@ type Op struct {
 type Run struct {
 	Seed        int64             `json:"seed"`
 	Policy      map[string]string `json:"policy"` // hold or retry by provider
-	Class       map[string]string `json:"class"`  // K, C, A or S by provider
+	Class       map[string]string `json:"class"`  // idempotent, lookup, async or sync by provider
 	Began       When              `json:"began"`
 	FaultsEnded When              `json:"faults_ended"`
 	Settled     When              `json:"settled"`

@@ -72,7 +72,7 @@ var innocent = []spoiled{
 		e.try("k10").SentAt = When{e.submit("t-000010").At.Add(4 * time.Millisecond)}
 	}},
 	{claim: "A line of the ledger that names only its job belongs to its task", spoil: func(e *Evidence) {
-		e.Ledger = append(e.Ledger, Entry{At: e.Run.Settled, Event: "poll", Provider: "atelier", Class: "A", Job: "job-2"})
+		e.Ledger = append(e.Ledger, Entry{At: e.Run.Settled, Event: "poll", Provider: "atelier", Class: "async", Job: "job-2"})
 	}},
 	{claim: "A charge that only its key names belongs to its task", spoil: func(e *Evidence) { e.submit("t-000010").Tag = "" }},
 	{claim: "A person who cancels takes a call from whoever waits for it", spoil: func(e *Evidence) {

@@ -82,7 +82,7 @@ func (b *bill) calls() int {
 // does so with not_charged and buy_again, and with any retry after calls that are known to have
 // come to nothing, for as many of them as the task has. The policy retry does so for calls known to have come to
 // nothing, and for announced unknown ones; the latter not where the provider
-// could have told, as in classes K and C.
+// could have told, as in classes idempotent and lookup.
 func (b *bill) authorised() (byPerson, byPolicy int) {
 	retries, nothing, doubtful := 0, 0, 0
 	for _, t := range b.told {
@@ -108,7 +108,7 @@ func (b *bill) authorised() (byPerson, byPolicy int) {
 	switch {
 	case b.Run.Policy[b.charges[0].Provider] != "retry":
 		return byPerson + min(retries, nothing), 0
-	case class == "K" || class == "C":
+	case class == "idempotent" || class == "lookup":
 		return byPerson, nothing
 	}
 	return byPerson, nothing + doubtful

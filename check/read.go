@@ -112,7 +112,7 @@ func dated(field string, w When) error {
 }
 
 func (e *Entry) validate() error {
-	return errors.Join(dated("at", e.At), tagged(e.Tag), oneOf("class", e.Class, "K", "C", "A", "S"),
+	return errors.Join(dated("at", e.At), tagged(e.Tag), oneOf("class", e.Class, "idempotent", "lookup", "async", "sync"),
 		oneOf("event", e.Event, "submit", "duplicate", "poll", "cancel", "recover", "refused", "overlimit", "callback"))
 }
 
@@ -175,7 +175,7 @@ func (r *Run) validate() error {
 		errs = append(errs, oneOf("policy of "+provider, policy, "hold", "retry"))
 	}
 	for provider, class := range r.Class {
-		errs = append(errs, oneOf("class of "+provider, class, "K", "C", "A", "S"))
+		errs = append(errs, oneOf("class of "+provider, class, "idempotent", "lookup", "async", "sync"))
 	}
 	for i, c := range r.Canaries {
 		if len(c) < minCanary {

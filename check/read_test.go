@@ -34,9 +34,9 @@ func TestRead(t *testing.T) {
 	for _, c := range []struct{ claim, file, add, says string }{
 		{"A line that is no JSON is refused", "ledger.jsonl", "{", "ledger.jsonl line 19: unexpected end"},
 		{"An unknown event is refused", "clients.jsonl", `{"at":"2026-03-01T10:00:00Z","event":"ack","task":1}`, `event is "ack"; accepted are acked, lost`},
-		{"An unknown event of a provider is refused", "ledger.jsonl", `{"at":"2026-03-01T10:00:00Z","event":"sumbit","class":"K"}`, `event is "sumbit"`},
-		{"An unknown class is refused", "ledger.jsonl", `{"at":"2026-03-01T10:00:00Z","event":"submit","class":"X"}`, `class is "X"; accepted are K, C, A, S`},
-		{"A line without a time is refused", "ledger.jsonl", `{"event":"submit","class":"K"}`, "at is empty"},
+		{"An unknown event of a provider is refused", "ledger.jsonl", `{"at":"2026-03-01T10:00:00Z","event":"sumbit","class":"idempotent"}`, `event is "sumbit"`},
+		{"An unknown class is refused", "ledger.jsonl", `{"at":"2026-03-01T10:00:00Z","event":"submit","class":"X"}`, `class is "X"; accepted are idempotent, lookup, async, sync`},
+		{"A line without a time is refused", "ledger.jsonl", `{"event":"submit","class":"idempotent"}`, "at is empty"},
 		{"A time that is none is refused", "faults.jsonl", `{"at":"yesterday","kind":"kill"}`, `"yesterday" is no time`},
 		{"A fault that ends before it begins is refused", "faults.jsonl", `{"at":"2026-03-01T10:00:00Z","until":"2026-03-01T09:00:00Z","kind":"kill"}`, "until is before at"},
 		{"A fault without a kind is refused", "faults.jsonl", `{"at":"2026-03-01T10:00:00Z"}`, "kind is empty"},

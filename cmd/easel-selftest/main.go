@@ -12,12 +12,12 @@ import (
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
-	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/fakeprovider"
 	"github.com/easelqueue/easel/provider/all"
 )
 
 // kinds are the services that the workers speak to.
-var kinds = append(slices.Clone(all.Kinds), studio.Kind)
+var kinds = append(slices.Clone(all.Kinds), fakeprovider.Kind)
 
 func main() { os.Exit(cli.Main(run)) }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
-	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/fakeprovider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -28,12 +28,12 @@ import (
 
 // serviceRole is the service that bills. It says on stdout where it listens.
 func (a *program) serviceRole() *cobra.Command {
-	var o studio.Options
+	var o fakeprovider.Options
 	c := &cobra.Command{Use: "service", Hidden: true, Args: cli.Takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
 		vars := config.Variables(a.env)
-		o.Key, o.Token, o.HookSecret, o.Takes, o.Latency = vars["STUDIO_KEY"], vars["STUDIO_TOKEN"], vars["STUDIO_HOOK_SECRET"], 4*time.Second, 50*time.Millisecond
+		o.Key, o.Token, o.HookSecret, o.Takes, o.Latency = vars["FAKEPROVIDER_KEY"], vars["FAKEPROVIDER_TOKEN"], vars["FAKEPROVIDER_CALLBACK_SECRET"], 4*time.Second, 50*time.Millisecond
 		o.Inline = true
-		s, err := studio.Open(o)
+		s, err := fakeprovider.Open(o)
 		if err != nil {
 			return err
 		}

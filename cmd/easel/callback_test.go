@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/config"
-	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/fakeprovider"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -18,7 +18,7 @@ const callbackYAML = `providers:
     model: acme/brush
     on_unknown: hold
     accounts:
-      - {name: main, key: "${STUDIO_KEY}", base_url: %q, webhooks: on, webhook_secret: "${HOOK_SECRET}"}
+      - {name: main, key: "${FAKEPROVIDER_KEY}", base_url: %q, webhooks: on, webhook_secret: "${HOOK_SECRET}"}
 `
 
 // pageAt returns what the pages say at that address.
@@ -39,8 +39,8 @@ func pageAt(t *testing.T, url string) string {
 func TestCallbacks(t *testing.T) {
 	t.Parallel()
 	const secret = "whsec_aGVsbG8="
-	at, book := openStudio(t, studio.Options{Takes: 4 * time.Second, HookSecret: secret})
-	s := newSite(t, fmt.Sprintf(callbackYAML, at+"/A/replicate/v1"), "STUDIO_KEY="+studioKey, "HOOK_SECRET="+secret)
+	at, book := openFakeProvider(t, fakeprovider.Options{Takes: 4 * time.Second, HookSecret: secret})
+	s := newSite(t, fmt.Sprintf(callbackYAML, at+"/async/replicate/v1"), "FAKEPROVIDER_KEY="+fakeproviderKey, "HOOK_SECRET="+secret)
 	s.start("up").serves()
 	pages := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	post := func(url, body string) (status int, text string) {
@@ -62,7 +62,7 @@ func TestCallbacks(t *testing.T) {
 		}
 		return &all[len(all)-1]
 	}
-	post(at+"/control", `{"fates":["cut"]}`)
+	post(at+"/control", `{"faults":["cut"]}`)
 	s.easel(0, "enqueue", "一只红狐狸", "--provider", "replicate")
 	eventually(t, 5*time.Minute, "the call's outcome is unknown", func() bool {
 		return s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'outcome_unknown'") == 1

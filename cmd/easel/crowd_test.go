@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/fakeprovider"
 	"github.com/easelqueue/easel/internal/servertest"
-	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/task"
 )
@@ -59,7 +59,7 @@ func TestCrowds(t *testing.T) {
 			eventually(t, 5*time.Minute, "both work", func() bool {
 				return strings.Contains(first.said(), `"message":"working"`) && strings.Contains(second.said(), `"message":"working"`)
 			})
-			o.insert(crowdCalls, "studio", nil)
+			o.insert(crowdCalls, "fakeprovider", nil)
 			eventually(t, 5*time.Minute, "all calls are under way", func() bool { // on a busy machine the first have ended
 				return o.number("SELECT count(*) FROM generation_attempt") == crowdCalls
 			})
@@ -77,14 +77,14 @@ func newCrowd(t *testing.T, ownServer bool) *crowd {
 	t.Helper()
 	c := &crowd{}
 	var at string
-	at, c.book = openStudio(t, studio.Options{Takes: crowdLasts, Inline: true})
-	env := []string{"STUDIO_KEY=" + studioKey, withLease + "=" + crowdLease.String()}
+	at, c.book = openFakeProvider(t, fakeprovider.Options{Takes: crowdLasts, Inline: true})
+	env := []string{"FAKEPROVIDER_KEY=" + fakeproviderKey, withLease + "=" + crowdLease.String()}
 	if ownServer {
 		c.server = servertest.PostgresClock(t)
 		env = append(env, "EASEL_DATABASE_URL="+c.server.URL)
 	}
-	c.testSite = newSite(t, fmt.Sprintf("providers:\n  studio:\n    concurrency: %d\n    timeout: 2m\n    on_unknown: retry\n    accounts:\n      - {name: main, key: \"${STUDIO_KEY}\", base_url: %q}\n",
-		crowdCalls/2, at+"/S/studio"), env...)
+	c.testSite = newSite(t, fmt.Sprintf("providers:\n  fakeprovider:\n    concurrency: %d\n    timeout: 2m\n    on_unknown: retry\n    accounts:\n      - {name: main, key: \"${FAKEPROVIDER_KEY}\", base_url: %q}\n",
+		crowdCalls/2, at+"/sync/fakeprovider"), env...)
 	var err error
 	if c.db, err = sql.Open("postgres", config.Variables(c.env)["EASEL_DATABASE_URL"]); err != nil {
 		t.Fatal(err)
@@ -163,7 +163,7 @@ func nothing() {}
 
 func manyRows(c *crowd) {
 	c.exec(`INSERT INTO image_generations (provider, model, prompt, size, run_at)
-		SELECT 'studio', 'brush', 'picture ' || i, '64x64', now() + interval '1 day' FROM generate_series(1, 60000) i`)
+		SELECT 'fakeprovider', 'brush', 'picture ' || i, '64x64', now() + interval '1 day' FROM generate_series(1, 60000) i`)
 	c.lasts(c.db, nothing)
 }
 
@@ -182,7 +182,7 @@ func (c *crowd) open(query string) {
 }
 
 func (c *crowd) openUpdate() {
-	c.insert(40, "studio", nil)
+	c.insert(40, "fakeprovider", nil)
 	eventually(c.t, 5*time.Minute, "they are published", func() bool {
 		return c.number("SELECT count(*) FROM image_generations WHERE status = 'pending' AND published_at IS NOT NULL") == 40
 	})

@@ -22,8 +22,8 @@ import (
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/demo"
+	"github.com/easelqueue/easel/internal/fakeprovider"
 	"github.com/easelqueue/easel/internal/servertest"
-	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/provider/all"
@@ -41,7 +41,7 @@ const withLease = "TEST_LEASE"
 
 func TestMain(m *testing.M) {
 	app.Quiet()
-	kinds = append(slices.Clone(all.Kinds), studio.Kind)
+	kinds = append(slices.Clone(all.Kinds), fakeprovider.Kind)
 	if os.Getenv(asProgram) != "" {
 		if d, err := time.ParseDuration(os.Getenv(withLease)); err == nil {
 			lease = d

@@ -14,8 +14,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/easelqueue/easel/internal/fakeprovider"
 	"github.com/easelqueue/easel/internal/servertest"
-	"github.com/easelqueue/easel/internal/studio"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/task"
 )
@@ -28,16 +28,16 @@ type outing struct {
 	book
 }
 
-// book is the file in which a studio keeps what it billed.
+// book is the file in which a fake provider keeps what it billed.
 type book string
 
-const studioKey = "the-studio-key"
+const fakeproviderKey = "the-fakeprovider-key"
 
-// openStudio starts a studio and returns where it is, and its book.
-func openStudio(t *testing.T, like studio.Options) (at string, b book) {
+// openFakeProvider starts a fake provider and returns where it is, and its book.
+func openFakeProvider(t *testing.T, like fakeprovider.Options) (at string, b book) {
 	t.Helper()
-	like.Ledger, like.Key = filepath.Join(t.TempDir(), "ledger.jsonl"), studioKey
-	far, err := studio.Open(like)
+	like.Ledger, like.Key = filepath.Join(t.TempDir(), "ledger.jsonl"), fakeproviderKey
+	far, err := fakeprovider.Open(like)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func openStudio(t *testing.T, like studio.Options) (at string, b book) {
 	return server.URL, book(like.Ledger)
 }
 
-// bills is how often the studio was paid.
+// bills is how often the fake provider was paid.
 func (b book) bills(t *testing.T) int {
 	t.Helper()
 	text, err := os.ReadFile(string(b))
@@ -72,15 +72,15 @@ func buildWrongClock(t *testing.T) string {
 	return program
 }
 
-// newOuting prepares one with a studio of that class.
-func newOuting(t *testing.T, class string, like studio.Options, concurrency int) *outing {
+// newOuting prepares one with a fake provider of that class.
+func newOuting(t *testing.T, class string, like fakeprovider.Options, concurrency int) *outing {
 	t.Helper()
 	o := &outing{postgres: servertest.PostgresServer(t), queue: servertest.Redis(t)}
 	var at string
-	at, o.book = openStudio(t, like)
-	yaml := fmt.Sprintf("providers:\n  studio:\n    concurrency: %d\n    timeout: 2m\n    deadline: 10m\n    accounts:\n      - {name: main, key: \"${STUDIO_KEY}\", base_url: %q}\n",
-		concurrency, at+"/"+class+"/studio")
-	o.testSite = newSite(t, yaml, "STUDIO_KEY="+studioKey, "EASEL_DATABASE_URL="+o.postgres.URL, "EASEL_REDIS_URL="+o.queue.URL)
+	at, o.book = openFakeProvider(t, like)
+	yaml := fmt.Sprintf("providers:\n  fakeprovider:\n    concurrency: %d\n    timeout: 2m\n    deadline: 10m\n    accounts:\n      - {name: main, key: \"${FAKEPROVIDER_KEY}\", base_url: %q}\n",
+		concurrency, at+"/"+class+"/fakeprovider")
+	o.testSite = newSite(t, yaml, "FAKEPROVIDER_KEY="+fakeproviderKey, "EASEL_DATABASE_URL="+o.postgres.URL, "EASEL_REDIS_URL="+o.queue.URL)
 	options, err := redis.ParseURL(o.queue.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -131,9 +131,9 @@ func TestRecovery(t *testing.T) {
 	t.Run("Of 200 asynchronous jobs of a killed worker the first goes on within 10 s and all within 20 s, and none is bought again", func(t *testing.T) {
 		t.Parallel()
 		const n = 200
-		o := newOuting(t, "A", studio.Options{Takes: 90 * time.Second}, n)
+		o := newOuting(t, "async", fakeprovider.Options{Takes: 90 * time.Second}, n)
 		victim := o.start("worker")
-		o.insert(n, "studio", nil)
+		o.insert(n, "fakeprovider", nil)
 		eventually(t, 5*time.Minute, "all are with the provider", func() bool {
 			return o.number("SELECT count(*) FROM generation_attempt WHERE state IN ('accepted', 'answered', 'succeeded')") == n
 		})
@@ -154,9 +154,9 @@ func TestRecovery(t *testing.T) {
 	t.Run("Of 200 calls of a killed worker that nobody can be asked about, all end as unknown within 20 s, and none is made again", func(t *testing.T) {
 		t.Parallel()
 		const n = 200
-		o := newOuting(t, "S", studio.Options{Takes: time.Hour}, n)
+		o := newOuting(t, "sync", fakeprovider.Options{Takes: time.Hour}, n)
 		victim := o.start("worker")
-		o.insert(n, "studio", nil)
+		o.insert(n, "fakeprovider", nil)
 		eventually(t, 5*time.Minute, "all are billed", func() bool { return o.bills() == n })
 		o.start("worker").works()
 		killed := time.Now()
@@ -176,11 +176,11 @@ func TestRecovery(t *testing.T) {
 	t.Run("10,000 waiting tasks ring again within 10 s of a FLUSHALL, and none twice", func(t *testing.T) {
 		t.Parallel()
 		const n = 10_000
-		o := newOuting(t, "S", studio.Options{Takes: time.Hour}, 1)
-		o.insert(n, "studio", nil)
+		o := newOuting(t, "sync", fakeprovider.Options{Takes: time.Hour}, 1)
+		o.insert(n, "fakeprovider", nil)
 		o.start("worker").works()
 		ringing := func() int {
-			waiting, err := o.redis.LLen(t.Context(), "asynq:{studio}:pending").Result()
+			waiting, err := o.redis.LLen(t.Context(), "asynq:{fakeprovider}:pending").Result()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +192,7 @@ func TestRecovery(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.within(emptied, 10*time.Second, "all ring again", func() bool { return ringing() >= n-2 })
-		if keys, err := o.redis.Keys(t.Context(), "asynq:{studio}:t:*").Result(); err != nil || len(keys) > n {
+		if keys, err := o.redis.Keys(t.Context(), "asynq:{fakeprovider}:t:*").Result(); err != nil || len(keys) > n {
 			t.Errorf("%d deliveries for %d tasks (%v)", len(keys), n, err)
 		}
 		if bills := o.bills(); bills > 1 {
@@ -203,8 +203,8 @@ func TestRecovery(t *testing.T) {
 	t.Run("A Redis that is frozen for 45 s aborts no paid call and spends no attempt, and work goes on within 10 s of its return", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 30, 20
-		o := newOuting(t, "S", studio.Options{Takes: 40 * time.Second}, places)
-		o.insert(n, "studio", nil)
+		o := newOuting(t, "sync", fakeprovider.Options{Takes: 40 * time.Second}, places)
+		o.insert(n, "fakeprovider", nil)
 		o.start("worker").works()
 		eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
 		if err := syscall.Kill(o.queue.Pid(), syscall.SIGSTOP); err != nil {
@@ -227,9 +227,9 @@ func TestRecovery(t *testing.T) {
 	t.Run("A Postgres that is killed under load loses no task and no paid answer, and the first claim comes within 5 s of its return", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 300, 20
-		o := newOuting(t, "S", studio.Options{Takes: time.Second}, places)
+		o := newOuting(t, "sync", fakeprovider.Options{Takes: time.Second}, places)
 		o.start("worker").works()
-		o.insert(n, "studio", nil)
+		o.insert(n, "fakeprovider", nil)
 		eventually(t, 5*time.Minute, "it is at work", func() bool { return o.count(task.Completed) > places })
 		if err := o.postgres.Kill(); err != nil {
 			t.Fatal(err)
@@ -252,10 +252,10 @@ func TestRecovery(t *testing.T) {
 	t.Run("One of two workers with a clock that is 70 s ahead makes 20 calls for 20 tasks", func(t *testing.T) {
 		t.Parallel()
 		const n = 20
-		o := newOuting(t, "S", studio.Options{Takes: 12 * time.Second}, n/2)
+		o := newOuting(t, "sync", fakeprovider.Options{Takes: 12 * time.Second}, n/2)
 		o.start("worker").works()
 		o.startProgram(buildWrongClock(t), "worker", "--clock", "70s").works()
-		o.insert(n, "studio", nil)
+		o.insert(n, "fakeprovider", nil)
 		eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 		if bills, by := o.bills(), o.number("SELECT count(DISTINCT worker) FROM generation_attempt"); bills != n || by != 2 {
 			t.Errorf("%d calls for %d tasks by %d workers", bills, n, by)
@@ -265,8 +265,8 @@ func TestRecovery(t *testing.T) {
 	t.Run("A drain waits for calls that are being paid for, and no longer than 5 s more", func(t *testing.T) {
 		t.Parallel()
 		const n, places = 40, 20
-		o := newOuting(t, "S", studio.Options{Takes: 8 * time.Second}, places)
-		o.insert(n, "studio", nil)
+		o := newOuting(t, "sync", fakeprovider.Options{Takes: 8 * time.Second}, places)
+		o.insert(n, "fakeprovider", nil)
 		p := o.start("worker")
 		eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
 		asked := time.Now()
@@ -286,13 +286,13 @@ func TestRecovery(t *testing.T) {
 
 func TestSpooledAnswers(t *testing.T) {
 	t.Parallel()
-	for _, class := range []string{"S", "A"} {
+	for _, class := range []string{"sync", "async"} {
 		t.Run("Answers that come while Postgres is away outlive a killed worker, and the next one goes on with them: class "+class, func(t *testing.T) {
 			t.Parallel()
 			const n = 10
-			o := newOuting(t, class, studio.Options{Takes: 24 * time.Second, Latency: 24 * time.Second}, n) // half of it is enough to stop a server
+			o := newOuting(t, class, fakeprovider.Options{Takes: 24 * time.Second, Latency: 24 * time.Second}, n) // half of it is enough to stop a server
 			victim := o.start("worker")
-			o.insert(n, "studio", nil)
+			o.insert(n, "fakeprovider", nil)
 			eventually(t, 5*time.Minute, "all are bought", func() bool { return o.bills() == n })
 			if err := o.postgres.Stop(); err != nil {
 				t.Fatal(err)

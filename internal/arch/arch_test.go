@@ -35,7 +35,7 @@ func TestImports(t *testing.T) {
 
 // TestImportsOfTheShippedProgram follows the imports of cmd/easel all the way.
 func TestImportsOfTheShippedProgram(t *testing.T) {
-	proof := []string{"check", "internal/selftest", "internal/studio", "internal/fakeprovider", "internal/evidence", "internal/throwaway", toxiproxy, porcupine}
+	proof := []string{"check", "internal/selftest", "internal/fakeprovider", "internal/evidence", "internal/throwaway", toxiproxy, porcupine}
 	found, seen := packages(t, "../.."), map[string]bool{}
 	var follow func(way []string)
 	follow = func(way []string) {

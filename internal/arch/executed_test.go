@@ -11,7 +11,7 @@ import (
 )
 
 // callers are the rooms that call services, or speak of calls.
-var callers = []string{"provider", "callback", "limit", "picture", "internal/studio"}
+var callers = []string{"provider", "callback", "limit", "picture", "internal/fakeprovider"}
 
 // TestEachFailureSaysWhetherItsCallWasCarriedOut reads the literals of failures and of
 // the rows of tables of errors: one that forgets to say would have the machine guess.

@@ -83,16 +83,16 @@ var table = map[string]rule{
 	"internal/httpserver": {imports: []string{xsync}},
 	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
 	// It plays the person at asynqmon, and so knows asynq too.
-	"internal/selftest": {imports: []string{"check", "enqueue", "internal/evidence", "internal/studio", "internal/throwaway", "queue", "store", "task",
+	"internal/selftest": {imports: []string{"check", "enqueue", "internal/evidence", "internal/fakeprovider", "internal/throwaway", "queue", "store", "task",
 		asynq, miniredis, redis, toxiproxy, xsync, zerolog}},
 	"internal/crash":     {}, // where a task passes a point at which tests kill the program
 	"internal/throwaway": {},
-	"internal/studio": {imports: []string{"provider", "task"}, // a service and its adapter, and the adapters that it is understood by
+	"internal/fakeprovider": {imports: []string{"provider", "task"}, // a service and its adapter, and the adapters that it is understood by
 		tests: []string{"provider/openai", "provider/replicate", "provider/comfyui"}},
 	"internal/servertest": {imports: []string{"internal/throwaway", pq, goleak}}, // pq for CREATE DATABASE
 	"internal/tables":     {imports: []string{"store", "internal/servertest"}},   // databases that store has migrated
 	// Its tests run everything together, as cmd/easel does, and have check judge it.
-	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/studio", redis}},
+	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/fakeprovider", redis}},
 	"internal/simulation": {tests: []string{"task", "provider", "picture", "picture/codec", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
 		"internal/evidence", asynq, redis, miniredis, zerolog, xsync}},
 	// Its mutants are texts: it compiles the simulation and imports nothing of it.

@@ -31,7 +31,7 @@ func every() []single {
 	var all []single
 	for _, point := range crash.Points {
 		for _, how := range []string{kill, stop} {
-			for _, class := range []string{"K", "C", "A", "S"} {
+			for _, class := range []string{"idempotent", "lookup", "async", "sync"} {
 				for _, store := range []string{"sqlite", "postgres"} {
 					all = append(all, single{point, how, class, store})
 				}
@@ -66,7 +66,7 @@ type outcome struct {
 // outcome down, nobody can know.
 func (c single) expected() outcome {
 	known := outcome{status: task.Completed, bills: 1}
-	blind := c.class == "A" || c.class == "S"
+	blind := c.class == "async" || c.class == "sync"
 	if !blind || !slices.Contains([]string{"attempt committed", "request written", "answer read"}, c.point) {
 		return known
 	}

@@ -73,7 +73,7 @@ func TestCrashMatrix(t *testing.T) {
 	t.Logf("%d of %d cases hold", good, len(cases))
 }
 
-// build makes a worker that knows the studio, with its crash points.
+// build makes a worker that knows the fake provider, with its crash points.
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "easel-selftest")
@@ -149,7 +149,7 @@ func (s *site) insert() int64 {
 	s.t.Helper()
 	var id int64
 	err := s.tasks.DB().QueryRowContext(s.t.Context(), `INSERT INTO image_generations (provider, prompt, run_at, created_at, updated_at)
-		VALUES ('studio', $1, now(), now(), now()) RETURNING id`, tag+" 一只红狐狸").Scan(&id)
+		VALUES ('fakeprovider', $1, now(), now(), now()) RETURNING id`, tag+" 一只红狐狸").Scan(&id)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -211,15 +211,15 @@ func (c single) judge(t *testing.T, at *site, id int64, began, lostAt time.Time)
 	} else if len(results) != 0 {
 		t.Errorf("there are results: %+v", results)
 	}
-	at.check(check.Run{Seed: 1, Policy: map[string]string{"studio": "hold"}, Class: map[string]string{"studio": c.class}, Began: check.When{Time: began},
+	at.check(check.Run{Seed: 1, Policy: map[string]string{"fakeprovider": "hold"}, Class: map[string]string{"fakeprovider": c.class}, Began: check.When{Time: began},
 		FaultsEnded: check.When{Time: time.Now()}, Settled: check.When{Time: time.Now()}, Expect: map[string]int{}, Canaries: []string{key}},
 		check.Fault{At: check.When{Time: lostAt.Add(-time.Second)}, Until: check.When{Time: time.Now()}, Kind: c.how, Target: "a worker", Detail: c.String(), Ambiguous: true}, id)
 }
 
-// bills are the lines of the studio's book that cost money.
+// bills are the lines of the fake provider's book that cost money.
 func (s *site) bills() []check.Entry {
 	s.t.Helper()
-	text, err := os.ReadFile(s.studio.Ledger)
+	text, err := os.ReadFile(s.fakeprovider.Ledger)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -16,25 +16,25 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/fakeprovider"
 	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 )
 
-const key = "the-studio-key-of-the-matrix"
+const key = "the-fakeprovider-key-of-the-matrix"
 
 // site is what the processes of one case share.
 type site struct {
-	t       *testing.T
-	dir     string
-	env     []string
-	studio  *studio.Server
-	tasks   *store.Store
-	redis   redis.UniversalClient
-	program string
-	blocked bool // a frozen worker kept everybody from writing
+	t            *testing.T
+	dir          string
+	env          []string
+	fakeprovider *fakeprovider.Server
+	tasks        *store.Store
+	redis        redis.UniversalClient
+	program      string
+	blocked      bool // a frozen worker kept everybody from writing
 }
 
 // shared are the servers of all cases: each has a database and a Redis number of its own.
@@ -50,7 +50,7 @@ func (s *shared) redisURL() string {
 }
 
 const yaml = `providers:
-  studio:
+  fakeprovider:
     adapter: %s
     model: %s
     concurrency: 4
@@ -58,22 +58,22 @@ const yaml = `providers:
     deadline: 2m
     on_unknown: hold
     accounts:
-      - {name: main, key: "${STUDIO_KEY}", base_url: %q}
+      - {name: main, key: "${FAKEPROVIDER_KEY}", base_url: %q}
 `
 
 // services are the real services that give their callers what each class says. None
-// honours a key, so that class K is the studio's own.
+// honours a key, so that class idempotent is the fake provider's own.
 var services = map[string]struct{ adapter, model, path string }{
-	"K": {"studio", "brush", ""},
-	"C": {"comfyui", "brush.safetensors", ""},
-	"A": {"replicate", "acme/brush", "/v1"},
-	"S": {"openai", "gpt-image-2", "/v1"},
+	"idempotent": {"fakeprovider", "brush", ""},
+	"lookup":     {"comfyui", "brush.safetensors", ""},
+	"async":      {"replicate", "acme/brush", "/v1"},
+	"sync":       {"openai", "gpt-image-2", "/v1"},
 }
 
 func newSite(t *testing.T, s *shared, c single) *site {
 	t.Helper()
 	dir := t.TempDir()
-	drawing, err := studio.Open(studio.Options{Ledger: filepath.Join(dir, "ledger.jsonl"), Takes: 300 * time.Millisecond, Latency: 100 * time.Millisecond, Key: key})
+	drawing, err := fakeprovider.Open(fakeprovider.Options{Ledger: filepath.Join(dir, "ledger.jsonl"), Takes: 300 * time.Millisecond, Latency: 100 * time.Millisecond, Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,16 +91,16 @@ func newSite(t *testing.T, s *shared, c single) *site {
 	}
 	file := filepath.Join(dir, "easel.yaml")
 	timeout := "1m" // longer than a freeze, after which the answer is there to be read
-	if c.class == "K" || c.class == "C" {
+	if c.class == "idempotent" || c.class == "lookup" {
 		timeout = "4s" // so long, and a lease, a service is not believed that a call never came
 	}
 	as := services[c.class]
-	if err := os.WriteFile(file, fmt.Appendf(nil, yaml, as.adapter, as.model, timeout, far.URL+"/"+c.class+"/studio"+as.path), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, yaml, as.adapter, as.model, timeout, far.URL+"/"+c.class+"/fakeprovider"+as.path), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	at := &site{t: t, dir: dir, studio: drawing, program: s.program}
+	at := &site{t: t, dir: dir, fakeprovider: drawing, program: s.program}
 	where := s.redisURL()
-	at.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "STUDIO_KEY=" + key, "EASEL_DATA=" + dir, "EASEL_CONFIG=" + file,
+	at.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "FAKEPROVIDER_KEY=" + key, "EASEL_DATA=" + dir, "EASEL_CONFIG=" + file,
 		"EASEL_LOG=info,json", "EASEL_DATABASE_URL=" + database, "EASEL_REDIS_URL=" + where, "EASEL_DRAIN=30s"}
 	at.connect(database, where)
 	return at

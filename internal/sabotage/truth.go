@@ -45,16 +45,16 @@ var ofTruth = []Mutant{
 	{
 		Name: "an error shows the key", Rule: "No secret is in any text", Violates: []string{"I10"},
 		Edits: []Edit{{"provider/client.go", "f := &task.Failure{Executed: task.Unknown, Detail: Scrub(err.Error(), r.Secrets...), Cause: err}", "f := &task.Failure{Executed: task.Unknown, Detail: err.Error(), Cause: err}"}},
-		Lives: Lives{Placed: "^TestProviderFaults$/^S-hold$", Times: 2},
+		Lives: Lives{Placed: "^TestProviderFaults$/^sync-hold$", Times: 2},
 	},
 	{
 		Name: "an error shows what the service echoes", Rule: "No secret is in any text", Violates: []string{"I10"},
 		Edits: []Edit{{"provider/faults.go", "f.Detail = Scrub(text, r.secrets...)", "f.Detail = text"}},
-		Lives: Lives{Placed: "^TestProviderFaults$/^S-hold$", Times: 2},
+		Lives: Lives{Placed: "^TestProviderFaults$/^sync-hold$", Times: 2},
 	},
 	{
 		Name: "an error shows a signed address", Rule: "No secret is in any text", Violates: []string{"I10"},
 		Edits: []Edit{{"provider/fetch.go", "f.Detail = Scrub(cause.Error())", "f.Detail = cause.Error()"}},
-		Lives: Lives{Placed: "^TestProviderFaults$/^A-hold$", Times: 2},
+		Lives: Lives{Placed: "^TestProviderFaults$/^async-hold$", Times: 2},
 	},
 }

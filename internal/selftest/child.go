@@ -141,12 +141,12 @@ func (s *slot) env(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	studio, err := s.net.through(s.proxy("studio"), s.studioURL)
+	fakeprovider, err := s.net.through(s.proxy("fakeprovider"), s.fakeproviderURL)
 	if err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "easel.yaml")
-	if err := os.WriteFile(file, []byte(configuration(studio, every)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(configuration(fakeprovider, every)), 0o600); err != nil {
 		return nil, err
 	}
 	listen, err := s.address(ctx)
@@ -158,15 +158,15 @@ func (s *slot) env(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	stored, err := s.storageEnv()
-	return append(stored, "STUDIO_KEY="+s.key, "STUDIO_HOOK_SECRET="+s.hookSecret, "EASEL_DATA="+dir, "EASEL_CONFIG="+file, "EASEL_LOG=info,json",
+	return append(stored, "FAKEPROVIDER_KEY="+s.key, "FAKEPROVIDER_CALLBACK_SECRET="+s.hookSecret, "EASEL_DATA="+dir, "EASEL_CONFIG="+file, "EASEL_LOG=info,json",
 		"EASEL_DATABASE_URL="+database, "EASEL_REDIS_URL="+redis, "EASEL_LISTEN="+listen, "EASEL_PUBLIC_URL="+public, "EASEL_DRAIN=20s",
-		"EASEL_FETCH_ALLOW=127.0.0.0/8"), err // a picture's address may be that of another's way to the studio
+		"EASEL_FETCH_ALLOW=127.0.0.0/8"), err // a picture's address may be that of another's way to the fake provider
 }
 
-// callbacks is the way from the studio to the pages, where callbacks arrive.
-const callbacks = "studio-pages"
+// callbacks is the way from the fake provider to the pages, where callbacks arrive.
+const callbacks = "fakeprovider-pages"
 
-// public is where the studio finds the pages: those of the first worker.
+// public is where the fake provider finds the pages: those of the first worker.
 func (s *slot) public(ctx context.Context) (string, error) {
 	at, err := s.slots[0].address(ctx)
 	if err != nil {

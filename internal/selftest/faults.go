@@ -17,7 +17,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/fakeprovider"
 )
 
 func always(target string) func(*run) string { return func(*run) string { return target } }
@@ -55,7 +55,7 @@ func fillable(r *run) string {
 
 // aWay is a proxy: that of one process to one server, or that of callbacks.
 func aWay(r *run) string {
-	to := []string{"redis", "database", "studio", "storage", callbacks}[r.rnd.IntN(5)]
+	to := []string{"redis", "database", "fakeprovider", "storage", callbacks}[r.rnd.IntN(5)]
 	switch {
 	case to == callbacks:
 		return callbacks
@@ -178,29 +178,29 @@ func toxic(kind, attributes string, streams ...string) func(*run, context.Contex
 
 // storm dooms some of the next calls.
 func storm(r *run, ctx context.Context, _ string, _ time.Duration) error {
-	all := []string{studio.Busy, studio.TooMany, studio.Own, studio.Gateway, studio.Fails, studio.Broken, studio.Cut, studio.Hang, studio.Page, ""}
-	var fates []string
+	all := []string{fakeprovider.Busy, fakeprovider.TooMany, fakeprovider.Own, fakeprovider.Gateway, fakeprovider.Fails, fakeprovider.Broken, fakeprovider.Cut, fakeprovider.Hang, fakeprovider.Page, ""}
+	var faults []string
 	for i := range 16 {
-		fates = append(fates, all[(i*7+int(time.Now().UnixNano()%13))%len(all)])
+		faults = append(faults, all[(i*7+int(time.Now().UnixNano()%13))%len(all)])
 	}
-	return r.control(ctx, studio.Control{Fates: fates})
+	return r.control(ctx, fakeprovider.Control{Faults: faults})
 }
 
 func shut(r *run, ctx context.Context, _ string, d time.Duration) error {
-	err := r.control(ctx, studio.Control{ShutMillis: int(d.Milliseconds())})
+	err := r.control(ctx, fakeprovider.Control{ShutMillis: int(d.Milliseconds())})
 	sleep(ctx, d)
 	return err
 }
 
-// control tells the studio what is to become of it.
-func (r *run) control(ctx context.Context, c studio.Control) error {
+// control tells the fake provider what is to become of it.
+func (r *run) control(ctx context.Context, c fakeprovider.Control) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	body, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.studioURL+"/control", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.fakeproviderURL+"/control", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (r *run) control(ctx context.Context, c studio.Control) error {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("the studio answers %s", resp.Status)
+		return fmt.Errorf("the fake provider answers %s", resp.Status)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func (r *run) lookAround(ctx context.Context) {
 	r.lookAtPages(ctx, s)
 }
 
-// lookAtCommands runs commands of the program that people run, which knows no studio.
+// lookAtCommands runs commands of the program that people run, which knows no fakeprovider.
 func (r *run) lookAtCommands(ctx context.Context, s *slot) {
 	if r.Easel == "" {
 		return
@@ -144,12 +144,12 @@ func (r *run) lookAtCommands(ctx context.Context, s *slot) {
 	if err != nil {
 		return
 	}
-	studio, err := s.net.through(s.proxy("studio"), s.studioURL)
+	fakeprovider, err := s.net.through(s.proxy("fakeprovider"), s.fakeproviderURL)
 	if err != nil {
 		return
 	}
 	file := filepath.Join(r.Folder, "commands.yaml")
-	if err := os.WriteFile(file, []byte(configuration(studio, shipped)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(configuration(fakeprovider, shipped)), 0o600); err != nil {
 		return
 	}
 	env = append(env, "EASEL_CONFIG="+file) // of two the last holds

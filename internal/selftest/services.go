@@ -9,13 +9,13 @@ import (
 // and the two that cannot avoid them also as a service that may be asked again.
 var providers = []string{"k-hold", "c-hold", "a-hold", "s-hold", "a-retry", "s-retry"}
 
-// services are how the studio is spoken to: as the real services of its classes,
+// services are how the fake provider is spoken to: as the real services of its classes,
 // where there are any.
 var services = map[string]struct{ adapter, model, path string }{
-	"K": {"studio", "brush", ""},
-	"C": {"comfyui", "brush.safetensors", ""},
-	"A": {"replicate", "acme/brush", "/v1"},
-	"S": {"openai", "gpt-image-2", "/v1"},
+	"idempotent": {"fakeprovider", "brush", ""},
+	"lookup":     {"comfyui", "brush.safetensors", ""},
+	"async":      {"replicate", "acme/brush", "/v1"},
+	"sync":       {"openai", "gpt-image-2", "/v1"},
 }
 
 // calledBack is the provider whose service calls back.
@@ -33,12 +33,12 @@ const yamlOne = `  %s:
     on_unknown: %s
     prices: [{from: 2026-01-01, per_image: "0.04", currency: USD}]
     accounts:
-      - {name: main, key: "${STUDIO_KEY}", base_url: %q%s}
+      - {name: main, key: "${FAKEPROVIDER_KEY}", base_url: %q%s}
 `
 
-// configuration is the easel.yaml of whoever finds the studio at that address, with the
+// configuration is the easel.yaml of whoever finds the fake provider at that address, with the
 // providers whose adapters that program has.
-func configuration(studio string, has func(adapter string) bool) string {
+func configuration(fakeprovider string, has func(adapter string) bool) string {
 	text := "providers:\n"
 	for _, name := range providers {
 		short, policy, _ := strings.Cut(name, "-")
@@ -47,10 +47,10 @@ func configuration(studio string, has func(adapter string) bool) string {
 			continue
 		}
 		if name == calledBack {
-			more = `, webhooks: on, webhook_secret: "${STUDIO_HOOK_SECRET}"`
+			more = `, webhooks: on, webhook_secret: "${FAKEPROVIDER_CALLBACK_SECRET}"`
 		}
 		as := services[class]
-		text += fmt.Sprintf(yamlOne, name, as.adapter, as.model, policy, studio+"/"+class+"/"+name+as.path, more)
+		text += fmt.Sprintf(yamlOne, name, as.adapter, as.model, policy, fakeprovider+"/"+class+"/"+name+as.path, more)
 	}
 	return text
 }
@@ -58,4 +58,4 @@ func configuration(studio string, has func(adapter string) bool) string {
 func every(string) bool { return true }
 
 // shipped reports whether the program that people run has the adapter.
-func shipped(adapter string) bool { return adapter != "studio" }
+func shipped(adapter string) bool { return adapter != "fakeprovider" }

@@ -9,7 +9,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/easelqueue/easel/internal/evidence"
-	"github.com/easelqueue/easel/internal/studio"
+	"github.com/easelqueue/easel/internal/fakeprovider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -17,7 +17,7 @@ import (
 // mend ends what is still broken. The producers stop.
 func (r *run) mend(ctx context.Context) error {
 	r.net.calm()
-	err := r.control(ctx, studio.Control{Calm: true})
+	err := r.control(ctx, fakeprovider.Control{Calm: true})
 	for _, s := range r.slots[workers:] {
 		if c := s.process(); c != nil {
 			c.drain(30 * time.Second)

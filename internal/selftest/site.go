@@ -41,11 +41,11 @@ type site struct {
 	redisURL          string
 	storageURL        string
 
-	studio    *child
-	studioURL string // without a proxy
-	ledger    string
-	storing   string // folder that the pictures lie in, as files or as objects of the S3 server
-	full      bool   // it is a file system that can be filled
+	fakeprovider    *child
+	fakeproviderURL string // without a proxy
+	ledger          string
+	storing         string // folder that the pictures lie in, as files or as objects of the S3 server
+	full            bool   // it is a file system that can be filled
 
 	net *network
 
@@ -60,7 +60,7 @@ type site struct {
 func (r *run) open(ctx context.Context) error {
 	r.key, r.token = "canary-key-"+rand.Text(), "canary-token-"+rand.Text()
 	r.hookSecret = "whsec_" + base64.StdEncoding.EncodeToString([]byte("canary-hook-"+rand.Text()))
-	for _, open := range []func(context.Context) error{r.openStorage, r.openDatabase, r.openRedis, r.openStudio, r.empty} {
+	for _, open := range []func(context.Context) error{r.openStorage, r.openDatabase, r.openRedis, r.openFakeProvider, r.empty} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -149,15 +149,15 @@ func (r *run) empty(ctx context.Context) error {
 	return nil
 }
 
-// openStudio starts the service and reads where it listens.
-func (r *run) openStudio(ctx context.Context) error {
+// openFakeProvider starts the service and reads where it listens.
+func (r *run) openFakeProvider(ctx context.Context) error {
 	r.ledger = filepath.Join(r.Folder, "ledger.jsonl")
 	out, in, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	r.studio, err = r.spawn("studio", in, []string{"STUDIO_KEY=" + r.key, "STUDIO_TOKEN=" + r.token, "STUDIO_HOOK_SECRET=" + r.hookSecret},
+	r.fakeprovider, err = r.spawn("fakeprovider", in, []string{"FAKEPROVIDER_KEY=" + r.key, "FAKEPROVIDER_TOKEN=" + r.token, "FAKEPROVIDER_CALLBACK_SECRET=" + r.hookSecret},
 		"service", "--ledger", r.ledger, "--seed", fmt.Sprint(r.Seed))
 	in.Close()
 	if err != nil {
@@ -168,9 +168,9 @@ func (r *run) openStudio(ctx context.Context) error {
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("the studio did not say where it listens: %w; its log is in %s", err, filepath.Join(r.Folder, "sinks"))
+		return fmt.Errorf("the fake provider did not say where it listens: %w; its log is in %s", err, filepath.Join(r.Folder, "sinks"))
 	}
-	r.studioURL = strings.TrimSpace(line)
+	r.fakeproviderURL = strings.TrimSpace(line)
 	return ctx.Err()
 }
 
@@ -179,8 +179,8 @@ func (s *site) close() error {
 	if s.net != nil {
 		s.net.close()
 	}
-	if s.studio != nil {
-		s.studio.kill()
+	if s.fakeprovider != nil {
+		s.fakeprovider.kill()
 	}
 	if s.redis != nil {
 		errs = append(errs, s.redis.Close())

@@ -15,7 +15,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// adapter is how a process reaches the studio. The class says what the service
+// adapter is how a process reaches the fake provider. The class says what the service
 // gives us against paying twice:
 //
 //	K  it honours our key: the same key is the same job, billed once
@@ -30,8 +30,8 @@ type adapter struct {
 }
 
 func (a *adapter) Capabilities(string) provider.Capabilities {
-	keyed := a.class == "K" || a.class == "C"
-	return provider.Capabilities{Async: a.class != "S", MaxImages: 1, Cancel: a.class != "S", Recover: keyed}
+	keyed := a.class == "idempotent" || a.class == "lookup"
+	return provider.Capabilities{Async: a.class != "sync", MaxImages: 1, Cancel: a.class != "sync", Recover: keyed}
 }
 
 func (a *adapter) Prepare(r provider.Request) (provider.Call, error) {
@@ -52,9 +52,9 @@ func (a *adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if err := json.Unmarshal(c.Body, &body); err != nil {
 		return failure(task.Internal, task.NotExecuted, err.Error())
 	}
-	s, fate := a.w.studio, a.w.studio.fate()
-	a.w.book.fated(c.Key, fate)
-	switch fate {
+	s, fault := a.w.fakeProvider, a.w.fakeProvider.nextFault()
+	a.w.book.met(c.Key, fault)
+	switch fault {
 	case refusedCall:
 		return provider.Answer{}, a.carry(ctx, c.Body, false, refusesToDial)
 	case tooMany:
@@ -70,8 +70,8 @@ func (a *adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 		s.refuse(a.class, a.name, c.Key, body.Prompt)
 		return provider.Answer{}, a.carry(ctx, c.Body, false, shows(http.StatusBadGateway))
 	}
-	job := s.order(a.class, a.name, c.Key, body.Prompt, fate)
-	switch fate {
+	job := s.order(a.class, a.name, c.Key, body.Prompt, fault)
+	switch fault {
 	case paid500:
 		return provider.Answer{}, a.carry(ctx, c.Body, false, says(http.StatusInternalServerError, "internal"))
 	case cutAnswer:
@@ -79,21 +79,21 @@ func (a *adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	case hangs:
 		return provider.Answer{}, a.carry(ctx, c.Body, false, neverAnswers)
 	}
-	wait := a.w.studio.latency()
-	if a.class == "S" {
+	wait := a.w.fakeProvider.latency()
+	if a.class == "sync" {
 		wait = time.Until(job.ready)
 	}
 	err := sleep(ctx, wait)
 	if lost := a.heard(ctx, "submit"); lost != nil || err != nil {
 		return failure(task.Timeout, task.Unknown, "no answer: "+errors.Join(lost, err).Error())
 	}
-	if a.class == "S" {
+	if a.class == "sync" {
 		return a.drawn(*job)
 	}
 	return working(*job), nil
 }
 
-// reach is the way of a request to the studio. An error means that it was never sent.
+// reach is the way of a request to the fake provider. An error means that it was never sent.
 func (a *adapter) reach(ctx context.Context, op string) error {
 	hindered := a.w.meet(a.p, false, op)
 	if err := a.p.pass(); err != nil {
@@ -102,7 +102,7 @@ func (a *adapter) reach(ctx context.Context, op string) error {
 	if hindered != nil {
 		return hindered
 	}
-	if err := sleep(ctx, a.w.studio.latency()); err != nil {
+	if err := sleep(ctx, a.w.fakeProvider.latency()); err != nil {
 		return err
 	}
 	a.w.meet(a.p, false, op+" dialled")
@@ -138,8 +138,8 @@ func (a *adapter) drawn(j job) (provider.Answer, error) {
 	if j.fails {
 		return failure(task.ProviderError, task.Executed, "the model broke")
 	}
-	out := provider.Output{URL: "http://studio.example/" + j.id + "?signature=" + signature}
-	if a.class == "S" {
+	out := provider.Output{URL: "http://provider.example/" + j.id + "?signature=" + signature}
+	if a.class == "sync" {
 		out = provider.Output{Bytes: j.picture}
 	}
 	return provider.Answer{Done: true, Outputs: []provider.Output{out}, JobID: j.id, RequestID: "req-" + j.id, HTTPStatus: 200}, nil
@@ -159,7 +159,7 @@ func (a *adapter) Poll(ctx context.Context, handle json.RawMessage) (provider.An
 		return unasked(err)
 	}
 	a.w.book.enter(ledgerEntry{Event: "poll", Provider: a.name, Class: a.class, Job: h.Job})
-	j, ok := a.w.studio.job(h.Job)
+	j, ok := a.w.fakeProvider.job(h.Job)
 	if !ok {
 		return failure(task.Expired, task.Executed, "there is no such job")
 	}
@@ -198,19 +198,19 @@ func (a *adapter) Cancel(ctx context.Context, handle json.RawMessage) error {
 		_, err = unasked(err)
 		return err
 	}
-	a.w.studio.cancel(h.Job)
+	a.w.fakeProvider.cancel(h.Job)
 	a.w.book.enter(ledgerEntry{Event: "cancel", Provider: a.name, Class: a.class, Job: h.Job})
 	return nil
 }
 
 func (a *adapter) Recover(ctx context.Context, l provider.Lost) (provider.Answer, error) {
-	if a.class != "K" && a.class != "C" {
+	if a.class != "idempotent" && a.class != "lookup" {
 		return provider.CannotRecover()
 	}
 	if err := a.ask(ctx, "recover"); err != nil {
 		return unasked(err)
 	}
-	j, ok := a.w.studio.jobOf(l.Key)
+	j, ok := a.w.fakeProvider.jobOf(l.Key)
 	a.w.book.enter(ledgerEntry{Event: "recover", Provider: a.name, Class: a.class, Key: l.Key, Job: j.id, Tag: j.tag})
 	if err := a.heard(ctx, "recover"); err != nil {
 		return failure(task.Unavailable, task.NotExecuted, err.Error())
@@ -235,7 +235,7 @@ func (a *adapter) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("GET %s: %w", r.URL, err)
 	}
 	response := &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{}, ContentLength: -1}
-	j, ok := a.w.studio.job(strings.TrimPrefix(r.URL.Path, "/"))
+	j, ok := a.w.fakeProvider.job(strings.TrimPrefix(r.URL.Path, "/"))
 	if !ok || trouble == unknownYet {
 		response.StatusCode, j.picture = http.StatusNotFound, nil
 	}

@@ -98,7 +98,7 @@ func (b *book) fault(f fault, p *process) {
 	case p != nil:
 		e.Target = p.id
 	case e.Ambiguous:
-		return // a fate is noted when it meets its call
+		return // a fault is noted when it meets its call
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,14 +106,14 @@ func (b *book) fault(f fault, p *process) {
 }
 
 // fated notes what became of the call with that key.
-func (b *book) fated(key, fate string) {
-	if fate == "" {
+func (b *book) met(key, fault string) {
+	if fault == "" {
 		return
 	}
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.faults = append(b.faults, faultEntry{At: now, Until: now.Add(callTimeout), Kind: fate, Target: key, Detail: "what became of a call", Ambiguous: ambiguous[fate]})
+	b.faults = append(b.faults, faultEntry{At: now, Until: now.Add(callTimeout), Kind: fault, Target: key, Detail: "what became of a call", Ambiguous: ambiguous[fault]})
 }
 
 func nothing() {}

@@ -52,7 +52,7 @@ func (w *world) evidence(ctx context.Context, faultsEnded, settled time.Time) (f
 	}
 	policy, class := make(map[string]string), make(map[string]string)
 	for _, name := range w.Providers {
-		class[name], policy[name] = name[:1], name[2:]
+		class[name], policy[name] = classAndPolicy(name)
 	}
 	run := map[string]any{"seed": int64(w.Seed), "policy": policy, "class": class, "began": w.began, "faults_ended": faultsEnded,
 		"settled": settled, "expect": map[string]int{}, "canaries": []string{accountKey, signature}}

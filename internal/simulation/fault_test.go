@@ -50,7 +50,7 @@ func (f fault) String() string {
 }
 
 // The kinds of faults. What a kind means says strike or, for those of the
-// provider, fate.
+// provider, fault.
 const (
 	kill         = "worker killed"
 	pause        = "worker paused"
@@ -210,7 +210,7 @@ func (w *world) strike(f fault, p *process) error {
 		w.retrySome(f.Arg)
 	case clockOff:
 	default:
-		w.studio.doom(f)
+		w.fakeProvider.doom(f)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (w *world) judge(ctx context.Context, faultsEnded time.Time) outcome {
 		panic(err)
 	}
 	for _, f := range w.Faults {
-		if f.Kind == clockJumps { // so far apart are the database's book and the studio's
+		if f.Kind == clockJumps { // so far apart are the database's book and the fake provider's
 			apart := time.Duration(max(f.Arg, -f.Arg))*time.Second + 2*time.Second
 			e.Limits.Clock, e.Limits.Slack = apart, apart
 		}

@@ -48,7 +48,7 @@ var placed = []placement{
 // every class of provider, the other faults go round the classes.
 func TestEachStep(t *testing.T) {
 	for i, f := range placed {
-		for j, class := range []string{"K", "C", "A", "S"} {
+		for j, class := range []string{"idempotent", "lookup", "async", "sync"} {
 			t.Run(f.name()+", "+class, func(t *testing.T) {
 				t.Parallel()
 				for k, step := range stepsOf(class) {
@@ -70,7 +70,7 @@ func TestEachStep(t *testing.T) {
 
 // stepsOf are the steps that a task takes at a service of that class.
 func stepsOf(class string) []string {
-	if class != "S" {
+	if class != "sync" {
 		return steps
 	}
 	return slices.DeleteFunc(slices.Clone(steps), func(step string) bool { return step == "accept" || step == "poll" })
@@ -78,7 +78,7 @@ func stepsOf(class string) []string {
 
 // TestProviderFaults lets each thing that a provider does wrong meet one task.
 func TestProviderFaults(t *testing.T) {
-	for j, class := range []string{"K", "C", "A", "S"} {
+	for j, class := range []string{"idempotent", "lookup", "async", "sync"} {
 		for _, policy := range []string{"-hold", "-retry"} {
 			t.Run(class+policy, func(t *testing.T) {
 				t.Parallel()
@@ -105,7 +105,7 @@ func TestProviderFaults(t *testing.T) {
 // that made it die or sleep right after it.
 func TestEachCommand(t *testing.T) {
 	const last = 60
-	for _, class := range []string{"A", "S"} {
+	for _, class := range []string{"async", "sync"} {
 		for _, f := range []fault{
 			{Kind: commandFails, Op: "redis"}, {Kind: commandLost, Op: "redis", After: true},
 			{Kind: statementFails, Op: "sql"}, {Kind: statementLost, Op: "sql", After: true},
@@ -113,7 +113,7 @@ func TestEachCommand(t *testing.T) {
 			{Kind: kill, Op: "redis", After: true, For: 5 * time.Second}, {Kind: pause, Op: "redis", After: true, For: 40 * time.Second},
 			{Kind: kill, Op: "sql", After: true, For: 5 * time.Second}, {Kind: pause, Op: "sql", After: true, For: 40 * time.Second},
 		} {
-			if coarse && class != "A" {
+			if coarse && class != "async" {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, %s, %s", class, f.Kind, f.Op), func(t *testing.T) {

@@ -78,7 +78,7 @@ func randomPlan(seed uint64) plan {
 	over := 18 * time.Minute
 	d := dice{rand.New(rand.NewPCG(seed, 0)), over}
 	p := plan{Seed: seed, Workers: 3, Tasks: 40, Over: over, Until: over + time.Minute}
-	classes := []string{"K", "C", "A", "S"}
+	classes := []string{"idempotent", "lookup", "async", "sync"}
 	first := int(seed % 4)
 	for _, class := range []string{classes[first], classes[(first+1+d.IntN(3))%4]} {
 		policy := "-hold"

@@ -78,7 +78,7 @@ func (w *world) submit(ctx context.Context, i int) {
 	tag := fmt.Sprintf("t-%06d", i+1)
 	wish := task.Task{Request: task.Request{Provider: w.Providers[i%len(w.Providers)], Prompt: tag, MaxAttempts: 10, ImageCount: 1}}
 	if i%10 == 9 {
-		wish.ImageCount = 2 // in as many calls: the studio draws one picture in each
+		wish.ImageCount = 2 // in as many calls: the fake provider draws one picture in each
 	}
 	door := []string{"key", "library", "tx", "sql"}[i%4]
 	if door == "key" {
@@ -147,9 +147,9 @@ func (w *world) mend() {
 	}
 	slots := append([]*process{w.producer}, w.slots...)
 	w.mu.Unlock()
-	w.studio.mu.Lock()
-	w.studio.fates = nil
-	w.studio.mu.Unlock()
+	w.fakeProvider.mu.Lock()
+	w.fakeProvider.faults = nil
+	w.fakeProvider.mu.Unlock()
 	for _, p := range slots {
 		if p != nil {
 			p.thaw()

@@ -11,24 +11,24 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// The canaries are what may be in nothing that easel writes or says. The studio
+// The canaries are what may be in nothing that easel writes or says. The fake provider
 // and the ways to it do all they can to bring them there.
 const (
 	accountKey = "sk-canary-7f3a9c51d2e8" // in every request of an account
 	signature  = "canary-b84e06f1a97c"    // in the addresses of pictures, which source_url and the journal keep as they are
 )
 
-// faults is the studio's table of errors.
+// faults is the fake provider's table of errors.
 var faults = provider.Faults{
 	{Code: "busy", Kind: task.Unavailable, Executed: task.NotExecuted},
 	{Code: "own fault", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
 }
 
-// carry makes one request to the studio through the client that all adapters
+// carry makes one request to the fake provider through the client that all adapters
 // share. What comes back of it says do; the error is a *task.Failure.
 func (a *adapter) carry(ctx context.Context, body []byte, free bool, do roundTrip) error {
 	client := provider.Client{HTTP: &http.Client{Transport: do}}
-	r := provider.HTTPRequest{Method: http.MethodPost, URL: "https://studio.example/draw?key=" + a.Key.Reveal(),
+	r := provider.HTTPRequest{Method: http.MethodPost, URL: "https://provider.example/draw?key=" + a.Key.Reveal(),
 		Header: http.Header{"Authorization": {"Bearer " + a.Key.Reveal()}}, Body: body, Free: free, Secrets: []string{a.Key.Reveal()}}
 	reply, err := client.Do(ctx, r)
 	if err != nil {
@@ -48,7 +48,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// taken is the studio's end of a request that arrives: all of it is read.
+// taken is the fake provider's end of a request that arrives: all of it is read.
 func taken(r *http.Request) *http.Request {
 	if r.Body != nil {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,24 +42,24 @@ type plan struct {
 	Tasks     int
 	First     time.Duration // when the first task comes
 	Over      time.Duration // in which the tasks come
-	Providers []string      // each is a class and a policy: "K-hold", "S-retry"
+	Providers []string      // each is a class and a policy: "sync-hold", "async-retry"
 	Faults    []fault
 	Until     time.Duration // when the faults end
 }
 
 // world is one run: one database, one Redis, one shelf of pictures and one
-// studio, in which processes come and go.
+// fake provider, in which processes come and go.
 type world struct {
 	plan
-	began  time.Time
-	rnd    *rand.Rand // of people and vandals only
-	db     *database
-	redis  *miniredis.Miniredis
-	studio *studio
-	shelf  *shelf
-	book   *book
-	log    zerolog.Logger
-	logged *logged
+	began        time.Time
+	rnd          *rand.Rand // of people and vandals only
+	db           *database
+	redis        *miniredis.Miniredis
+	fakeProvider *fakeProvider
+	shelf        *shelf
+	book         *book
+	log          zerolog.Logger
+	logged       *logged
 
 	mu          sync.Mutex
 	armed       []*armed
@@ -82,7 +83,7 @@ func newWorld(p plan) *world {
 	m.ClockTTL(true)
 	w := &world{plan: p, began: time.Now(), rnd: rand.New(rand.NewPCG(p.Seed, 1)), db: newDatabase(), redis: m, logged: &logged{}}
 	w.book = newBook(w)
-	w.studio = newStudio(w)
+	w.fakeProvider = newFakeProvider(w)
 	w.shelf = newShelf()
 	w.log = zerolog.New(w.logged).Level(zerolog.InfoLevel).With().Timestamp().Logger()
 	w.slots = make([]*process, p.Workers)
@@ -127,13 +128,19 @@ func (w *world) open(id string, slot int) *process {
 	return p
 }
 
+// classAndPolicy takes the name of a provider apart.
+func classAndPolicy(name string) (class, policy string) {
+	class, policy, _ = strings.Cut(name, "-")
+	return class, policy
+}
+
 // services are the configured providers as p reaches them.
 func (w *world) services(p *process) provider.Services {
 	all := make(provider.Services)
 	for _, name := range w.Providers {
-		class, policy := name[:1], task.OnUnknown(name[2:])
+		class, policy := classAndPolicy(name)
 		all[name] = &provider.Service{Name: name, DefaultModel: "brush", Concurrency: 20, Timeout: callTimeout, Deadline: jobDeadline,
-			Retry:    task.Retry{OnUnknown: policy},
+			Retry:    task.Retry{OnUnknown: task.OnUnknown(policy)},
 			Accounts: []provider.Account{{Name: "main", Provider: &adapter{w: w, p: p, name: name, class: class, Key: accountKey}, Limits: provider.Limits{InFlight: 20}}},
 			Prices:   provider.Prices{{Micros: 40_000, Currency: "USD", Version: "1"}}}
 	}

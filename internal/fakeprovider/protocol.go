@@ -1,12 +1,12 @@
-package studio
+package fakeprovider
 
 import (
 	"encoding/json"
 	"net/http"
 )
 
-// voice is how a studio speaks to those who order: as itself, or as a real service.
-type voice interface {
+// protocol is how a fake provider speaks to those who order: as itself, or as a real service.
+type protocol interface {
 	// take answers a call that was taken on.
 	take(s *Server, w http.ResponseWriter, r *http.Request, j job)
 	// refuse answers a call, or a question, that gets nothing.
@@ -16,11 +16,11 @@ type voice interface {
 	sure(status int) bool
 }
 
-// own is the studio's own voice, which Adapter understands.
+// own is the fake provider's own protocol, which Adapter understands.
 type own struct{}
 
 func (own) take(s *Server, w http.ResponseWriter, r *http.Request, j job) {
-	if j.class == "S" {
+	if j.class == "sync" {
 		s.say(w, r, &j)
 		return
 	}

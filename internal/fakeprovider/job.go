@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// reply is what the studio says of a job.
+// reply is what the fake provider says of a job.
 type reply struct {
 	Job        string `json:"job"`
 	State      string `json:"state"` // working, done, failed, cancelled
@@ -56,7 +56,7 @@ func (s *Server) say(w http.ResponseWriter, r *http.Request, j *job) {
 		a.State, a.AfterMS = working, pollAfter.Milliseconds()
 	case now.fails:
 		a.State = failed
-	case now.class == "S" && s.Inline:
+	case now.class == "sync" && s.Inline:
 		a.State, a.Picture, a.CostMicros, a.Currency = done, base64.StdEncoding.EncodeToString(now.picture), costPaid, currency
 	default:
 		a.State, a.URL, a.CostMicros, a.Currency = done, s.pictureURL(r, now.id), costPaid, currency
@@ -75,7 +75,7 @@ func (s *Server) pictureURL(r *http.Request, id string) string {
 	return s.pictureAt("http://"+r.Host, id)
 }
 
-// pictureAt is where a caller that finds the studio at that address finds the picture.
+// pictureAt is where a caller that finds the fake provider at that address finds the picture.
 func (s *Server) pictureAt(at, id string) string {
 	at += "/pictures/" + id + ".png"
 	if s.Token != "" {
@@ -170,7 +170,7 @@ func (s *Server) show(w http.ResponseWriter, file string) {
 	_, _ = w.Write(j.picture)
 }
 
-// complaint is the error of the studio's answers.
+// complaint is the error of the fake provider's answers.
 type complaint struct {
 	Error struct {
 		Code    string `json:"code"`

@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import (
 	"encoding/json"
@@ -25,29 +25,29 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	switch {
 	case c.Calm:
-		s.fates, s.shut = nil, time.Time{}
-	case len(s.fates)+len(c.Fates) > maxFates:
-		refuse(w, http.StatusTooManyRequests, "too_many", "more fates than are kept")
+		s.faults, s.shut = nil, time.Time{}
+	case len(s.faults)+len(c.Faults) > maxFaults:
+		refuse(w, http.StatusTooManyRequests, "too_many", "more faults than are kept")
 		return
 	}
-	s.fates = append(s.fates, c.Fates...)
+	s.faults = append(s.faults, c.Faults...)
 	if c.ShutMillis > 0 {
 		s.shut = time.Now().Add(time.Duration(c.ShutMillis) * time.Millisecond)
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Control is what a studio can be told.
+// Control is what a fake provider can be told.
 type Control struct {
-	Fates      []string `json:"fates,omitempty"`       // of the next calls, one each
+	Faults     []string `json:"faults,omitempty"`      // of the next calls, one each
 	ShutMillis int      `json:"shut_millis,omitempty"` // answer 503 to everything for so long, at most an hour
 	Calm       bool     `json:"calm,omitempty"`        // forget what was told before
 }
 
 func (c Control) check() error {
-	for _, f := range c.Fates {
-		if _, known := fates[f]; !known {
-			return fmt.Errorf("fate %q is not known", f)
+	for _, f := range c.Faults {
+		if _, known := knownFaults[f]; !known {
+			return fmt.Errorf("fault %q is not known", f)
 		}
 	}
 	if c.ShutMillis < 0 || c.ShutMillis > 3_600_000 {

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// studio is the far side: it draws, bills and keeps the book that is the truth
+// fakeProvider is the far side: it draws, bills and keeps the book that is the truth
 // about money. Nothing that happens to us happens to it.
-type studio struct {
-	w     *world
-	mu    sync.Mutex
-	rnd   *rand.Rand
-	jobs  map[string]*job
-	byKey map[string]*job
-	fates []string // what will become of the next calls
+type fakeProvider struct {
+	w      *world
+	mu     sync.Mutex
+	rnd    *rand.Rand
+	jobs   map[string]*job
+	byKey  map[string]*job
+	faults []string // what will become of the next calls
 }
 
 // job is one picture that was ordered.
@@ -35,59 +35,59 @@ type job struct {
 	sha256                 string
 }
 
-func newStudio(w *world) *studio {
-	return &studio{w: w, rnd: rand.New(rand.NewPCG(w.Seed, 2)), jobs: make(map[string]*job), byKey: make(map[string]*job)}
+func newFakeProvider(w *world) *fakeProvider {
+	return &fakeProvider{w: w, rnd: rand.New(rand.NewPCG(w.Seed, 2)), jobs: make(map[string]*job), byKey: make(map[string]*job)}
 }
 
 // doom makes a later call go wrong as f says.
-func (s *studio) doom(f fault) {
+func (s *fakeProvider) doom(f fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fates = append(s.fates, f.Kind)
+	s.faults = append(s.faults, f.Kind)
 }
 
-// fate returns what becomes of this call; empty is nothing.
-func (s *studio) fate() string {
+// nextFault returns what becomes of this call; empty is nothing.
+func (s *fakeProvider) nextFault() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.fates) == 0 {
+	if len(s.faults) == 0 {
 		return ""
 	}
-	next := s.fates[0]
-	s.fates = s.fates[1:]
+	next := s.faults[0]
+	s.faults = s.faults[1:]
 	return next
 }
 
-// order takes a call in. A studio of class K that knows the key draws and bills
+// order takes a call in. A fake provider of class idempotent that knows the key draws and bills
 // nothing again.
-func (s *studio) order(class, provider, key, tag string, fate string) *job {
+func (s *fakeProvider) order(class, provider, key, tag string, fault string) *job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known := s.byKey[key]; known != nil && class == "K" {
+	if known := s.byKey[key]; known != nil && class == "idempotent" {
 		s.w.book.enter(ledgerEntry{Event: "duplicate", Provider: provider, Class: class, Key: key, Tag: tag, Job: known.id})
 		return known
 	}
 	takes := time.Duration(5+s.rnd.IntN(55)) * time.Second
-	if fate == lateAnswer {
+	if fault == lateAnswer {
 		takes = callTimeout - 5*time.Second
 	}
-	j := &job{id: fmt.Sprintf("job-%d", len(s.jobs)+1), provider: provider, key: key, tag: tag, ready: time.Now().Add(takes), fails: fate == jobFails}
+	j := &job{id: fmt.Sprintf("job-%d", len(s.jobs)+1), provider: provider, key: key, tag: tag, ready: time.Now().Add(takes), fails: fault == jobFails}
 	j.picture, j.sha256 = draw(j.id, tag)
 	s.jobs[j.id] = j
-	if class == "K" || class == "C" {
+	if class == "idempotent" || class == "lookup" {
 		s.byKey[key] = j
 	}
 	s.w.book.enter(ledgerEntry{Event: "submit", Provider: provider, Class: class, Key: key, Tag: tag, Job: j.id, Billed: !j.fails,
-		Cut: ambiguous[fate], Pictures: []string{j.sha256}})
+		Cut: ambiguous[fault], Pictures: []string{j.sha256}})
 	return j
 }
 
 // refuse notes a call that was turned away.
-func (s *studio) refuse(class, provider, key, tag string) {
+func (s *fakeProvider) refuse(class, provider, key, tag string) {
 	s.w.book.enter(ledgerEntry{Event: "refused", Provider: provider, Class: class, Key: key, Tag: tag})
 }
 
-func (s *studio) job(id string) (job, bool) {
+func (s *fakeProvider) job(id string) (job, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j := s.jobs[id]; j != nil {
@@ -96,7 +96,7 @@ func (s *studio) job(id string) (job, bool) {
 	return job{}, false
 }
 
-func (s *studio) jobOf(key string) (job, bool) {
+func (s *fakeProvider) jobOf(key string) (job, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j := s.byKey[key]; j != nil {
@@ -105,7 +105,7 @@ func (s *studio) jobOf(key string) (job, bool) {
 	return job{}, false
 }
 
-func (s *studio) cancel(id string) {
+func (s *fakeProvider) cancel(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j := s.jobs[id]; j != nil && time.Now().Before(j.ready) {
@@ -113,7 +113,7 @@ func (s *studio) cancel(id string) {
 	}
 }
 
-func (s *studio) latency() time.Duration {
+func (s *fakeProvider) latency() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Duration(20+s.rnd.IntN(280)) * time.Millisecond

@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import "net/http"
 

@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import (
 	"bytes"
@@ -59,7 +59,7 @@ func (s *Server) predicted(event string) http.HandlerFunc {
 	}
 }
 
-// prediction is how a job stands, for a caller that finds the studio at that address.
+// prediction is how a job stands, for a caller that finds the fake provider at that address.
 func (s *Server) prediction(j job, at string) map[string]any {
 	where := at + "/" + j.class + "/" + j.provider + "/v1/predictions/" + j.id
 	p := map[string]any{"id": j.id, "status": "processing", "output": nil, "error": nil, "urls": map[string]string{"get": where, "cancel": where + "/cancel"}}

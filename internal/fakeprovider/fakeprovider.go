@@ -1,4 +1,4 @@
-// Package studio is an image service to rehearse with: a server that draws,
+// Package fakeprovider is an image service to rehearse with: a server that draws,
 // bills, keeps its own book of what it billed and misbehaves on demand, and the
 // adapter that speaks to it. Nothing that happens to easel happens to it, so its
 // book is the truth about money.
@@ -7,15 +7,15 @@
 // provider's name in the book, and CLASS what the service gives its callers
 // against paying twice:
 //
-//	K  it honours the caller's key: the same key is the same job, billed once
-//	C  the caller's key can be looked up afterwards
-//	A  it works on, and only it knows the job's id
-//	S  it answers in the call
+//	idempotent  it honours the caller's key: the same key is the same job, billed once
+//	lookup      the caller's key can be looked up afterwards
+//	async       it works on, and only it knows the job's id
+//	sync        it answers in the call
 //
 // Below that path it also speaks as real services of the classes do, for their own
-// adapters: as ComfyUI (C), as Replicate, with callbacks (A, at /A/NAME/v1), and as
-// OpenAI (S, at /S/NAME/v1). No real service honours a key.
-package studio
+// adapters: as ComfyUI (lookup), as Replicate, with callbacks (async, at /async/NAME/v1), and as
+// OpenAI (sync, at /sync/NAME/v1). No real service honours a key.
+package fakeprovider
 
 import (
 	"context"
@@ -25,21 +25,23 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 )
 
+// classes are the kinds of service that there are.
+var classes = []string{"idempotent", "lookup", "async", "sync"}
+
 const (
-	classes   = "KCAS"
 	maxBody   = 1 << 20
-	maxFates  = 10_000
+	maxFaults = 10_000
 	costPaid  = 40_000 // micro-units that one picture costs
 	currency  = "USD"
 	pollAfter = 500 * time.Millisecond
 )
 
-// Options is what a studio is like.
+// Options is what a fake provider is like.
 type Options struct {
 	Ledger  string        // file that the book is appended to; required
 	Takes   time.Duration // how long a picture takes, give or take half; 0 is at once
@@ -47,13 +49,13 @@ type Options struct {
 	Key     string        // bearer token that callers must have; empty takes any
 	Token   string        // stands in the query of picture URLs, as a signature would
 	Seed    uint64        // of the time that pictures take
-	Inline  bool          // class S answers with the picture itself, not with its address
+	Inline  bool          // class sync answers with the picture itself, not with its address
 
 	// CallbackSecret signs callbacks, as Replicate does: "whsec_" and base64. Empty signs none.
 	HookSecret string
 }
 
-// Server is a studio. It is an http.Handler, safe for concurrent use. What it
+// Server is a fake provider. It is an http.Handler, safe for concurrent use. What it
 // has drawn lives as long as the process; its book stays.
 type Server struct {
 	Options
@@ -61,15 +63,15 @@ type Server struct {
 	mux  *http.ServeMux
 
 	calling sync.WaitGroup  // callbacks on their way
-	closing context.Context // ends when the studio closes
+	closing context.Context // ends when the fake provider closes
 	close   context.CancelFunc
 
-	mu    sync.Mutex
-	rnd   *rand.Rand
-	jobs  map[string]*job
-	keys  map[[2]string]*job // by provider and key
-	fates []string           // what becomes of the next calls
-	shut  time.Time          // until then nothing is answered but 503
+	mu     sync.Mutex
+	rnd    *rand.Rand
+	jobs   map[string]*job
+	keys   map[[2]string]*job // by provider and key
+	faults []string           // what becomes of the next calls
+	shut   time.Time          // until then nothing is answered but 503
 }
 
 // job is one picture that was ordered.
@@ -83,11 +85,11 @@ type job struct {
 	sha256                        string
 }
 
-// Open opens the book and returns a studio. The caller closes it.
+// Open opens the book and returns a fake provider. The caller closes it.
 func Open(o Options) (*Server, error) {
 	b, err := openBook(o.Ledger)
 	if err != nil {
-		return nil, fmt.Errorf("open the studio's book: %w", err)
+		return nil, fmt.Errorf("open the fake provider's book: %w", err)
 	}
 	s := &Server{Options: o, book: b, mux: http.NewServeMux(), rnd: rand.New(rand.NewPCG(o.Seed, 2)),
 		jobs: make(map[string]*job), keys: make(map[[2]string]*job)}
@@ -116,7 +118,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	shut := time.Now().Before(s.shut)
 	s.mu.Unlock()
 	if shut && r.URL.Path != "/control" {
-		refuse(w, http.StatusServiceUnavailable, "shut", "the studio is shut for a while")
+		refuse(w, http.StatusServiceUnavailable, "shut", "the fake provider is shut for a while")
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -127,8 +129,8 @@ func (s *Server) known(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		class := r.PathValue("class")
 		switch {
-		case len(class) != 1 || !strings.Contains(classes, class):
-			refuse(w, http.StatusNotFound, "no_such_class", "class is one of K, C, A and S")
+		case !slices.Contains(classes, class):
+			refuse(w, http.StatusNotFound, "no_such_class", "class is one of idempotent, lookup, async and sync")
 		case s.Key != "" && r.Header.Get("Authorization") != "Bearer "+s.Key:
 			refuse(w, http.StatusUnauthorized, "no_such_caller", "the key is not known here")
 		default:
@@ -137,7 +139,7 @@ func (s *Server) known(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// draw takes a call in, as the studio itself.
+// draw takes a call in, as the fake provider itself.
 func (s *Server) draw(w http.ResponseWriter, r *http.Request) {
 	var asked struct{ Prompt string }
 	if !s.read(w, r, own{}, &asked) {
@@ -147,7 +149,7 @@ func (s *Server) draw(w http.ResponseWriter, r *http.Request) {
 }
 
 // read reads the call's JSON, or refuses the call.
-func (s *Server) read(w http.ResponseWriter, r *http.Request, v voice, into any) bool {
+func (s *Server) read(w http.ResponseWriter, r *http.Request, v protocol, into any) bool {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil || json.Unmarshal(body, into) != nil {
 		v.refuse(w, http.StatusBadRequest, "bad_request", "a JSON document is wanted")
@@ -162,17 +164,17 @@ type order struct {
 	hook        string // where to call back; empty is nowhere
 }
 
-// take turns a call away, or draws and answers. A studio of class K that knows the
+// take turns a call away, or draws and answers. A fake provider of class idempotent that knows the
 // key draws and bills nothing again.
-func (s *Server) take(w http.ResponseWriter, r *http.Request, v voice, o order) {
+func (s *Server) take(w http.ResponseWriter, r *http.Request, v protocol, o order) {
 	if o.prompt == "" {
 		v.refuse(w, http.StatusBadRequest, "bad_request", "there is no prompt")
 		return
 	}
 	e := entry{Provider: r.PathValue("name"), Class: r.PathValue("class"), Key: o.key, Tag: tagOf(o.prompt)}
-	fate := s.fate()
-	if status, code := refusal(fate); status != 0 {
-		e.Event, e.Detail, e.Cut = "refused", fate, Ambiguous(fate) || !v.sure(status)
+	fault := s.nextFault()
+	if status, code := turnedAway(fault); status != 0 {
+		e.Event, e.Detail, e.Cut = "refused", fault, Ambiguous(fault) || !v.sure(status)
 		s.enter(w, e)
 		if code == gatewayPage {
 			badGateway(w)
@@ -182,32 +184,32 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, v voice, o order) 
 		v.refuse(w, status, code, "nothing was drawn")
 		return
 	}
-	j, err := s.begin(e, fate, o.hook)
+	j, err := s.begin(e, fault, o.hook)
 	if err != nil {
 		v.refuse(w, http.StatusInternalServerError, "no_book", err.Error())
 		return
 	}
-	s.answer(w, r, v, j, fate)
+	s.answer(w, r, v, j, fault)
 }
 
 // begin draws and writes the bill, before anybody hears of it.
-func (s *Server) begin(e entry, fate, hook string) (*job, error) {
+func (s *Server) begin(e entry, fault, hook string) (*job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held := [2]string{e.Provider, e.Key}
-	if known := s.keys[held]; known != nil && e.Class == "K" {
+	if known := s.keys[held]; known != nil && e.Class == "idempotent" {
 		e.Event, e.Job = "duplicate", known.id
 		return known, s.book.enter(e)
 	}
 	j := &job{id: fmt.Sprintf("%s-%d", e.Provider, len(s.jobs)+1), provider: e.Provider, class: e.Class, key: e.Key, tag: e.Tag,
-		hook: hook, ready: time.Now().Add(s.takes()), fails: fate == Fails}
+		hook: hook, ready: time.Now().Add(s.takes()), fails: fault == Fails}
 	j.picture, j.sha256 = paint(j.id, j.tag)
-	e.Event, e.Job, e.Billed, e.Cut, e.Detail, e.Pictures = "submit", j.id, !j.fails, Ambiguous(fate), fate, []string{j.sha256}
+	e.Event, e.Job, e.Billed, e.Cut, e.Detail, e.Pictures = "submit", j.id, !j.fails, Ambiguous(fault), fault, []string{j.sha256}
 	if err := s.book.enter(e); err != nil {
 		return nil, err
 	}
 	s.jobs[j.id] = j
-	if e.Key != "" && (e.Class == "K" || e.Class == "C") {
+	if e.Key != "" && (e.Class == "idempotent" || e.Class == "lookup") {
 		s.keys[held] = j
 	}
 	if j.hook != "" {
@@ -224,21 +226,21 @@ func (s *Server) takes() time.Duration {
 	return s.Takes/2 + time.Duration(s.rnd.Int64N(int64(s.Takes)))
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, v voice, j *job, fate string) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, v protocol, j *job, fault string) {
 	wait := s.Latency
-	if j.class == "S" {
+	if j.class == "sync" {
 		wait = time.Until(j.ready)
 	}
 	if !pause(r.Context(), wait) {
 		return
 	}
-	switch fate {
+	switch fault {
 	case Hang:
 		<-r.Context().Done()
 	case Cut:
 		cut(w)
 	case Broken:
-		v.refuse(w, http.StatusInternalServerError, "internal", "the studio broke after it had drawn")
+		v.refuse(w, http.StatusInternalServerError, "internal", "the fake provider broke after it had drawn")
 	case Page:
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<html><body>Bad gateway</body></html>")
@@ -247,7 +249,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v voice, j *job,
 	}
 }
 
-// badGateway is what a gateway before the studio answers.
+// badGateway is what a gateway before the fake provider answers.
 func badGateway(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(http.StatusBadGateway)

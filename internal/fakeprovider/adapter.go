@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import (
 	"context"
@@ -7,21 +7,21 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
 
-// Config is one account at a studio.
+// Config is one account at a fake provider.
 type Config struct {
 	BaseURL string // http://HOST/CLASS/NAME
 	Key     provider.Secret
 	Client  *provider.Client
 }
 
-// Adapter is one account at a studio.
+// Adapter is one account at a fake provider.
 type Adapter struct {
 	api   *provider.API
 	class string
@@ -31,23 +31,23 @@ type Adapter struct {
 func New(c Config) (*Adapter, error) {
 	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, Faults: faults, Client: c.Client}.Checked("")
 	if err != nil {
-		return nil, fmt.Errorf("studio: %w", err)
+		return nil, fmt.Errorf("fakeprovider: %w", err)
 	}
 	u, err := url.Parse(api.BaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("studio: base_url: %w", err)
+		return nil, fmt.Errorf("fakeprovider: base_url: %w", err)
 	}
 	class := path.Base(path.Dir(u.Path))
-	if len(class) != 1 || !strings.Contains(classes, class) {
-		return nil, fmt.Errorf("studio: base_url: its path is %q; accepted is /CLASS/NAME with one of the classes K, C, A and S", u.Path)
+	if !slices.Contains(classes, class) {
+		return nil, fmt.Errorf("fakeprovider: base_url: its path is %q; accepted is /CLASS/NAME with one of the classes idempotent, lookup, async and sync", u.Path)
 	}
 	return &Adapter{api: api, class: class}, nil
 }
 
-func (a *Adapter) keyed() bool { return a.class == "K" || a.class == "C" }
+func (a *Adapter) keyed() bool { return a.class == "idempotent" || a.class == "lookup" }
 
 func (a *Adapter) Capabilities(string) provider.Capabilities {
-	return provider.Capabilities{Async: a.class != "S", MaxImages: 1, Cancel: a.class != "S", Recover: a.keyed()}
+	return provider.Capabilities{Async: a.class != "sync", MaxImages: 1, Cancel: a.class != "sync", Recover: a.keyed()}
 }
 
 func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
@@ -60,7 +60,7 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 	return provider.NewCall("/draw", r.Model, map[string]string{"prompt": r.Prompt})
 }
 
-// faults is what the studio's codes mean.
+// faults is what the fake provider's codes mean.
 var faults = provider.Faults{
 	{Code: "busy", Kind: task.Unavailable, Executed: task.NotExecuted},
 	{Code: "shut", Kind: task.Unavailable, Executed: task.NotExecuted},
@@ -100,7 +100,7 @@ func (a *Adapter) read(r provider.Reply) (provider.Answer, error) {
 	case working:
 		raw, err := json.Marshal(handle{version, said.Job})
 		if err != nil {
-			return provider.Answer{}, r.Bad("the studio's job cannot be kept: " + err.Error())
+			return provider.Answer{}, r.Bad("the fake provider's job cannot be kept: " + err.Error())
 		}
 		return provider.Answer{Handle: raw, JobID: said.Job, PollAfter: time.Duration(said.AfterMS) * time.Millisecond}, nil
 	case done:
@@ -116,7 +116,7 @@ func (a *Adapter) read(r provider.Reply) (provider.Answer, error) {
 	case failed:
 		return provider.Answer{}, &task.Failure{Kind: task.ProviderError, Executed: task.Executed, Message: "the picture could not be drawn", HTTPStatus: r.Status}
 	}
-	return provider.Answer{}, r.Bad("the studio's answer has the unknown state " + said.State)
+	return provider.Answer{}, r.Bad("the fake provider's answer has the unknown state " + said.State)
 }
 
 func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answer, error) {

@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// service is a real service that the studio speaks as.
+// service is a real service that the fake provider speaks as.
 type service struct {
 	open  func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error)
 	path  string
@@ -28,13 +29,13 @@ type service struct {
 var services = map[string]service{
 	"OpenAI": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
 		return openai.New(openai.Config{BaseURL: at, Key: key, Client: c})
-	}, "/S/somebody/v1", "gpt-image-2", task.NotExecuted},
+	}, "/sync/somebody/v1", "gpt-image-2", task.NotExecuted},
 	"Replicate": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
 		return replicate.New(replicate.Config{BaseURL: at, Key: key, Client: c})
-	}, "/A/somebody/v1", "acme/brush", task.Unknown},
+	}, "/async/somebody/v1", "acme/brush", task.Unknown},
 	"ComfyUI": {func(at string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
 		return comfyui.New(comfyui.Config{BaseURL: at, Key: key, Client: c})
-	}, "/C/somebody", "brush.safetensors", task.Unknown},
+	}, "/lookup/somebody", "brush.safetensors", task.Unknown},
 }
 
 const attempt = "0198c0de-0000-7000-8000-000000000001"
@@ -80,7 +81,7 @@ func TestRealServices(t *testing.T) {
 			out := follow(t, p, ans).Outputs[0]
 			content := out.Bytes
 			if name == "OpenAI" && len(content) > 0 {
-				t.Error("the picture itself is sent, and the studio is not inline")
+				t.Error("the picture itself is sent, and the fake provider is not inline")
 			}
 			if out.URL != "" {
 				var header http.Header
@@ -104,7 +105,7 @@ func TestRealServices(t *testing.T) {
 		})
 		t.Run(name+": a 503 leaves open what the service leaves open", func(t *testing.T) {
 			r := newRig(t, Options{})
-			r.control(`{"fates":["busy"]}`)
+			r.control(`{"faults":["busy"]}`)
 			_, _, err := s.order(t, r, "")
 			lines, bills := r.booked()
 			if f := task.AsFailure(err); f == nil || f.Executed != s.busy || bills != 0 || lines[0].Cut != (s.busy == task.Unknown) {
@@ -113,7 +114,7 @@ func TestRealServices(t *testing.T) {
 		})
 		t.Run(name+": a failure of its own is not billed, and said where the service says so", func(t *testing.T) {
 			r := newRig(t, Options{})
-			r.control(`{"fates":["own","gateway","broken"]}`)
+			r.control(`{"faults":["own","gateway","broken"]}`)
 			for i, bills := range []int{0, 0, 1} {
 				_, _, err := s.order(t, r, "")
 				lines, booked := r.booked()
@@ -125,7 +126,7 @@ func TestRealServices(t *testing.T) {
 		})
 		t.Run(name+": what cannot be drawn is not billed, and final", func(t *testing.T) {
 			r := newRig(t, Options{})
-			r.control(`{"fates":["fails"]}`)
+			r.control(`{"faults":["fails"]}`)
 			p, ans, err := s.order(t, r, "")
 			if err == nil {
 				_, err = p.Poll(t.Context(), ans.Handle)
@@ -139,7 +140,7 @@ func TestRealServices(t *testing.T) {
 		})
 		t.Run(name+": a job that works on can be stopped", func(t *testing.T) {
 			r := newRig(t, Options{Takes: time.Hour})
-			if s.path[1] == 'S' {
+			if strings.HasPrefix(s.path, "/sync/") {
 				return // it has no jobs
 			}
 			p, ans, err := s.order(t, r, "")

@@ -1,11 +1,11 @@
-package studio
+package fakeprovider
 
 import (
 	"net/http"
 	"time"
 )
 
-// asOpenAI speaks as OpenAI's endpoint of images does, or, unless the studio is
+// asOpenAI speaks as OpenAI's endpoint of images does, or, unless the fake provider is
 // inline, as its imitators that answer with addresses. See package openai.
 type asOpenAI struct{}
 

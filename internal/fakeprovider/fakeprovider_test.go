@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// rig is a studio on a loopback port and its adapters.
+// rig is a fake provider on a loopback port and its adapters.
 type rig struct {
 	t      *testing.T
 	server *Server
@@ -97,9 +97,9 @@ func (r *rig) booked() (lines []entry, bills int) {
 }
 
 func TestClasses(t *testing.T) {
-	t.Run("K answers the same key with the same job and bills it once", func(t *testing.T) {
+	t.Run("idempotent answers the same key with the same job and bills it once", func(t *testing.T) {
 		r := newRig(t, Options{Takes: time.Hour})
-		a := r.adapter("K")
+		a := r.adapter("idempotent")
 		first, err := r.submit(a, "key-1")
 		again, err2 := r.submit(a, "key-1")
 		if err != nil || err2 != nil || first.JobID == "" || first.JobID != again.JobID {
@@ -109,9 +109,9 @@ func TestClasses(t *testing.T) {
 			t.Errorf("%d bills in %+v", bills, lines)
 		}
 	})
-	t.Run("C finds a call again by its key, bills each call, and proves that others never came", func(t *testing.T) {
+	t.Run("lookup finds a call again by its key, bills each call, and proves that others never came", func(t *testing.T) {
 		r := newRig(t, Options{})
-		a := r.adapter("C")
+		a := r.adapter("lookup")
 		for range 2 {
 			if _, err := r.submit(a, "key-1"); err != nil {
 				t.Fatal(err)
@@ -128,12 +128,12 @@ func TestClasses(t *testing.T) {
 			t.Errorf("%d bills, want 2", bills)
 		}
 	})
-	t.Run("A is polled by its handle, and its picture is at a signed address", func(t *testing.T) {
+	t.Run("async is polled by its handle, and its picture is at a signed address", func(t *testing.T) {
 		r := newRig(t, Options{Token: "a-signature"})
-		a := r.adapter("A")
+		a := r.adapter("async")
 		accepted, err := r.submit(a, "key-1")
 		if err != nil || accepted.Done {
-			t.Fatalf("an asynchronous studio answers in the call: %+v, %v", accepted, err)
+			t.Fatalf("an asynchronous fake provider answers in the call: %+v, %v", accepted, err)
 		}
 		done, err := a.Poll(t.Context(), accepted.Handle)
 		if err != nil || !done.Done || done.Cost == nil || done.Cost.Micros != costPaid {
@@ -150,12 +150,12 @@ func TestClasses(t *testing.T) {
 			}
 		}
 		if _, err := a.Recover(t.Context(), provider.Lost{Key: "key-1"}); task.AsFailure(err).Executed != task.Unknown {
-			t.Errorf("class A cannot be asked for a key, but says %v", err)
+			t.Errorf("class async cannot be asked for a key, but says %v", err)
 		}
 	})
-	t.Run("S answers in the call, inline with the picture that its book names", func(t *testing.T) {
+	t.Run("sync answers in the call, inline with the picture that its book names", func(t *testing.T) {
 		r := newRig(t, Options{Inline: true})
-		done, err := r.submit(r.adapter("S"), "key-1")
+		done, err := r.submit(r.adapter("sync"), "key-1")
 		if err != nil || !done.Done || len(done.Outputs) != 1 || len(done.Outputs[0].Bytes) == 0 {
 			t.Fatalf("%+v, %v", done, err)
 		}
@@ -166,34 +166,34 @@ func TestClasses(t *testing.T) {
 	})
 }
 
-func TestFates(t *testing.T) {
-	for fate, want := range map[string]struct {
+func TestFaults(t *testing.T) {
+	for fault, want := range map[string]struct {
 		executed task.Execution
 		bills    int
 		unbilled bool
 	}{Busy: {task.NotExecuted, 0, false}, TooMany: {task.NotExecuted, 0, false}, Own: {task.Executed, 0, true}, Gateway: {task.Unknown, 0, false}, Broken: {task.Unknown, 1, false},
 		Cut: {task.Unknown, 1, false}, Hang: {task.Unknown, 1, false}, Page: {task.Unknown, 1, false}} {
-		t.Run("A call says what it can of its fate, and the book says what was billed: "+fate, func(t *testing.T) {
+		t.Run("async call says what it can of its fault, and the book says what was billed: "+fault, func(t *testing.T) {
 			r := newRig(t, Options{})
-			if status := r.control(`{"fates":["` + fate + `"]}`); status != http.StatusNoContent {
+			if status := r.control(`{"faults":["` + fault + `"]}`); status != http.StatusNoContent {
 				t.Fatalf("control answers %d", status)
 			}
-			_, err := r.submit(r.adapter("S"), "key-1")
+			_, err := r.submit(r.adapter("sync"), "key-1")
 			f := task.AsFailure(err)
 			lines, bills := r.booked()
 			if f == nil || f.Executed != want.executed || f.Unbilled != want.unbilled || bills != want.bills || lines[0].Cut != (want.executed == task.Unknown) {
 				t.Errorf("%v, executed %q; %d bills in %+v", err, f.Executed, bills, lines)
 			}
-			if _, err := r.submit(r.adapter("S"), "key-2"); err != nil {
+			if _, err := r.submit(r.adapter("sync"), "key-2"); err != nil {
 				t.Errorf("the next call fails too: %v", err)
 			}
 		})
 	}
 
-	t.Run("A job that turns out not to be drawable is not billed", func(t *testing.T) {
+	t.Run("async job that turns out not to be drawable is not billed", func(t *testing.T) {
 		r := newRig(t, Options{})
-		r.control(`{"fates":["fails"]}`)
-		a := r.adapter("A")
+		r.control(`{"faults":["fails"]}`)
+		a := r.adapter("async")
 		accepted, err := r.submit(a, "key-1")
 		if err == nil {
 			_, err = a.Poll(t.Context(), accepted.Handle)
@@ -203,21 +203,21 @@ func TestFates(t *testing.T) {
 		}
 	})
 
-	t.Run("A studio that is shut answers nothing, until it is told to be calm", func(t *testing.T) {
+	t.Run("async fake provider that is shut answers nothing, until it is told to be calm", func(t *testing.T) {
 		r := newRig(t, Options{})
 		r.control(`{"shut_millis":3600000}`)
-		if _, err := r.submit(r.adapter("S"), "key-1"); task.AsFailure(err).Executed != task.NotExecuted {
-			t.Errorf("a shut studio answers %v", err)
+		if _, err := r.submit(r.adapter("sync"), "key-1"); task.AsFailure(err).Executed != task.NotExecuted {
+			t.Errorf("a shut fake provider answers %v", err)
 		}
 		r.control(`{"calm":true}`)
-		if _, err := r.submit(r.adapter("S"), "key-1"); err != nil {
+		if _, err := r.submit(r.adapter("sync"), "key-1"); err != nil {
 			t.Error(err)
 		}
 	})
 
 	t.Run("What it cannot be told is refused", func(t *testing.T) {
 		r := newRig(t, Options{})
-		for _, body := range []string{`{"fates":["dance"]}`, `{"shut_millis":-1}`, `{"nonsense":1}`, `[]`} {
+		for _, body := range []string{`{"faults":["dance"]}`, `{"shut_millis":-1}`, `{"nonsense":1}`, `[]`} {
 			if status := r.control(body); status != http.StatusBadRequest {
 				t.Errorf("%s answers %d", body, status)
 			}
@@ -227,8 +227,8 @@ func TestFates(t *testing.T) {
 
 func TestCallers(t *testing.T) {
 	r := newRig(t, Options{})
-	t.Run("A wrong key is refused and nothing is billed", func(t *testing.T) {
-		a, err := New(Config{BaseURL: r.http.URL + "/S/somebody", Key: "another", Client: r.client})
+	t.Run("async wrong key is refused and nothing is billed", func(t *testing.T) {
+		a, err := New(Config{BaseURL: r.http.URL + "/sync/somebody", Key: "another", Client: r.client})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +239,7 @@ func TestCallers(t *testing.T) {
 			t.Errorf("%d bills", bills)
 		}
 	})
-	t.Run("A base URL without a class is refused", func(t *testing.T) {
+	t.Run("async base URL without a class is refused", func(t *testing.T) {
 		for _, path := range []string{"", "/Z/x", "/KC/x", "/x"} {
 			if _, err := New(Config{BaseURL: r.http.URL + path, Key: "k", Client: r.client}); err == nil || !strings.Contains(err.Error(), "base_url") {
 				t.Errorf("%q: %v", path, err)

@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import (
 	"encoding/json"
@@ -23,7 +23,7 @@ type entry struct {
 }
 
 // book is a file of lines. A line about money is on the disk before anybody is
-// answered, so that killing the studio loses no bill.
+// answered, so that killing the fake provider loses no bill.
 type book struct {
 	mu   sync.Mutex
 	file *os.File

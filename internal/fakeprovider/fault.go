@@ -1,4 +1,4 @@
-package studio
+package fakeprovider
 
 import "net/http"
 
@@ -6,8 +6,8 @@ import "net/http"
 const (
 	Busy    = "busy"    // turned away with 503 before anything began
 	TooMany = "toomany" // turned away with 429
-	Own     = "own"     // failed by the studio's own fault, and says so with 500; not billed
-	Gateway = "gateway" // a gateway before the studio answers with its page; nothing is billed
+	Own     = "own"     // failed by the fake provider's own fault, and says so with 500; not billed
+	Gateway = "gateway" // a gateway before the fake provider answers with its page; nothing is billed
 	Fails   = "fails"   // taken on, but it cannot be drawn; not billed
 	Broken  = "broken"  // drawn, billed, and answered with 500
 	Cut     = "cut"     // drawn, billed, and the connection is reset
@@ -15,18 +15,18 @@ const (
 	Page    = "page"    // drawn, billed, and answered with a web page
 )
 
-// fates says of each whether the caller is left without knowing what happened.
-var fates = map[string]bool{"": false, Busy: false, TooMany: false, Own: false, Gateway: true, Fails: false, Broken: true, Cut: true, Hang: true, Page: true}
+// knownFaults says of each whether the caller is left without knowing what happened.
+var knownFaults = map[string]bool{"": false, Busy: false, TooMany: false, Own: false, Gateway: true, Fails: false, Broken: true, Cut: true, Hang: true, Page: true}
 
-// Ambiguous reports whether the fate leaves the caller without knowing what happened.
-func Ambiguous(fate string) bool { return fates[fate] }
+// Ambiguous reports whether the fault leaves the caller without knowing what happened.
+func Ambiguous(fault string) bool { return knownFaults[fault] }
 
 // gatewayPage is the code of what is answered with a web page and no code.
 const gatewayPage = "gateway_page"
 
-// refusal is the answer of a fate that turns a call away; status 0 if it does not.
-func refusal(fate string) (status int, code string) {
-	switch fate {
+// turnedAway is the answer of a fault that turns a call away; status 0 if it does not.
+func turnedAway(fault string) (status int, code string) {
+	switch fault {
 	case Busy:
 		return http.StatusServiceUnavailable, "busy"
 	case TooMany:
@@ -39,14 +39,14 @@ func refusal(fate string) (status int, code string) {
 	return 0, ""
 }
 
-// fate returns what becomes of this call.
-func (s *Server) fate() string {
+// nextFault returns what becomes of this call.
+func (s *Server) nextFault() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.fates) == 0 {
+	if len(s.faults) == 0 {
 		return ""
 	}
-	next := s.fates[0]
-	s.fates = s.fates[1:]
+	next := s.faults[0]
+	s.faults = s.faults[1:]
 	return next
 }
