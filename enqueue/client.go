@@ -205,7 +205,7 @@ func (c *Client) dropOld(ctx context.Context, t *task.Task) {
 func (c *Client) check(tasks []*task.Task) error {
 	for i, t := range tasks {
 		if t == nil {
-			return &task.Failure{Kind: task.Invalid, Message: fmt.Sprintf("task %d of %d is nil", i+1, len(tasks))}
+			return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf("task %d of %d is nil", i+1, len(tasks))}
 		}
 		err := t.Validate()
 		if err == nil && c.Services != nil {

@@ -74,9 +74,9 @@ func reasonFor(t *task.Task, last *task.Attempt, f *task.Failure) *task.Failure 
 		}
 		return held
 	case ended && t.ErrorKind != "":
-		return &task.Failure{Kind: t.ErrorKind, Code: t.ErrorCode, Message: setBack + "; " + strings.TrimPrefix(t.ErrorMsg, setBack+"; ")}
+		return &task.Failure{Kind: t.ErrorKind, Executed: task.NotExecuted, Code: t.ErrorCode, Message: setBack + "; " + strings.TrimPrefix(t.ErrorMsg, setBack+"; ")}
 	case ended:
-		return &task.Failure{Kind: task.Archived, Message: setBack + " after it had ended", Next: "`easel retry` brings it back"}
+		return &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: setBack + " after it had ended", Next: "`easel retry` brings it back"}
 	}
 	return f
 }

@@ -113,7 +113,7 @@ func lockRows(t *testing.T) *lockedRows {
 	}
 	must(t, l.MarkPublished(t.Context(), refs))
 	l.failed = boats(t, l.Store, 1)[0]
-	_, err := l.ArchiveNeverClaimed(t.Context(), []task.Ref{l.failed.Ref()}, &task.Failure{Kind: task.Invalid, Message: "no"})
+	_, err := l.ArchiveNeverClaimed(t.Context(), []task.Ref{l.failed.Ref()}, &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"})
 	must(t, err)
 	app, err := l.DB().Begin()
 	must(t, err)
@@ -134,7 +134,7 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 	writes := map[string]func(tk *task.Task) error{
 		"Release": func(tk *task.Task) error { return l.Release(whole, tk.Token(), 0, "") },
 		"Fail": func(tk *task.Task) error {
-			return only(l.Finish(whole, store.Decided{Held: tk.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Message: "away"}}}))
+			return only(l.Finish(whole, store.Decided{Held: tk.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted, Message: "away"}}}))
 		},
 		"Begin": func(tk *task.Task) error {
 			return begin(whole, l.Store, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
@@ -192,7 +192,7 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		soon(t, "TakeCancelled", func(ctx context.Context) error { _, err := l.TakeCancelled(ctx, "first"); return err })
 		soon(t, "ReclaimExpired", func(ctx context.Context) error { _, err := l.ReclaimExpired(ctx, 100); return err })
 		soon(t, "ArchiveNeverClaimed", func(ctx context.Context) error {
-			_, err := l.ArchiveNeverClaimed(ctx, refs, &task.Failure{Kind: task.Invalid, Message: "no"})
+			_, err := l.ArchiveNeverClaimed(ctx, refs, &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"})
 			return err
 		})
 		got, err := l.Get(whole, free[0].ID)

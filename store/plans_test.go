@@ -151,7 +151,7 @@ func calls() map[string]call {
 	held := &task.Task{ID: 200_001, Request: task.Request{ImageCount: 1, Provider: "painter"}, Standing: task.Standing{Fence: 1, Worker: "alive"}}
 	begun := &task.Attempt{Key: "new", Provider: "painter"}
 	result := task.Result{GeneratedImageURL: "http://x", StorageKey: "x"}
-	failure := &task.Failure{Kind: task.Invalid, Message: "no"}
+	failure := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"}
 	user, nobody := int64(7), int64(1_000)
 	all := map[string]call{
 		"Insert": {500, func(ctx context.Context, s *store.Store) error {

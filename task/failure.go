@@ -35,27 +35,54 @@ const (
 var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, Unavailable, ProviderError,
 	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Charged, Internal}
 
-// Execution says whether a call that may cost money was carried out.
+// Execution says whether a call that may cost money was carried out. Its zero is Unknown:
+// whoever forgets to say causes no second purchase.
 type Execution string
 
 const (
-	// No means certainly not: the call may be made again.
+	// Unknown means that it may have run and been billed.
+	Unknown Execution = ""
+	// NotExecuted means certainly not: the call may be made again.
 	NotExecuted Execution = "no"
-	// Maybe means that it may have run and been billed.
-	Unknown Execution = "maybe"
-	// Yes means that the provider ran it; only its outcome was bad.
+	// Executed means that the provider ran it; only its outcome was bad.
 	Executed Execution = "yes"
 )
+
+const unknownText = "maybe" // in JSON, as every release writes it
+
+func (e Execution) String() string {
+	if e == Unknown {
+		return unknownText
+	}
+	return string(e)
+}
+
+// MarshalText writes what former releases read.
+func (e Execution) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads what they have written: empty was their NotExecuted. A word that is
+// none of ours, as a later release may write, is Unknown.
+func (e *Execution) UnmarshalText(text []byte) error {
+	switch read := Execution(text); read {
+	case NotExecuted, Executed:
+		*e = read
+	case "":
+		*e = NotExecuted
+	default:
+		*e = Unknown
+	}
+	return nil
+}
 
 // Failure is why a step did not work. Its texts hold no secret: whoever fills
 // them scrubs them first.
 type Failure struct {
 	Kind     Kind
-	Executed Execution // empty means No: no call was made
-	Message  string    // one sentence of ours, without a full stop
-	Code     string    // the provider's own code
-	Detail   string    // the provider's own text
-	Next     string    // what the reader can do now, one sentence
+	Executed Execution
+	Message  string // one sentence of ours, without a full stop
+	Code     string // the provider's own code
+	Detail   string // the provider's own text
+	Next     string // what the reader can do now, one sentence
 
 	// Unbilled says of a call with Executed Yes that the service itself named a failure
 	// of its own, drew nothing and bills nothing: the only call that the machine may

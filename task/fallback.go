@@ -40,16 +40,16 @@ func (t *Task) FallbackList() ([]Fallback, error) {
 	}
 	var texts []string
 	if err := json.Unmarshal([]byte(t.Fallbacks), &texts); err != nil {
-		return nil, &Failure{Kind: Invalid, Cause: err, Message: fmt.Sprintf("fallbacks is %.80q; accepted is a JSON array such as [\"openai:gpt-image-2\", \"sketch\"]", t.Fallbacks)}
+		return nil, &Failure{Kind: Invalid, Executed: NotExecuted, Cause: err, Message: fmt.Sprintf("fallbacks is %.80q; accepted is a JSON array such as [\"openai:gpt-image-2\", \"sketch\"]", t.Fallbacks)}
 	}
 	if len(texts) > MaxFallbacks {
-		return nil, &Failure{Kind: Invalid, Message: fmt.Sprintf("%d fallbacks were given; at most %d are accepted", len(texts), MaxFallbacks)}
+		return nil, &Failure{Kind: Invalid, Executed: NotExecuted, Message: fmt.Sprintf("%d fallbacks were given; at most %d are accepted", len(texts), MaxFallbacks)}
 	}
 	list := make([]Fallback, 0, len(texts))
 	for _, text := range texts {
 		f, err := ParseFallback(text)
 		if err != nil {
-			return nil, &Failure{Kind: Invalid, Message: err.Error()}
+			return nil, &Failure{Kind: Invalid, Executed: NotExecuted, Message: err.Error()}
 		}
 		list = append(list, f)
 	}
@@ -77,7 +77,7 @@ func JoinFallbacks(list []Fallback) string {
 func (f *Failure) MayFallBack() bool {
 	switch f.Kind {
 	case Auth, Billing, RateLimited, Unavailable, ProviderError, Timeout, Unsupported:
-		return f.Executed == NotExecuted || f.Executed == ""
+		return f.Executed == NotExecuted
 	}
 	return false
 }

@@ -102,7 +102,7 @@ func RevisedReason(attempts []Attempt, left int) *Failure {
 	}
 	switch {
 	case rejected:
-		return &Failure{Kind: Unavailable, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Next: "Retry it"}
+		return &Failure{Kind: Unavailable, Executed: NotExecuted, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Next: "Retry it"}
 	case AnyCollectable(attempts):
 		// How it ended is still not known: its answer may complete the task.
 		return &Failure{Kind: OutcomeUnknown, Executed: Executed, Message: "the provider has run this call after all; its worker had lost it",

@@ -36,7 +36,7 @@ func TestFail(t *testing.T) {
 		{"A Retry-After of a year is not believed", Task{}, Failure{Kind: RateLimited, Executed: NotExecuted, RetryAfter: 365 * 24 * time.Hour}, paid, Pending, RateLimited, time.Hour + time.Second, 0, 1},
 		{"A negative Retry-After is none", Task{}, Failure{Kind: RateLimited, Executed: NotExecuted, RetryAfter: -time.Hour}, paid, Pending, RateLimited, time.Second, 0, 1},
 		{"Waits have a budget of their own", Task{Standing: Standing{Waits: 100}}, Failure{Kind: RateLimited, Executed: NotExecuted}, paid, Failed, RateLimited, 0, 0, 101},
-		{"Storage waits", Task{Standing: Standing{FailedTries: 4}}, Failure{Kind: Storage}, paid, Pending, Storage, time.Second, 4, 1},
+		{"Storage waits", Task{Standing: Standing{FailedTries: 4}}, Failure{Kind: Storage, Executed: NotExecuted}, paid, Pending, Storage, time.Second, 4, 1},
 		{"An unknown outcome of a paid call is held", Task{}, Failure{Kind: Timeout, Executed: Unknown}, paid, Failed, OutcomeUnknown, 0, 1, 0},
 		{"An unknown outcome is held whatever its kind", Task{}, Failure{Kind: RateLimited, Executed: Unknown}, paid, Failed, OutcomeUnknown, 0, 1, 0},
 		{"An unknown outcome of a free call is sent again", Task{}, Failure{Kind: Timeout, Executed: Unknown}, free, Pending, Timeout, time.Second, 1, 0},
@@ -89,7 +89,7 @@ func TestFail(t *testing.T) {
 
 func TestFailure(t *testing.T) {
 	t.Run("It reads as our sentence, the provider's words and what to do", func(t *testing.T) {
-		f := &Failure{Message: "openai refuses the key", Code: "invalid_api_key", Detail: "Incorrect API key", Next: "Set OPENAI_API_KEY"}
+		f := &Failure{Executed: NotExecuted, Message: "openai refuses the key", Code: "invalid_api_key", Detail: "Incorrect API key", Next: "Set OPENAI_API_KEY"}
 		if got, want := f.Error(), "openai refuses the key (invalid_api_key: Incorrect API key). Set OPENAI_API_KEY"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -102,7 +102,7 @@ func TestFailure(t *testing.T) {
 		}
 	})
 	t.Run("A classified one is found in a chain", func(t *testing.T) {
-		f := &Failure{Kind: Billing}
+		f := &Failure{Kind: Billing, Executed: NotExecuted}
 		if got := AsFailure(fmt.Errorf("adapter: %w", f)); got != f {
 			t.Errorf("got %v", got)
 		}

@@ -161,7 +161,7 @@ func (t *Task) Inputs() ([]string, error) {
 	}
 	var references []string
 	if err := json.Unmarshal([]byte(t.ReferenceImages), &references); err != nil {
-		return nil, &Failure{Kind: Invalid, Cause: err,
+		return nil, &Failure{Kind: Invalid, Executed: NotExecuted, Cause: err,
 			Message: fmt.Sprintf("reference_images is not a JSON array of URLs: %v", err)}
 	}
 	return append(all, references...), nil

@@ -19,7 +19,7 @@ func (t *Task) Validate() error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return &Failure{Kind: Invalid, Message: strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; ")}
+	return &Failure{Kind: Invalid, Executed: NotExecuted, Message: strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; ")}
 }
 
 func (t *Task) validateTexts() (errs []error) {

@@ -108,7 +108,7 @@ func (b *bench) park(t *task.Task, kind task.Kind, message string) *task.Task {
 	if kind == task.OutcomeUnknown {
 		a.State = task.AttemptUnknown
 	}
-	b.check(only(b.store.Finish(b.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: kind, Message: message}}, Attempt: a})))
+	b.check(only(b.store.Finish(b.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: kind, Executed: task.NotExecuted, Message: message}}, Attempt: a})))
 	return held
 }
 

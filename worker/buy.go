@@ -146,7 +146,6 @@ func (s *step) callTime() time.Duration { return cmp.Or(s.svc.Timeout, defaultTi
 // refusedCall is how the step ends over a call that has failed.
 func (s *step) refusedCall(ctx context.Context, err error, began time.Time) ending {
 	f := *task.AsFailure(err)
-	f.Executed = cmp.Or(f.Executed, task.Unknown) // an adapter that forgot to say must not cause a second call
 	s.log.Info().Err(err).Str("kind", string(f.Kind)).Dur("took", time.Since(began)).Msg("call failed")
 	if f.OfModel {
 		s.closeModel(ctx, &f)

@@ -62,12 +62,12 @@ func (e callFailed) write(_ context.Context, s *step) (ending, queue.Verdict) {
 	}
 	a := s.last
 	switch f.Executed {
-	case task.Unknown:
-		a.State = task.AttemptUnknown
+	case task.NotExecuted:
+		a.State = task.AttemptRejected
 	case task.Executed:
 		a.State = task.AttemptFailed
 	default:
-		a.State = task.AttemptRejected
+		a.State = task.AttemptUnknown
 	}
 	a.Unbilled = f.Executed == task.Executed && f.Unbilled
 	s.blame(f)

@@ -46,7 +46,7 @@ func (s *step) pauseBefore(f *task.Failure) (time.Duration, *task.Failure) {
 	vain := s.sinceAnswered()
 	left, over := s.addressEnds(vain)
 	if left <= 0 {
-		over.Executed, over.Cause, over.Code, over.HTTPStatus, over.RequestID = task.Executed, f, f.Code, f.HTTPStatus, f.RequestID
+		over.Cause, over.Code, over.HTTPStatus, over.RequestID = f, f.Code, f.HTTPStatus, f.RequestID
 		over.Message, over.Detail, over.Next = over.Message+": "+f.Message, f.Detail, retryCollects
 		return 0, over
 	}
@@ -72,10 +72,10 @@ func (s *step) addressEnds(vain time.Duration) (time.Duration, *task.Failure) {
 	deadline := s.t.DeadlineAt
 	left := cmp.Or(life, s.svc.Deadline, defaultDeadline) - vain
 	if deadline != nil && (life == 0 || time.Until(*deadline) < left) {
-		return time.Until(*deadline), &task.Failure{Kind: task.Deadline,
+		return time.Until(*deadline), &task.Failure{Kind: task.Deadline, Executed: task.Executed,
 			Message: "the picture that was paid for could not be fetched before deadline_at, " + deadline.UTC().Format(time.RFC3339)}
 	}
-	return left, &task.Failure{Kind: task.Expired, Message: fmt.Sprintf("the picture that was paid for could not be fetched for %s", vain.Round(time.Second))}
+	return left, &task.Failure{Kind: task.Expired, Executed: task.Executed, Message: fmt.Sprintf("the picture that was paid for could not be fetched for %s", vain.Round(time.Second))}
 }
 
 // renew asks the provider once more where a picture is that cannot be fetched, and

@@ -97,7 +97,7 @@ func (s *step) stranded(ctx context.Context) ending {
 	case s.last.Provider == s.svc.Name && s.age() < cmp.Or(s.svc.Deadline, defaultDeadline):
 		return released{elsewhere, "this worker does not have the " + where}
 	case s.last.State == task.AttemptAccepted:
-		return s.uncollected(&task.Failure{Kind: task.Auth, Message: "the provider has taken the job through the " + where + ", which this worker does not have"})
+		return s.uncollected(&task.Failure{Kind: task.Auth, Executed: task.Executed, Message: "the provider has taken the job through the " + where + ", which this worker does not have"})
 	case s.svc.Retry.OnUnknown == task.Resend:
 		return nil
 	}
@@ -115,7 +115,7 @@ func (s *step) openAnswer() ending {
 		return s.leftToNewer(provider.Newer("journalled answer", head.Version, answerVersion))
 	}
 	if err := json.Unmarshal([]byte(s.last.Answer), &s.answer); err != nil {
-		return s.givenUp(&task.Failure{Kind: task.Internal, Message: "the journalled answer cannot be read: " + err.Error()})
+		return s.givenUp(&task.Failure{Kind: task.Internal, Executed: task.Executed, Message: "the journalled answer cannot be read: " + err.Error()})
 	}
 	s.log.Info().Int("attempt", s.last.Number).Msg("resumed: the pictures are being kept")
 	return nil

@@ -28,6 +28,7 @@ func TestFallback(t *testing.T) {
 			r.same([]int64{r.painter.submits.Load(), rival.submits.Load()}, []int64{3, 1})
 		}},
 		{"A call whose outcome is unknown is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Unknown, task.OutcomeUnknown) }},
+		{"A failure that does not say whether its call was carried out buys nothing, here or elsewhere", silentFailure},
 		{"A call that was carried out is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Executed, task.ProviderError) }},
 		{"A refused prompt is not tried elsewhere", func(r *rig) { r.noFallback(task.Moderated, task.NotExecuted, task.Moderated) }},
 		{"An earlier call in doubt keeps the task from being bought elsewhere", doubtKeeps},
@@ -71,6 +72,16 @@ func (r *rig) noFallback(kind task.Kind, executed task.Execution, want task.Kind
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}})
 	r.same([]any{r.ends(t.ID, task.Failed).ErrorKind, rival.submits.Load()}, []any{want, int64(0)})
+}
+
+func silentFailure(r *rig) {
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		return provider.Answer{}, &task.Failure{Kind: task.Unavailable, Message: "the adapter has forgotten to say"}
+	}
+	rival := r.rival()
+	r.start()
+	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}})
+	r.same([]any{r.ends(t.ID, task.Failed).ErrorKind, r.painter.submits.Load(), rival.submits.Load()}, []any{task.OutcomeUnknown, int64(1), int64(0)})
 }
 
 func doubtKeeps(r *rig) {

@@ -272,7 +272,7 @@ func TestWait(t *testing.T) {
 	t.Run("A task that fails ends with 3 and its reason", func(t *testing.T) {
 		d := newDesk(t)
 		d.enqueue("x", "--key", "k")
-		fail(t, d.open(), 1, &task.Failure{Kind: task.Moderated, Message: "the prompt was refused", Code: "E7", Next: "Change it"})
+		fail(t, d.open(), 1, &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "the prompt was refused", Code: "E7", Next: "Change it"})
 		got := d.easel("enqueue", "x", "--key", "k", "--wait")
 		got.wants(t, 3, "task 1 failed: the prompt was refused (E7). Change it")
 		if got.out != "" {
@@ -343,7 +343,7 @@ func TestList(t *testing.T) {
 	for i := range 5 {
 		d.enqueue(fmt.Sprint("prompt ", i))
 	}
-	fail(t, d.open(), 2, &task.Failure{Kind: task.Auth, Message: "bad key"})
+	fail(t, d.open(), 2, &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "bad key"})
 	for claim, c := range map[string]struct {
 		args []string
 		ids  string
@@ -377,8 +377,8 @@ func TestTablesAlign(t *testing.T) {
 	d.enqueue("一只红狐狸")
 	d.enqueue("a red fox")
 	s := d.open()
-	fail(t, s, 1, &task.Failure{Kind: task.Auth, Message: "bad key"})
-	fail(t, s, 2, &task.Failure{Kind: task.Auth, Message: "bad key"})
+	fail(t, s, 1, &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "bad key"})
+	fail(t, s, 2, &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "bad key"})
 	lines := strings.Split(d.must(nil, "list").out, "\n")
 	// A Chinese character takes two columns but three bytes, so what stands in the
 	// same column after five of them is five bytes further.
@@ -409,7 +409,7 @@ func TestRetryAndCancel(t *testing.T) {
 			d.enqueue("x")
 		}
 		s := d.open()
-		fail(t, s, 1, &task.Failure{Kind: task.Auth, Message: "bad key"})
+		fail(t, s, 1, &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "bad key"})
 		fail(t, s, 2, unknown)
 		return d, s
 	}

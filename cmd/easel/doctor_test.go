@@ -140,7 +140,7 @@ func TestWatch(t *testing.T) {
 	if strings.Contains(first, "old") {
 		t.Errorf("what ended before is told: %s", first)
 	}
-	fail(t, s, 2, &task.Failure{Kind: task.Auth, Message: "bad key"})
+	fail(t, s, 2, &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "bad key"})
 	readUntil(t, reader, "failed  sketch  x  bad key")
 	cancel()
 	defer writer.Close()

@@ -57,7 +57,7 @@ func TestEnqueueFile(t *testing.T) {
 		d.must(nil, "enqueue", "--file", "tasks.jsonl")
 		s := d.open()
 		complete(t, s, 1)
-		fail(t, s, 2, &task.Failure{Kind: task.Moderated, Message: "refused"})
+		fail(t, s, 2, &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "refused"})
 		got := d.easel("enqueue", "--file", "tasks.jsonl", "--wait")
 		got.wants(t, 3, "task 2 failed: refused")
 		if got.out != "http://x.test/1.png\n" {

@@ -63,7 +63,7 @@ func TestDoctorSaysWhatIsTriedAgain(t *testing.T) {
 	s := d.open()
 	row, attempt := claim(t, s, id)
 	words := strings.Repeat("the words of the service are told whole; ", 8)
-	retryLater(t, s, row, attempt, &task.Failure{Kind: task.Storage, Message: words + "no space left"})
+	retryLater(t, s, row, attempt, &task.Failure{Kind: task.Storage, Executed: task.NotExecuted, Message: words + "no space left"})
 	d.easel("doctor").wants(t, 0, "1 at sketch wait for another try after storage, such as task 1", "no space left", "easel list --status pending --kind storage")
 	d.easel("list", "--status", "pending", "--kind", "storage").wants(t, 0, "the words of the service")
 }

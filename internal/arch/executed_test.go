@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// callers are the rooms that call services, or speak of calls.
-var callers = []string{"provider", "callback", "limit", "picture", "internal/fakeprovider"}
+// callers are the rooms that call services, or speak of calls that were made or not.
+var callers = []string{"task", "store", "enqueue", "queue", "worker", "provider", "limit", "callback", "picture", "waiting", "web", "guard", "gc", "cmd", "internal/app", "internal/fakeprovider"}
 
 // TestEachFailureSaysWhetherItsCallWasCarriedOut reads the literals of failures and of
 // the rows of tables of errors: one that forgets to say would have the machine guess.

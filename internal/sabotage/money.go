@@ -17,8 +17,13 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a 5xx counts as a call that was not made", Rule: "A call is made again only if it certainly did not happen", Violates: []string{"I3"},
-		Edits: []Edit{{"worker/buy.go", "	f.Executed = cmp.Or(f.Executed, task.Unknown)", "	if f.Kind == task.ProviderError {\n		f.Executed = task.NotExecuted\n	}\n	f.Executed = cmp.Or(f.Executed, task.Unknown)"}},
+		Edits: []Edit{{"worker/buy.go", "	f := *task.AsFailure(err)\n", "	f := *task.AsFailure(err)\n	if f.Kind == task.ProviderError {\n		f.Executed = task.NotExecuted\n	}\n"}},
 		Lives: Lives{First: 1, Seeds: 20},
+	},
+	{
+		Name: "a failure that does not say is one of a call that was not made", Rule: "An adapter that forgets causes no second purchase",
+		Edits: []Edit{{"worker/buy.go", "	f := *task.AsFailure(err)\n", "	f := *task.AsFailure(err)\n	f.Executed = cmp.Or(f.Executed, task.NotExecuted)\n"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestFallback$/^A_failure_that_does_not_say"}},
 	},
 	{
 		Name: "a failed download buys again", Rule: "What was bought is never bought again", Violates: []string{"I3"},

@@ -61,7 +61,7 @@ func appKeeps(b *bench) {
 	b.same(t.OwnedByApp(), true)
 	b.exec("UPDATE image_generations SET run_at = created_at, started_at = created_at WHERE id = %d", t.ID)
 	b.untouched(t.ID)
-	_, err := b.store.Archive(b.Context(), t.Ref(), &task.Failure{Kind: task.Archived, Message: "m"})
+	_, err := b.store.Archive(b.Context(), t.Ref(), &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "m"})
 	b.check(err)
 	b.same(b.get(t.ID).Status, task.Processing)
 }

@@ -20,7 +20,7 @@ func undoubted(b *bench) {
 	for name, learn := range map[string]func(*task.Task, *task.Attempt) error{
 		"NeverSent": func(t *task.Task, a *task.Attempt) error { return b.record(store.NotSent{Task: t.ID, Key: a.Key}) },
 		"Fail": func(t *task.Task, a *task.Attempt) error {
-			err := b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable}}, Attempt: ended(a, rejected)})
+			err := b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted}}, Attempt: ended(a, rejected)})
 			if err == store.ErrFenced {
 				return nil
 			}

@@ -44,7 +44,7 @@ func loses(b *bench, takeAway func(*task.Task)) {
 	a := accepted(b.begin(t))
 	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *a, JobID: "job-1"}))
 	takeAway(t)
-	decision := task.Decision{Status: task.Failed, FailedTries: 9, Failure: &task.Failure{Kind: task.Timeout, Message: "late"}}
+	decision := task.Decision{Status: task.Failed, FailedTries: 9, Failure: &task.Failure{Kind: task.Timeout, Executed: task.NotExecuted, Message: "late"}}
 	ended := *a
 	ended.State = task.AttemptUnknown
 	for name, write := range map[string]func() error{

@@ -40,10 +40,10 @@ func namesFiles(b *bench) {
 func openFiles(b *bench) {
 	waiting, held, cancelled, failed, doubtful := b.insert(task.Task{}), b.held(), b.held(), b.held(), b.held()
 	b.begin(cancelled)
-	b.check(b.finish(store.Decided{Held: doubtful.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown}}, Attempt: ended(b.begin(doubtful), unknown)}))
+	b.check(b.finish(store.Decided{Held: doubtful.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown}}, Attempt: ended(b.begin(doubtful), unknown)}))
 	_, err := b.store.Cancel(b.Context(), cancelled.ID)
 	b.check(err)
-	b.check(b.finish(store.Decided{Held: failed.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Message: "no"}}}))
+	b.check(b.finish(store.Decided{Held: failed.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"}}}))
 	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, doubtful.ID})
 	b.check(err)
 	b.same([]bool{got[waiting.ID].Open, got[held.ID].Open, got[cancelled.ID].Open, got[failed.ID].Open, got[doubtful.ID].Open}, []bool{true, true, true, false, true})

@@ -168,7 +168,7 @@ func lateEnds(b *bench) {
 	ignore(b.store.Cancel(b.Context(), t.ID))
 	fail := func(s task.AttemptState) func() error {
 		return func() error {
-			ignore(nil, b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Timeout}}, Attempt: ended(a, s)}))
+			ignore(nil, b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Timeout, Executed: task.NotExecuted}}, Attempt: ended(a, s)}))
 			return nil
 		}
 	}

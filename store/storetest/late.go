@@ -148,7 +148,7 @@ func failsMeanwhile(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
-	doubt := task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Message: "who knows"}}
+	doubt := task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "who knows"}}
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: doubt}))
 	b.same(strings.Contains(b.get(t.ID).ErrorMsg, "collects what it drew and does not pay for it twice"), true)
 }
@@ -173,7 +173,7 @@ func costsLate(b *bench) {
 }
 
 func costsHowever(b *bench) {
-	no := &task.Failure{Kind: task.Archived, Message: "no"}
+	no := &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "no"}
 	for name, leave := range map[string]func(t *task.Task){
 		"Park": func(t *task.Task) {
 			b.exec("UPDATE image_generations SET status = 'pending' WHERE id = %d", t.ID)

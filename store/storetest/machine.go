@@ -150,7 +150,7 @@ func (m *machine) release(t *rapid.T) {
 func (m *machine) fail(t *rapid.T) {
 	c, valid := m.any(t)
 	v := task.Decision{Status: rapid.SampledFrom([]task.Status{task.Pending, task.Failed}).Draw(t, "verdict"),
-		Failure: &task.Failure{Kind: task.Unavailable, Message: "no"}}
+		Failure: &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted, Message: "no"}}
 	m.wrote(t, "fail", valid, m.finish(store.Decided{Held: c.Task.Token(), Decision: v, Attempt: m.begun[c.Task.Fence]}))
 	if valid {
 		m.status = v.Status
@@ -196,7 +196,7 @@ func (m *machine) allowed(t *rapid.T, what string, may bool, err error) {
 }
 
 func (m *machine) park(t *rapid.T) {
-	parked, err := m.store.Archive(m.Context(), task.Ref{Task: m.id, Delivery: m.delivery}, &task.Failure{Kind: task.Archived, Message: "by hand"})
+	parked, err := m.store.Archive(m.Context(), task.Ref{Task: m.id, Delivery: m.delivery}, &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "by hand"})
 	m.check(err)
 	if (parked != nil) != (m.status == task.Pending) {
 		t.Fatalf("parked is %v while %s", parked, m.status)

@@ -72,7 +72,7 @@ func bounds(b *bench) {
 	b.same([]any{t.Delivery, t.Fence}, []any{0, int64(math.MaxInt64)})
 
 	t = spent(t)
-	why, err := b.store.Archive(b.Context(), t.Ref(), &task.Failure{Kind: task.Invalid, Message: "no"})
+	why, err := b.store.Archive(b.Context(), t.Ref(), &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"})
 	b.check(err)
 	b.same([]any{why != nil, b.get(t.ID).Status}, []any{true, task.Failed})
 	t, err = b.store.Retry(b.Context(), t.Ref(), false)
@@ -150,7 +150,7 @@ func retriesDeadline(b *bench) {
 func (b *bench) inDoubt() *task.Task {
 	b.Helper()
 	t := b.held()
-	f := &task.Failure{Kind: task.OutcomeUnknown, Message: "no answer"}
+	f := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "no answer"}
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: f}, Attempt: ended(b.begin(t), task.AttemptUnknown)}))
 	return t
 }
@@ -209,7 +209,7 @@ func cancelsFinal(b *bench) {
 }
 
 func archivedBy() *task.Failure {
-	return &task.Failure{Kind: task.Archived, Message: "archived in asynqmon", Next: "Retry it to bring it back"}
+	return &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "archived in asynqmon", Next: "Retry it to bring it back"}
 }
 
 func parks(b *bench) {

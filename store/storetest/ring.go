@@ -254,7 +254,7 @@ func refusesAll(b *bench) {
 	waiting, other, held, back := b.insert(task.Task{}), b.insert(task.Task{}), b.held(), b.held()
 	b.check(b.store.Release(b.Context(), back.Token(), 0, ""))
 	n, err := b.store.ArchiveNeverClaimed(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref(), back.Ref()},
-		&task.Failure{Kind: task.Invalid, Message: "nobody serves it"})
+		&task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "nobody serves it"})
 	b.check(err)
 	b.same(n, int64(1))
 	got := b.get(waiting.ID)

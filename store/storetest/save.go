@@ -140,7 +140,7 @@ func twoAttempts(b *bench) {
 
 func pendingVerdict() task.Decision {
 	return task.Decision{Status: task.Pending, Delay: time.Hour, FailedTries: 2, Waits: 3,
-		Failure: &task.Failure{Kind: task.Unavailable, Message: "the provider is away", Code: "503"}}
+		Failure: &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted, Message: "the provider is away", Code: "503"}}
 }
 
 func failsPending(b *bench) {
@@ -160,7 +160,7 @@ func failsPending(b *bench) {
 
 func failsFinally(b *bench) {
 	t := b.held()
-	v := task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: task.Moderated, Message: "refused"}}
+	v := task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: task.Moderated, Executed: task.Executed, Message: "refused"}}
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: v, Attempt: ended(b.begin(t), task.AttemptFailed)}))
 	got := b.get(t.ID)
 	b.near(*got.CompletedAt, 0)
