@@ -23,9 +23,10 @@ import (
 // bench is a site on a database and a picture folder of its own.
 type bench struct {
 	*testing.T
-	store *store.Store
-	site  *Site
-	log   bytes.Buffer
+	store    *store.Store
+	pictures *dir.Store
+	site     *Site
+	log      bytes.Buffer
 }
 
 func newBench(t *testing.T) *bench {
@@ -40,13 +41,15 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { pictures.Close() })
-	b := &bench{T: t, store: s}
-	b.site = &Site{Tasks: s, Actions: &enqueue.Client{Tasks: s}, Pictures: pictures, Log: zerolog.New(&b.log)}
+	b := &bench{T: t, store: s, pictures: pictures}
+	b.site = &Site{Tasks: s, Actions: &enqueue.Client{Tasks: s}, Log: zerolog.New(&b.log)}
 	return b
 }
 
 // with is the same bench for a subtest.
-func (b *bench) with(t *testing.T) *bench { return &bench{T: t, store: b.store, site: b.site} }
+func (b *bench) with(t *testing.T) *bench {
+	return &bench{T: t, store: b.store, pictures: b.pictures, site: b.site}
+}
 
 func (b *bench) check(err error) {
 	b.Helper()
@@ -117,7 +120,7 @@ func (b *bench) draw(t *task.Task, change func(*task.Attempt, *task.Result)) {
 	b.Helper()
 	held, a := b.begin(t)
 	key := fmt.Sprintf("%d/%d-0.png", t.ID, a.Number)
-	b.check(b.site.Pictures.Put(b.Context(), key, strings.NewReader("bytes of "+key), "image/png"))
+	b.check(b.pictures.Put(b.Context(), key, strings.NewReader("bytes of "+key), "image/png"))
 	a.State = task.AttemptAnswered
 	r := task.Result{AttemptID: a.ID, GeneratedImageURL: "http://localhost/pictures/" + key, ContentType: "image/png",
 		FileSize: 1500, Width: 640, Height: 480, SHA256: "c0ffee", StorageKey: key}

@@ -5,17 +5,14 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-
-	"github.com/easelqueue/easel/picture"
 )
 
 // policy is the Content-Security-Policy of all pages: even if a text got into a
-// page as markup, nothing of it would run or call anybody. Pictures come from here,
-// or from the store if it lends them.
+// page as markup, nothing of it would run or call anybody.
 func (s *Site) policy() string {
 	from := "'self' data:"
-	if lender, ok := s.Pictures.(picture.Lender); ok && s.Lend > 0 {
-		from += " " + lender.Origin()
+	if s.PictureOrigin != "" {
+		from += " " + s.PictureOrigin
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src " + from + "; connect-src 'self'; " +
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -24,16 +21,15 @@ func (s *Site) policy() string {
 // maxForm bounds the body of a form, in bytes. The largest of ours has four short fields.
 const maxForm = 4 << 10
 
-// guard refuses what no part of the site should see: hosts that are not ours
-// and changes that another site's page asks for.
-func (s *Site) guard(next http.Handler) http.Handler {
+// Guard refuses, with a page, what nothing should see that people look at in browsers
+// without a login: hosts that are not ours, and changes that another site's page asks for.
+func (s *Site) Guard(next http.Handler) http.Handler {
 	sameSite := http.NewCrossOriginProtection()
 	sameSite.SetDenyHandler(s.page(func(*http.Request) (answer, error) { return nil, errCrossSite }))
 	protected := sameSite.Handler(next)
 	misdirected := s.page(func(*http.Request) (answer, error) { return nil, errHost })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A probe comes by address, and learns no more than a sentence of ours.
-		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" && !s.answersTo(r.Host) {
+		if !s.answersTo(r.Host) {
 			misdirected.ServeHTTP(w, r)
 			return
 		}

@@ -9,6 +9,9 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
+// thisMachine are the names that only this machine answers to.
+var thisMachine = []string{"127.0.0.1", "localhost", "[::1]"}
+
 func TestHosts(t *testing.T) {
 	ask := func(b *bench, host string) int {
 		r := httptest.NewRequest("GET", "/", nil)
@@ -17,7 +20,7 @@ func TestHosts(t *testing.T) {
 	}
 	t.Run("A site on loopback answers to names of this machine, with any port", func(t *testing.T) {
 		b := newBench(t)
-		b.site.Hosts = LoopbackHosts()
+		b.site.Hosts = thisMachine
 		for _, host := range []string{"127.0.0.1", "127.0.0.1:8080", "localhost", "LOCALHOST:1", "localhost.:80", "[::1]", "[::1]:8080", "[0:0::1]:8080"} {
 			if got := ask(b, host); got != 200 {
 				t.Errorf("%s: got %d", host, got)
@@ -26,7 +29,7 @@ func TestHosts(t *testing.T) {
 	})
 	t.Run("A site on loopback answers to no other name", func(t *testing.T) {
 		b := newBench(t)
-		b.site.Hosts = LoopbackHosts()
+		b.site.Hosts = thisMachine
 		for _, host := range []string{"", "evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.nip.io", "10.0.0.1:8080", "[::2]", "[::1].evil.example", "127.0.0.1:80:80"} {
 			if got := ask(b, host); got != 421 {
 				t.Errorf("%s: got %d", host, got)
@@ -35,17 +38,8 @@ func TestHosts(t *testing.T) {
 	})
 	t.Run("A wrong name is told what to do", func(t *testing.T) {
 		b := newBench(t)
-		b.site.Hosts = LoopbackHosts()
+		b.site.Hosts = thisMachine
 		b.refuses(b.do(httptest.NewRequest("GET", "/", nil)), 421, "EASEL_PUBLIC_URL")
-	})
-	t.Run("A probe that comes by address is answered", func(t *testing.T) {
-		b := newBench(t)
-		b.site.Hosts = LoopbackHosts()
-		probe := httptest.NewRequest("GET", "/healthz", nil)
-		probe.Host = "10.0.0.7:8080"
-		if w := b.do(probe); w.Code != 200 {
-			t.Errorf("got %d", w.Code)
-		}
 	})
 	t.Run("Names without brackets mean the same", func(t *testing.T) {
 		b := newBench(t)

@@ -40,7 +40,7 @@ func (s *Site) page(h handler) http.Handler {
 		header.Set("Content-Security-Policy", policy)
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("X-Frame-Options", "DENY")
-		header.Set("Referrer-Policy", "same-origin") // none at all would hide from guard where a form comes from
+		header.Set("Referrer-Policy", "same-origin") // none at all would hide from Guard where a form comes from
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Cache-Control", "no-store")
@@ -76,7 +76,7 @@ type view struct {
 }
 
 func (v view) write(s *Site, w http.ResponseWriter, status int) error {
-	v.HasQueues, v.HasOperations, v.ReadOnly = s.Queues != nil, s.Waits != nil, s.ReadOnly
+	v.HasQueues, v.HasOperations, v.ReadOnly = s.HasQueues, s.Waits != nil, s.ReadOnly
 	var buf bytes.Buffer
 	if err := pages[v.Lang][v.name].Execute(&buf, v); err != nil {
 		http.Error(w, "This page cannot be shown.", http.StatusInternalServerError)

@@ -1,16 +1,14 @@
 // Package web is the pages that people look at: the gallery, the story of one
-// task and the desk for failed ones, rendered on the server. It decides nothing
+// task, the failed ones and operations, rendered on the server. It decides nothing
 // about tasks and knows no users: who may come at all is for whoever mounts it.
 package web
 
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/rs/zerolog"
 
-	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -25,7 +23,7 @@ type tasks interface {
 	ResultsOf(ctx context.Context, ids []int64) (map[int64][]task.Result, error)
 }
 
-// desk is what a person can do from the pages.
+// actions are what a person can do from the pages.
 type actions interface {
 	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
 	RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error)
@@ -34,18 +32,19 @@ type actions interface {
 	Cancel(ctx context.Context, id int64) (*task.Task, error)
 }
 
-// Site is the pages and what they stand on. It is mounted at the root of its host.
+// Site is the pages and what they stand on. It is mounted at the root of its host, beside
+// a picture.Handler at /pictures/, which its pages show.
 type Site struct {
 	Tasks     tasks
 	Actions   actions
-	Pictures  picture.Store // served under /pictures/
-	Lend      time.Duration // if not zero, /pictures/ leads to the store itself, a picture.Lender, by addresses that live so long
-	Waits     waits         // why tasks wait; nil leaves it to what the rows say
-	Queues    http.Handler  // asynqmon with the root path /queues; nil leaves it out
-	Callbacks http.Handler  // what providers call back, below /callbacks/ and /hooks/; nil leaves it out
-	Ready     func() error  // what /readyz answers; nil is always ready
+	Waits     waits // why tasks wait; nil leaves it to what the rows say
+	HasQueues bool  // pages link to asynqmon at /queues/
 	Log       zerolog.Logger
 	ReadOnly  bool // nobody can retry or cancel
+
+	// PictureOrigin is where /pictures/ redirects to, such as https://bucket.example;
+	// empty if the pictures come from the site itself.
+	PictureOrigin string
 
 	// Undecided reports whether a task's last call waits for a person's word because
 	// nobody can be asked about it, and the provider's page to look it up on, if known.
@@ -55,18 +54,14 @@ type Site struct {
 	Asks func(provider string) bool
 
 	// Hosts are the names by which the site may be called, without ports; empty
-	// accepts all. A site that listens on loopback sets LoopbackHosts: otherwise
+	// accepts all. A site that listens on loopback names only this machine: otherwise
 	// any web page whose name its owner points at 127.0.0.1 can read the site.
 	Hosts []string
 
 	all, pending count // of the tasks, for pages that look again by themselves
 }
 
-// LoopbackHosts returns the names that only this machine answers to.
-func LoopbackHosts() []string { return []string{"127.0.0.1", "localhost", "[::1]"} }
-
-// Handler returns the whole site. Requests that change something are refused if
-// they come from another site's page.
+// Handler returns the pages, behind Guard.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", s.page(s.gallery))
@@ -78,40 +73,9 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("POST /tasks/{id}/give-up", s.change(s.giveUp))
 	mux.Handle("POST /tasks/{id}/cancel", s.change(s.cancel))
 	mux.Handle("POST /failed/retry", s.change(s.retryKind))
-	mux.Handle("/pictures/", http.StripPrefix("/pictures", picture.Handler{Store: s.Pictures, Lend: s.Lend, OnError: s.logged}))
 	mux.Handle("GET /assets/{name}", s.page(asset))
-	mux.HandleFunc("GET /healthz", healthy)
-	mux.HandleFunc("GET /readyz", s.ready)
-	if s.Queues != nil {
-		mux.Handle("/queues", s.Queues)
-		mux.Handle("/queues/", s.Queues)
-	}
-	if s.Callbacks != nil {
-		mux.Handle("/callbacks/", s.Callbacks)
-		mux.Handle("/hooks/", s.Callbacks) // where calls of the release before are answered
-	}
 	mux.Handle("/", s.page(func(*http.Request) (answer, error) { return nil, errNoPage }))
-	return s.guard(mux)
-}
-
-func healthy(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Write([]byte("ok\n"))
-}
-
-// ready says 503, with the reason, while the process cannot do its work.
-func (s *Site) ready(w http.ResponseWriter, r *http.Request) {
-	if s.Ready == nil {
-		healthy(w, r)
-		return
-	}
-	if err := s.Ready(); err != nil {
-		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	healthy(w, r)
+	return s.Guard(mux)
 }
 
 func (s *Site) logged(r *http.Request, err error) {

@@ -178,7 +178,7 @@ func (a *App) openPictures(ctx context.Context) error {
 
 // OpenPictures opens the place of the pictures, and asks nobody whether it works.
 func OpenPictures(cfg config.Config) (shelf picture.Lister, done func() error, err error) {
-	at := cfg.PublicURL + "/pictures"
+	at := cfg.PublicURL + picturesPath
 	if cfg.InBucket() {
 		bucket, err := s3.New(cfg.Bucket(at))
 		if err != nil {

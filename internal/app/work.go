@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/easelqueue/easel/callback"
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/budget"
+	"github.com/easelqueue/easel/internal/httpserver"
 	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -26,6 +28,18 @@ const maxDownloads = 64
 
 // lease is App.Lease unless it is changed before Work.
 const lease = 9 * time.Second
+
+// Run works and serves all that the mux has until ctx ends.
+func (a *App) Run(ctx context.Context, listener net.Listener) error {
+	handler, err := a.mux(listener.Addr())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.Work(ctx) })
+	group.Go(func() error { return (&httpserver.Server{Handler: handler}).Run(ctx, listener) })
+	return group.Wait()
+}
 
 // loop is a Run of something: it ends soon after its context.
 type loop func(ctx context.Context) error
