@@ -66,7 +66,7 @@ func newRig(t *testing.T) *rig {
 	claim, _, err := s.Claim(t.Context(), task.Ref{Task: 1}, "w", 0)
 	r.check(err)
 	r.t, r.a = claim.Task, &task.Attempt{Key: uuid.NewString(), Provider: "caller", Account: "main"}
-	r.check(begin(t.Context(), s, r.t, r.a))
+	r.check(tables.Begin(t.Context(), s, r.t, r.a))
 	account := func(p provider.Provider, hooks bool) *provider.Service {
 		return &provider.Service{Accounts: []provider.Account{{Name: "main", Provider: p, Callbacks: hooks, CallbackSecret: "s3cret"}}}
 	}
@@ -174,12 +174,3 @@ func TestCallbacks(t *testing.T) {
 
 // only is the error of what also reports something.
 func only(_ bool, err error) error { return err }
-
-// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
-func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
-	one := t.NewAttempt(a.Key)
-	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
-	begun, err := s.Begin(ctx, one)
-	*a = begun
-	return err
-}

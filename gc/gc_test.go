@@ -72,7 +72,7 @@ func (r *rig) completed() *task.Task {
 	r.Helper()
 	t := r.claimed()
 	a := &task.Attempt{Key: fmt.Sprint("k", t.ID), Provider: "p"}
-	r.check(begin(r.Context(), r.store, t, a))
+	r.check(tables.Begin(r.Context(), r.store, t, a))
 	base := fmt.Sprintf("%d/%d-0", t.ID, a.ID)
 	r.puts(base+".png", base+".thumb.jpg", base+".preview.jpg", fmt.Sprintf("%d/input-0.png", t.ID))
 	r.check(only(r.store.Record(r.Context(), store.InputCopied{Task: t.ID, Input: task.Input{StorageKey: fmt.Sprintf("%d/input-0.png", t.ID), SourceHash: "h", ContentType: "image/png", SHA256: "s"}})))
@@ -137,7 +137,7 @@ func TestRun(t *testing.T) {
 		done := r.completed()
 		a := &task.Attempt{Key: "late", Provider: "p"}
 		again := r.claimed()
-		r.check(begin(r.Context(), r.store, again, a)) // on its way
+		r.check(tables.Begin(r.Context(), r.store, again, a)) // on its way
 		_, err := r.store.Cancel(r.Context(), again.ID)
 		r.check(err)
 		r.puts(fmt.Sprintf("%d/%d-0.png", again.ID, a.ID))
@@ -208,12 +208,3 @@ func TestRun(t *testing.T) {
 
 // only is the error of what also reports something.
 func only(_ bool, err error) error { return err }
-
-// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
-func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
-	one := t.NewAttempt(a.Key)
-	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
-	begun, err := s.Begin(ctx, one)
-	*a = begun
-	return err
-}

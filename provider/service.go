@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -110,7 +111,7 @@ func (s Services) check(t *task.Task) (*Service, Call, error) {
 func (s Services) Unknown(name, next string) *task.Failure {
 	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Next: next,
 		Message: fmt.Sprintf("provider %q is not configured; configured are: %s", cut(name, 80), s.list())}
-	if near := Nearest(name, s.Names()); near != "" {
+	if near := human.Nearest(name, s.Names()); near != "" {
 		f.Message += " (did you mean " + near + "?)"
 	}
 	return f

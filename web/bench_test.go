@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -99,7 +98,7 @@ func (b *bench) begin(t *task.Task) (*task.Task, *task.Attempt) {
 		b.Fatalf("task %d was not claimed: %+v", t.ID, refusal)
 	}
 	a := &task.Attempt{Key: fmt.Sprintf("key-%d-%d", t.ID, claim.Task.Fence), Provider: t.Provider, Account: "main"}
-	b.check(begin(b.Context(), b.store, claim.Task, a))
+	b.check(tables.Begin(b.Context(), b.store, claim.Task, a))
 	return claim.Task, a
 }
 
@@ -206,15 +205,6 @@ func (b *bench) refuses(w *httptest.ResponseRecorder, code int, text string) {
 
 // only is the error of what also reports something.
 func only(_ bool, err error) error { return err }
-
-// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
-func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
-	one := t.NewAttempt(a.Key)
-	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
-	begun, err := s.Begin(ctx, one)
-	*a = begun
-	return err
-}
 
 // withRaw is a with these raw files.
 func withRaw(a *task.Attempt, all []task.RawFile) task.Attempt {

@@ -13,15 +13,10 @@ import (
 // retry brings one task back. The form says which delivery the reader saw, so
 // that a second click, or a page from before, retries nothing twice.
 func (s *Site) retry(r *http.Request) (answer, error) {
-	id, err := parseID("the task", r.PathValue("id"))
+	ref, err := seen(r)
 	if err != nil {
 		return nil, err
 	}
-	delivery, err := strconv.Atoi(r.PostForm.Get("delivery"))
-	if err != nil || delivery < 0 {
-		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", human.Shorten(r.PostForm.Get("delivery"), 40))
-	}
-	ref := task.Ref{Task: id, Delivery: delivery}
 	if r.PostForm.Get("buy_again") == "yes" {
 		_, err = s.Actions.BuyAgain(r.Context(), ref)
 	} else {
@@ -33,26 +28,36 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 	if r.PostForm.Get("from") == "failed" {
 		return redirect("/failed?retried=1"), nil
 	}
-	return storyOf(id), nil
+	return storyOf(ref.Task), nil
+}
+
+// seen is the task of a form, with the delivery that the reader saw.
+func seen(r *http.Request) (task.Ref, error) {
+	id, err := parseID("the task", r.PathValue("id"))
+	if err != nil {
+		return task.Ref{}, err
+	}
+	text := r.PostForm.Get("delivery")
+	delivery, err := strconv.Atoi(text)
+	if err != nil || delivery < 0 {
+		return task.Ref{}, badRequest("delivery is %q; accepted is the number that the task's page sends.", human.Shorten(text, 40))
+	}
+	return task.Ref{Task: id, Delivery: delivery}, nil
 }
 
 // giveUp ends the doubt about a call that a person says was charged.
 func (s *Site) giveUp(r *http.Request) (answer, error) {
-	id, err := parseID("the task", r.PathValue("id"))
+	ref, err := seen(r)
 	if err != nil {
 		return nil, err
-	}
-	delivery, err := strconv.Atoi(r.PostForm.Get("delivery"))
-	if err != nil || delivery < 0 {
-		return nil, badRequest("delivery is %q; accepted is the number that the task's page sends.", human.Shorten(r.PostForm.Get("delivery"), 40))
 	}
 	if r.PostForm.Get("charged") != "yes" {
 		return nil, badRequest("charged is missing; accepted is yes, from somebody who has looked the call up.")
 	}
-	if _, err := s.Actions.GiveUp(r.Context(), task.Ref{Task: id, Delivery: delivery}); err != nil {
+	if _, err := s.Actions.GiveUp(r.Context(), ref); err != nil {
 		return nil, err
 	}
-	return storyOf(id), nil
+	return storyOf(ref.Task), nil
 }
 
 func (s *Site) cancel(r *http.Request) (answer, error) {

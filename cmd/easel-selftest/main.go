@@ -26,14 +26,8 @@ func main() { os.Exit(cli.Main(run)) }
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
 	app.Quiet()
 	a := &program{env: env, out: cli.NewOutput("easel-selftest", stdout, stderr, env)}
-	a.out.JSON = slices.Contains(args, "--json") // until the flags are parsed, for mistakes in them
-	root := a.root()
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	code := cli.Code(ctx, a.started, err)
+	started, err := cli.Execute(ctx, a.root(), a.out, stdin, args)
+	code := cli.Code(ctx, started, err)
 	if err != nil {
 		a.out.Finish(ctx, err, err.Error(), cli.Problem{Message: err.Error(), Exit: code})
 	}
@@ -42,9 +36,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // program is one run of it.
 type program struct {
-	env     []string
-	out     *cli.Output
-	started bool // the arguments were understood and a command has begun
+	env []string
+	out *cli.Output
 }
 
 // with wires an easel and runs work with it.

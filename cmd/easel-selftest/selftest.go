@@ -64,10 +64,7 @@ func (a *program) root() *cobra.Command {
 	f.StringVar(&keep, "keep", "", "folder that the evidence is kept in; it must not exist yet")
 	f.BoolVar(&list, "list", false, "say which faults there are, and do nothing")
 	c.SetFlagErrorFunc(cli.FlagError)
-	c.SilenceErrors, c.SilenceUsage = true, true
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.PersistentFlags().BoolVar(&a.out.JSON, "json", a.out.JSON, "print JSON for programs")
-	c.PersistentPreRun = func(*cobra.Command, []string) { a.started = true }
 	c.AddCommand(a.serviceRole(), a.producerRole(), a.workerRole(), a.upRole())
 	return c
 }

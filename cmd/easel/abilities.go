@@ -228,7 +228,7 @@ func unlisted(name string, cfg config.Config, others []otherProvider) error {
 			return fmt.Errorf("provider %s is not configured: %s", name, o.needs())
 		}
 	}
-	if near := provider.Nearest(name, append(adapterNames(), cfg.Services.Names()...)); near != "" {
+	if near := human.Nearest(name, append(adapterNames(), cfg.Services.Names()...)); near != "" {
 		return cli.Usage("provider %s is not known; did you mean %s?", human.Quoted(name), near)
 	}
 	return cli.Usage("provider %s is not known; accepted are %s", human.Quoted(name), strings.Join(adapterNames(), ", "))

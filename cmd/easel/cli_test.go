@@ -15,6 +15,7 @@ import (
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -101,7 +102,7 @@ func claim(t *testing.T, s *store.Store, id int64) (*task.Task, *task.Attempt) {
 		t.Fatalf("claim of %d: %+v, %v", id, refused, err)
 	}
 	a := &task.Attempt{Key: fmt.Sprint("key-", id, row.Delivery), Provider: row.Provider, Account: "main"}
-	if err := begin(t.Context(), s, c.Task, a); err != nil {
+	if err := tables.Begin(t.Context(), s, c.Task, a); err != nil {
 		t.Fatal(err)
 	}
 	return c.Task, a
@@ -651,12 +652,3 @@ func TestServers(t *testing.T) {
 
 // only is the error of what also reports something.
 func only(_ bool, err error) error { return err }
-
-// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
-func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
-	one := t.NewAttempt(a.Key)
-	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
-	begun, err := s.Begin(ctx, one)
-	*a = begun
-	return err
-}

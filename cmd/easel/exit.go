@@ -19,9 +19,9 @@ type endedBadly struct{ Task *task.Task }
 
 func (e *endedBadly) Error() string { return fmt.Sprintf("task %d ended %s", e.Task.ID, e.Task.Status) }
 
-// finish tells of err, if there is one, and returns the exit code.
-func (a *program) finish(ctx context.Context, err error) int {
-	code := a.code(ctx, err)
+// finish tells of err, if there is one, and returns the exit code. started is as of cli.Code.
+func (a *program) finish(ctx context.Context, started bool, err error) int {
+	code := code(ctx, started, err)
 	var ended *endedBadly
 	if err != nil && !errors.As(err, &ended) {
 		a.out.Finish(ctx, err, sentence(err), problem(err, code))
@@ -29,10 +29,10 @@ func (a *program) finish(ctx context.Context, err error) int {
 	return code
 }
 
-func (a *program) code(ctx context.Context, err error) int {
+func code(ctx context.Context, started bool, err error) int {
 	var ended *endedBadly
 	var failure *task.Failure
-	code := cli.Code(ctx, a.started, err)
+	code := cli.Code(ctx, started, err)
 	switch {
 	case errors.As(err, &ended):
 		return cli.ExitTask

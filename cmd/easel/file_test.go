@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/easelqueue/easel/internal/request"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -74,7 +75,7 @@ func TestEnqueueFile(t *testing.T) {
 		"A webhook is refused":               {`{"prompt":"x","webhook_url":"https://app.test"}`, `tasks.jsonl:2: webhook_url is "https://app.test"; accepted is none`},
 		"An unknown priority is refused":     {`{"prompt":"x","priority":"urgent"}`, "accepted are high, normal and low"},
 		"References must be URLs":            {`{"prompt":"x","reference_images":[3]}`, "reference_images is not a JSON array of URLs"},
-		"A line is bounded":                  {`{"prompt":"` + strings.Repeat("x", maxLine) + `"}`, "tasks.jsonl:2: the line is longer than"},
+		"A line is bounded":                  {`{"prompt":"` + strings.Repeat("x", request.MaxLine) + `"}`, "tasks.jsonl:2: the line is longer than"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			d := newDesk(t)

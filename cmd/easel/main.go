@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,21 +26,15 @@ func main() { os.Exit(cli.Main(run)) }
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
 	app.Quiet()
 	a := &program{env: env, in: stdin, out: &output{cli.NewOutput("easel", stdout, stderr, env)}}
-	a.out.JSON = slices.Contains(args, "--json") // until the flags are parsed, for mistakes in them
-	root := a.root()
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	return a.finish(ctx, root.ExecuteContext(ctx))
+	started, err := cli.Execute(ctx, a.root(), a.out.Output, stdin, args)
+	return a.finish(ctx, started, err)
 }
 
 // program is one run of the program.
 type program struct {
-	env     []string
-	in      io.Reader
-	out     *output
-	started bool // the arguments were understood and a command has begun
+	env []string
+	in  io.Reader
+	out *output
 }
 
 const rootHelp = `easel is a durable queue for image generation: a task is a row in a database,
@@ -61,10 +54,7 @@ func (a *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	// The line of use says already where a command of a group goes.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", 1))
-	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.PersistentFlags().BoolVar(&a.out.JSON, "json", a.out.JSON, "print JSON for programs")
-	root.PersistentPreRun = func(*cobra.Command, []string) { a.started = true }
 	root.AddCommand(a.enqueueCommand(), a.listCommand(), a.showCommand(), a.watchCommand(),
 		a.retryCommand(), a.giveUpCommand(), a.cancelCommand(), a.dlqCommand(), a.deleteCommand(), a.picturesCommand(), a.providersCommand(), a.queuesCommand(),
 		a.upCommand(), a.workerCommand(), a.demoCommand(), a.migrateCommand(), a.doctorCommand(), a.pingCommand(), versionCommand(a), environmentTopic())

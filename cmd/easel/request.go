@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/internal/request"
 	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -86,8 +86,8 @@ func (r *requestFlags) task(c *cobra.Command) (*task.Task, error) {
 		return nil, cli.Usage("--max-attempts is %d; accepted are 1 to %d", t.MaxAttempts, task.MaxAttempts)
 	}
 	var err error
-	if t.Priority, err = parsePriority(r.priority); err != nil {
-		return nil, err
+	if t.Priority, err = request.ParsePriority(r.priority); err != nil {
+		return nil, cli.Usage("--priority is %v", err)
 	}
 	if t.Parameters, err = parseParams(r.params); err != nil {
 		return nil, err
@@ -107,16 +107,6 @@ func given[T any](set bool, v T) *T {
 		return nil
 	}
 	return &v
-}
-
-var priorities = map[string]task.Priority{"high": task.High, "normal": task.Normal, "low": task.Low}
-
-func parsePriority(text string) (task.Priority, error) {
-	p, ok := priorities[text]
-	if !ok {
-		return 0, cli.Usage("--priority is %s; accepted are high, normal and low", human.Quoted(text))
-	}
-	return p, nil
 }
 
 func parseParams(pairs []string) (map[string]string, error) {
@@ -236,11 +226,4 @@ func inputURL(in string) (string, error) {
 		return "", cli.Usage("--input %s is not a picture but %s; accepted are PNG, JPEG, WebP and GIF files and URLs", human.Quoted(in), kind)
 	}
 	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), nil
-}
-
-// copyOf returns a task that can be changed without changing t.
-func copyOf(t *task.Task) *task.Task {
-	c := *t
-	c.Parameters = maps.Clone(t.Parameters)
-	return &c
 }

@@ -80,6 +80,8 @@ func TestTable(t *testing.T) {
 		"A package below an adapter has no row":              {"provider/new/util", pkg{}, "no row"},
 		"A row may name all packages of a folder":            {"provider/all", pkg{imports: []string{module + "/provider/new"}}, ""},
 		"All packages of a folder are not those below them":  {"provider/all", pkg{imports: []string{module + "/provider/new/util"}}, "provider/all may not import"},
+		"A command has a list too":                           {"cmd/easel", pkg{imports: []string{module + "/worker"}}, "cmd/easel may not import worker"},
+		"What proves easel is for tests of commands":         {"cmd/easel", pkg{imports: []string{module + "/internal/fakeprovider"}}, "cmd/easel may not import internal/fakeprovider"},
 		"Nobody imports cmd":                                 {"worker", pkg{imports: []string{module + "/cmd/easel"}}, "worker may not import cmd/easel"},
 	} {
 		t.Run(claim, func(t *testing.T) {

@@ -18,7 +18,7 @@ type rule struct {
 var table = map[string]rule{
 	"task": {},
 
-	"provider":              {imports: []string{"task", "internal/budget", "internal/crash"}, tests: []string{"provider/providertest"}},
+	"provider":              {imports: []string{"task", "internal/budget", "internal/crash", "internal/human"}, tests: []string{"provider/providertest"}},
 	"provider/providertest": {imports: []string{"provider", "task", cmp}},
 	"provider/*":            {imports: adapter, tests: []string{"provider/providertest"}},
 	// The list of all adapters; only where packages meet, and tests, may know them all.
@@ -56,8 +56,8 @@ var table = map[string]rule{
 	"callback": {imports: []string{"task", "store", "provider", uuid, zerolog}, tests: []string{"queue", "provider/providertest"}},
 	"web":      {imports: []string{"task", "store", "picture", "waiting", "internal/human", zerolog}, tests: []string{"migrations", "picture/dir", "enqueue", "provider", "provider/sketch"}},
 
-	"cmd/easel":          {anything: true}, // calls rooms and prints; its tests run everything together
-	"cmd/easel-selftest": {anything: true}, // the attack, with all that only it needs, and each process that it starts
+	"cmd/easel":          {imports: easel, tests: easelTests},
+	"cmd/easel-selftest": {imports: easelSelftest},
 
 	// It looks at everything that easel needs, and changes nothing.
 	"internal/doctor": {imports: []string{"task", "store", "migrations", "queue", "provider", "picture/s3", "waiting", "worker/spool", "internal/app", "internal/config", "internal/human", xsys}},
@@ -68,8 +68,9 @@ var table = map[string]rule{
 	"internal/app": {anything: true}, // the only wiring: rooms of every kind meet here
 	// It reads what the rooms are configured with, and makes the accounts of providers ready.
 	"internal/config": {imports: []string{"task", "provider", "queue", "guard", "picture/s3", "internal/budget", "internal/human", yaml, zerolog}, tests: []string{"provider/all"}},
-	// What commands have in common; provider knows which word a misspelt one probably means.
-	"internal/cli": {imports: []string{"provider", "internal/human", cobra, pretty, xterm}},
+	// What commands have in common.
+	"internal/cli":     {imports: []string{"internal/human", cobra, pretty, xterm}},
+	"internal/request": {imports: []string{"task", "internal/human"}}, // JSON that becomes a task
 
 	// The checker shares nothing with what it judges.
 	"check":           {imports: []string{porcupine}},
@@ -89,8 +90,8 @@ var table = map[string]rule{
 	"internal/throwaway": {},
 	"internal/fakeprovider": {imports: []string{"provider", "task"}, // a service and its adapter, and the adapters that it is understood by
 		tests: []string{"provider/openai", "provider/replicate", "provider/comfyui"}},
-	"internal/servertest": {imports: []string{"internal/throwaway", pq, goleak}}, // pq for CREATE DATABASE
-	"internal/tables":     {imports: []string{"store", "internal/servertest"}},   // databases that store has migrated
+	"internal/servertest": {imports: []string{"internal/throwaway", pq, goleak}},       // pq for CREATE DATABASE
+	"internal/tables":     {imports: []string{"store", "task", "internal/servertest"}}, // databases that store has migrated, and calls in them
 	// Its tests run everything together, as cmd/easel does, and have check judge it.
 	"internal/matrix": {tests: []string{"task", "check", "queue", "store", "internal/crash", "internal/evidence", "internal/fakeprovider", redis}},
 	"internal/simulation": {tests: []string{"task", "provider", "picture", "picture/codec", "limit", "queue", "migrations", "store", "enqueue", "worker", "check",
@@ -98,6 +99,51 @@ var table = map[string]rule{
 	// Its mutants are texts: it compiles the simulation and imports nothing of it.
 	"internal/sabotage": {},
 	"internal/prove":    {imports: []string{"internal/sabotage", pretty, xterm}},
+}
+
+// easel is what the commands that people run call.
+var easel = []string{
+	"internal/app",     // up, worker, demo run it; all others open database, queue and pictures with it
+	"internal/cli",     // what commands have in common
+	"internal/config",  // the environment that every command reads
+	"internal/demo",    // demo
+	"internal/doctor",  // doctor
+	"internal/human",   // amounts and times in answers
+	"internal/request", // enqueue --file
+	"enqueue",          // enqueue, retry, cancel, give-up and delete are methods of its client
+	"gc",               // pictures gc, delete
+	"migrations",       // migrate and adopt run them
+	"picture",          // pictures gc lists a store
+	"provider",         // providers, and what may be told of an attempt
+	"provider/all",     // which providers there are
+	"queue",            // queues pauses and resumes them
+	"store",            // list, show, watch and dlq read it
+	"task",             // what all answers are about
+	"waiting",          // why a task waits
+	cobra, pretty,      // commands and tables
+	xsync, zerolog, // demo runs an easel beside its acts, and logs as it does
+}
+
+// easelTests run everything together, as people do, before servers of all kinds.
+var easelTests = []string{
+	"provider/providertest", "internal/fakeprovider", // services to speak to
+	"internal/evidence", "picture/s3", // what a run leaves behind
+	miniredis, minio, pq, redis, // to look at servers, and to break them
+}
+
+// easelSelftest is what the attack calls, and each process that it starts.
+var easelSelftest = []string{
+	"internal/selftest",     // the attack
+	"internal/fakeprovider", // the service that bills, and the kind of it that workers know
+	"check",                 // judges what it leaves behind
+	"internal/app",          // its workers are easels
+	"internal/config",       // which read the same environment
+	"internal/cli",          // what commands have in common
+	"internal/human",        // amounts and times in answers
+	"provider/all",          // the kinds that its workers know besides
+	"enqueue", "queue",      // its producers enqueue as apps do
+	"store", "task", // and note what they were told
+	cobra, pretty, redis, // commands, tables, the producers' Redis
 }
 
 var (

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/internal/human"
-	"github.com/easelqueue/easel/provider"
 )
 
 // Many is more arguments than a shell takes.
@@ -39,7 +38,7 @@ func UnknownCommand(c *cobra.Command, name string) error {
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
 	}
-	if near := provider.Nearest(name, names); near != "" {
+	if near := human.Nearest(name, names); near != "" {
 		accepted = "did you mean " + c.CommandPath() + " " + near + "?"
 	}
 	return Usage("command %s is not known; %s", human.Quoted(name), accepted)

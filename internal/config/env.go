@@ -17,7 +17,6 @@ import (
 
 	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/internal/human"
-	"github.com/easelqueue/easel/provider"
 )
 
 // Setting is one environment variable.
@@ -285,7 +284,7 @@ func unknownVariables(vars map[string]string) []error {
 			continue
 		}
 		m := &Mistake{Name: name, Problem: "is not a Setting of easel", Accepted: "see `easel help environment` for those that are"}
-		if near := provider.Nearest(name, names); near != "" {
+		if near := human.Nearest(name, names); near != "" {
 			m.Accepted = "did you mean " + near + "?"
 		}
 		errs = append(errs, m)

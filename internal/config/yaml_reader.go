@@ -283,7 +283,7 @@ func (m *mapping) done() {
 			continue
 		}
 		accepted := "known are " + strings.Join(m.known, ", ")
-		if near := provider.Nearest(key, m.known); near != "" {
+		if near := human.Nearest(key, m.known); near != "" {
 			accepted = "did you mean " + near + "?"
 		}
 		m.refuse(key, "is not known", accepted)

@@ -79,14 +79,19 @@ func Perform(ctx context.Context, e *app.App, acts []*Act, command Command, ende
 	if err := enterAll(ctx, command, e, acts); err != nil {
 		return nil, err
 	}
-	for {
+	for over := false; !over; {
 		n, err := follow(ctx, e, acts)
 		if err != nil {
 			return nil, err
 		}
 		ended(n)
-		if n == len(acts) || pause(ctx, 100*time.Millisecond) != nil {
+		if n == len(acts) {
 			break
+		}
+		select {
+		case <-ctx.Done():
+			over = true
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	pictures, err := filepath.Abs(e.Config.Pictures)
@@ -174,16 +179,4 @@ func conclude(ctx context.Context, e *app.App, act *Act) error {
 		act.Result = t.ErrorMsg
 	}
 	return nil
-}
-
-// pause waits, or returns why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

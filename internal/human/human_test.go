@@ -144,3 +144,20 @@ func TestCount(t *testing.T) {
 		})
 	}
 }
+
+func TestNearest(t *testing.T) {
+	for _, c := range []struct {
+		word  string
+		known []string
+		want  string
+	}{
+		{"EASEL_LISEN", []string{"EASEL_LOG", "EASEL_LISTEN"}, "EASEL_LISTEN"},
+		{"lst", []string{"retry", "list"}, "list"},
+		{"fruit", []string{"name", "key"}, ""},
+		{strings.Repeat("x", 65), []string{strings.Repeat("x", 64)}, ""},
+	} {
+		if got := human.Nearest(c.word, c.known); got != c.want {
+			t.Errorf("%q: got %q, want %q", c.word, got, c.want)
+		}
+	}
+}

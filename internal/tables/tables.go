@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package tables gives tests databases that have easel's tables already. They are
+// Package tables gives tests databases that have easel's tables already, and calls in them. They are
 // copies of one that each test process migrates once, which is ten times as quick
 // as to migrate each.
 package tables
@@ -15,6 +15,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
 )
 
 var migrated = servertest.NewTemplate(migrate)
@@ -62,4 +63,13 @@ func migrate(address string) error {
 	}
 	_, err = s.Migrate(context.Background())
 	return errors.Join(err, s.Close())
+}
+
+// Begin begins a with the rest of what a call of t is, and fills in what Begin returns.
+func Begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
+	one := t.NewAttempt(a.Key)
+	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
+	begun, err := s.Begin(ctx, one)
+	*a = begun
+	return err
 }

@@ -1,4 +1,4 @@
-package provider
+package human
 
 // Nearest returns the known word that a misspelt one probably means, or "".
 func Nearest(word string, known []string) string {
