@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package tables gives tests databases that have easel's tables already, and calls in them. They are
+// Package tables gives tests databases that have easel's tables already. They are
 // copies of one that each test process migrates once, which is ten times as quick
 // as to migrate each.
 package tables
