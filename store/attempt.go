@@ -20,13 +20,7 @@ func (s *Store) Begin(ctx context.Context, a task.Attempt) (task.Attempt, error)
 }
 
 func (s *Store) begin(ctx context.Context, tx sqlx.QueryerContext, a *task.Attempt) error {
-	var id int64
-	err := sqlx.GetContext(ctx, tx, &id, s.db.Rebind(
-		"SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'"+s.dialect.lock), a.TaskID, a.Fence)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrFenced
-	}
-	if err != nil {
+	if err := s.hold(ctx, tx, task.Token{Task: a.TaskID, Fence: a.Fence}); err != nil {
 		return err
 	}
 	return tx.QueryRowxContext(ctx, s.db.Rebind(`

@@ -48,16 +48,18 @@ func (e Completed) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fi
 	if e.Outcome.first() == nil || e.Attempt != nil && len(e.Outcome.Results) == 0 {
 		return finished{}, errors.New("a task is not completed without a picture")
 	}
+	if e.Attempt != nil {
+		if err := s.hold(ctx, tx, e.Held); err != nil { // the row of the task before those of its calls
+			return finished{}, err
+		}
+		if err := s.saveResults(ctx, tx, e.Attempt, e.Outcome.Results); err != nil {
+			return finished{}, err
+		}
+	}
 	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+completes+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-		append(e.Outcome.completing(), e.Held.Task, e.Held.Fence)...))
-	if err == nil && e.Attempt != nil {
-		err = s.saveResults(ctx, tx, e.Attempt, e.Outcome.Results)
-	}
-	if err != nil {
-		return finished{}, err
-	}
-	return finished{completed: true}, s.name(ctx, tx, e.Held.Task, e.Attempt, e.Outcome.first())
+		append(e.Outcome.completing(e.Attempt), e.Held.Task, e.Held.Fence)...))
+	return finished{completed: true}, err
 }
 
 // Decided says: the task fails, or waits for another try, as task.Fail has decided. Attempt is the

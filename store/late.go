@@ -33,20 +33,12 @@ func (s *Store) completeHeld(ctx context.Context, tx sqlx.ExtContext, a *task.At
 	// No fence: nobody holds the task. Its status, its reason and that no other call came
 	// after this one are the guard: a person who cancelled or retried it has changed the
 	// first two, and another call would have to answer for itself.
-	r, err := tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+completes+`
+	return s.changed(tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+completes+`
 		WHERE id = ? AND status = 'failed' AND error_kind = ? AND deleted_at IS NULL
 			AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?)
 			AND coalesce(image_count, 1) <= (SELECT coalesce(sum(coalesce(a.images, image_generations.image_count, 1)), 0) FROM generation_attempt a
 				WHERE a.task_id = image_generations.id AND a.state = 'succeeded')`),
-		append(o.completing(), a.TaskID, task.OutcomeUnknown, a.Number)...)
-	if err != nil {
-		return false, err
-	}
-	n, err := r.RowsAffected()
-	if err != nil || n == 0 {
-		return false, err
-	}
-	return true, s.name(ctx, tx, a.TaskID, a, o.first())
+		append(o.completing(a), a.TaskID, task.OutcomeUnknown, a.Number)...))
 }
 
 // reconsider is LearntLate for who has locked the task's row.

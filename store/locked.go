@@ -2,11 +2,15 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/easelqueue/easel/task"
 )
 
 // A row may be locked by somebody else, for as long as an app pleases. No statement
@@ -112,4 +116,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (s *Store) lock(ctx context.Context, q sqlx.QueryerContext, id int64) error {
 	var found []int64
 	return sqlx.SelectContext(ctx, q, &found, s.db.Rebind("SELECT id FROM image_generations WHERE id = ?"+s.dialect.lock), id)
+}
+
+// hold is lock for who holds the task: ErrFenced if that is somebody else now, or nobody.
+func (s *Store) hold(ctx context.Context, q sqlx.QueryerContext, held task.Token) error {
+	var id int64
+	err := sqlx.GetContext(ctx, q, &id, s.db.Rebind(
+		"SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'"+s.dialect.lock), held.Task, held.Fence)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrFenced
+	}
+	return err
 }

@@ -20,12 +20,19 @@ type Outcome struct {
 // completes are the columns of a completed task; see completing.
 const completes = `status = 'completed', progress = 100, completed_at = now(), updated_at = now(),
 	worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL,
-	image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = coalesce(?, api_response), ` + costs
+	image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = coalesce(?, api_response),
+	answer_result_id = coalesce(?, (SELECT r.id FROM generation_result r WHERE r.task_id = image_generations.id AND r.attempt_id = ? AND r.position = ?)), ` + costs
 
-// completing returns the arguments of completes.
-func (o *Outcome) completing() []any {
+// completing returns the arguments of completes. a is the call whose results have just been
+// stored, and have ids only since then; nil if there is none.
+func (o *Outcome) completing(a *task.Attempt) []any {
 	first := o.first()
-	return []any{null(o.Warning), first.GeneratedImageURL, null(first.ObjectURL), null(first.LocalPath), first.Width, first.Height, null(o.APIResponse)}
+	attempt := first.AttemptID
+	if attempt == 0 && a != nil {
+		attempt = a.ID
+	}
+	return []any{null(o.Warning), first.GeneratedImageURL, null(first.ObjectURL), null(first.LocalPath), first.Width, first.Height, null(o.APIResponse),
+		number(first.ID), attempt, first.Position}
 }
 
 // first is the picture that the task shows; nil if there is none.
@@ -54,19 +61,5 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExecerContext, a *task.
 	_, err := tx.ExecContext(ctx, s.db.Rebind(`
 		UPDATE generation_attempt SET state = 'succeeded', error_msg = ?, finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
 		WHERE id = ? AND state <> 'succeeded'`), null(a.ErrorMsg), a.ID)
-	return err
-}
-
-// name writes down which result the task shows that was just completed: those of its last
-// call, a, have ids only now.
-func (s *Store) name(ctx context.Context, tx sqlx.ExecerContext, id int64, a *task.Attempt, first *task.Result) error {
-	attempt := first.AttemptID
-	if attempt == 0 && a != nil {
-		attempt = a.ID
-	}
-	// No fence: the statement that has completed the task in this transaction has locked it.
-	_, err := tx.ExecContext(ctx, s.db.Rebind(`UPDATE image_generations SET answer_result_id = coalesce(?,
-			(SELECT r.id FROM generation_result r WHERE r.task_id = image_generations.id AND r.attempt_id = ? AND r.position = ?))
-		WHERE id = ?`), number(first.ID), attempt, first.Position, id)
 	return err
 }

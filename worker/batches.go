@@ -18,13 +18,19 @@ import (
 // when they are kept, by whichever call, or when a call since the last retry
 // by hand was refused them or could not have them collected; what is not done is left to draw.
 
-// count reads the journal and counts what needs no further call.
+// count reads the journal and counts what needs no further call. What has been read is read
+// again only after the provider was asked, which takes long: a call of a worker that had stood
+// still may have come to something meanwhile.
 func (s *step) count(ctx context.Context) (*task.History, error) {
-	h, err := s.w.Journal.History(ctx, s.t.ID)
-	if err == nil {
-		s.imagesDone = h.ImagesDone(s.severalCalls())
+	if s.history != nil {
+		return s.history, nil
 	}
-	return h, err
+	h, err := s.w.Journal.History(ctx, s.t.ID)
+	if err != nil {
+		return nil, err
+	}
+	s.history, s.imagesDone = h, h.ImagesDone(s.severalCalls())
+	return h, nil
 }
 
 // severalCalls reports whether the task asks for more than one call makes.

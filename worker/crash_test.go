@@ -29,6 +29,7 @@ func TestDeadWorkers(t *testing.T) {
 		{"A lost call that never happened waits for a closed account", neverHappenedWhileClosed},
 		{"A lost call that failed fails its task", lostAndFailed},
 		{"A lost call that nobody can tell about is held as in doubt", inDoubt},
+		{"What an earlier call brings while its successor is asked after is not bought again", earlierComes},
 		{"A question that does not get through proves nothing and is asked again", unasked},
 		{"A question that never gets through ends as in doubt", neverAsked},
 		{"A handle that came while others looked for its call is not forgotten", cameMeanwhile},
@@ -127,6 +128,27 @@ func neverHappened(r *rig) {
 	if waited := all[1].SentAt.Sub(all[0].SentAt); waited < r.svc.Timeout+r.lease {
 		r.Errorf("it was made again after %s, when the first may still have been on its way", waited)
 	}
+}
+
+func earlierComes(r *rig) {
+	r.svc.Timeout = r.lease
+	var earlier task.Attempt
+	t := r.leaves(func(t *task.Task, a *task.Attempt) {
+		earlier = *a
+		r.check(only(r.tasks.Record(r.Context(), store.NotSent{Task: t.ID, Key: a.Key})))
+		r.check(begin(r.Context(), r.tasks, t, &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main", Endpoint: "/draw"}))
+	})
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) {
+		if r.painter.recovers.Load() == 2 { // the last question
+			r.check(only(r.tasks.Finish(r.Context(), store.CameLate{Attempt: earlier, Outcome: store.Outcome{
+				Results: []task.Result{{GeneratedImageURL: "http://localhost/pictures/1/1-0.png", StorageKey: "1/1-0.png"}}}})))
+		}
+		return fails(task.Invalid, task.NotExecuted)
+	}
+	r.start()
+	r.ends(t.ID, task.Completed)
+	r.same([]any{r.states(t.ID), r.painter.submits.Load(), r.painter.recovers.Load()},
+		[]any{[]task.AttemptState{task.AttemptSucceeded, task.AttemptRejected}, int64(0), int64(2)})
 }
 
 // lostBeforeAJump: to the database the call was made at that time.

@@ -65,7 +65,7 @@ func (s *step) bringInputs(ctx context.Context, addresses []string) ([]string, e
 
 // copies are our copies of the task's input pictures by position.
 func (s *step) copies(ctx context.Context) (map[int]task.Input, error) {
-	h, err := s.w.Journal.History(ctx, s.t.ID)
+	h, err := s.count(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -205,11 +205,28 @@ func copiedInput(r *rig) {
 		}
 		return drawn(pngOf(40, 30)), nil
 	}
+	var reads counted
+	r.equip = func(w *worker.Worker) {
+		reads.Journal = w.Journal
+		w.Journal = &reads
+	}
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: r.host + "/1"}})
 	r.ends(t.ID, task.Completed)
 	r.same(*given, []string{dataURL(pngOf(10, 10))})
 	r.same(asked.Load(), int64(1))
+	r.same(reads.histories.Load(), int64(2)) // one in each step
+}
+
+// counted is a journal that counts how often the history of a task is read.
+type counted struct {
+	worker.Journal
+	histories atomic.Int64
+}
+
+func (c *counted) History(ctx context.Context, id int64) (*task.History, error) {
+	c.histories.Add(1)
+	return c.Journal.History(ctx, id)
 }
 
 func orderedInputs(r *rig) {

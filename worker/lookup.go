@@ -15,6 +15,7 @@ import (
 // have lived and journalled its answer meanwhile; that then counts, and the next step begins
 // with it.
 func (s *step) lookUp(ctx context.Context) (phase, queue.Verdict) {
+	s.history = nil
 	a, was := s.last, s.last.State
 	early := s.mayCome() // a call may reach the provider while it is asked
 	ans, err := s.recover(ctx)

@@ -51,6 +51,7 @@ type step struct {
 	t       *task.Task
 	last    *task.Attempt    // the call that is being worked on, if any
 	account provider.Account // of that call
+	history *task.History    // of the task, as this step knows it; see count
 	claimed time.Time        // when the claim was asked for, by our own clock
 
 	imagesDone int // pictures that need no further call; see batches.go

@@ -81,6 +81,11 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{"worker", "^TestDeadWorkers$/^A_(worker_that_starts_has_not_seen|lost_call_that_a_clock_which_jumped_makes_look_old)"}},
 	},
 	{
+		Name: "what has come while a call was looked up is not seen", Rule: "The journal is read before every purchase",
+		Edits: []Edit{{"worker/lookup.go", "	s.history = nil\n", ""}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestDeadWorkers$/^What_an_earlier_call_brings"}},
+	},
+	{
 		Name: "a paid call ends when asynq gives its delivery up", Rule: "A call that is being paid for does not die of a Redis that is away", Violates: []string{"P6", "I3"},
 		Edits: []Edit{{"queue/server.go", "	return r.tell(d, r.handle(d))", "	dying := *r\n	dying.ctx = outer\n	return r.tell(d, dying.handle(d))"}},
 		Lives: Lives{Placed: "^TestEachStep$/^redis_(away|hangs),_S$", Times: 4},

@@ -4,7 +4,8 @@ package sabotage
 var ofOwnership = []Mutant{
 	{
 		Name: "no fence on save", Rule: "Every write carries the fence of its claim", Violates: []string{"I4"},
-		Edits: []Edit{{"store/finish.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Outcome.completing()", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Outcome.completing()"}},
+		Edits: []Edit{{"store/finish.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Outcome.completing(e.Attempt)", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Outcome.completing(e.Attempt)"},
+			{"store/locked.go", "WHERE id = ? AND fence = ? AND status = 'processing'\"+s.dialect.lock", "WHERE id = ? AND fence >= ? AND status = 'processing'\"+s.dialect.lock"}},
 		Lives: Lives{First: 26, Seeds: 10},
 	},
 	{
@@ -14,7 +15,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "no fence before a call", Rule: "Who has lost a task buys nothing for it", Violates: []string{"I4"},
-		Edits: []Edit{{"store/attempt.go", "WHERE id = ? AND fence = ? AND status = 'processing'\"+s.dialect.lock", "WHERE id = ? AND fence >= ? AND status = 'processing'\"+s.dialect.lock"}},
+		Edits: []Edit{{"store/locked.go", "WHERE id = ? AND fence = ? AND status = 'processing'\"+s.dialect.lock", "WHERE id = ? AND fence >= ? AND status = 'processing'\"+s.dialect.lock"}},
 		Lives: Lives{Placed: "^TestEachCommand$/^S,_worker_paused,_sql$", Times: 12},
 	},
 	{
