@@ -119,7 +119,7 @@ func postgres() dialect {
 		isMissing: func(err error) bool {
 			return code(err, "42P01", "42703")
 		},
-		isMisfit:   func(err error) bool { return strings.HasPrefix(sqlState(err), "42") },
+		isMisfit:   func(err error) bool { return code(err, "42P01", "42703", "42804", "42809", "42846", "42883") },
 		isLocked:   func(err error) bool { return code(err, "55P03") },
 		isConflict: func(err error) bool { return code(err, "40001", "40P01") },
 	}

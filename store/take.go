@@ -50,9 +50,11 @@ func (s *Store) take(ctx context.Context, db sqlx.ExtContext, ref task.Ref, work
 		if err == nil || !s.dialect.isMisfit(err) {
 			return &t, err
 		}
-		s.oddPhotos.Store(true) // an app's own photo table, of another shape
 	}
 	err := sqlx.GetContext(ctx, db, &t, s.db.Rebind(query("NULL")), args...)
+	if err == nil {
+		s.oddPhotos.Store(true) // an app's own photo table, of another shape: nothing else was in the way
+	}
 	return &t, err
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,5 +138,26 @@ func TestAnAppsOwnPhotoTableKeepsNoTaskWaiting(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAPhotoThatMayNotBeReadKeepsItsTaskWaiting(t *testing.T) {
+	s := postgres(t)
+	for _, q := range []string{"ALTER TABLE photo RENAME TO photos",
+		"CREATE FUNCTION denied() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'no right to photos' USING ERRCODE = '42501'; END $$",
+		"CREATE VIEW photo AS SELECT 8::bigint AS id, denied() AS image_url"} {
+		_, err := s.DB().Exec(q)
+		must(t, err)
+	}
+	tk := &task.Task{Request: task.Request{Provider: "painter", Prompt: "a boat", InputImageID: new(int64(8))}}
+	_, err := s.Insert(t.Context(), []*task.Task{tk})
+	must(t, err)
+	if c, _, err := s.Claim(t.Context(), tk.Ref(), "first", time.Minute); err == nil || !strings.Contains(err.Error(), "no right to photos") {
+		t.Errorf("%+v, %v", c, err)
+	}
+	_, err = s.DB().Exec("CREATE OR REPLACE VIEW photo AS SELECT 8::bigint AS id, 'http://photo'::text AS image_url")
+	must(t, err)
+	if got := claimed(t, s, tk); got.PhotoURL != "http://photo" || got.Fence != 1 {
+		t.Errorf("%+v", got)
 	}
 }

@@ -18,10 +18,11 @@ const (
 // count is a tally that all readers share, however many tabs are open: counting reads
 // every task. Its zero value has counted nothing.
 type count struct {
-	mu     sync.Mutex
-	known  []store.Tally
-	until  time.Time     // from then on it is counted again
-	counts chan struct{} // closed when the count that is under way has ended; nil if none is
+	mu      sync.Mutex
+	known   []store.Tally
+	until   time.Time     // from then on it is counted again
+	changes int           // by people here; a count that began before one is not kept
+	counts  chan struct{} // closed when the count that is under way has ended; nil if none is
 }
 
 // tally returns what f picks by status, provider and kind, counted at most countAge ago,
@@ -57,6 +58,9 @@ func (c *count) again(ctx context.Context, t tasks, f store.Filter) ([]store.Tal
 		close(c.counts)
 		c.counts = nil
 	}()
+	c.mu.Lock()
+	changes := c.changes
+	c.mu.Unlock()
 	began := time.Now()
 	known, err := t.Tally(ctx, f)
 	if err != nil {
@@ -64,7 +68,9 @@ func (c *count) again(ctx context.Context, t tasks, f store.Filter) ([]store.Tal
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known, c.until = known, time.Now().Add(max(countAge, countShare*time.Since(began)))
+	if c.changes == changes {
+		c.known, c.until = known, time.Now().Add(max(countAge, countShare*time.Since(began)))
+	}
 	return known, nil
 }
 
@@ -73,4 +79,5 @@ func (c *count) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.until = time.Time{}
+	c.changes++
 }

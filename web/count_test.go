@@ -73,6 +73,18 @@ func TestCount(t *testing.T) {
 			}
 		})
 	})
+	t.Run("A count that began before somebody's change is not kept", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c, s := new(count), new(slowTasks)
+			go c.tally(t.Context(), s, store.Filter{})
+			synctest.Wait()
+			c.forget()
+			time.Sleep(time.Second)
+			if n := told(t, c, s, t.Context()); n != 2 {
+				t.Errorf("told of count %d", n)
+			}
+		})
+	})
 	t.Run("Who changes something sees it counted at once", func(t *testing.T) {
 		b := five(t)
 		if got := chipsOf(b.get("/"))["failed"]; got != "1" {

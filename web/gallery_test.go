@@ -73,6 +73,16 @@ func TestGallery(t *testing.T) {
 			t.Error(d)
 		}
 	})
+	t.Run("A task at work of which no progress is known has a bar without an end, and an app's own has none", func(t *testing.T) {
+		b := newBench(t)
+		b.begin(b.add(task.Task{}))
+		b.has(b.get("/"), `<progress max="100">`)
+		own := newBench(t)
+		own.exec("INSERT INTO image_generations (provider, prompt, status, fence) VALUES ('openai', 'a boat', 'processing', -1)")
+		if page := own.get("/"); strings.Contains(page, "<progress") || len(shown(page)) != 1 {
+			t.Error(page)
+		}
+	})
 	t.Run("A card shows what its task came to", func(t *testing.T) {
 		b := five(t)
 		b.has(b.get("/"), `<img src="/pictures/1/small%20one%3F.jpg"`, "一只红狐狸", "the provider refused the prompt",

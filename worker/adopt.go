@@ -170,7 +170,6 @@ func (s *step) collectAlone(ctx context.Context) {
 		from, _ = s.endWith(e)
 	}
 	s.run(ctx, from)
-	s.end(ctx)
 }
 
 func (w *Worker) learnLate(ctx context.Context, id int64) {

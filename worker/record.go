@@ -20,8 +20,9 @@ func (s *step) record(ctx context.Context) (phase, queue.Verdict) {
 	if len(ans.Notes) > 0 {
 		s.log.Warn().Strs("unread", ans.Notes).Msg("part of the answer was not as the service documents it")
 	}
-	a.ProviderRequestID = cmp.Or(ans.RequestID, a.ProviderRequestID)
-	if ans.HTTPStatus != 0 {
+	// Those of the call that was paid for stay; what came to them since were looks.
+	a.ProviderRequestID = cmp.Or(a.ProviderRequestID, ans.RequestID)
+	if a.HTTPStatus == nil && ans.HTTPStatus != 0 {
 		a.HTTPStatus = &ans.HTTPStatus
 	}
 	var e ending

@@ -1,11 +1,19 @@
 package sabotage
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
 	"go/format"
+	"go/importer"
 	"go/parser"
 	"go/token"
+	"go/types"
+	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +25,7 @@ const root = "../.."
 func TestMutants(t *testing.T) {
 	invariants := []string{"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "P6"}
 	names := make(map[string]bool)
+	house := listed(t)
 	for _, m := range Mutants {
 		t.Run(m.Name, func(t *testing.T) {
 			if names[m.Name] || m.Rule == "" || len(m.Edits) == 0 || !complete(m) {
@@ -46,6 +55,9 @@ func TestMutants(t *testing.T) {
 				if neat, err := format.Source([]byte(text)); err != nil || string(neat) != text {
 					t.Errorf("%s is not formatted: %v", file, err)
 				}
+			}
+			if err := house.check(m); err != nil {
+				t.Error(err)
 			}
 		})
 	}
@@ -142,4 +154,74 @@ func TestControl(t *testing.T) {
 			t.Errorf("%v, want %v", got, want)
 		}
 	})
+}
+
+// house is what the type checker needs of the packages that there are.
+type house struct {
+	files   map[string][]string // of a package by its folder
+	exports map[string]string   // the file of what a package exports, by its import path
+}
+
+func listed(t *testing.T) house {
+	t.Helper()
+	args := []string{"list", "-export", "-deps", "-json=Dir,ImportPath,Export,GoFiles"}
+	for _, m := range Mutants {
+		for _, file := range m.Files() {
+			args = append(args, "./"+path.Dir(file))
+		}
+	}
+	list := exec.CommandContext(t.Context(), "go", args...)
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := house{files: make(map[string][]string), exports: make(map[string]string)}
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var p struct {
+			Dir, ImportPath, Export string
+			GoFiles                 []string
+		}
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		h.files[p.Dir], h.exports[p.ImportPath] = p.GoFiles, p.Export
+	}
+	return h
+}
+
+// check reports what of the mutant's packages does not compile, each by itself.
+func (h house) check(m Mutant) error {
+	changed := make(map[string]bool)
+	for _, file := range m.Files() {
+		changed[filepath.Dir(file)] = true
+	}
+	var errs []error
+	for folder := range changed {
+		fset := token.NewFileSet()
+		dir, err := filepath.Abs(filepath.Join(root, folder))
+		if err != nil {
+			return err
+		}
+		var files []*ast.File
+		for _, name := range h.files[dir] {
+			source, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				return err
+			}
+			text, err := m.Text(path.Join(filepath.ToSlash(folder), name), string(source))
+			if err != nil {
+				return err
+			}
+			file, err := parser.ParseFile(fset, name, text, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			files = append(files, file)
+		}
+		config := types.Config{Error: func(err error) { errs = append(errs, err) },
+			Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(h.exports[path]) })}
+		config.Check(folder, fset, files, nil) // whose errors have been noted
+	}
+	return errors.Join(errs...)
 }

@@ -12,7 +12,7 @@ var ofStatements = []Mutant{
 	published, failure := publish(due)
 	noted, err := s.markPublished(ctx, s.db, published)
 	return PublishResult{Found: due, Noted: int(noted)}, errors.Join(failure, err)
-`, `	var rang Rang
+`, `	var did PublishResult
 	var failure error
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
 		due, err := s.selectUnpublished(ctx, l)
@@ -22,12 +22,12 @@ var ofStatements = []Mutant{
 		if _, err := tx.ExecContext(ctx, "SELECT id FROM image_generations WHERE published_at IS NULL FOR UPDATE"); err != nil {
 			return err
 		}
-		rung, failed := publish(due)
+		published, failed := publish(due)
 		noted, err := s.markPublished(ctx, tx, published)
-		rang, failure = PublishResult{Found: due, Noted: int(noted)}, failed
+		did, failure = PublishResult{Found: due, Noted: int(noted)}, failed
 		return err
 	})
-	return rang, errors.Join(failure, err)
+	return did, errors.Join(failure, err)
 `}},
 		Lives: Lives{Test: Test{"store", "^TestRingHoldsNothing$/^A_delivery"}},
 	},
