@@ -81,6 +81,9 @@ func (r *rig) check(err error) {
 	}
 }
 
+// facts are values by their names, so that a failure names those that differ.
+type facts map[string]any
+
 func (r *rig) same(got, want any) {
 	r.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -110,7 +113,8 @@ func TestCallbacks(t *testing.T) {
 		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)
-		r.same([]any{r.attempt().State, r.attempt().Handle, got.ProviderJobID, r.woken}, []any{task.AttemptAccepted, `{"v":1,"job":"j1"}`, "j1", []int64{1}})
+		r.same(facts{"State": r.attempt().State, "Handle": r.attempt().Handle, "ProviderJobID": got.ProviderJobID, "woken": r.woken},
+			facts{"State": task.AttemptAccepted, "Handle": `{"v":1,"job":"j1"}`, "ProviderJobID": "j1", "woken": []int64{1}})
 	})
 	t.Run("A task that was parked for it learns that the job is there, and stays parked", func(t *testing.T) {
 		r := newRig(t)
@@ -119,7 +123,8 @@ func TestCallbacks(t *testing.T) {
 		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)
-		r.same([]any{got.Status, got.ErrorKind, r.attempt().State}, []any{task.Failed, task.OutcomeUnknown, task.AttemptAccepted})
+		r.same(facts{"Status": got.Status, "ErrorKind": got.ErrorKind, "State": r.attempt().State},
+			facts{"Status": task.Failed, "ErrorKind": task.OutcomeUnknown, "State": task.AttemptAccepted})
 		if !strings.Contains(got.ErrorMsg, "the provider has run this call after all") {
 			r.Errorf("the reason is %q", got.ErrorMsg)
 		}
@@ -130,7 +135,7 @@ func TestCallbacks(t *testing.T) {
 		r.check(only(r.store.Record(r.Context(), store.Accepted{Held: r.t.Token(), Attempt: *r.a, JobID: "true"})))
 		r.deaf = errors.New("redis is away")
 		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"forged"}`), 200)
-		r.same([]any{r.attempt().Handle, r.woken}, []any{`{"v":1,"job":"true"}`, []int64{1}})
+		r.same(facts{"Handle": r.attempt().Handle, "woken": r.woken}, facts{"Handle": `{"v":1,"job":"true"}`, "woken": []int64{1}})
 	})
 	t.Run("A database that is away makes the service call again", func(t *testing.T) {
 		r := newRig(t)
@@ -154,7 +159,7 @@ func TestCallbacks(t *testing.T) {
 			r := newRig(t)
 			path := strings.ReplaceAll(strings.ReplaceAll(c.path, "KEY", r.a.Key), " ", "%20")
 			r.same(r.calls(c.method, path, c.signature, c.body), c.want)
-			r.same([]any{r.attempt().State, len(r.woken)}, []any{task.AttemptSending, 0})
+			r.same(facts{"State": r.attempt().State, "len woken": len(r.woken)}, facts{"State": task.AttemptSending, "len woken": 0})
 		})
 	}
 	t.Run("An address of the release before is answered", func(t *testing.T) {

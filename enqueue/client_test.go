@@ -97,7 +97,7 @@ func twenty(r *rig) {
 	created.Range(func(any, any) bool { n++; return true })
 	count, err := r.tasks.Count(r.Context(), store.Filter{})
 	r.check(err)
-	r.same([]int{n, count}, []int{1, 1})
+	r.same(facts{"n": n, "count": count}, facts{"n": 1, "count": 1})
 	for _, id := range ids {
 		r.same(id, ids[0])
 	}
@@ -200,18 +200,22 @@ func cancelAndRetry(r *rig) {
 	r.archives(t.Ref())
 	again, err := r.client.Retry(r.Context(), t.Ref(), false)
 	r.check(err)
-	r.same(facts{"Delivery": again.Delivery, "r.where(t.Ref())": r.where(t.Ref()), "r.where(again.Ref())": r.where(again.Ref()), "PublishedAt != nil": r.get(t.ID).PublishedAt != nil},
-		facts{"Delivery": 1, "r.where(t.Ref())": queue.Absent, "r.where(again.Ref())": queue.Pending, "PublishedAt != nil": true})
+	r.same(facts{"Delivery": again.Delivery, "t": r.where(t.Ref()), "again": r.where(again.Ref()), "PublishedAt != nil": r.get(t.ID).PublishedAt != nil},
+		facts{"Delivery": 1, "t": queue.Absent, "again": queue.Pending, "PublishedAt != nil": true})
 }
 
 func notAllowed(r *rig) {
 	t := r.inserts(lighthouse())
-	for status, want := range map[task.Status][2]bool{task.Completed: {false, false}, task.Failed: {true, false}, task.Processing: {false, true}} {
+	for status, want := range map[task.Status]facts{
+		task.Completed:  {"retry": false, "cancel": false},
+		task.Failed:     {"retry": true, "cancel": false},
+		task.Processing: {"retry": false, "cancel": true},
+	} {
 		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s', worker = 'w'", status))
 		_, retry := r.client.Retry(r.Context(), task.Ref{Task: t.ID, Delivery: -1}, false)
 		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s', worker = 'w'", status))
 		_, cancel := r.client.Cancel(r.Context(), t.ID)
-		r.same([2]bool{retry == nil, cancel == nil}, want)
+		r.same(facts{"retry": retry == nil, "cancel": cancel == nil}, want)
 		var not *store.NotAllowed
 		for _, err := range []error{retry, cancel} {
 			if err != nil && !errors.As(err, &not) {

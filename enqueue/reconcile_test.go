@@ -162,8 +162,13 @@ func needed(r *rig) {
 	r.archives(failed.Ref())
 	r.runs(r.reconciler().Run)
 	r.passes(time.Minute)
-	r.same([]queue.State{r.where(waiting.Ref()), r.where(held.Ref()), r.where(failed.Ref()), r.where(run.Ref())},
-		[]queue.State{queue.Pending, queue.Pending, queue.Archived, queue.Pending})
+	r.same(facts{
+		"waiting": r.where(waiting.Ref()), "held": r.where(held.Ref()),
+		"failed": r.where(failed.Ref()), "run": r.where(run.Ref()),
+	}, facts{
+		"waiting": queue.Pending, "held": queue.Pending, "failed": queue.Archived,
+		"run": queue.Pending,
+	})
 	r.same(facts{"Status": r.get(waiting.ID).Status, "ErrorKind": r.get(failed.ID).ErrorKind}, facts{"Status": task.Pending, "ErrorKind": task.Kind("")})
 }
 

@@ -56,8 +56,16 @@ func TestRedis(t *testing.T) {
 	t.Run("Sentinels have a login of their own", func(t *testing.T) {
 		o, err := failover("redis", "u:p@s1,s2:7/mine?db=2&sentinel_username=su&sentinel_password=sp&pool_size=7")
 		must(t, err)
-		got := []any{o.MasterName, o.SentinelAddrs, o.Username, o.Password, o.SentinelUsername, o.SentinelPassword, o.DB, o.PoolSize, o.TLSConfig == nil}
-		want := []any{"mine", []string{"s1:26379", "s2:7"}, "u", "p", "su", "sp", 2, 7, true}
+		got := map[string]any{
+			"MasterName": o.MasterName, "SentinelAddrs": o.SentinelAddrs, "Username": o.Username, "Password": o.Password,
+			"SentinelUsername": o.SentinelUsername, "SentinelPassword": o.SentinelPassword,
+			"DB": o.DB, "PoolSize": o.PoolSize, "TLSConfig == nil": o.TLSConfig == nil,
+		}
+		want := map[string]any{
+			"MasterName": "mine", "SentinelAddrs": []string{"s1:26379", "s2:7"}, "Username": "u", "Password": "p",
+			"SentinelUsername": "su", "SentinelPassword": "sp",
+			"DB": 2, "PoolSize": 7, "TLSConfig == nil": true,
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}

@@ -116,7 +116,8 @@ func TestAClaimIsOneStatement(t *testing.T) {
 	if len(ran) != 1 {
 		t.Errorf("it is %d statements: %+v", len(ran), ran)
 	}
-	if diff := cmp.Diff([]string{"1", "http://photo", "key"}, []string{c.Task.Parameters["a"], c.Task.PhotoURL, c.Last.Key}); diff != "" {
+	got := map[string]string{"Parameters[a]": c.Task.Parameters["a"], "PhotoURL": c.Task.PhotoURL, "Key": c.Last.Key}
+	if diff := cmp.Diff(map[string]string{"Parameters[a]": "1", "PhotoURL": "http://photo", "Key": "key"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -88,7 +88,7 @@ func jobSetForward(r *rig) {
 	r.stop(p)
 	r.start()
 	r.passes(time.Minute)
-	r.same([]any{r.get(t.ID).Status.Final(), r.states(t.ID)}, []any{false, []task.AttemptState{task.AttemptAccepted}})
+	r.same(facts{"Final": r.get(t.ID).Status.Final(), "states": r.states(t.ID)}, facts{"Final": false, "states": []task.AttemptState{task.AttemptAccepted}})
 	ready.Store(true)
 	r.ends(t.ID, task.Completed)
 }

@@ -66,11 +66,12 @@ func severalCalls(r *rig) {
 	done := r.ends(t.ID, task.Completed)
 	r.same(r.widths(t.ID), []string{"0:100", "1:101", "2:102", "3:200", "4:201", "5:202", "6:300"})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptSucceeded, task.AttemptSucceeded})
-	r.same([]any{*done.Width, *done.CostMicros, done.ErrorMsg, done.FailedTries}, []any{100, int64(7 * 40_000), "", 0})
+	r.same(facts{"Width": *done.Width, "CostMicros": *done.CostMicros, "ErrorMsg": done.ErrorMsg, "FailedTries": done.FailedTries},
+		facts{"Width": 100, "CostMicros": int64(7 * 40_000), "ErrorMsg": "", "FailedTries": 0})
 	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
 	r.check(err)
 	for i, want := range []int{3, 3, 1} {
-		r.same([]any{attempts[i].Images, *attempts[i].CostMicros}, []any{want, int64(want) * 40_000})
+		r.same(facts{"Images": attempts[i].Images, "CostMicros": *attempts[i].CostMicros}, facts{"Images": want, "CostMicros": int64(want) * 40_000})
 	}
 }
 
@@ -108,11 +109,11 @@ func partUnknown(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 4}})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.widths(t.ID)}, []any{task.OutcomeUnknown, []string{"0:100", "1:101"}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "widths": r.widths(t.ID)}, facts{"ErrorKind": task.OutcomeUnknown, "widths": []string{"0:100", "1:101"}})
 	_, err := r.client.Retry(r.Context(), failed.Ref(), true) // a person knows that it was not charged
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.widths(t.ID), r.painter.submits.Load()}, []any{[]string{"0:100", "1:101", "2:300", "3:301"}, int64(3)})
+	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load()}, facts{"widths": []string{"0:100", "1:101", "2:300", "3:301"}, "submits": int64(3)})
 }
 
 func partRefused(r *rig) {
@@ -153,7 +154,7 @@ func diesAfterRefusedPart(r *rig) {
 	r.start()
 	done := r.ends(t.ID, task.Completed)
 	close(hold)
-	r.same([]any{r.widths(t.ID), r.painter.submits.Load()}, []any{[]string{"0:100", "2:300"}, int64(3)})
+	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load()}, facts{"widths": []string{"0:100", "2:300"}, "submits": int64(3)})
 	if !strings.Contains(done.ErrorMsg, "call 2 for 1 of 3 pictures brought none") {
 		r.Errorf("the warning is %q", done.ErrorMsg)
 	}
@@ -169,7 +170,10 @@ func lastPartRefused(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.widths(t.ID), *done.Width, done.ImageURL == r.results(t.ID)[0].GeneratedImageURL}, []any{[]string{"0:100", "1:200"}, 100, true})
+	r.same(facts{
+		"widths": r.widths(t.ID), "Width": *done.Width,
+		"ImageURL is the first": done.ImageURL == r.results(t.ID)[0].GeneratedImageURL,
+	}, facts{"widths": []string{"0:100", "1:200"}, "Width": 100, "ImageURL is the first": true})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptSucceeded, task.AttemptFailed})
 }
 
@@ -184,7 +188,7 @@ func allPartsRefused(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.painter.submits.Load()}, []any{task.Moderated, int64(2)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "submits": r.painter.submits.Load()}, facts{"ErrorKind": task.Moderated, "submits": int64(2)})
 	refuses = false
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
@@ -213,5 +217,5 @@ func diesBetweenParts(r *rig) {
 	r.start()
 	r.ends(t.ID, task.Completed)
 	close(hold)
-	r.same([]any{r.widths(t.ID), r.painter.submits.Load()}, []any{[]string{"0:100", "1:101", "2:200", "3:201"}, int64(2)})
+	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load()}, facts{"widths": []string{"0:100", "1:101", "2:200", "3:201"}, "submits": int64(2)})
 }

@@ -19,7 +19,7 @@ func TestCancel(t *testing.T) {
 			r.in(t.Ref(), queue.Scheduled)
 			gone, err := r.client.Cancel(r.Context(), t.ID)
 			r.check(err)
-			r.same([]any{gone.Status, r.where(t.Ref())}, []any{task.Cancelled, queue.Absent})
+			r.same(facts{"Status": gone.Status, "where": r.where(t.Ref())}, facts{"Status": task.Cancelled, "where": queue.Absent})
 		}},
 		{"Cancelling a running job calls the provider's cancel", cancelsJob},
 		{"Where a job cannot be cancelled its late picture is kept", keepsLateJob},
@@ -48,8 +48,8 @@ func cancelsJob(r *rig) {
 	r.in(t.Ref(), queue.Absent)
 	polls := r.painter.polls.Load()
 	r.passes(20 * time.Second)
-	r.same([]any{r.painter.cancels.Load(), r.painter.polls.Load(), r.get(t.ID).Status, r.attempts(t.ID)[0].ErrorKind},
-		[]any{int64(1), polls, task.Cancelled, task.Stopped})
+	r.same(facts{"cancels": r.painter.cancels.Load(), "polls": r.painter.polls.Load(), "Status": r.get(t.ID).Status, "ErrorKind": r.attempts(t.ID)[0].ErrorKind},
+		facts{"cancels": int64(1), "polls": polls, "Status": task.Cancelled, "ErrorKind": task.Stopped})
 }
 
 func keepsLateJob(r *rig) {
@@ -74,8 +74,8 @@ func keepsLateJob(r *rig) {
 	ready.Store(true)
 	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
 	late := r.get(t.ID)
-	r.same([]any{late.Status, late.ImageURL, r.painter.cancels.Load(), r.states(t.ID)},
-		[]any{task.Cancelled, "", int64(1), []task.AttemptState{task.AttemptSucceeded}})
+	r.same(facts{"Status": late.Status, "ImageURL": late.ImageURL, "cancels": r.painter.cancels.Load(), "states": r.states(t.ID)},
+		facts{"Status": task.Cancelled, "ImageURL": "", "cancels": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func keepsLateCall(r *rig) {
@@ -88,7 +88,7 @@ func keepsLateCall(r *rig) {
 	answer <- drawn(pngOf(40, 30))
 	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
 	r.in(t.Ref(), queue.Absent)
-	r.same([]any{r.get(t.ID).Status, r.painter.cancels.Load()}, []any{task.Cancelled, int64(0)})
+	r.same(facts{"Status": r.get(t.ID).Status, "cancels": r.painter.cancels.Load()}, facts{"Status": task.Cancelled, "cancels": int64(0)})
 
 	_, err := r.client.Retry(r.Context(), t.Ref(), false)
 	r.check(err)
@@ -129,7 +129,7 @@ func retryWhileRunning(r *rig) {
 	r.passes(20 * time.Second)
 	ready.Store(true)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(1), 1})
+	r.same(facts{"submits": r.painter.submits.Load(), "len results": len(r.results(t.ID))}, facts{"submits": int64(1), "len results": 1})
 }
 
 func cancelledOwes(r *rig) {
@@ -143,7 +143,7 @@ func cancelledOwes(r *rig) {
 	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), false)
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.ErrorMsg, r.painter.submits.Load()}, []any{"", int64(1)})
+	r.same(facts{"ErrorMsg": done.ErrorMsg, "submits": r.painter.submits.Load()}, facts{"ErrorMsg": "", "submits": int64(1)})
 }
 
 func cancelledWhileFetched(r *rig) {
@@ -153,5 +153,5 @@ func cancelledWhileFetched(r *rig) {
 	r.until("it is fetched", func() bool { return gets.Load() > 0 && r.get(t.ID).Status == task.Processing })
 	r.cancel(t.ID)
 	r.until("it says so", func() bool { return strings.Contains(r.get(t.ID).ErrorMsg, "`easel retry` fetches it") })
-	r.same([]any{r.get(t.ID).Status, r.states(t.ID)}, []any{task.Cancelled, []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"Status": r.get(t.ID).Status, "states": r.states(t.ID)}, facts{"Status": task.Cancelled, "states": []task.AttemptState{task.AttemptAnswered}})
 }

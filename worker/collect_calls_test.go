@@ -41,16 +41,18 @@ func deadPart(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.widths(t.ID), r.painter.submits.Load()}, []any{task.Expired, []string{"0:100", "2:300"}, int64(3)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "widths": r.widths(t.ID), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.Expired, "widths": []string{"0:100", "2:300"}, "submits": int64(3)})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptAnswered, task.AttemptSucceeded})
 	for _, text := range []string{"call 2 for 1 of 3 pictures", "404", "`easel retry` fetches it again"} {
-		r.same([]any{text, strings.Contains(failed.ErrorMsg, text)}, []any{text, true})
+		r.same(facts{"text": text, "ErrorMsg names text": strings.Contains(failed.ErrorMsg, text)}, facts{"text": text, "ErrorMsg names text": true})
 	}
 	alive()
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.widths(t.ID), r.painter.submits.Load(), done.ErrorMsg}, []any{[]string{"0:100", "1:40", "2:300"}, int64(3), ""})
+	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load(), "ErrorMsg": done.ErrorMsg},
+		facts{"widths": []string{"0:100", "1:40", "2:300"}, "submits": int64(3), "ErrorMsg": ""})
 }
 
 func brokenPart(r *rig) {
@@ -63,15 +65,17 @@ func brokenPart(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 15}})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, len(r.results(t.ID)), r.states(t.ID)}, []any{task.BadAnswer, 10, []task.AttemptState{task.AttemptSucceeded, task.AttemptAnswered}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "len results": len(r.results(t.ID)), "states": r.states(t.ID)},
+		facts{"ErrorKind": task.BadAnswer, "len results": 10, "states": []task.AttemptState{task.AttemptSucceeded, task.AttemptAnswered}})
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.painter.submits.Load()}, []any{task.BadAnswer, int64(2)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "submits": r.painter.submits.Load()}, facts{"ErrorKind": task.BadAnswer, "submits": int64(2)})
 	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{len(r.results(t.ID)), r.widths(t.ID)[10], r.painter.submits.Load(), done.ErrorMsg}, []any{15, "10:300", int64(3), ""})
+	r.same(facts{"len results": len(r.results(t.ID)), "r.widths(t.ID)[10]": r.widths(t.ID)[10], "submits": r.painter.submits.Load(), "ErrorMsg": done.ErrorMsg},
+		facts{"len results": 15, "r.widths(t.ID)[10]": "10:300", "submits": int64(3), "ErrorMsg": ""})
 }
 
 func boughtAgainPart(r *rig) {
@@ -84,7 +88,7 @@ func boughtAgainPart(r *rig) {
 	_, err := r.client.BuyAgain(r.Context(), failed.Ref())
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.widths(t.ID), r.painter.submits.Load()}, []any{[]string{"0:100", "2:300", "1:400"}, int64(4)})
+	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load()}, facts{"widths": []string{"0:100", "2:300", "1:400"}, "submits": int64(4)})
 }
 
 func setBackIsNotBought(r *rig) {
@@ -96,7 +100,8 @@ func setBackIsNotBought(r *rig) {
 	r.exec("UPDATE image_generations SET status = 'pending', delivery = delivery + 1, published_at = NULL, run_at = '2000-01-01 00:00:00.000000+00:00'")
 	r.until("it was delivered", func() bool { return r.get(t.ID).Fence > failed.Fence && r.get(t.ID).Status == task.Failed })
 	again := r.get(t.ID)
-	r.same([]any{again.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.AttemptState{task.AttemptAnswered}, int64(1)})
+	r.same(facts{"ErrorKind": again.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.Expired, "states": []task.AttemptState{task.AttemptAnswered}, "submits": int64(1)})
 	alive()
 	_, err := r.client.Retry(r.Context(), again.Ref(), false)
 	r.check(err)
@@ -112,12 +117,13 @@ func deadParts(r *rig) {
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	failed := r.ends(t.ID, task.Failed)
 	answered := task.AttemptAnswered
-	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Expired, []task.AttemptState{answered, answered}, int64(2)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.Expired, "states": []task.AttemptState{answered, answered}, "submits": int64(2)})
 	began := time.Now()
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.painter.submits.Load()}, []any{task.Expired, int64(2)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "submits": r.painter.submits.Load()}, facts{"ErrorKind": task.Expired, "submits": int64(2)})
 	if took := time.Since(began); took > 40*time.Second { // each has had the life of its address
 		r.Errorf("the retry took %s", took)
 	}
@@ -125,7 +131,7 @@ func deadParts(r *rig) {
 	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(2), 2})
+	r.same(facts{"submits": r.painter.submits.Load(), "len results": len(r.results(t.ID))}, facts{"submits": int64(2), "len results": 2})
 }
 
 func fetchedInPlace(r *rig) {
@@ -140,7 +146,7 @@ func fetchedInPlace(r *rig) {
 	g.Release(r.Context())
 	alive()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Fence, done.ErrorMsg, r.painter.submits.Load()}, []any{int64(1), "", int64(1)})
+	r.same(facts{"Fence": done.Fence, "ErrorMsg": done.ErrorMsg, "submits": r.painter.submits.Load()}, facts{"Fence": int64(1), "ErrorMsg": "", "submits": int64(1)})
 }
 
 func olderIsCollected(r *rig) {
@@ -155,7 +161,8 @@ func olderIsCollected(r *rig) {
 	})
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.AttemptState{task.AttemptSucceeded, task.AttemptRejected}})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded, task.AttemptRejected}})
 }
 
 func olderBesideUnknown(r *rig) {
@@ -170,13 +177,14 @@ func olderBesideUnknown(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptAnswered, task.AttemptUnknown}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)},
+		facts{"ErrorKind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptAnswered, task.AttemptUnknown}})
 	alive()
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID), len(r.results(t.ID)), r.painter.submits.Load()},
-		[]any{task.OutcomeUnknown, []task.AttemptState{task.AttemptSucceeded, task.AttemptUnknown}, 1, int64(2)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "len results": len(r.results(t.ID)), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptSucceeded, task.AttemptUnknown}, "len results": 1, "submits": int64(2)})
 }
 
 func crashedIsCollected(r *rig) {
@@ -188,7 +196,7 @@ func crashedIsCollected(r *rig) {
 	r.exec("UPDATE image_generations SET crashes = 3")
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Crashed, []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Crashed, "states": []task.AttemptState{task.AttemptAnswered}})
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
@@ -205,7 +213,8 @@ func collectedAtAnyTime(r *rig) {
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(failed.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(failed.ID)}, []any{int64(1), []task.AttemptState{task.AttemptSucceeded}})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(failed.ID)},
+		facts{"submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func unreadableAnswer(r *rig) {
@@ -215,7 +224,7 @@ func unreadableAnswer(r *rig) {
 	})
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Internal, "states": []task.AttemptState{task.AttemptAnswered}})
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(t.ID, task.Failed)
@@ -228,7 +237,7 @@ func forgottenJob(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.AttemptState{task.AttemptAccepted}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Expired, "states": []task.AttemptState{task.AttemptAccepted}})
 	if !strings.Contains(failed.ErrorMsg, "the painter says expired. `easel retry` asks after it again and does not pay for it twice") {
 		r.Errorf("the reason is %q", failed.ErrorMsg)
 	}
@@ -236,12 +245,14 @@ func forgottenJob(r *rig) {
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{r.painter.polls.Load() > polls, r.painter.submits.Load()}, []any{true, int64(1)})
+	r.same(facts{"polls > before": r.painter.polls.Load() > polls, "submits": r.painter.submits.Load()},
+		facts{"polls > before": true, "submits": int64(1)})
 	r.painter.submit = newPainter().submit
 	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"submits": int64(2), "states": []task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}})
 }
 
 func forgottenForAMoment(r *rig) {
@@ -264,7 +275,7 @@ func handlePolled(r *rig) {
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{0, 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(0), "recovers": int64(0)})
 }
 
 func freeJobAgain(r *rig) {
@@ -278,7 +289,8 @@ func freeJobAgain(r *rig) {
 	r.start()
 	t := r.asks()
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(2), []task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"submits": int64(2), "states": []task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}})
 }
 
 // secondLeadsAway has the second of the calls for one picture each answer with an address.

@@ -124,12 +124,16 @@ func passesBy(r *rig, o obstacle) {
 	t := r.asks()
 	r.passes(20 * time.Second)
 	waiting := r.get(t.ID)
-	r.same([]any{waiting.Status, r.states(t.ID), strings.Contains(waiting.ErrorMsg, "not bought again"), gets.Load() >= 3},
-		[]any{task.Pending, []task.AttemptState{task.AttemptAnswered}, true, true})
+	r.same(facts{
+		"Status": waiting.Status, "states": r.states(t.ID),
+		"ErrorMsg says not bought again": strings.Contains(waiting.ErrorMsg, "not bought again"), "gets >= 3": gets.Load() >= 3,
+	}, facts{"Status": task.Pending, "states": []task.AttemptState{task.AttemptAnswered}, "ErrorMsg says not bought again": true, "gets >= 3": true})
 	there.Store(false)
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.FailedTries, done.Waits, done.ErrorMsg, *done.CostMicros, r.painter.submits.Load(), len(r.results(t.ID))},
-		[]any{0, 0, "", int64(40_000), int64(1), 1})
+	r.same(facts{
+		"FailedTries": done.FailedTries, "Waits": done.Waits, "ErrorMsg": done.ErrorMsg, "CostMicros": *done.CostMicros,
+		"submits": r.painter.submits.Load(), "len results": len(r.results(t.ID)),
+	}, facts{"FailedTries": 0, "Waits": 0, "ErrorMsg": "", "CostMicros": int64(40_000), "submits": int64(1), "len results": 1})
 }
 
 func policyBuysNothing(r *rig) {
@@ -139,19 +143,20 @@ func policyBuysNothing(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID), *failed.CostMicros}, []any{task.Expired, []task.AttemptState{task.AttemptAnswered}, int64(40_000)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "CostMicros": *failed.CostMicros},
+		facts{"ErrorKind": task.Expired, "states": []task.AttemptState{task.AttemptAnswered}, "CostMicros": int64(40_000)})
 	if n := gets.Load(); n < 10 || n > 40 {
 		r.Errorf("the address was asked %d times in ten minutes", n)
 	}
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.Delivery, r.states(t.ID)}, []any{1, []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"Delivery": failed.Delivery, "states": r.states(t.ID)}, facts{"Delivery": 1, "states": []task.AttemptState{task.AttemptAnswered}})
 	alive()
 	_, err = r.client.Retry(r.Context(), failed.Ref(), true)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.AttemptState{task.AttemptSucceeded}})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)}, facts{"submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func boundedByLife(r *rig) {
@@ -165,7 +170,7 @@ func boundedByLife(r *rig) {
 		r.Errorf("it was given up after %s", took)
 	}
 	for _, text := range []string{"404", "`easel retry` fetches it again and does not pay for it twice", "--buy-again"} {
-		r.same([]any{text, strings.Contains(failed.ErrorMsg, text)}, []any{text, true})
+		r.same(facts{"text": text, "ErrorMsg names text": strings.Contains(failed.ErrorMsg, text)}, facts{"text": text, "ErrorMsg names text": true})
 	}
 	r.in(failed.Ref(), queue.Archived)
 }
@@ -180,7 +185,8 @@ func boundedByDeadline(r *rig) {
 	if took := time.Since(began); took < 5*time.Minute-time.Second || took > 5*time.Minute+10*time.Second {
 		r.Errorf("it was given up after %s", took)
 	}
-	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.Deadline, []task.AttemptState{task.AttemptAnswered}, int64(1)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.Deadline, "states": []task.AttemptState{task.AttemptAnswered}, "submits": int64(1)})
 }
 
 func holdsNoPlace(r *rig) {
@@ -224,9 +230,9 @@ func fetchedOnce(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{there.Load(), gone.Load(), done.ErrorMsg}, []any{int64(1), int64(4), ""})
+	r.same(facts{"there": there.Load(), "gone": gone.Load(), "ErrorMsg": done.ErrorMsg}, facts{"there": int64(1), "gone": int64(4), "ErrorMsg": ""})
 	for i, res := range r.results(t.ID) {
-		r.same([]any{res.Position, res.SourceURL}, []any{i, fmt.Sprintf("%s/%d", r.host, i+1)})
+		r.same(facts{"Position": res.Position, "SourceURL": res.SourceURL}, facts{"Position": i, "SourceURL": fmt.Sprintf("%s/%d", r.host, i+1)})
 	}
 }
 
@@ -263,7 +269,8 @@ func storedBeforeFull(r *rig) {
 	r.until("storage is waited for", func() bool { return r.get(t.ID).Waits >= 2 })
 	s.full.Store(false)
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{len(r.results(t.ID)), first.Load(), done.ErrorMsg, r.painter.submits.Load()}, []any{2, int64(1), "", int64(1)})
+	r.same(facts{"len results": len(r.results(t.ID)), "first": first.Load(), "ErrorMsg": done.ErrorMsg, "submits": r.painter.submits.Load()},
+		facts{"len results": 2, "first": int64(1), "ErrorMsg": "", "submits": int64(1)})
 }
 
 func boughtAgain(r *rig) {
@@ -276,8 +283,8 @@ func boughtAgain(r *rig) {
 	_, err := r.client.BuyAgain(r.Context(), failed.Ref())
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.states(t.ID), r.painter.submits.Load(), *done.CostMicros},
-		[]any{[]task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}, int64(2), int64(80_000)})
+	r.same(facts{"states": r.states(t.ID), "submits": r.painter.submits.Load(), "CostMicros": *done.CostMicros},
+		facts{"states": []task.AttemptState{task.AttemptFailed, task.AttemptSucceeded}, "submits": int64(2), "CostMicros": int64(80_000)})
 	if got := r.attempts(t.ID)[0].ErrorMsg; !strings.Contains(got, "a person decided to buy again") || !strings.Contains(got, "404") {
 		r.Errorf("the first call says %q", got)
 	}

@@ -42,7 +42,7 @@ func TestComplete(t *testing.T) {
 				m, _, err := image.DecodeConfig(file)
 				file.Close()
 				r.check(err)
-				r.same([]int{m.Width, m.Height}, []int{side, side / 2})
+				r.same(facts{"Width": m.Width, "Height": m.Height}, facts{"Width": side, "Height": side / 2})
 			}
 		}},
 		{"How a picture came about is written into it where that is wanted", func(r *rig) {
@@ -60,7 +60,7 @@ func TestComplete(t *testing.T) {
 			for _, want := range []string{"一座灯塔", "77", "painter", "brush"} {
 				r.same(bytes.Contains(content, []byte(want)), true)
 			}
-			r.same([]any{res.SHA256, res.FileSize}, []any{hex.EncodeToString(sum[:]), int64(len(content))})
+			r.same(facts{"SHA256": res.SHA256, "FileSize": res.FileSize}, facts{"SHA256": hex.EncodeToString(sum[:]), "FileSize": int64(len(content))})
 		}},
 		{"A grid becomes its tiles, in their order", func(r *rig) {
 			r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 20)) }
@@ -131,7 +131,7 @@ func TestComplete(t *testing.T) {
 			t = r.asks()
 			got := r.ends(t.ID, task.Failed)
 			r.same(got.CostMicros, new(int64(7*max(got.ImageCount, 1))))
-			r.same([]any{got.Currency, r.attempts(t.ID)[0].CostMicros}, []any{"USD", got.CostMicros})
+			r.same(facts{"Currency": got.Currency, "CostMicros": r.attempts(t.ID)[0].CostMicros}, facts{"Currency": "USD", "CostMicros": got.CostMicros})
 		}},
 		{"Twenty repetitions of one order are one call", repeated},
 	})
@@ -149,12 +149,12 @@ func fetchedPictures(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	done := r.ends(t.ID, task.Completed)
-	var got [][3]any
+	var got []task.Result
 	for _, res := range r.results(t.ID) {
-		got = append(got, [3]any{res.Position, res.Width, res.SourceURL})
+		got = append(got, task.Result{Position: res.Position, Width: res.Width, SourceURL: res.SourceURL})
 	}
-	r.same(got, [][3]any{{0, 11, r.host + "/11"}, {1, 12, r.host + "/12"}, {2, 13, r.host + "/13"}})
-	r.same([]any{*done.Width, *done.CostMicros}, []any{11, int64(120_000)})
+	r.same(got, []task.Result{{Position: 0, Width: 11, SourceURL: r.host + "/11"}, {Position: 1, Width: 12, SourceURL: r.host + "/12"}, {Position: 2, Width: 13, SourceURL: r.host + "/13"}})
+	r.same(facts{"Width": *done.Width, "CostMicros": *done.CostMicros}, facts{"Width": 11, "CostMicros": int64(120_000)})
 }
 
 func polledJob(r *rig) {
@@ -173,7 +173,8 @@ func polledJob(r *rig) {
 	r.start()
 	t := r.asks()
 	r.until("progress is shown", func() bool { return r.get(t.ID).Progress == 40 })
-	r.same([]any{r.get(t.ID).ProviderJobID, r.states(t.ID)}, []any{"job-1", []task.AttemptState{task.AttemptAccepted}})
+	r.same(facts{"ProviderJobID": r.get(t.ID).ProviderJobID, "states": r.states(t.ID)},
+		facts{"ProviderJobID": "job-1", "states": []task.AttemptState{task.AttemptAccepted}})
 	close(shown)
 	r.same(r.ends(t.ID, task.Completed).Progress, 100)
 	r.same(r.painter.submits.Load(), int64(1))
@@ -243,14 +244,14 @@ func endlessJob(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Timeout, []task.AttemptState{task.AttemptAccepted}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Timeout, "states": []task.AttemptState{task.AttemptAccepted}})
 
 	// A person looks again: the job is asked after by its handle.
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{1, 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(1), "recovers": int64(0)})
 }
 
 func badPicture(r *rig, answer provider.Answer, reason string) {
@@ -263,12 +264,12 @@ func badPicture(r *rig, answer provider.Answer, reason string) {
 	if len(answer.Outputs) == 0 {
 		state = task.AttemptFailed
 	}
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.BadAnswer, []task.AttemptState{state}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.BadAnswer, "states": []task.AttemptState{state}})
 	if !strings.Contains(failed.ErrorMsg, reason) {
 		r.Errorf("the reason is %q", failed.ErrorMsg)
 	}
 	r.in(t.Ref(), queue.Archived)
-	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(1), 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "len results": len(r.results(t.ID))}, facts{"submits": int64(1), "len results": 0})
 }
 
 func oneBadPicture(r *rig) {
@@ -295,7 +296,7 @@ func allRefused(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Moderated, []task.AttemptState{task.AttemptFailed}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Moderated, "states": []task.AttemptState{task.AttemptFailed}})
 	r.painter.submit = newPainter().submit
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
@@ -325,7 +326,7 @@ func expiredOnce(r *rig) {
 	t := r.asks()
 	r.ends(t.ID, task.Completed)
 	r.same(r.results(t.ID)[0].SourceURL, r.host+"/fresh")
-	r.same([]int64{r.painter.submits.Load(), r.painter.polls.Load()}, []int64{1, 2})
+	r.same(facts{"submits": r.painter.submits.Load(), "polls": r.painter.polls.Load()}, facts{"submits": int64(1), "polls": int64(2)})
 }
 
 func expiredForEver(r *rig) {
@@ -335,7 +336,7 @@ func expiredForEver(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Expired, []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Expired, "states": []task.AttemptState{task.AttemptAnswered}})
 	r.passes(20 * time.Second)
 	r.same(r.painter.submits.Load(), int64(1))
 }
@@ -376,18 +377,30 @@ func storedPicture(r *rig) {
 	r.same(len(results), 1)
 	key := fmt.Sprintf("%d/%d-0.png", t.ID, results[0].AttemptID)
 	thumb := fmt.Sprintf("%d/%d-0.thumb.jpg", t.ID, results[0].AttemptID)
-	r.same([]any{results[0].SHA256, results[0].StorageKey, results[0].ThumbnailKey, results[0].ContentType, results[0].Width, results[0].Model},
-		[]any{hex.EncodeToString(sum[:]), key, thumb, "image/png", 600, "brush"})
+	r.same(facts{
+		"SHA256": results[0].SHA256, "StorageKey": results[0].StorageKey, "ThumbnailKey": results[0].ThumbnailKey,
+		"ContentType": results[0].ContentType, "Width": results[0].Width, "Model": results[0].Model,
+	}, facts{"SHA256": hex.EncodeToString(sum[:]), "StorageKey": key, "ThumbnailKey": thumb, "ContentType": "image/png", "Width": 600, "Model": "brush"})
 	r.same(bytes.Equal(r.stored(key), data), true)
 	r.same(len(r.stored(thumb)) > 0, true)
 	onDisk, err := os.ReadFile(done.LocalPath)
 	r.check(err)
 	r.same(bytes.Equal(onDisk, data), true)
-	r.same([]any{done.ImageURL, *done.Width, *done.Height, *done.CostMicros, done.Currency, done.Progress, done.APIResponse, done.ErrorMsg},
-		[]any{"http://localhost/pictures/" + key, 600, 300, int64(40_000), "USD", 100, `{"model":"brush"}`, ""})
+	r.same(facts{
+		"ImageURL": done.ImageURL, "Width": *done.Width, "Height": *done.Height, "CostMicros": *done.CostMicros, "Currency": done.Currency,
+		"Progress": done.Progress, "APIResponse": done.APIResponse, "ErrorMsg": done.ErrorMsg,
+	}, facts{
+		"ImageURL": "http://localhost/pictures/" + key, "Width": 600, "Height": 300, "CostMicros": int64(40_000), "Currency": "USD",
+		"Progress": 100, "APIResponse": `{"model":"brush"}`, "ErrorMsg": "",
+	})
 	a := r.attempts(t.ID)[0]
-	r.same([]any{a.State, a.Number, a.Account, a.Endpoint, a.ProviderRequestID, *a.HTTPStatus, *a.CostMicros, a.PriceVersion, a.Fence},
-		[]any{task.AttemptSucceeded, 1, "main", "/draw", "req-1", 200, int64(40_000), "2026-01", int64(1)})
+	r.same(facts{
+		"State": a.State, "Number": a.Number, "Account": a.Account, "Endpoint": a.Endpoint, "ProviderRequestID": a.ProviderRequestID,
+		"HTTPStatus": *a.HTTPStatus, "CostMicros": *a.CostMicros, "PriceVersion": a.PriceVersion, "Fence": a.Fence,
+	}, facts{
+		"State": task.AttemptSucceeded, "Number": 1, "Account": "main", "Endpoint": "/draw", "ProviderRequestID": "req-1",
+		"HTTPStatus": 200, "CostMicros": int64(40_000), "PriceVersion": "2026-01", "Fence": int64(1),
+	})
 	r.same(r.painter.calls[0].Key, a.Key)
 	r.in(t.Ref(), queue.Absent)
 	r.passes(20 * time.Second)

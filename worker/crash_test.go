@@ -69,7 +69,7 @@ func takenBack(r *rig) {
 	began := time.Now()
 	r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Crashes, r.painter.submits.Load()}, []any{1, int64(1)})
+	r.same(facts{"Crashes": done.Crashes, "submits": r.painter.submits.Load()}, facts{"Crashes": 1, "submits": int64(1)})
 	if took := time.Since(began); took > r.lease+3*r.every {
 		r.Errorf("it took %s", took)
 	}
@@ -81,7 +81,8 @@ func resumed(r *rig) {
 	t := r.leaves(r.accepted)
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]int64{r.painter.submits.Load(), r.painter.polls.Load(), r.painter.recovers.Load()}, []int64{0, 1, 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "polls": r.painter.polls.Load(), "recovers": r.painter.recovers.Load()},
+		facts{"submits": int64(0), "polls": int64(1), "recovers": int64(0)})
 }
 
 func answeredByTheDead(r *rig) {
@@ -93,7 +94,7 @@ func answeredByTheDead(r *rig) {
 	})
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(0), 1})
+	r.same(facts{"submits": r.painter.submits.Load(), "len results": len(r.results(t.ID))}, facts{"submits": int64(0), "len results": 1})
 }
 
 func lostAndFound(r *rig) {
@@ -103,7 +104,8 @@ func lostAndFound(r *rig) {
 	r.start()
 	r.ends(t.ID, task.Completed)
 	a := r.attempts(t.ID)[0]
-	r.same([]any{asked.Key, asked.Endpoint, asked.SentAt.Equal(a.SentAt), *a.CostMicros}, []any{a.Key, "/draw", true, int64(40_000)})
+	r.same(facts{"Key": asked.Key, "Endpoint": asked.Endpoint, "SentAt is the same": asked.SentAt.Equal(a.SentAt), "CostMicros": *a.CostMicros},
+		facts{"Key": a.Key, "Endpoint": "/draw", "SentAt is the same": true, "CostMicros": int64(40_000)})
 	r.same(r.painter.submits.Load(), int64(0))
 }
 
@@ -113,7 +115,8 @@ func lostJobFound(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load(), r.painter.polls.Load()}, []int64{0, 1, 1})
+	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load(), "polls": r.painter.polls.Load()},
+		facts{"submits": int64(0), "recovers": int64(1), "polls": int64(1)})
 }
 
 func neverHappened(r *rig) {
@@ -122,8 +125,9 @@ func neverHappened(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.states(t.ID), done.FailedTries}, []any{[]task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}, 0})
-	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{1, 2})
+	r.same(facts{"states": r.states(t.ID), "FailedTries": done.FailedTries},
+		facts{"states": []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}, "FailedTries": 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(1), "recovers": int64(2)})
 	all := r.attempts(t.ID)
 	if waited := all[1].SentAt.Sub(all[0].SentAt); waited < r.svc.Timeout+r.lease {
 		r.Errorf("it was made again after %s, when the first may still have been on its way", waited)
@@ -228,14 +232,15 @@ func lostAndFailed(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Moderated)
-	r.same([]any{r.states(t.ID), r.painter.submits.Load()}, []any{[]task.AttemptState{task.AttemptFailed}, int64(0)})
+	r.same(facts{"states": r.states(t.ID), "submits": r.painter.submits.Load()}, facts{"states": []task.AttemptState{task.AttemptFailed}, "submits": int64(0)})
 }
 
 func inDoubt(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)},
+		facts{"ErrorKind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptUnknown}})
 	r.in(failed.Ref(), queue.Archived)
 	r.passes(20 * time.Second)
 	r.same(r.painter.submits.Load(), int64(0))
@@ -254,7 +259,8 @@ func unasked(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.FailedTries, done.Waits, r.painter.submits.Load(), r.painter.recovers.Load()}, []any{1, 1, int64(0), int64(3)})
+	r.same(facts{"FailedTries": done.FailedTries, "Waits": done.Waits, "submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()},
+		facts{"FailedTries": 1, "Waits": 1, "submits": int64(0), "recovers": int64(3)})
 }
 
 func neverAsked(r *rig) {
@@ -262,7 +268,8 @@ func neverAsked(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
-	r.same([]any{r.painter.submits.Load(), r.painter.recovers.Load(), r.states(t.ID)}, []any{int64(0), int64(5), []task.AttemptState{task.AttemptUnknown}})
+	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load(), "states": r.states(t.ID)},
+		facts{"submits": int64(0), "recovers": int64(5), "states": []task.AttemptState{task.AttemptUnknown}})
 }
 
 // cameMeanwhile: the worker that made the call was only slow, and notes its
@@ -279,7 +286,7 @@ func cameMeanwhile(r *rig) {
 	r.leaves(func(held *task.Task, begun *task.Attempt) { t, a = held, begun })
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.AttemptState{task.AttemptSucceeded}})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)}, facts{"submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func poisonInCall(r *rig) {
@@ -287,7 +294,8 @@ func poisonInCall(r *rig) {
 	r.exec("UPDATE image_generations SET crashes = 2")
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID), r.painter.submits.Load()}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}, int64(0)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(0)})
 }
 
 func poison(r *rig) {
@@ -295,7 +303,8 @@ func poison(r *rig) {
 	r.exec("UPDATE image_generations SET crashes = 2")
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.Crashes, r.painter.polls.Load()}, []any{task.Crashed, 3, int64(0)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "Crashes": failed.Crashes, "polls": r.painter.polls.Load()},
+		facts{"ErrorKind": task.Crashed, "Crashes": 3, "polls": int64(0)})
 
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
@@ -354,7 +363,7 @@ func accountGone(r *rig) {
 		return r.get(t.ID).ErrorMsg == `this worker does not have the account "main" of painter`
 	})
 	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Auth)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(0), []task.AttemptState{task.AttemptAccepted}})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)}, facts{"submits": int64(0), "states": []task.AttemptState{task.AttemptAccepted}})
 }
 
 func providerChanged(r *rig) {
@@ -362,11 +371,12 @@ func providerChanged(r *rig) {
 	r.exec("UPDATE generation_attempt SET provider = 'sculptor'")
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.painter.polls.Load(), r.painter.submits.Load()}, []any{task.Auth, int64(0), int64(0)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "polls": r.painter.polls.Load(), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.Auth, "polls": int64(0), "submits": int64(0)})
 	again, err := r.client.Retry(r.Context(), failed.Ref(), true) // which speaks of calls of unknown outcome
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.Delivery, r.painter.submits.Load()}, []any{again.Delivery, int64(0)})
+	r.same(facts{"Delivery": failed.Delivery, "submits": r.painter.submits.Load()}, facts{"Delivery": again.Delivery, "submits": int64(0)})
 	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
 	r.check(err)
 	r.ends(t.ID, task.Completed)

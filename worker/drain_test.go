@@ -37,7 +37,8 @@ func drainsPolls(r *rig) {
 	}
 	for _, t := range tasks {
 		back := r.get(t.ID)
-		r.same([]any{back.Status, back.Worker, back.FailedTries, back.Waits, back.Crashes}, []any{task.Pending, "", 0, 0, 0})
+		r.same(facts{"Status": back.Status, "Worker": back.Worker, "FailedTries": back.FailedTries, "Waits": back.Waits, "Crashes": back.Crashes},
+			facts{"Status": task.Pending, "Worker": "", "FailedTries": 0, "Waits": 0, "Crashes": 0})
 	}
 	ready.Store(true)
 	r.start()
@@ -58,7 +59,7 @@ func drainsLimits(r *rig) {
 	if took := time.Since(began); took > 5*time.Second {
 		r.Errorf("the drain took %s", took)
 	}
-	r.same([]any{r.get(t.ID).Fence, r.get(t.ID).Status}, []any{before.Fence, task.Pending})
+	r.same(facts{"Fence": r.get(t.ID).Fence, "Status": r.get(t.ID).Status}, facts{"Fence": before.Fence, "Status": task.Pending})
 	r.same(r.painter.submits.Load(), int64(0))
 	r.redis.Del(r.Context(), "easel:limit:{painter/main}:closed")
 	r.start()
@@ -73,7 +74,7 @@ func drainsCalls(r *rig) {
 	heard(r, "the call is made", taken)
 	time.AfterFunc(time.Minute, func() { answer <- drawn(pngOf(40, 30)) })
 	r.stop(first)
-	r.same([]any{r.get(t.ID).Status, r.painter.submits.Load()}, []any{task.Completed, int64(1)})
+	r.same(facts{"Status": r.get(t.ID).Status, "submits": r.painter.submits.Load()}, facts{"Status": task.Completed, "submits": int64(1)})
 }
 
 func drainOver(r *rig) {
@@ -84,7 +85,8 @@ func drainOver(r *rig) {
 	heard(r, "the call is made", taken)
 	r.stop(first)
 	failed := r.get(t.ID)
-	r.same([]any{failed.Status, failed.ErrorKind, r.states(t.ID)}, []any{task.Failed, task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
+	r.same(facts{"Status": failed.Status, "ErrorKind": failed.ErrorKind, "states": r.states(t.ID)},
+		facts{"Status": task.Failed, "ErrorKind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptUnknown}})
 }
 
 func lastAnswer(r *rig) {
@@ -99,7 +101,7 @@ func lastAnswer(r *rig) {
 	t := r.asks()
 	heard(r, "the call is made", taken)
 	r.stop(first)
-	r.same([]any{r.get(t.ID).Status, r.states(t.ID)}, []any{task.Pending, []task.AttemptState{task.AttemptAccepted}})
+	r.same(facts{"Status": r.get(t.ID).Status, "states": r.states(t.ID)}, facts{"Status": task.Pending, "states": []task.AttemptState{task.AttemptAccepted}})
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
 	r.start()
 	r.same(r.ends(t.ID, task.Completed).Crashes, 0)

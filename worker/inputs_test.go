@@ -145,7 +145,8 @@ func strippedInput(r *rig) {
 	content, err := io.ReadAll(stored)
 	r.check(err)
 	sum := sha256.Sum256(content)
-	r.same([]any{bytes.Equal(content, pngOf(10, 10)), h.Inputs[0].SHA256, h.Inputs[0].FileSize}, []any{true, hex.EncodeToString(sum[:]), int64(len(content))})
+	r.same(facts{"content is the same": bytes.Equal(content, pngOf(10, 10)), "SHA256": h.Inputs[0].SHA256, "FileSize": h.Inputs[0].FileSize},
+		facts{"content is the same": true, "SHA256": hex.EncodeToString(sum[:]), "FileSize": int64(len(content))})
 }
 
 // withPlace is the PNG with a text in it that says where it was taken.
@@ -185,7 +186,7 @@ func (r *rig) refusedInput(t task.Task, reason string) {
 	if !strings.Contains(failed.ErrorMsg, reason) || failed.ErrorKind != task.Invalid && failed.ErrorKind != task.Unsupported {
 		r.Errorf("%s: %q", failed.ErrorKind, failed.ErrorMsg)
 	}
-	r.same([]any{r.painter.submits.Load(), len(r.states(stored.ID))}, []any{int64(0), 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "len states": len(r.states(stored.ID))}, facts{"submits": int64(0), "len states": 0})
 }
 
 func copiedInput(r *rig) {
@@ -260,7 +261,7 @@ func slowInput(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: r.host + "/1"}})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.FailedTries, r.painter.submits.Load()}, []any{2, int64(1)})
+	r.same(facts{"FailedTries": done.FailedTries, "submits": r.painter.submits.Load()}, facts{"FailedTries": 2, "submits": int64(1)})
 }
 
 // uploads is a service that takes input pictures in a request of their own.
@@ -293,7 +294,7 @@ func uploadedInput(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: dataURL(pngOf(2, 2)), ReferenceImages: list(r.host + "/1")}})
 	r.ends(t.ID, task.Completed)
-	r.same([]any{*given, u.got}, []any{[]string{"upload-1", "upload-2"}, []string{dataURL(pngOf(2, 2)), dataURL(pngOf(10, 10))}})
+	r.same(facts{"given": *given, "got": u.got}, facts{"given": []string{"upload-1", "upload-2"}, "got": []string{dataURL(pngOf(2, 2)), dataURL(pngOf(10, 10))}})
 }
 
 func failedUpload(r *rig) {
@@ -301,7 +302,7 @@ func failedUpload(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{InputImageURL: dataURL(pngOf(2, 2))}})
 	r.same(r.ends(t.ID, task.Completed).FailedTries, 1)
-	r.same([]any{len(u.got), r.painter.submits.Load()}, []any{1, int64(1)})
+	r.same(facts{"len got": len(u.got), "submits": r.painter.submits.Load()}, facts{"len got": 1, "submits": int64(1)})
 }
 
 func fullStorage(r *rig) {

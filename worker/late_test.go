@@ -65,7 +65,8 @@ func spoolCompletes(r *rig) {
 	l.entries.Store(&[]spool.Entry{r.spooled(t.ID, drawn(pngOf(40, 30)))})
 	r.until("it is completed", func() bool { return r.get(t.ID).Status == task.Completed })
 	done := r.get(t.ID)
-	r.same([]any{*done.CostMicros, *done.Width, done.ErrorMsg, r.painter.submits.Load(), r.states(t.ID)}, []any{int64(40_000), 40, "", int64(0), []task.AttemptState{task.AttemptSucceeded}})
+	r.same(facts{"CostMicros": *done.CostMicros, "Width": *done.Width, "ErrorMsg": done.ErrorMsg, "submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"CostMicros": int64(40_000), "Width": 40, "ErrorMsg": "", "submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func spoolInOrder(r *rig) {
@@ -83,7 +84,8 @@ func spoolInOrder(r *rig) {
 	r.ends(second.ID, task.Failed)
 	l.entries.Store(&[]spool.Entry{r.spooled(first.ID, at(r.host+"/1")), r.spooled(second.ID, drawn(pngOf(40, 30)))})
 	r.until("the second is completed", func() bool { return r.get(second.ID).Status == task.Completed })
-	r.same([]any{<-journalled, r.states(first.ID)}, []any{[]task.AttemptState{task.AttemptAnswered}, []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"journalled": <-journalled, "states": r.states(first.ID)},
+		facts{"journalled": []task.AttemptState{task.AttemptAnswered}, "states": []task.AttemptState{task.AttemptAnswered}})
 }
 
 func hangingDoubt(r *rig) {
@@ -99,7 +101,8 @@ func hangingDoubt(r *rig) {
 	r.until("the first is adopted", func() bool { return r.states(first.ID)[0] == task.AttemptAnswered })
 	l.entries.Store(&[]spool.Entry{r.spooled(second.ID, drawn(pngOf(40, 30)))})
 	r.passes(time.Minute)
-	r.same([]any{r.states(first.ID), r.get(second.ID).Status}, []any{[]task.AttemptState{task.AttemptAnswered}, task.Completed})
+	r.same(facts{"states": r.states(first.ID), "Status": r.get(second.ID).Status},
+		facts{"states": []task.AttemptState{task.AttemptAnswered}, "Status": task.Completed})
 	if text := r.get(first.ID).ErrorMsg; !strings.Contains(text, "has run this call after all") {
 		r.Errorf("meanwhile the first says %q", text)
 	}
@@ -128,7 +131,8 @@ func refusedLate(r *rig) {
 	r.same(t.ErrorKind, task.OutcomeUnknown)
 	says <- func() (provider.Answer, error) { return fails(task.Moderated, task.Executed) }
 	r.until("the true reason is on the row", func() bool { return r.get(t.ID).ErrorKind == task.Moderated })
-	r.same([]any{strings.Contains(r.get(t.ID).ErrorMsg, "the painter says moderated"), r.states(t.ID)}, []any{true, []task.AttemptState{task.AttemptFailed}})
+	r.same(facts{"ErrorMsg says the painter says moderated": strings.Contains(r.get(t.ID).ErrorMsg, "the painter says moderated"), "states": r.states(t.ID)},
+		facts{"ErrorMsg says the painter says moderated": true, "states": []task.AttemptState{task.AttemptFailed}})
 }
 
 func acceptedLate(r *rig) {
@@ -146,7 +150,8 @@ func acceptedLate(r *rig) {
 	ready.Store(true)
 	r.until("its pictures are kept", func() bool { return len(r.results(t.ID)) == 1 })
 	got := r.get(t.ID)
-	r.same([]any{r.states(t.ID), *got.CostMicros, r.painter.submits.Load()}, []any{[]task.AttemptState{task.AttemptSucceeded}, int64(40_000), int64(1)})
+	r.same(facts{"states": r.states(t.ID), "CostMicros": *got.CostMicros, "submits": r.painter.submits.Load()},
+		facts{"states": []task.AttemptState{task.AttemptSucceeded}, "CostMicros": int64(40_000), "submits": int64(1)})
 	r.same(got.Status, task.Completed)
 }
 
@@ -157,5 +162,5 @@ func cancelledStays(r *rig) {
 	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
 	r.passes(time.Second)
 	got := r.get(t.ID)
-	r.same([]any{got.Status, *got.CostMicros}, []any{task.Cancelled, int64(40_000)})
+	r.same(facts{"Status": got.Status, "CostMicros": *got.CostMicros}, facts{"Status": task.Cancelled, "CostMicros": int64(40_000)})
 }

@@ -20,6 +20,9 @@ func (r *rig) check(err error) {
 	}
 }
 
+// facts are values by their names, so that a failure names those that differ.
+type facts map[string]any
+
 func (r *rig) same(got, want any) {
 	r.Helper()
 	if d := cmp.Diff(want, got); d != "" {

@@ -64,7 +64,8 @@ func modelRefused(r *rig) {
 	began := time.Now()
 	failed := r.ends(r.asksFor(task.Task{Request: task.Request{Model: "closed"}}).ID, task.Failed)
 	r.ends(r.asksFor(task.Task{Request: task.Request{Model: "open"}}).ID, task.Completed)
-	r.same([]any{failed.ErrorKind, failed.FailedTries, strings.Contains(failed.ErrorMsg, "must be verified")}, []any{task.Unsupported, 1, true})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "FailedTries": failed.FailedTries, "ErrorMsg says must be verified": strings.Contains(failed.ErrorMsg, "must be verified")},
+		facts{"ErrorKind": task.Unsupported, "FailedTries": 1, "ErrorMsg says must be verified": true})
 	if took := time.Since(began); took > 20*time.Second {
 		r.Errorf("the other model waited %s", took)
 	}
@@ -78,7 +79,8 @@ func modelSpared(r *rig) {
 	r.start()
 	for range 5 {
 		failed := r.ends(r.asksFor(task.Task{Request: task.Request{Model: "closed"}}).ID, task.Failed)
-		r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "must be verified")}, []any{task.Unsupported, true})
+		r.same(facts{"ErrorKind": failed.ErrorKind, "ErrorMsg says must be verified": strings.Contains(failed.ErrorMsg, "must be verified")},
+			facts{"ErrorKind": task.Unsupported, "ErrorMsg says must be verified": true})
 	}
 	r.same(r.painter.submits.Load(), int64(1))
 	r.passes(time.Minute)
@@ -110,7 +112,7 @@ func modelTakesNoRate(r *rig) {
 		r.asksFor(task.Task{Request: task.Request{Model: "closed"}})
 	}
 	r.passes(time.Minute)
-	r.same([]any{r.granted(), r.painter.submits.Load()}, []any{2, int64(0)})
+	r.same(facts{"granted": r.granted(), "submits": r.painter.submits.Load()}, facts{"granted": 2, "submits": int64(0)})
 	taken.Release(r.Context())
 }
 
@@ -132,12 +134,14 @@ func modelHoldsNoneUp(r *rig) {
 	if took := time.Since(began); took > time.Minute {
 		r.Errorf("the other model waited %s", took)
 	}
-	r.same([]any{r.painter.submits.Load(), spare.submits.Load()}, []any{int64(3), int64(0)})
+	r.same(facts{"painter.submits": r.painter.submits.Load(), "spare.submits": spare.submits.Load()},
+		facts{"painter.submits": int64(3), "spare.submits": int64(0)})
 	r.passes(5 * time.Minute)
 	for _, t := range closed {
 		r.ends(t.ID, task.Completed)
 	}
-	r.same([]any{r.painter.submits.Load(), spare.submits.Load()}, []any{int64(3), int64(3)})
+	r.same(facts{"painter.submits": r.painter.submits.Load(), "spare.submits": spare.submits.Load()},
+		facts{"painter.submits": int64(3), "spare.submits": int64(3)})
 }
 
 func modelQuota(r *rig) {
@@ -146,7 +150,8 @@ func modelQuota(r *rig) {
 	began := time.Now()
 	for range 3 {
 		failed := r.ends(r.asksFor(task.Task{Request: task.Request{Model: "spent"}}).ID, task.Failed)
-		r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "the free tier of this model is used up")}, []any{task.Billing, true})
+		r.same(facts{"ErrorKind": failed.ErrorKind, "ErrorMsg says the free tier of this": strings.Contains(failed.ErrorMsg, "the free tier of this model is used up")},
+			facts{"ErrorKind": task.Billing, "ErrorMsg says the free tier of this": true})
 	}
 	r.ends(r.asksFor(task.Task{Request: task.Request{Model: "open"}}).ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(2))

@@ -40,11 +40,13 @@ func storageFails(r *rig) {
 	t := r.asks()
 	r.until("it waits for storage", func() bool { return r.get(t.ID).ErrorKind == task.Storage })
 	waiting := r.get(t.ID)
-	r.same([]any{waiting.Status, waiting.FailedTries, waiting.Waits > 0, r.states(t.ID)}, []any{task.Pending, 0, true, []task.AttemptState{task.AttemptAnswered}})
-	r.same([]any{strings.Contains(r.attempts(t.ID)[0].Answer, `"bytes":"`), *r.attempts(t.ID)[0].CostMicros}, []any{true, int64(40_000)})
+	r.same(facts{"Status": waiting.Status, "FailedTries": waiting.FailedTries, "Waits > 0": waiting.Waits > 0, "states": r.states(t.ID)},
+		facts{"Status": task.Pending, "FailedTries": 0, "Waits > 0": true, "states": []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"Answer says bytes": strings.Contains(r.attempts(t.ID)[0].Answer, `"bytes":"`), "CostMicros": *r.attempts(t.ID)[0].CostMicros},
+		facts{"Answer says bytes": true, "CostMicros": int64(40_000)})
 	r.pictures.broken.Store(false)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID)}, []any{int64(1), []task.AttemptState{task.AttemptSucceeded}})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)}, facts{"submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})
 	r.same(r.stored(r.results(t.ID)[0].StorageKey), pngOf(40, 30))
 }
 
@@ -112,7 +114,7 @@ func storageNeverWorks(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Storage, []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Storage, "states": []task.AttemptState{task.AttemptAnswered}})
 	r.pictures.broken.Store(false)
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
@@ -130,7 +132,8 @@ func badBesideJournalled(r *rig) {
 	r.until("it waits for storage", func() bool { return r.get(t.ID).ErrorKind == task.Storage })
 	r.pictures.broken.Store(false)
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{len(r.results(t.ID)), strings.Contains(done.ErrorMsg, "picture 2 of 2 is missing")}, []any{1, true})
+	r.same(facts{"len results": len(r.results(t.ID)), "ErrorMsg says picture 2 of 2 is": strings.Contains(done.ErrorMsg, "picture 2 of 2 is missing")},
+		facts{"len results": 1, "ErrorMsg says picture 2 of 2 is": true})
 }
 
 func downloadFails(r *rig) {
@@ -146,7 +149,8 @@ func downloadFails(r *rig) {
 	r.start()
 	t := r.asks()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Waits, done.FailedTries, r.painter.submits.Load(), asked.Load()}, []any{0, 0, int64(1), int64(4)})
+	r.same(facts{"Waits": done.Waits, "FailedTries": done.FailedTries, "submits": r.painter.submits.Load(), "asked": asked.Load()},
+		facts{"Waits": 0, "FailedTries": 0, "submits": int64(1), "asked": int64(4)})
 }
 
 func databaseFails(r *rig) {
@@ -161,7 +165,8 @@ func databaseFails(r *rig) {
 	r.same(r.get(t.ID).Worker, p.Self.ID)
 	r.exec("ALTER TABLE away RENAME TO generation_attempt")
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Crashes, r.painter.submits.Load(), r.states(t.ID)}, []any{0, int64(1), []task.AttemptState{task.AttemptSucceeded}})
+	r.same(facts{"Crashes": done.Crashes, "submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"Crashes": 0, "submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func databaseFailsBefore(r *rig) {
@@ -193,10 +198,10 @@ func silentTogether(r *rig) {
 	r.passes(2*r.lease + r.every/2)
 	r.exec("ALTER TABLE away RENAME TO easel_worker")
 	verdict := second.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"})
-	r.same([]any{verdict.Outcome, r.get(t.ID).Worker}, []any{queue.Retry, first.Self.ID})
+	r.same(facts{"Outcome": verdict.Outcome, "Worker": r.get(t.ID).Worker}, facts{"Outcome": queue.Retry, "Worker": first.Self.ID})
 	answer <- drawn(pngOf(40, 30))
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Crashes, r.painter.submits.Load()}, []any{0, int64(1)})
+	r.same(facts{"Crashes": done.Crashes, "submits": r.painter.submits.Load()}, facts{"Crashes": 0, "submits": int64(1)})
 }
 
 func databaseRefuses(r *rig) {
@@ -204,7 +209,7 @@ func databaseRefuses(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.Internal, []task.AttemptState{task.AttemptAnswered}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Internal, "states": []task.AttemptState{task.AttemptAnswered}})
 	r.exec("DROP TRIGGER no")
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
@@ -267,7 +272,7 @@ func ringsTwice(r *rig) {
 	again.Release(r.Context())
 	r.ends(t.ID, task.Failed)
 	r.passes(time.Minute)
-	r.same([]any{r.get(t.ID).Delivery, r.painter.submits.Load()}, []any{0, int64(1)})
+	r.same(facts{"Delivery": r.get(t.ID).Delivery, "submits": r.painter.submits.Load()}, facts{"Delivery": 0, "submits": int64(1)})
 }
 
 func redisForgetsDuring(r *rig) {
@@ -280,7 +285,7 @@ func redisForgetsDuring(r *rig) {
 	r.passes(35 * time.Second)
 	answer <- drawn(pngOf(40, 30))
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Crashes, done.Delivery, r.painter.submits.Load()}, []any{0, 0, int64(1)})
+	r.same(facts{"Crashes": done.Crashes, "Delivery": done.Delivery, "submits": r.painter.submits.Load()}, facts{"Crashes": 0, "Delivery": 0, "submits": int64(1)})
 	r.in(t.Ref(), queue.Absent)
 }
 

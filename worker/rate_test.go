@@ -48,7 +48,7 @@ func lateTakesNothing(r *rig) {
 	for _, t := range asked {
 		r.in(t.Ref(), queue.Retrying)
 	}
-	r.same([]any{r.granted(), r.painter.submits.Load()}, []any{2, int64(0)})
+	r.same(facts{"granted": r.granted(), "submits": r.painter.submits.Load()}, facts{"granted": 2, "submits": int64(0)})
 }
 
 func heldTakesNothing(r *rig) {

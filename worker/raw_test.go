@@ -37,14 +37,21 @@ func truncatedIsKept(r *rig) {
 	a := r.attempts(t.ID)[0]
 	kept := a.RawFileList()
 	r.same(len(kept), 1)
-	r.same([]any{failed.ErrorKind, a.State, kept[0].ContentType, kept[0].FileSize, strings.Contains(failed.ErrorMsg, kept[0].StorageKey), strings.Contains(a.Answer, "bytes")},
-		[]any{task.BadAnswer, task.AttemptAnswered, "image/png", int64(60), true, false})
+	r.same(facts{
+		"ErrorKind": failed.ErrorKind, "State": a.State, "ContentType": kept[0].ContentType, "FileSize": kept[0].FileSize,
+		"ErrorMsg names StorageKey": strings.Contains(failed.ErrorMsg, kept[0].StorageKey),
+		"Answer says bytes":         strings.Contains(a.Answer, "bytes"),
+	}, facts{
+		"ErrorKind": task.BadAnswer, "State": task.AttemptAnswered, "ContentType": "image/png", "FileSize": int64(60),
+		"ErrorMsg names StorageKey": true, "Answer says bytes": false,
+	})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
 
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.Delivery, r.painter.submits.Load(), len(r.attempts(t.ID)[0].RawFileList())}, []any{1, int64(1), 1})
+	r.same(facts{"Delivery": failed.Delivery, "submits": r.painter.submits.Load(), "len RawFileList": len(r.attempts(t.ID)[0].RawFileList())},
+		facts{"Delivery": 1, "submits": int64(1), "len RawFileList": 1})
 
 	r.painter.submit = newPainter().submit
 	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
@@ -52,7 +59,10 @@ func truncatedIsKept(r *rig) {
 	r.ends(t.ID, task.Completed)
 	files, err := r.tasks.Files(r.Context(), []int64{t.ID})
 	r.check(err)
-	r.same([]any{r.painter.submits.Load(), files[t.ID].Open, strings.Contains(strings.Join(files[t.ID].Keys, " "), kept[0].StorageKey)}, []any{int64(2), false, true})
+	r.same(facts{
+		"submits": r.painter.submits.Load(), "Open": files[t.ID].Open,
+		"Keys names StorageKey": strings.Contains(strings.Join(files[t.ID].Keys, " "), kept[0].StorageKey),
+	}, facts{"submits": int64(2), "Open": false, "Keys names StorageKey": true})
 }
 
 func kindIsKept(r *rig) {
@@ -71,8 +81,14 @@ func kindIsKept(r *rig) {
 		t := r.asks()
 		done := r.ends(t.ID, task.Completed)
 		res := r.results(t.ID)[0]
-		r.same([]any{res.ContentType, res.FileSize, res.Width, res.ThumbnailKey, done.ErrorKind, strings.Contains(done.ErrorMsg, "is kept as it came: easel cannot look into image/tiff")},
-			[]any{"image/tiff", int64(len(tiff)), 0, "", task.Kind(""), true})
+		r.same(facts{
+			"ContentType": res.ContentType, "FileSize": res.FileSize, "Width": res.Width, "ThumbnailKey": res.ThumbnailKey,
+			"ErrorKind":                        done.ErrorKind,
+			"ErrorMsg says is kept as it came": strings.Contains(done.ErrorMsg, "is kept as it came: easel cannot look into image/tiff"),
+		}, facts{
+			"ContentType": "image/tiff", "FileSize": int64(len(tiff)), "Width": 0, "ThumbnailKey": "", "ErrorKind": task.Kind(""),
+			"ErrorMsg says is kept as it came": true,
+		})
 		r.same(bytes.Equal(r.stored(res.StorageKey), tiff), true)
 	}
 	r.same(r.painter.submits.Load(), int64(2))
@@ -88,10 +104,11 @@ func truncatedDownload(r *rig) {
 	t := r.asks()
 	r.passes(settled + 30*time.Second)
 	kept := r.attempts(t.ID)[0].RawFileList()
-	r.same([]any{r.get(t.ID).Status, len(kept)}, []any{task.Pending, 1})
+	r.same(facts{"Status": r.get(t.ID).Status, "len kept": len(kept)}, facts{"Status": task.Pending, "len kept": 1})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, len(r.attempts(t.ID)[0].RawFileList()), r.painter.submits.Load()}, []any{task.Expired, 1, int64(1)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "len RawFileList": len(r.attempts(t.ID)[0].RawFileList()), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.Expired, "len RawFileList": 1, "submits": int64(1)})
 	if n := gets.Load(); n < 6 || n > 30 || !strings.Contains(failed.ErrorMsg, "lies as it came at "+kept[0].StorageKey) {
 		r.Errorf("it was asked for %d times in four minutes, and says %q", n, failed.ErrorMsg)
 	}
@@ -107,10 +124,12 @@ func halfThenWhole(r *rig) {
 	r.start()
 	t := r.asks()
 	r.passes(settled + 30*time.Second)
-	r.same([]any{r.get(t.ID).Status, gets.Load() > 5, r.attempts(t.ID)[0].RawFileList()[0].FileSize}, []any{task.Pending, true, int64(len(half))})
+	r.same(facts{"Status": r.get(t.ID).Status, "gets > 5": gets.Load() > 5, "FileSize": r.attempts(t.ID)[0].RawFileList()[0].FileSize},
+		facts{"Status": task.Pending, "gets > 5": true, "FileSize": int64(len(half))})
 	r.serves(func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) })
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.ErrorMsg, *done.Width, r.painter.submits.Load(), len(r.attempts(t.ID)[0].RawFileList())}, []any{"", 40, int64(1), 0})
+	r.same(facts{"ErrorMsg": done.ErrorMsg, "Width": *done.Width, "submits": r.painter.submits.Load(), "len RawFileList": len(r.attempts(t.ID)[0].RawFileList())},
+		facts{"ErrorMsg": "", "Width": 40, "submits": int64(1), "len RawFileList": 0})
 }
 
 func halfThenDead(r *rig) {
@@ -126,7 +145,8 @@ func halfThenDead(r *rig) {
 	r.same(r.get(t.ID).Status, task.Pending)
 	failed := r.ends(t.ID, task.Failed)
 	kept := r.attempts(t.ID)[0].RawFileList()
-	r.same([]any{failed.ErrorKind, len(kept), strings.Contains(failed.ErrorMsg, kept[0].StorageKey)}, []any{task.Expired, 1, true})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "len kept": len(kept), "ErrorMsg names StorageKey": strings.Contains(failed.ErrorMsg, kept[0].StorageKey)},
+		facts{"ErrorKind": task.Expired, "len kept": 1, "ErrorMsg names StorageKey": true})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
 }
 
@@ -138,8 +158,11 @@ func tooLong(r *rig) {
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
 	r.start()
 	failed := r.ends(r.asks().ID, task.Failed)
-	r.same([]any{failed.ErrorKind, strings.Contains(failed.ErrorMsg, "larger than the 50 bytes"), r.states(failed.ID), gets.Load()},
-		[]any{task.BadAnswer, true, []task.AttemptState{task.AttemptAnswered}, int64(1)})
+	r.same(facts{
+		"ErrorKind":                              failed.ErrorKind,
+		"ErrorMsg says larger than the 50 bytes": strings.Contains(failed.ErrorMsg, "larger than the 50 bytes"),
+		"states":                                 r.states(failed.ID), "gets": gets.Load(),
+	}, facts{"ErrorKind": task.BadAnswer, "ErrorMsg says larger than the 50 bytes": true, "states": []task.AttemptState{task.AttemptAnswered}, "gets": int64(1)})
 }
 
 func damagedDownload(r *rig) {
@@ -156,7 +179,8 @@ func damagedDownload(r *rig) {
 		r.Errorf("it was given up after %s", took)
 	}
 	kept := r.attempts(t.ID)[0].RawFileList()
-	r.same([]any{failed.ErrorKind, len(kept), gets.Load() > 3, r.painter.submits.Load()}, []any{task.BadAnswer, 1, true, int64(1)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "len kept": len(kept), "gets > 3": gets.Load() > 3, "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.BadAnswer, "len kept": 1, "gets > 3": true, "submits": int64(1)})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), damaged), true)
 }
 
@@ -174,10 +198,11 @@ func wholeByNow(r *rig) {
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.Delivery, failed.ErrorKind, len(r.attempts(t.ID)[0].RawFileList())}, []any{1, task.Expired, 1})
+	r.same(facts{"Delivery": failed.Delivery, "ErrorKind": failed.ErrorKind, "len RawFileList": len(r.attempts(t.ID)[0].RawFileList())},
+		facts{"Delivery": 1, "ErrorKind": task.Expired, "len RawFileList": 1})
 	r.serves(func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) })
 	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.results(t.ID)[0].Width, r.painter.submits.Load()}, []any{40, int64(1)})
+	r.same(facts{"Width": r.results(t.ID)[0].Width, "submits": r.painter.submits.Load()}, facts{"Width": 40, "submits": int64(1)})
 }

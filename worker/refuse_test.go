@@ -68,7 +68,7 @@ func nonsense(r *rig) {
 	}
 	fence := r.get(3).Fence
 	r.passes(20 * time.Second)
-	r.same([]any{r.painter.submits.Load(), r.get(3).Fence}, []any{int64(0), fence})
+	r.same(facts{"submits": r.painter.submits.Load(), "Fence": r.get(3).Fence}, facts{"submits": int64(0), "Fence": fence})
 }
 
 func unfit(r *rig) {
@@ -80,9 +80,9 @@ func unfit(r *rig) {
 		-5: "id is -5; accepted are ids from 1 to 9223372036854775807. Delete the row by SQL and insert it without an id",
 	} {
 		failed := r.ends(id, task.Failed)
-		r.same([]any{failed.ErrorKind, failed.ErrorMsg}, []any{task.Invalid, reason})
+		r.same(facts{"ErrorKind": failed.ErrorKind, "ErrorMsg": failed.ErrorMsg}, facts{"ErrorKind": task.Invalid, "ErrorMsg": reason})
 	}
-	r.same([]any{r.get(1).Delivery, r.get(2).Delivery}, []any{0, 0})
+	r.same(facts{"r.get(1).Delivery": r.get(1).Delivery, "r.get(2).Delivery": r.get(2).Delivery}, facts{"r.get(1).Delivery": 0, "r.get(2).Delivery": 0})
 	for _, id := range []int64{1, 2} {
 		_, err := r.client.Retry(r.Context(), r.get(id).Ref(), false)
 		r.check(err)
@@ -119,7 +119,7 @@ func TestEmptyBalance(t *testing.T) {
 		})
 		next := r.asks()
 		r.passes(20 * time.Second)
-		r.same([]any{r.get(next.ID).Status, r.painter.submits.Load()}, []any{task.Pending, int64(1)})
+		r.same(facts{"Status": r.get(next.ID).Status, "submits": r.painter.submits.Load()}, facts{"Status": task.Pending, "submits": int64(1)})
 		r.ends(next.ID, task.Completed)
 	}}})
 }
@@ -134,12 +134,13 @@ func TestFinalFailures(t *testing.T) {
 			r.start()
 			t := r.asks()
 			failed := r.ends(t.ID, task.Failed)
-			r.same([]any{failed.ErrorKind, failed.ErrorMsg, failed.ErrorCode, failed.FailedTries}, []any{kind, "no (E42)", "E42", 1})
+			r.same(facts{"ErrorKind": failed.ErrorKind, "ErrorMsg": failed.ErrorMsg, "ErrorCode": failed.ErrorCode, "FailedTries": failed.FailedTries},
+				facts{"ErrorKind": kind, "ErrorMsg": "no (E42)", "ErrorCode": "E42", "FailedTries": 1})
 			r.in(t.Ref(), queue.Archived)
 			r.passes(10 * time.Second)
 			a := r.attempts(t.ID)
-			r.same([]any{len(a), a[0].State, a[0].ErrorKind, *a[0].HTTPStatus, a[0].ProviderRequestID},
-				[]any{1, task.AttemptRejected, kind, 400, "req-9"})
+			r.same(facts{"attempts": len(a), "State": a[0].State, "ErrorKind": a[0].ErrorKind, "HTTPStatus": *a[0].HTTPStatus, "ProviderRequestID": a[0].ProviderRequestID},
+				facts{"attempts": 1, "State": task.AttemptRejected, "ErrorKind": kind, "HTTPStatus": 400, "ProviderRequestID": "req-9"})
 			r.same(r.painter.submits.Load(), int64(1))
 		}})
 	}

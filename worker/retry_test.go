@@ -70,11 +70,13 @@ func rateLimited(r *rig) {
 	r.passes(50 * time.Second)
 	r.same(r.painter.submits.Load(), int64(1))
 	waiting := r.get(first.ID)
-	r.same([]any{waiting.Status, waiting.FailedTries, waiting.Waits, waiting.ErrorKind}, []any{task.Pending, 0, 1, task.RateLimited})
+	r.same(facts{"Status": waiting.Status, "FailedTries": waiting.FailedTries, "Waits": waiting.Waits, "ErrorKind": waiting.ErrorKind},
+		facts{"Status": task.Pending, "FailedTries": 0, "Waits": 1, "ErrorKind": task.RateLimited})
 	r.same(r.get(second.ID).Status, task.Pending)
 	r.ends(second.ID, task.Completed)
 	done := r.ends(first.ID, task.Completed)
-	r.same([]any{done.FailedTries, done.ErrorMsg, r.states(first.ID)}, []any{0, "", []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}})
+	r.same(facts{"FailedTries": done.FailedTries, "ErrorMsg": done.ErrorMsg, "states": r.states(first.ID)},
+		facts{"FailedTries": 0, "ErrorMsg": "", "states": []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}})
 	if took := time.Since(began); took < time.Minute || took > 90*time.Second {
 		r.Errorf("it took %s", took)
 	}
@@ -88,7 +90,8 @@ func waitsEnd(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.FailedTries, r.painter.submits.Load()}, []any{task.RateLimited, 0, int64(4)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "FailedTries": failed.FailedTries, "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.RateLimited, "FailedTries": 0, "submits": int64(4)})
 	r.in(t.Ref(), queue.Archived)
 }
 
@@ -99,7 +102,8 @@ func unavailable(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{MaxAttempts: 3}})
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.FailedTries, failed.Delivery}, []any{task.Unavailable, 3, 0})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "FailedTries": failed.FailedTries, "Delivery": failed.Delivery},
+		facts{"ErrorKind": task.Unavailable, "FailedTries": 3, "Delivery": 0})
 	r.in(t.Ref(), queue.Archived)
 	if page := r.dashboard("GET", "archived_tasks"); !strings.Contains(page, "archived: the painter says unavailable") {
 		r.Errorf("asynqmon shows %s", page)
@@ -109,9 +113,10 @@ func unavailable(r *rig) {
 	r.painter.submit = newPainter().submit
 	again, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
-	r.same([]any{again.Delivery, again.FailedTries, again.Status}, []any{1, 0, task.Pending})
+	r.same(facts{"Delivery": again.Delivery, "FailedTries": again.FailedTries, "Status": again.Status},
+		facts{"Delivery": 1, "FailedTries": 0, "Status": task.Pending})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.ErrorMsg, done.ErrorKind}, []any{"", task.Kind("")})
+	r.same(facts{"ErrorMsg": done.ErrorMsg, "ErrorKind": done.ErrorKind}, facts{"ErrorMsg": "", "ErrorKind": task.Kind("")})
 	r.in(t.Ref(), queue.Absent)
 	r.in(again.Ref(), queue.Absent)
 	r.same(r.painter.submits.Load(), int64(4))
@@ -125,21 +130,23 @@ func held(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(t.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)},
+		facts{"ErrorKind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptUnknown}})
 	r.passes(20 * time.Second)
-	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{1, 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(1), "recovers": int64(0)})
 
 	r.painter.submit = newPainter().submit
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	r.check(err)
 	r.until("it was asked after", func() bool { return r.painter.recovers.Load() == 1 })
 	failed = r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.Delivery, r.painter.submits.Load()}, []any{task.OutcomeUnknown, 1, int64(1)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "Delivery": failed.Delivery, "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.OutcomeUnknown, "Delivery": 1, "submits": int64(1)})
 
 	_, err = r.client.Retry(r.Context(), failed.Ref(), true)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
-	r.same([]int64{r.painter.submits.Load(), r.painter.recovers.Load()}, []int64{2, 1})
+	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(2), "recovers": int64(1)})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded})
 }
 
@@ -170,7 +177,8 @@ func panics(r *rig) {
 	bad := r.asksFor(task.Task{Request: task.Request{Prompt: "panic"}})
 	r.ends(r.asks().ID, task.Completed)
 	failed := r.ends(bad.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, r.states(bad.ID)}, []any{task.OutcomeUnknown, []task.AttemptState{task.AttemptUnknown}})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(bad.ID)},
+		facts{"ErrorKind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptUnknown}})
 	r.passes(20 * time.Second)
 	r.same(r.painter.prompts(), map[string]int{"panic": 1, "a lighthouse": 1})
 }
@@ -181,7 +189,8 @@ func panicsBefore(r *rig) {
 	r.svc.Accounts[0].Provider = &fragile{painter: r.painter}
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.FailedTries, r.painter.submits.Load(), len(r.attempts(t.ID))}, []any{task.Internal, 2, int64(0), 0})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "FailedTries": failed.FailedTries, "submits": r.painter.submits.Load(), "len attempts": len(r.attempts(t.ID))},
+		facts{"ErrorKind": task.Internal, "FailedTries": 2, "submits": int64(0), "len attempts": 0})
 }
 
 // fragile is a painter whose Prepare panics.

@@ -20,7 +20,8 @@ func TestServerErrors(t *testing.T) {
 			r.painter.submit = ownFault
 			r.start()
 			failed := r.ends(r.asks().ID, task.Failed)
-			r.same([]any{failed.ErrorKind, failed.ErrorCode, r.painter.submits.Load()}, []any{task.ProviderError, "server_error", int64(1)})
+			r.same(facts{"ErrorKind": failed.ErrorKind, "ErrorCode": failed.ErrorCode, "submits": r.painter.submits.Load()},
+				facts{"ErrorKind": task.ProviderError, "ErrorCode": "server_error", "submits": int64(1)})
 		}},
 		{"A job that ended so is bought again, with a handle of its own", jobFailsOnce},
 		{"A gateway's page is held, and bought by nobody", func(r *rig) {
@@ -30,7 +31,7 @@ func TestServerErrors(t *testing.T) {
 			r.start()
 			failed := r.ends(r.asks().ID, task.Failed)
 			r.passes(time.Minute)
-			r.same([]any{failed.ErrorKind, r.painter.submits.Load()}, []any{task.OutcomeUnknown, int64(1)})
+			r.same(facts{"ErrorKind": failed.ErrorKind, "submits": r.painter.submits.Load()}, facts{"ErrorKind": task.OutcomeUnknown, "submits": int64(1)})
 		}},
 		{"on_unknown: retry does not add to them", func(r *rig) {
 			r.svc.Retry.OnUnknown = task.Resend
@@ -70,7 +71,8 @@ func failsTwice(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{MaxAttempts: 1}})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.FailedTries, *done.CostMicros, r.painter.submits.Load()}, []any{0, int64(40_000), int64(3)})
+	r.same(facts{"FailedTries": done.FailedTries, "CostMicros": *done.CostMicros, "submits": r.painter.submits.Load()},
+		facts{"FailedTries": 0, "CostMicros": int64(40_000), "submits": int64(3)})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptFailed, task.AttemptFailed, task.AttemptSucceeded})
 	for _, a := range r.attempts(t.ID)[:2] {
 		if !a.Unbilled || a.CostMicros == nil || *a.CostMicros != 0 || a.ErrorCode != "server_error" {
@@ -85,7 +87,8 @@ func failsThrice(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	r.passes(time.Minute)
-	r.same([]any{failed.ErrorKind, failed.ErrorCode, failed.FailedTries, r.painter.submits.Load()}, []any{task.ProviderError, "server_error", 1, int64(3)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "ErrorCode": failed.ErrorCode, "FailedTries": failed.FailedTries, "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.ProviderError, "ErrorCode": "server_error", "FailedTries": 1, "submits": int64(3)})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptFailed, task.AttemptFailed, task.AttemptFailed})
 	if !strings.Contains(failed.ErrorMsg, "The server had an error") || strings.Contains(failed.ErrorMsg, "nobody can say") {
 		r.Errorf("the row says %q", failed.ErrorMsg)
@@ -114,7 +117,8 @@ func noFallback(r *rig) {
 	r.painter.submit = ownFault
 	r.start()
 	failed := r.ends(r.asksFor(task.Task{Request: task.Request{Fallbacks: `["other"]`}}).ID, task.Failed)
-	r.same([]any{failed.Provider, failed.ErrorKind, other.submits.Load()}, []any{"painter", task.ProviderError, int64(0)})
+	r.same(facts{"Provider": failed.Provider, "ErrorKind": failed.ErrorKind, "submits": other.submits.Load()},
+		facts{"Provider": "painter", "ErrorKind": task.ProviderError, "submits": int64(0)})
 }
 
 func crashesBetween(r *rig) {
@@ -141,5 +145,6 @@ func partFails(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.ErrorMsg, len(r.results(t.ID)), r.painter.submits.Load()}, []any{"", 2, int64(6)})
+	r.same(facts{"ErrorMsg": done.ErrorMsg, "len results": len(r.results(t.ID)), "submits": r.painter.submits.Load()},
+		facts{"ErrorMsg": "", "len results": 2, "submits": int64(6)})
 }

@@ -148,7 +148,8 @@ func staysRefused(r *rig) {
 	r.exec("CREATE TRIGGER no BEFORE UPDATE ON generation_attempt WHEN NEW.state = 'answered' BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: no'); END")
 	r.start()
 	failed := r.ends(r.asks().ID, task.Failed)
-	r.same([]any{failed.ErrorKind, s.puts.Load(), s.removes.Load()}, []any{task.Internal, int64(1), int64(0)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "puts": s.puts.Load(), "removes": s.removes.Load()},
+		facts{"ErrorKind": task.Internal, "puts": int64(1), "removes": int64(0)})
 	if want := "not in the journal but in this worker's spool, in " + r.attempts(failed.ID)[0].Key + ".json"; !strings.Contains(failed.ErrorMsg, want) {
 		r.Errorf("the task says %q", failed.ErrorMsg)
 	}
@@ -177,7 +178,10 @@ func reportedOnce(r *rig) {
 	r.exec("CREATE TRIGGER no BEFORE UPDATE ON generation_attempt WHEN NEW.state = 'answered' BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: no'); END")
 	r.start()
 	r.until("they were met three times", func() bool { return s.takes.Load() >= 6 })
-	r.same([]any{s.errs.Load(), said.count("has lost; its file stays"), said.count("refuses; its file stays")}, []any{int64(0), 1, 1})
+	r.same(facts{
+		"errs": s.errs.Load(), "lost": said.count("has lost; its file stays"),
+		"refused": said.count("refuses; its file stays"),
+	}, facts{"errs": int64(0), "lost": 1, "refused": 1})
 	r.exec("DROP TRIGGER no")
 }
 

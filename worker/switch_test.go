@@ -25,7 +25,8 @@ func TestFallback(t *testing.T) {
 			r.start()
 			t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`, MaxAttempts: 3}})
 			r.ends(t.ID, task.Completed)
-			r.same([]int64{r.painter.submits.Load(), rival.submits.Load()}, []int64{3, 1})
+			r.same(facts{"painter.submits": r.painter.submits.Load(), "rival.submits": rival.submits.Load()},
+				facts{"painter.submits": int64(3), "rival.submits": int64(1)})
 		}},
 		{"A call whose outcome is unknown is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Unknown, task.OutcomeUnknown) }},
 		{"A failure that does not say whether its call was carried out buys nothing, here or elsewhere", silentFailure},
@@ -57,12 +58,19 @@ func fallsBack(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival:quill:2"]`, Model: "brush"}})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Provider, done.Model, done.Fallbacks, done.ErrorMsg, done.Delivery}, []any{"rival", "quill:2", "", "", 0})
+	r.same(facts{"Provider": done.Provider, "Model": done.Model, "Fallbacks": done.Fallbacks, "ErrorMsg": done.ErrorMsg, "Delivery": done.Delivery},
+		facts{"Provider": "rival", "Model": "quill:2", "Fallbacks": "", "ErrorMsg": "", "Delivery": 0})
 	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
 	r.check(err)
-	r.same([]any{attempts[0].Provider, attempts[0].State, attempts[0].ErrorKind, attempts[1].Provider, attempts[1].State},
-		[]any{"painter", task.AttemptRejected, task.Billing, "rival", task.AttemptSucceeded})
-	r.same([]int64{r.painter.submits.Load(), rival.submits.Load()}, []int64{1, 1})
+	r.same(facts{
+		"attempts[0].Provider": attempts[0].Provider, "attempts[0].State": attempts[0].State, "ErrorKind": attempts[0].ErrorKind,
+		"attempts[1].Provider": attempts[1].Provider, "attempts[1].State": attempts[1].State,
+	}, facts{
+		"attempts[0].Provider": "painter", "attempts[0].State": task.AttemptRejected, "ErrorKind": task.Billing,
+		"attempts[1].Provider": "rival", "attempts[1].State": task.AttemptSucceeded,
+	})
+	r.same(facts{"painter.submits": r.painter.submits.Load(), "rival.submits": rival.submits.Load()},
+		facts{"painter.submits": int64(1), "rival.submits": int64(1)})
 }
 
 func (r *rig) noFallback(kind task.Kind, executed task.Execution, want task.Kind) {
@@ -71,7 +79,7 @@ func (r *rig) noFallback(kind task.Kind, executed task.Execution, want task.Kind
 	rival := r.rival()
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}})
-	r.same([]any{r.ends(t.ID, task.Failed).ErrorKind, rival.submits.Load()}, []any{want, int64(0)})
+	r.same(facts{"ErrorKind": r.ends(t.ID, task.Failed).ErrorKind, "submits": rival.submits.Load()}, facts{"ErrorKind": want, "submits": int64(0)})
 }
 
 func silentFailure(r *rig) {
@@ -81,7 +89,8 @@ func silentFailure(r *rig) {
 	rival := r.rival()
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}})
-	r.same([]any{r.ends(t.ID, task.Failed).ErrorKind, r.painter.submits.Load(), rival.submits.Load()}, []any{task.OutcomeUnknown, int64(1), int64(0)})
+	r.same(facts{"ErrorKind": r.ends(t.ID, task.Failed).ErrorKind, "painter.submits": r.painter.submits.Load(), "rival.submits": rival.submits.Load()},
+		facts{"ErrorKind": task.OutcomeUnknown, "painter.submits": int64(1), "rival.submits": int64(0)})
 }
 
 func doubtKeeps(r *rig) {
@@ -109,7 +118,8 @@ func secondFallback(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival", "third"]`, MaxAttempts: 1}})
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Provider, third.submits.Load(), len(r.states(t.ID))}, []any{"third", int64(1), 3})
+	r.same(facts{"Provider": done.Provider, "submits": third.submits.Load(), "len states": len(r.states(t.ID))},
+		facts{"Provider": "third", "submits": int64(1), "len states": 3})
 	_, err := r.client.Enqueue(r.Context(), &task.Task{Request: task.Request{Provider: "painter", Prompt: "x", Fallbacks: `["nobody"]`}})
 	if err == nil || !strings.Contains(err.Error(), "fallback nobody cannot do this") {
 		r.Errorf("an unknown fallback: %v", err)
@@ -126,12 +136,13 @@ func closedPassed(r *rig) {
 	began := time.Now()
 	for range 3 {
 		done := r.ends(r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}}).ID, task.Completed)
-		r.same([]any{done.Provider, len(r.states(done.ID))}, []any{"rival", 1})
+		r.same(facts{"Provider": done.Provider, "len states": len(r.states(done.ID))}, facts{"Provider": "rival", "len states": 1})
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		r.Errorf("they waited %s", took)
 	}
-	r.same([]any{r.get(waits.ID).Status, r.painter.submits.Load(), rival.submits.Load()}, []any{task.Pending, int64(1), int64(3)})
+	r.same(facts{"Status": r.get(waits.ID).Status, "painter.submits": r.painter.submits.Load(), "rival.submits": rival.submits.Load()},
+		facts{"Status": task.Pending, "painter.submits": int64(1), "rival.submits": int64(3)})
 }
 
 func pauseWaited(r *rig) {
@@ -146,5 +157,6 @@ func pauseWaited(r *rig) {
 	r.asks()
 	r.until("the account pauses", func() bool { return r.painter.submits.Load() == 1 })
 	r.passes(time.Second)
-	r.same([]any{r.ends(r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}}).ID, task.Completed).Provider, rival.submits.Load()}, []any{"painter", int64(0)})
+	r.same(facts{"Provider": r.ends(r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}}).ID, task.Completed).Provider, "submits": rival.submits.Load()},
+		facts{"Provider": "painter", "submits": int64(0)})
 }

@@ -41,13 +41,16 @@ func undecided(r *rig) {
 	n, err := r.client.RetryAll(r.Context(), store.Filter{}, false, nil)
 	r.check(err)
 	after := r.get(t.ID)
-	r.same([]any{n, after.Status, after.Delivery, after.ErrorMsg, after.ErrorKind, r.painter.recovers.Load()},
-		[]any{0, task.Failed, 0, failed.ErrorMsg, task.OutcomeUnknown, int64(0)})
+	r.same(facts{
+		"n": n, "Status": after.Status, "Delivery": after.Delivery, "ErrorMsg": after.ErrorMsg, "ErrorKind": after.ErrorKind,
+		"recovers": r.painter.recovers.Load(),
+	}, facts{"n": 0, "Status": task.Failed, "Delivery": 0, "ErrorMsg": failed.ErrorMsg, "ErrorKind": task.OutcomeUnknown, "recovers": int64(0)})
 
 	_, err = r.client.GiveUp(r.Context(), failed.Ref())
 	r.check(err)
 	after = r.get(t.ID)
-	r.same([]any{after.Status, after.ErrorKind, *after.CostMicros, r.states(t.ID)}, []any{task.Failed, task.Charged, int64(40_000), []task.AttemptState{task.AttemptFailed}})
+	r.same(facts{"Status": after.Status, "ErrorKind": after.ErrorKind, "CostMicros": *after.CostMicros, "states": r.states(t.ID)},
+		facts{"Status": task.Failed, "ErrorKind": task.Charged, "CostMicros": int64(40_000), "states": []task.AttemptState{task.AttemptFailed}})
 	if !strings.Contains(after.ErrorMsg, "the painter says timeout") {
 		r.Errorf("the former reason is lost: %q", after.ErrorMsg)
 	}
@@ -72,8 +75,13 @@ func undecidedRun(r *rig) {
 	r.passes(time.Minute)
 	r.in(t.Ref(), queue.Archived)
 	after := r.get(t.ID)
-	r.same([]any{after.Status, after.Delivery, after.Fence, after.ErrorKind, after.ErrorMsg, r.states(t.ID), r.painter.submits.Load(), r.painter.recovers.Load()},
-		[]any{task.Failed, 0, failed.Fence, task.OutcomeUnknown, failed.ErrorMsg, []task.AttemptState{task.AttemptUnknown}, int64(1), int64(0)})
+	r.same(facts{
+		"Status": after.Status, "Delivery": after.Delivery, "Fence": after.Fence, "ErrorKind": after.ErrorKind, "ErrorMsg": after.ErrorMsg,
+		"states": r.states(t.ID), "submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load(),
+	}, facts{
+		"Status": task.Failed, "Delivery": 0, "Fence": failed.Fence, "ErrorKind": task.OutcomeUnknown, "ErrorMsg": failed.ErrorMsg,
+		"states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(1), "recovers": int64(0),
+	})
 }
 
 func richerReason(r *rig) {
@@ -88,8 +96,11 @@ func richerReason(r *rig) {
 	r.check(err)
 	r.until("it was asked after", func() bool { return r.painter.recovers.Load() == 1 })
 	again := r.ends(t.ID, task.Failed)
-	r.same([]any{again.ErrorKind, strings.Contains(again.ErrorMsg, "the painter says timeout"), strings.Contains(again.ErrorMsg, "the worker lost")},
-		[]any{task.OutcomeUnknown, true, false})
+	r.same(facts{
+		"ErrorKind":                              again.ErrorKind,
+		"ErrorMsg says the painter says timeout": strings.Contains(again.ErrorMsg, "the painter says timeout"),
+		"ErrorMsg says the worker lost":          strings.Contains(again.ErrorMsg, "the worker lost"),
+	}, facts{"ErrorKind": task.OutcomeUnknown, "ErrorMsg says the painter says timeout": true, "ErrorMsg says the worker lost": false})
 	if a := r.attempts(t.ID)[0]; !strings.Contains(a.ErrorMsg, "the painter says timeout") {
 		r.Errorf("the journal says %q", a.ErrorMsg)
 	}
@@ -141,18 +152,21 @@ func heldAgain(r *rig) {
 		t = r.ends(t.ID, task.Failed)
 	}
 	want := "the app had set the task back to pending; nobody can say whether the provider ran and billed the last call: the painter says timeout. `easel show` says how to go on"
-	r.same([]any{t.ErrorKind, t.ErrorMsg, r.states(t.ID), r.painter.submits.Load()}, []any{task.OutcomeUnknown, want, []task.AttemptState{task.AttemptUnknown}, int64(1)})
+	r.same(facts{"ErrorKind": t.ErrorKind, "ErrorMsg": t.ErrorMsg, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.OutcomeUnknown, "ErrorMsg": want, "states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(1)})
 	_, err := r.client.Retry(r.Context(), t.Ref(), false)
 	if doubt := new(enqueue.UnknownOutcome); !errors.As(err, &doubt) {
 		r.Errorf("the retry says %v", err)
 	}
 	given, err := r.client.GiveUp(r.Context(), t.Ref())
 	r.check(err)
-	r.same([]any{given.ErrorKind, *given.CostMicros, r.states(t.ID)}, []any{task.Charged, int64(40_000), []task.AttemptState{task.AttemptFailed}})
+	r.same(facts{"ErrorKind": given.ErrorKind, "CostMicros": *given.CostMicros, "states": r.states(t.ID)},
+		facts{"ErrorKind": task.Charged, "CostMicros": int64(40_000), "states": []task.AttemptState{task.AttemptFailed}})
 
 	r.exec("UPDATE image_generations SET status = 'pending'") // and what has no doubt keeps its reason too
 	t = r.ends(t.ID, task.Failed)
-	r.same([]any{t.ErrorKind, t.ErrorMsg}, []any{task.Charged, "the app had set the task back to pending; " + given.ErrorMsg})
+	r.same(facts{"ErrorKind": t.ErrorKind, "ErrorMsg": t.ErrorMsg},
+		facts{"ErrorKind": task.Charged, "ErrorMsg": "the app had set the task back to pending; " + given.ErrorMsg})
 	r.same(r.painter.submits.Load(), int64(1))
 }
 

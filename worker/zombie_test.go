@@ -34,7 +34,8 @@ func zombie(r *rig) {
 	first.heartStops()
 	second := r.start()
 	failed := r.ends(t.ID, task.Failed)
-	r.same([]any{failed.ErrorKind, failed.Crashes, r.painter.recovers.Load()}, []any{task.OutcomeUnknown, 1, int64(1)})
+	r.same(facts{"ErrorKind": failed.ErrorKind, "Crashes": failed.Crashes, "recovers": r.painter.recovers.Load()},
+		facts{"ErrorKind": task.OutcomeUnknown, "Crashes": 1, "recovers": int64(1)})
 	answer <- drawn(pngOf(40, 30))
 	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
 	r.stop(first)
@@ -42,8 +43,10 @@ func zombie(r *rig) {
 	r.in(failed.Ref(), queue.Absent)
 
 	done := r.get(t.ID)
-	r.same([]any{done.Status, done.Delivery, done.Fence, done.ErrorMsg, done.ErrorKind}, []any{task.Completed, failed.Delivery, failed.Fence, "", task.Kind("")})
-	r.same([]any{*done.CostMicros, *done.Width, r.painter.submits.Load(), len(r.results(t.ID))}, []any{int64(40_000), 40, int64(1), 1})
+	r.same(facts{"Status": done.Status, "Delivery": done.Delivery, "Fence": done.Fence, "ErrorMsg": done.ErrorMsg, "ErrorKind": done.ErrorKind},
+		facts{"Status": task.Completed, "Delivery": failed.Delivery, "Fence": failed.Fence, "ErrorMsg": "", "ErrorKind": task.Kind("")})
+	r.same(facts{"CostMicros": *done.CostMicros, "Width": *done.Width, "submits": r.painter.submits.Load(), "len results": len(r.results(t.ID))},
+		facts{"CostMicros": int64(40_000), "Width": 40, "submits": int64(1), "len results": 1})
 	r.same(r.stored(r.results(t.ID)[0].StorageKey), pngOf(40, 30))
 	r.stop(second)
 }
@@ -71,7 +74,7 @@ func zombieInTime(r *rig) {
 
 	heir := r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), *done.Width, done.ErrorMsg}, []any{int64(2), 40, ""})
+	r.same(facts{"submits": r.painter.submits.Load(), "Width": *done.Width, "ErrorMsg": done.ErrorMsg}, facts{"submits": int64(2), "Width": 40, "ErrorMsg": ""})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptUnknown})
 	r.stop(frozen)
 	r.stop(lost)
@@ -97,7 +100,8 @@ func twoPollers(r *rig) {
 	close(ready)
 	r.ends(t.ID, task.Completed)
 	r.stop(first)
-	r.same([]any{len(r.results(t.ID)), r.painter.submits.Load(), r.states(t.ID)}, []any{1, int64(1), []task.AttemptState{task.AttemptSucceeded}})
+	r.same(facts{"len results": len(r.results(t.ID)), "submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"len results": 1, "submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func zombieFails(r *rig) {
@@ -125,7 +129,8 @@ func zombieFails(r *rig) {
 	close(leave)
 	r.passes(5 * time.Second)
 	after := r.get(t.ID)
-	r.same([]any{after.Fence, after.Status, r.states(t.ID)}, []any{before.Fence, task.Processing, []task.AttemptState{task.AttemptAccepted}})
+	r.same(facts{"Fence": after.Fence, "Status": after.Status, "states": r.states(t.ID)},
+		facts{"Fence": before.Fence, "Status": task.Processing, "states": []task.AttemptState{task.AttemptAccepted}})
 	ready.Store(true)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))
@@ -141,7 +146,7 @@ func takenBeforeCall(r *rig) {
 	r.until("it was prepared", func() bool { return r.get(t.ID).Fence >= 2 })
 	r.passes(time.Second)
 	r.stop(p)
-	r.same([]any{r.painter.submits.Load(), len(r.attempts(t.ID))}, []any{int64(0), 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "len attempts": len(r.attempts(t.ID))}, facts{"submits": int64(0), "len attempts": 0})
 }
 
 // slowJournal: the database stands still in the middle of a step, for longer
@@ -158,7 +163,8 @@ func slowJournal(r *rig) {
 	}}
 	r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID), done.Crashes}, []any{int64(1), []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}, 0})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID), "Crashes": done.Crashes},
+		facts{"submits": int64(1), "states": []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}, "Crashes": 0})
 }
 
 // slowPool: every connection but the heartbeat's is taken for five leases.
@@ -171,7 +177,8 @@ func slowPool(r *rig) {
 	r.start()
 	other := r.start()
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{r.painter.submits.Load(), r.states(t.ID), done.Crashes, done.Fence}, []any{int64(1), []task.AttemptState{task.AttemptSucceeded}, 0, int64(1)})
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID), "Crashes": done.Crashes, "Fence": done.Fence},
+		facts{"submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}, "Crashes": 0, "Fence": int64(1)})
 	r.check(other.Ready())
 }
 
@@ -184,7 +191,7 @@ func longCall(r *rig) {
 	r.passes(40 * time.Second)
 	answer <- drawn(pngOf(40, 30))
 	done := r.ends(t.ID, task.Completed)
-	r.same([]any{done.Fence, done.Crashes, r.painter.submits.Load()}, []any{int64(1), 0, int64(1)})
+	r.same(facts{"Fence": done.Fence, "Crashes": done.Crashes, "submits": r.painter.submits.Load()}, facts{"Fence": int64(1), "Crashes": 0, "submits": int64(1)})
 }
 
 // slow is a painter that does something while a call is prepared.

@@ -101,7 +101,8 @@ func appHadBefore(b *bench) {
 		}
 		b.unchanged(t.ID, func() { b.same(b.refused(t.Ref()).Stale, true) })
 	}
-	b.same([]int{len(b.list(store.Filter{})), len(b.list(store.Filter{Ours: true}))}, []int{len(task.Statuses), 0})
+	b.same(facts{"all": len(b.list(store.Filter{})), "ours": len(b.list(store.Filter{Ours: true}))},
+		facts{"all": len(task.Statuses), "ours": 0})
 	_, err := b.store.Retry(b.Context(), task.Ref{Task: b.list(store.Filter{Statuses: []task.Status{task.Failed}})[0], Delivery: -1}, false)
 	var not *store.NotAllowed
 	if !errors.As(err, &not) || !not.OwnedByApp {

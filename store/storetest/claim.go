@@ -34,7 +34,8 @@ func claiming() []claim {
 func takes(b *bench) {
 	t := b.insert(task.Task{})
 	c := b.take(t.Ref(), "first", lease)
-	b.same([]any{c.Task.Status, c.Task.Worker, c.Task.Fence, c.Task.Delivery, c.Task.Crashes}, []any{task.Processing, "first", int64(1), 0, 0})
+	b.same(facts{"Status": c.Task.Status, "Worker": c.Task.Worker, "Fence": c.Task.Fence, "Delivery": c.Task.Delivery, "Crashes": c.Task.Crashes},
+		facts{"Status": task.Processing, "Worker": "first", "Fence": int64(1), "Delivery": 0, "Crashes": 0})
 	b.near(*c.Task.LeaseUntil, lease)
 	b.near(*c.Task.StartedAt, 0)
 	b.near(*c.Task.PublishedAt, 0) // whoever claims has heard the bell
@@ -56,7 +57,7 @@ func oneClaimer(b *bench) {
 			busy.Add(1)
 		}
 	})
-	b.same([]int32{won.Load(), busy.Load()}, []int32{1, 19})
+	b.same(facts{"won": won.Load(), "busy": busy.Load()}, facts{"won": int32(1), "busy": int32(19)})
 	b.same(b.get(ref.Task).Fence, int64(1))
 }
 
@@ -64,7 +65,7 @@ func stale(b *bench) {
 	t := b.insert(task.Task{})
 	b.unchanged(t.ID, func() {
 		r := b.refused(task.Ref{Task: t.ID, Delivery: 1})
-		b.same([]any{r.Stale, r.Busy, r.Status}, []any{true, false, task.Pending})
+		b.same(facts{"Stale": r.Stale, "Busy": r.Busy, "Status": r.Status}, facts{"Stale": true, "Busy": false, "Status": task.Pending})
 		r = b.refused(task.Ref{Task: t.ID + 1000})
 		b.same(r, &store.Refusal{Stale: true})
 	})
@@ -72,7 +73,7 @@ func stale(b *bench) {
 		b.exec("UPDATE image_generations SET status = '%s'", status)
 		b.unchanged(t.ID, func() {
 			r := b.refused(t.Ref())
-			b.same([]any{r.Stale, r.Status, r.Task.ID}, []any{true, status, t.ID})
+			b.same(facts{"Stale": r.Stale, "Status": r.Status, "ID": r.Task.ID}, facts{"Stale": true, "Status": status, "ID": t.ID})
 		})
 	}
 	b.exec("UPDATE image_generations SET status = 'pending', deleted_at = created_at")
@@ -83,22 +84,23 @@ func busy(b *bench) {
 	t := b.held()
 	b.unchanged(t.ID, func() {
 		r := b.refused(t.Ref())
-		b.same([]any{r.Stale, r.Busy, r.Wait, r.Status}, []any{false, true, lease, task.Processing})
+		b.same(facts{"Stale": r.Stale, "Busy": r.Busy, "Wait": r.Wait, "Status": r.Status},
+			facts{"Stale": false, "Busy": true, "Wait": lease, "Status": task.Processing})
 	})
 }
 
 func ownName(b *bench) {
 	t := b.held()
 	again := b.take(t.Ref(), "first", lease).Task
-	b.same([]any{again.Fence, again.Crashes}, []any{t.Fence + 1, 0})
+	b.same(facts{"Fence": again.Fence, "Crashes": again.Crashes}, facts{"Fence": t.Fence + 1, "Crashes": 0})
 }
 
 func deadLease(b *bench) {
 	t := b.insert(task.Task{})
 	first := b.take(t.Ref(), "first", gone)
 	second := b.take(t.Ref(), "second", lease)
-	b.same([]any{second.Task.Worker, second.Task.Crashes, second.Task.Fence, second.Task.FailedTries},
-		[]any{"second", 1, first.Task.Fence + 1, 0})
+	b.same(facts{"Worker": second.Task.Worker, "Crashes": second.Task.Crashes, "Fence": second.Task.Fence, "FailedTries": second.Task.FailedTries},
+		facts{"Worker": "second", "Crashes": 1, "Fence": first.Task.Fence + 1, "FailedTries": 0})
 	b.same(*second.Task.StartedAt, *first.Task.StartedAt)
 }
 
@@ -157,8 +159,9 @@ func noPhoto(b *bench) {
 }
 
 func releasesFailed(b *bench) {
-	stays, goes := []any{"slow down", task.RateLimited, "429"}, []any{"it is fetched again", task.Kind(""), ""}
-	for call, want := range map[string][]any{
+	stays := facts{"ErrorMsg": "slow down", "ErrorKind": task.RateLimited, "ErrorCode": "429"}
+	goes := facts{"ErrorMsg": "it is fetched again", "ErrorKind": task.Kind(""), "ErrorCode": ""}
+	for call, want := range map[string]facts{
 		"state = 'rejected'":                      stays,
 		"state = 'answered'":                      goes,
 		"state = 'answered', finished_at = now()": stays, // one of several, which was given up
@@ -169,7 +172,7 @@ func releasesFailed(b *bench) {
 		b.exec("UPDATE image_generations SET error_msg = 'slow down', error_kind = 'rate_limited', error_code = '429' WHERE id = %d", t.ID)
 		b.check(b.store.Release(b.Context(), t.Token(), 0, "it is fetched again"))
 		got := b.get(t.ID)
-		b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, want)
+		b.same(facts{"ErrorMsg": got.ErrorMsg, "ErrorKind": got.ErrorKind, "ErrorCode": got.ErrorCode}, want)
 	}
 }
 
@@ -177,8 +180,10 @@ func releases(b *bench) {
 	t := b.held()
 	b.check(b.store.Release(b.Context(), t.Token(), time.Hour, "the account is at its limit"))
 	got := b.get(t.ID)
-	b.same([]any{got.Status, got.Worker, got.LeaseUntil, got.ErrorMsg}, []any{task.Pending, "", (*time.Time)(nil), "the account is at its limit"})
-	b.same([]int{got.FailedTries, got.Waits, got.Crashes, got.Delivery}, []int{0, 0, 0, 0})
+	b.same(facts{"Status": got.Status, "Worker": got.Worker, "LeaseUntil": got.LeaseUntil, "ErrorMsg": got.ErrorMsg},
+		facts{"Status": task.Pending, "Worker": "", "LeaseUntil": (*time.Time)(nil), "ErrorMsg": "the account is at its limit"})
+	b.same(facts{"FailedTries": got.FailedTries, "Waits": got.Waits, "Crashes": got.Crashes, "Delivery": got.Delivery},
+		facts{"FailedTries": 0, "Waits": 0, "Crashes": 0, "Delivery": 0})
 	b.near(got.RunAt, time.Hour)
 	b.same(b.take(got.Ref(), "second", lease).Task.Crashes, 0)
 }

@@ -48,7 +48,7 @@ func stillDoubted(b *bench) {
 func byKey(b *bench) {
 	a := b.begin(b.held())
 	id, err := b.store.AttemptID(b.Context(), a.Key)
-	b.same([]any{id, err}, []any{a.ID, error(nil)})
+	b.same(facts{"id": id, "err": err}, facts{"id": a.ID, "err": error(nil)})
 	if _, err := b.store.AttemptID(b.Context(), "no such key"); err != store.ErrNotFound {
 		b.Errorf("a key that there is not: %v", err)
 	}

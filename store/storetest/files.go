@@ -31,7 +31,7 @@ func namesFiles(b *bench) {
 	got, err := b.store.Files(b.Context(), []int64{t.ID, t.ID + 1000})
 	b.check(err)
 	b.same(len(got), 1)
-	b.same([]any{got[t.ID].Open, len(got[t.ID].Keys)}, []any{false, 4}) // two pictures, one thumbnail, one input
+	b.same(facts{"Open": got[t.ID].Open, "len Keys": len(got[t.ID].Keys)}, facts{"Open": false, "len Keys": 4}) // two pictures, one thumbnail, one input
 	none, err := b.store.Files(b.Context(), nil)
 	b.check(err)
 	b.same(len(none), 0)
@@ -46,7 +46,11 @@ func openFiles(b *bench) {
 	b.check(b.finish(store.Decided{Held: failed.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"}}}))
 	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, doubtful.ID})
 	b.check(err)
-	b.same([]bool{got[waiting.ID].Open, got[held.ID].Open, got[cancelled.ID].Open, got[failed.ID].Open, got[doubtful.ID].Open}, []bool{true, true, true, false, true})
+	b.same(facts{
+		"waiting.Open": got[waiting.ID].Open, "held.Open": got[held.ID].Open,
+		"cancelled.Open": got[cancelled.ID].Open, "failed.Open": got[failed.ID].Open,
+		"doubtful.Open": got[doubtful.ID].Open,
+	}, facts{"waiting.Open": true, "held.Open": true, "cancelled.Open": true, "failed.Open": false, "doubtful.Open": true})
 }
 
 func retires(b *bench) {
@@ -56,7 +60,7 @@ func retires(b *bench) {
 	soon := time.Now().Add(time.Hour)
 	n, bytes, err := b.store.CountAged(b.Context(), soon)
 	b.check(err)
-	b.same([]any{n, bytes}, []any{2, int64(5<<32 + 7)})
+	b.same(facts{"n": n, "bytes": bytes}, facts{"n": 2, "bytes": int64(5<<32 + 7)})
 	for _, want := range []int{1, 1, 0} {
 		n, err := b.store.Retire(b.Context(), soon, 1)
 		b.check(err)
@@ -68,7 +72,7 @@ func retires(b *bench) {
 	b.same(n, 0)
 	b.exec("DELETE FROM generation_result WHERE storage_key = 'own'")
 	for _, r := range b.results(old.ID) {
-		b.same([]string{r.StorageKey, r.ThumbnailKey}, []string{"", ""})
+		b.same(facts{"StorageKey": r.StorageKey, "ThumbnailKey": r.ThumbnailKey}, facts{"StorageKey": "", "ThumbnailKey": ""})
 	}
 	b.same(b.results(liked.ID)[0].StorageKey, "1/1-0.png")
 }
@@ -76,7 +80,10 @@ func retires(b *bench) {
 func deletesTask(b *bench) {
 	t, held := b.kept(), b.held()
 	b.check(b.store.Delete(b.Context(), t.ID))
-	b.same([]int64{b.number("SELECT count(*) FROM generation_result"), b.number("SELECT count(*) FROM generation_attempt WHERE task_id = %d", t.ID)}, []int64{0, 0})
+	b.same(facts{
+		"results":  b.number("SELECT count(*) FROM generation_result"),
+		"attempts": b.number("SELECT count(*) FROM generation_attempt WHERE task_id = %d", t.ID),
+	}, facts{"results": int64(0), "attempts": int64(0)})
 	var not *store.NotAllowed
 	if err := b.store.Delete(b.Context(), held.ID); !errors.As(err, &not) || not.Status != task.Processing {
 		b.Errorf("a task that is held: %v", err)

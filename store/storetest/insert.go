@@ -36,7 +36,8 @@ func fillsIn(b *bench) {
 	if t.ID == 0 || t.RequestHash == "" {
 		b.Errorf("id is %d and request_hash %q", t.ID, t.RequestHash)
 	}
-	b.same([]any{t.Status, t.ImageCount, t.MaxAttempts}, []any{task.Pending, 1, task.DefaultMaxAttempts})
+	b.same(facts{"Status": t.Status, "ImageCount": t.ImageCount, "MaxAttempts": t.MaxAttempts},
+		facts{"Status": task.Pending, "ImageCount": 1, "MaxAttempts": task.DefaultMaxAttempts})
 	b.near(t.RunAt, 0)
 	b.near(t.CreatedAt, 0)
 	b.near(t.UpdatedAt, 0)
@@ -71,7 +72,8 @@ func zones(b *bench) {
 	at := time.Date(2031, 1, 2, 3, 4, 5, 600000000, time.FixedZone("west", -11*3600))
 	t := b.insert(task.Task{Request: task.Request{RunAt: at, DeadlineAt: &at}})
 	got := b.get(t.ID)
-	b.same([]bool{t.RunAt.Equal(at), got.RunAt.Equal(at), got.DeadlineAt.Equal(at)}, []bool{true, true, true})
+	b.same(facts{"RunAt as given": t.RunAt.Equal(at), "RunAt as stored": got.RunAt.Equal(at), "DeadlineAt as stored": got.DeadlineAt.Equal(at)},
+		facts{"RunAt as given": true, "RunAt as stored": true, "DeadlineAt as stored": true})
 }
 
 func parametersTogether(b *bench) {

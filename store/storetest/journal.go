@@ -130,8 +130,8 @@ func lateAnswer(b *bench) {
 	b.check(err)
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 	last := b.take(again.Ref(), "second", lease).Last
-	b.same([]any{last.State, last.Answer, last.ErrorMsg, last.FinishedAt == nil},
-		[]any{task.AttemptAnswered, `{"outputs":[]}`, "", true})
+	b.same(facts{"State": last.State, "Answer": last.Answer, "ErrorMsg": last.ErrorMsg, "FinishedAt == nil": last.FinishedAt == nil},
+		facts{"State": task.AttemptAnswered, "Answer": `{"outputs":[]}`, "ErrorMsg": "", "FinishedAt == nil": true})
 }
 
 const (
@@ -198,11 +198,11 @@ func newest(b *bench) {
 	}
 	b.same(ids(), int64(0))
 	first, second := b.begin(b.held()), b.begin(b.held())
-	b.same([]int64{ids(), first.ID + 1}, []int64{second.ID, second.ID})
+	b.same(facts{"newest": ids(), "after the first": first.ID + 1}, facts{"newest": second.ID, "after the first": second.ID})
 	b.exec("DELETE FROM generation_attempt WHERE id = %d", second.ID)
 	b.same(ids(), first.ID)
 	third := b.begin(b.held())
-	b.same([]any{ids(), third.ID > second.ID}, []any{third.ID, true})
+	b.same(facts{"newest": ids(), "after the second": third.ID > second.ID}, facts{"newest": third.ID, "after the second": true})
 }
 
 func looksAhead(b *bench) {
@@ -213,12 +213,12 @@ func looksAhead(b *bench) {
 	}
 	b.same(next(&task.Task{ID: 7}), store.Next{})
 	t := b.insert(task.Task{})
-	b.same([]any{next(t), next(t).Buys()}, []any{store.Next{}, true})
+	b.same(facts{"next": next(t), "Buys": next(t).Buys()}, facts{"next": store.Next{}, "Buys": true})
 	held := b.take(t.Ref(), "first", lease).Task
 	b.begin(held)
 	for state, buys := range map[task.AttemptState]bool{task.AttemptSending: false, task.AttemptUnknown: false, task.AttemptAnswered: false,
 		task.AttemptRejected: true, task.AttemptFailed: true} {
 		b.exec("UPDATE generation_attempt SET state = '%s'", state)
-		b.same([]any{next(t), next(t).Buys()}, []any{store.Next{State: state}, buys})
+		b.same(facts{"next": next(t), "Buys": next(t).Buys()}, facts{"next": store.Next{State: state}, "Buys": buys})
 	}
 }

@@ -67,14 +67,19 @@ func completesHeld(b *bench) {
 			b.Errorf("after %q it is completed: %t", spoil, got)
 		}
 		got := b.get(t.ID)
-		b.same([]any{len(b.results(t.ID)), b.attempts(t.ID)[0].State}, []any{2, succeeded})
+		b.same(facts{"len results": len(b.results(t.ID)), "State": b.attempts(t.ID)[0].State}, facts{"len results": 2, "State": succeeded})
 		if !completes {
-			b.same([]any{got.Status, got.AnswerResultID}, []any{before.Status, (*int64)(nil)})
+			b.same(facts{"Status": got.Status, "AnswerResultID": got.AnswerResultID}, facts{"Status": before.Status, "AnswerResultID": (*int64)(nil)})
 			continue
 		}
 		b.same(*got.AnswerResultID, b.results(t.ID)[0].ID)
-		b.same([]any{got.Status, got.ErrorKind, got.ErrorMsg, got.ImageURL, *got.CostMicros, got.Fence, got.Delivery},
-			[]any{task.Completed, task.Kind(""), "picture 1 was refused", "/images/1/1-0.png", int64(40_000), before.Fence, before.Delivery})
+		b.same(facts{
+			"Status": got.Status, "ErrorKind": got.ErrorKind, "ErrorMsg": got.ErrorMsg, "ImageURL": got.ImageURL,
+			"CostMicros": *got.CostMicros, "Fence": got.Fence, "Delivery": got.Delivery,
+		}, facts{
+			"Status": task.Completed, "ErrorKind": task.Kind(""), "ErrorMsg": "picture 1 was refused", "ImageURL": "/images/1/1-0.png",
+			"CostMicros": int64(40_000), "Fence": before.Fence, "Delivery": before.Delivery,
+		})
 	}
 }
 
@@ -115,7 +120,7 @@ func keepsReason(b *bench) {
 	b.check(b.record(store.NotSent{Task: t.ID, Key: a.Key}))
 	b.check(b.record(store.LearntLate{Task: t.ID}))
 	got := b.get(t.ID)
-	b.same([]any{got.ErrorKind, got.ErrorMsg}, []any{task.Billing, "no money left"})
+	b.same(facts{"ErrorKind": got.ErrorKind, "ErrorMsg": got.ErrorMsg}, facts{"ErrorKind": task.Billing, "ErrorMsg": "no money left"})
 }
 
 func cameAfterAll(b *bench) {
@@ -141,7 +146,10 @@ func acceptsLate(b *bench) {
 	t, a := b.doubted()
 	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a), JobID: "job-1"}))
 	got := b.get(t.ID)
-	b.same([]any{got.Status, strings.Contains(got.ErrorMsg, "has run this call after all"), b.attempts(t.ID)[0].State}, []any{task.Failed, true, accept})
+	b.same(facts{
+		"Status": got.Status, "ErrorMsg says has run this call after": strings.Contains(got.ErrorMsg, "has run this call after all"),
+		"State": b.attempts(t.ID)[0].State,
+	}, facts{"Status": task.Failed, "ErrorMsg says has run this call after": true, "State": accept})
 }
 
 func failsMeanwhile(b *bench) {
@@ -238,7 +246,8 @@ func keepsPartTaken(b *bench) {
 	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
-	b.same([]any{b.attempts(t.ID)[0].State, len(b.results(t.ID)), b.get(t.ID).Progress}, []any{answer, 0, 0})
+	b.same(facts{"State": b.attempts(t.ID)[0].State, "len results": len(b.results(t.ID)), "Progress": b.get(t.ID).Progress},
+		facts{"State": answer, "len results": 0, "Progress": 0})
 }
 
 func (b *bench) paid(t *task.Task) (number int) {
@@ -268,11 +277,12 @@ func settlesUncollected(b *bench) {
 	t := b.held()
 	t.ImageCount = 4
 	a := b.part(t, 2)
-	b.same([]any{b.imagesDone(t, true), b.paid(t)}, []any{0, 1})
+	b.same(facts{"imagesDone": b.imagesDone(t, true), "paid": b.paid(t)}, facts{"imagesDone": 0, "paid": 1})
 	b.check(b.record(store.AttemptEnded{Attempt: *ended(a, answer)}))
-	b.same([]any{b.imagesDone(t, true), b.imagesDone(t, false), b.paid(t)}, []any{2, 0, 0})
+	b.same(facts{"imagesDone in batches": b.imagesDone(t, true), "imagesDone": b.imagesDone(t, false), "paid": b.paid(t)},
+		facts{"imagesDone in batches": 2, "imagesDone": 0, "paid": 0})
 	b.exec("UPDATE image_generations SET retried_at = now()")
-	b.same([]any{b.imagesDone(t, true), b.paid(t)}, []any{0, 1})
+	b.same(facts{"imagesDone": b.imagesDone(t, true), "paid": b.paid(t)}, facts{"imagesDone": 0, "paid": 1})
 }
 
 func collectsAtAnyTime(b *bench) {
@@ -282,7 +292,7 @@ func collectsAtAnyTime(b *bench) {
 	b.exec("UPDATE generation_attempt SET finished_at = '2099-01-01 00:00:00.000000+00:00'")
 	_, err := b.store.Retry(b.Context(), t.Ref(), false)
 	b.check(err)
-	b.same([]any{b.imagesDone(t, true), b.paid(t)}, []any{0, 1})
+	b.same(facts{"imagesDone": b.imagesDone(t, true), "paid": b.paid(t)}, facts{"imagesDone": 0, "paid": 1})
 }
 
 func notesCollected(b *bench) {
@@ -297,7 +307,7 @@ func notesCollected(b *bench) {
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 	note()
 	got := b.attempts(t.ID)[0]
-	b.same([]any{got.Answer, got.RawFileList()}, []any{a.Answer, kept})
+	b.same(facts{"Answer": got.Answer, "RawFileList": got.RawFileList()}, facts{"Answer": a.Answer, "RawFileList": kept})
 	files, err := b.store.Files(b.Context(), []int64{t.ID})
 	b.check(err)
 	b.same(files[t.ID].Keys, []string{"1/1-1.kept.bin"})
@@ -312,7 +322,8 @@ func buysAgain(b *bench) {
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
 	got, err := b.store.BuyAgain(b.Context(), t.Ref())
 	b.check(err)
-	b.same([]any{got.Status, got.Delivery, got.ErrorKind}, []any{task.Pending, 1, task.Kind("")})
+	b.same(facts{"Status": got.Status, "Delivery": got.Delivery, "ErrorKind": got.ErrorKind},
+		facts{"Status": task.Pending, "Delivery": 1, "ErrorKind": task.Kind("")})
 	var states []task.AttemptState
 	for _, a := range b.attempts(t.ID) {
 		states = append(states, a.State)

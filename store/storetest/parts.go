@@ -43,9 +43,11 @@ func keepsPart(b *bench) {
 	a.ErrorMsg = "picture 2 is missing"
 	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}))
 	got := b.get(t.ID)
-	b.same([]any{got.Status, got.Progress, got.Fence, *got.CostMicros, got.Currency, got.ImageURL}, []any{task.Processing, 40, t.Fence, int64(40_000), "USD", ""})
+	b.same(facts{"Status": got.Status, "Progress": got.Progress, "Fence": got.Fence, "CostMicros": *got.CostMicros, "Currency": got.Currency, "ImageURL": got.ImageURL},
+		facts{"Status": task.Processing, "Progress": 40, "Fence": t.Fence, "CostMicros": int64(40_000), "Currency": "USD", "ImageURL": ""})
 	kept := b.attempts(t.ID)[0]
-	b.same([]any{kept.State, kept.Images, kept.ErrorMsg, len(b.results(t.ID))}, []any{task.AttemptSucceeded, 2, "picture 2 is missing", 2})
+	b.same(facts{"State": kept.State, "Images": kept.Images, "ErrorMsg": kept.ErrorMsg, "len results": len(b.results(t.ID))},
+		facts{"State": task.AttemptSucceeded, "Images": 2, "ErrorMsg": "picture 2 is missing", "len results": 2})
 }
 
 func keepsPartFenced(b *bench) {
@@ -56,7 +58,7 @@ func keepsPartFenced(b *bench) {
 	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
-	b.same([]any{b.attempts(t.ID)[0].State, len(b.results(t.ID))}, []any{task.AttemptAnswered, 0})
+	b.same(facts{"State": b.attempts(t.ID)[0].State, "len results": len(b.results(t.ID))}, facts{"State": task.AttemptAnswered, "len results": 0})
 }
 
 func settles(b *bench) {
@@ -69,7 +71,8 @@ func settles(b *bench) {
 	a := b.part(t, 3)
 	a.State = task.AttemptFailed
 	b.check(b.record(store.AttemptEnded{Attempt: *a}))
-	b.same([]any{b.imagesDone(t, false), b.imagesDone(t, true)}, []any{4, 7})
+	b.same(facts{"imagesDone": b.imagesDone(t, false), "imagesDone in batches": b.imagesDone(t, true)},
+		facts{"imagesDone": 4, "imagesDone in batches": 7})
 	crashed := *t
 	crashed.Delivery++ // as the reconciler takes it back
 	b.same(b.imagesDone(&crashed, true), 7)
@@ -100,7 +103,8 @@ func savesKept(b *bench) {
 	first := b.results(t.ID)[1]
 	b.check(b.finish(store.Completed{Held: t.Token(), Outcome: store.Outcome{First: &first, Warning: "two are missing"}}))
 	got := b.get(t.ID)
-	b.same([]any{got.Status, got.ImageURL, got.ErrorMsg, *got.CostMicros}, []any{task.Completed, first.GeneratedImageURL, "two are missing", int64(40_000)})
+	b.same(facts{"Status": got.Status, "ImageURL": got.ImageURL, "ErrorMsg": got.ErrorMsg, "CostMicros": *got.CostMicros},
+		facts{"Status": task.Completed, "ImageURL": first.GeneratedImageURL, "ErrorMsg": "two are missing", "CostMicros": int64(40_000)})
 	b.same(*got.AnswerResultID, first.ID)
 	b.same(len(b.results(t.ID)), 2)
 }
@@ -133,9 +137,15 @@ func fallsBack(b *bench) {
 	a.State, a.ErrorKind = task.AttemptRejected, task.Billing
 	b.check(b.finish(store.Switched{Held: t.Token(), To: task.Fallback{Provider: "rival", Model: "pen"}, Rest: `["third"]`, Reason: "painter did not draw", Attempt: a}))
 	got := b.get(t.ID)
-	b.same([]any{got.Provider, got.Model, got.Fallbacks, got.Status, got.PublishedAt == nil, got.Delivery, got.Worker, got.ErrorMsg, got.FailedTries},
-		[]any{"rival", "pen", `["third"]`, task.Pending, true, t.Delivery, "", "painter did not draw", 0})
-	b.same([]any{b.attempts(t.ID)[0].State, b.attempts(t.ID)[0].ErrorKind}, []any{task.AttemptRejected, task.Billing})
+	b.same(facts{
+		"Provider": got.Provider, "Model": got.Model, "Fallbacks": got.Fallbacks, "Status": got.Status,
+		"PublishedAt == nil": got.PublishedAt == nil, "Delivery": got.Delivery, "Worker": got.Worker, "ErrorMsg": got.ErrorMsg,
+		"FailedTries": got.FailedTries,
+	}, facts{
+		"Provider": "rival", "Model": "pen", "Fallbacks": `["third"]`, "Status": task.Pending, "PublishedAt == nil": true,
+		"Delivery": t.Delivery, "Worker": "", "ErrorMsg": "painter did not draw", "FailedTries": 0,
+	})
+	b.same(facts{"State": b.attempts(t.ID)[0].State, "ErrorKind": b.attempts(t.ID)[0].ErrorKind}, facts{"State": task.AttemptRejected, "ErrorKind": task.Billing})
 }
 
 func fallsBackFenced(b *bench) {
@@ -147,12 +157,13 @@ func fallsBackFenced(b *bench) {
 	if err := b.finish(store.Switched{Held: t.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "x", Attempt: a}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
-	b.same([]any{b.get(t.ID).Provider, b.get(t.ID).Status, b.attempts(t.ID)[0].State}, []any{t.Provider, task.Cancelled, task.AttemptRejected})
+	b.same(facts{"Provider": b.get(t.ID).Provider, "Status": b.get(t.ID).Status, "State": b.attempts(t.ID)[0].State},
+		facts{"Provider": t.Provider, "Status": task.Cancelled, "State": task.AttemptRejected})
 }
 
 func saysParts(b *bench) {
 	t := b.insert(task.Task{Request: task.Request{Fallbacks: `["rival:pen"]`, FitInputs: ptr(true)}})
 	got := b.get(t.ID)
-	b.same([]any{got.Fallbacks, *got.FitInputs}, []any{`["rival:pen"]`, true})
+	b.same(facts{"Fallbacks": got.Fallbacks, "FitInputs": *got.FitInputs}, facts{"Fallbacks": `["rival:pen"]`, "FitInputs": true})
 	b.same(b.get(b.insert(task.Task{}).ID).FitInputs, (*bool)(nil))
 }

@@ -69,26 +69,27 @@ func bounds(b *bench) {
 	b.same(b.refused(t.Ref()).FenceExhausted, true)
 	b.check(b.store.Redeliver(b.Context(), []task.Ref{t.Ref()}))
 	t = b.get(t.ID)
-	b.same([]any{t.Delivery, t.Fence}, []any{0, int64(math.MaxInt64)})
+	b.same(facts{"Delivery": t.Delivery, "Fence": t.Fence}, facts{"Delivery": 0, "Fence": int64(math.MaxInt64)})
 
 	t = spent(t)
 	why, err := b.store.Archive(b.Context(), t.Ref(), &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"})
 	b.check(err)
-	b.same([]any{why != nil, b.get(t.ID).Status}, []any{true, task.Failed})
+	b.same(facts{"why != nil": why != nil, "Status": b.get(t.ID).Status}, facts{"why != nil": true, "Status": task.Failed})
 	t, err = b.store.Retry(b.Context(), t.Ref(), false)
 	b.check(err)
-	b.same([]any{t.Delivery, t.Fence}, []any{0, int64(1)})
+	b.same(facts{"Delivery": t.Delivery, "Fence": t.Fence}, facts{"Delivery": 0, "Fence": int64(1)})
 	b.take(t.Ref(), "second", lease)
 
 	t, err = b.store.Cancel(b.Context(), spent(b.insert(task.Task{})).ID)
 	b.check(err)
-	b.same([]any{t.Status, t.Fence}, []any{task.Cancelled, int64(math.MaxInt64)})
+	b.same(facts{"Status": t.Status, "Fence": t.Fence}, facts{"Status": task.Cancelled, "Fence": int64(math.MaxInt64)})
 
 	gone, beside := spent(b.held()), b.held()
 	b.exec("UPDATE image_generations SET worker = 'gone', lease_until = '2026-01-01 00:00:00+00:00' WHERE id IN (%d, %d)", gone.ID, beside.ID)
 	_, err = b.store.ReclaimExpired(b.Context(), 10)
 	b.check(err)
-	b.same([]any{b.get(gone.ID).Status, b.get(beside.ID).Status}, []any{task.Pending, task.Pending})
+	b.same(facts{"gone.Status": b.get(gone.ID).Status, "beside.Status": b.get(beside.ID).Status},
+		facts{"gone.Status": task.Pending, "beside.Status": task.Pending})
 }
 
 func (b *bench) notAllowed(err error, t *task.Task) {
@@ -133,7 +134,7 @@ func retryRace(b *bench) {
 			n++
 		}
 	}
-	b.same([]int{n, b.get(t.ID).Delivery}, []int{1, 1})
+	b.same(facts{"n": n, "Delivery": b.get(t.ID).Delivery}, facts{"n": 1, "Delivery": 1})
 }
 
 func retriesDeadline(b *bench) {
@@ -160,7 +161,7 @@ func notCharged(b *bench) {
 	got, err := b.store.Retry(b.Context(), t.Ref(), true)
 	b.check(err)
 	last := b.take(got.Ref(), "second", lease).Last
-	b.same([]any{last.State, last.ErrorMsg}, []any{task.AttemptRejected, "a person found that this call was not charged"})
+	b.same(facts{"State": last.State, "ErrorMsg": last.ErrorMsg}, facts{"State": task.AttemptRejected, "ErrorMsg": "a person found that this call was not charged"})
 }
 
 func stillUnknown(b *bench) {
@@ -175,7 +176,7 @@ func cancelsPending(b *bench) {
 	got, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
 	b.same(got, b.get(t.ID))
-	b.same([]any{got.Status, got.Fence, got.Delivery}, []any{task.Cancelled, int64(1), 0})
+	b.same(facts{"Status": got.Status, "Fence": got.Fence, "Delivery": got.Delivery}, facts{"Status": task.Cancelled, "Fence": int64(1), "Delivery": 0})
 	b.near(*got.CancelRequestedAt, 0)
 	b.near(*got.CompletedAt, 0)
 	b.same(b.refused(t.Ref()).Stale, true)
@@ -185,7 +186,8 @@ func cancelsHeld(b *bench) {
 	t, other := b.held(), b.held()
 	got, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
-	b.same([]any{got.Status, got.Fence, got.LeaseUntil == nil}, []any{task.Cancelled, t.Fence + 1, true})
+	b.same(facts{"Status": got.Status, "Fence": got.Fence, "LeaseUntil == nil": got.LeaseUntil == nil},
+		facts{"Status": task.Cancelled, "Fence": t.Fence + 1, "LeaseUntil == nil": true})
 	for worker, want := range map[string][]int64{"second": nil, "first": {t.ID}} {
 		ids, err := b.store.TakeCancelled(b.Context(), worker)
 		b.check(err)
@@ -217,8 +219,8 @@ func parks(b *bench) {
 	why, err := b.store.Archive(b.Context(), t.Ref(), archivedBy())
 	b.check(err)
 	got := b.get(t.ID)
-	b.same([]any{why != nil, got.Status, got.Fence, got.ErrorKind, got.ErrorMsg},
-		[]any{true, task.Failed, int64(1), task.Archived, "archived in asynqmon. Retry it to bring it back"})
+	b.same(facts{"why != nil": why != nil, "Status": got.Status, "Fence": got.Fence, "ErrorKind": got.ErrorKind, "ErrorMsg": got.ErrorMsg},
+		facts{"why != nil": true, "Status": task.Failed, "Fence": int64(1), "ErrorKind": task.Archived, "ErrorMsg": "archived in asynqmon. Retry it to bring it back"})
 	b.near(*got.CompletedAt, 0)
 }
 

@@ -110,8 +110,11 @@ func pages(b *bench) {
 
 func bounded(b *bench) {
 	b.insertMany(120)
-	b.same([]int{len(b.list(store.Filter{Limit: -1})), len(b.list(store.Filter{Limit: 110})), len(b.list(store.Filter{Limit: 1 << 30}))},
-		[]int{100, 110, 120})
+	b.same(facts{
+		"without a limit": len(b.list(store.Filter{Limit: -1})),
+		"limit 110":       len(b.list(store.Filter{Limit: 110})),
+		"limit 1 << 30":   len(b.list(store.Filter{Limit: 1 << 30})),
+	}, facts{"without a limit": 100, "limit 110": 110, "limit 1 << 30": 120})
 }
 
 func deleted(b *bench) {
@@ -145,7 +148,7 @@ func nothing(b *bench) {
 	b.check(err)
 	tally, err := b.store.Tally(b.Context(), store.Filter{})
 	b.check(err)
-	b.same([]bool{tasks != nil, tally != nil}, []bool{true, true})
+	b.same(facts{"tasks != nil": tasks != nil, "tally != nil": tally != nil}, facts{"tasks != nil": true, "tally != nil": true})
 }
 
 func hostileFilters(b *bench) {
@@ -165,8 +168,10 @@ func hostileRows(b *bench) {
 		t := b.insert(task.Task{Request: task.Request{Provider: text, Model: text, Prompt: text, IdempotencyKey: text, SubjectID: text,
 			Parameters: map[string]string{text: text}}})
 		c := b.take(t.Ref(), text, lease)
-		b.same([]any{c.Task.Provider, c.Task.Model, c.Task.Prompt, c.Task.IdempotencyKey, c.Task.SubjectID, c.Task.Worker, c.Task.Parameters},
-			[]any{text, text, text, text, text, text, map[string]string{text: text}})
+		b.same(facts{
+			"Provider": c.Task.Provider, "Model": c.Task.Model, "Prompt": c.Task.Prompt, "IdempotencyKey": c.Task.IdempotencyKey,
+			"SubjectID": c.Task.SubjectID, "Worker": c.Task.Worker, "Parameters": c.Task.Parameters,
+		}, facts{"Provider": text, "Model": text, "Prompt": text, "IdempotencyKey": text, "SubjectID": text, "Worker": text, "Parameters": map[string]string{text: text}})
 		b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: text, Host: text, Version: text}, lease))
 		b.same(b.list(store.Filter{Provider: text}), []int64{t.ID})
 		b.check(b.store.Release(b.Context(), c.Task.Token(), 0, text))

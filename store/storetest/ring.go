@@ -41,7 +41,7 @@ func (b *bench) delivery(limit int) []task.Ref {
 		return all, nil
 	})
 	b.check(err)
-	b.same([]int{len(rang.Found), rang.Noted}, []int{len(all), len(all)})
+	b.same(facts{"len Found": len(rang.Found), "Noted": rang.Noted}, facts{"len Found": len(all), "Noted": len(all)})
 	return all
 }
 
@@ -67,11 +67,12 @@ func deliveries(b *bench) {
 	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		b.same(len(due), 1)
 		b.same(due[0].RunAt.Equal(t.RunAt), true)
-		b.same([]any{due[0].Ref(), due[0].Provider, due[0].Priority, due[0].Status}, []any{t.Ref(), "painter", task.High, task.Pending})
+		b.same(facts{"Ref": due[0].Ref(), "Provider": due[0].Provider, "Priority": due[0].Priority, "Status": due[0].Status},
+			facts{"Ref": t.Ref(), "Provider": "painter", "Priority": task.High, "Status": task.Pending})
 		return refs(due), nil
 	})
 	b.check(err)
-	b.same([]int{len(rang.Found), rang.Noted}, []int{1, 1})
+	b.same(facts{"len Found": len(rang.Found), "Noted": rang.Noted}, facts{"len Found": 1, "Noted": 1})
 	b.near(*b.get(t.ID).PublishedAt, 0)
 	b.same(b.delivery(10), []task.Ref(nil))
 }
@@ -101,7 +102,7 @@ func ringsPartly(b *bench) {
 	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		return refs(due)[1:2], down
 	})
-	b.same([]any{len(rang.Found), rang.Noted, errors.Is(err, down)}, []any{3, 1, true})
+	b.same(facts{"len Found": len(rang.Found), "Noted": rang.Noted, "err is down": errors.Is(err, down)}, facts{"len Found": 3, "Noted": 1, "err is down": true})
 	b.same(b.delivery(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
 }
 
@@ -196,7 +197,7 @@ func waitsPaged(b *bench) {
 			break
 		}
 	}
-	b.same([]any{len(all), slices.IsSorted(all)}, []any{5, true})
+	b.same(facts{"len all": len(all), "all is sorted": slices.IsSorted(all)}, facts{"len all": 5, "all is sorted": true})
 }
 
 func knows(b *bench) {
@@ -205,7 +206,8 @@ func knows(b *bench) {
 	got, err := b.store.Deliveries(b.Context(), []int64{t.ID, held.ID, deleted.ID, deleted.ID + 100})
 	b.check(err)
 	b.same(len(got), 2)
-	b.same([]any{got[t.ID].Status, got[t.ID].Priority, got[held.ID].Status}, []any{task.Pending, task.Low, task.Processing})
+	b.same(facts{"t.Status": got[t.ID].Status, "Priority": got[t.ID].Priority, "held.Status": got[held.ID].Status},
+		facts{"t.Status": task.Pending, "Priority": task.Low, "held.Status": task.Processing})
 	got, err = b.store.Deliveries(b.Context(), nil)
 	b.check(err)
 	b.same(len(got), 0)
@@ -244,10 +246,10 @@ func waitsBounded(b *bench) {
 	b.exec("UPDATE image_generations SET run_at = '2999-01-01 00:00:00+00:00' WHERE id <> %d", tasks[3].ID)
 	got, next, err := b.store.PublishedWaiting(b.Context(), 0, -time.Second, 3)
 	b.check(err)
-	b.same([]any{len(got), next}, []any{0, tasks[2].ID})
+	b.same(facts{"len got": len(got), "next": next}, facts{"len got": 0, "next": tasks[2].ID})
 	got, next, err = b.store.PublishedWaiting(b.Context(), next, -time.Second, 3)
 	b.check(err)
-	b.same([]any{len(got), next}, []any{1, int64(0)})
+	b.same(facts{"len got": len(got), "next": next}, facts{"len got": 1, "next": int64(0)})
 }
 
 func refusesAll(b *bench) {
@@ -258,6 +260,8 @@ func refusesAll(b *bench) {
 	b.check(err)
 	b.same(n, int64(1))
 	got := b.get(waiting.ID)
-	b.same([]any{got.Status, got.ErrorKind, got.Fence, got.CompletedAt != nil}, []any{task.Failed, task.Invalid, waiting.Fence + 1, true})
-	b.same([]task.Status{b.get(other.ID).Status, b.get(held.ID).Status, b.get(back.ID).Status}, []task.Status{task.Pending, task.Processing, task.Pending})
+	b.same(facts{"Status": got.Status, "ErrorKind": got.ErrorKind, "Fence": got.Fence, "CompletedAt != nil": got.CompletedAt != nil},
+		facts{"Status": task.Failed, "ErrorKind": task.Invalid, "Fence": waiting.Fence + 1, "CompletedAt != nil": true})
+	b.same(facts{"other.Status": b.get(other.ID).Status, "held.Status": b.get(held.ID).Status, "back.Status": b.get(back.ID).Status},
+		facts{"other.Status": task.Pending, "held.Status": task.Processing, "back.Status": task.Pending})
 }

@@ -52,11 +52,13 @@ func saves(b *bench) {
 
 	got := b.get(t.ID)
 	b.near(*got.CompletedAt, 0)
-	b.same([]any{got.Status, got.Progress, got.Worker, got.LeaseUntil == nil, got.ErrorMsg, got.APIResponse},
-		[]any{task.Completed, 100, "", true, "picture 1 was refused", `{"ok":true}`})
-	b.same([]any{got.ImageURL, got.MinioURL, got.LocalPath, *got.Width, *got.Height},
-		[]any{"/images/1/1-0.png", "https://s3.example.com/1/1-0.png", "/data/1/1-0.png", 1024, 768})
-	b.same([]any{*got.CostMicros, got.Currency}, []any{int64(80_000), "USD"})
+	b.same(facts{
+		"Status": got.Status, "Progress": got.Progress, "Worker": got.Worker, "LeaseUntil == nil": got.LeaseUntil == nil,
+		"ErrorMsg": got.ErrorMsg, "APIResponse": got.APIResponse,
+	}, facts{"Status": task.Completed, "Progress": 100, "Worker": "", "LeaseUntil == nil": true, "ErrorMsg": "picture 1 was refused", "APIResponse": `{"ok":true}`})
+	b.same(facts{"ImageURL": got.ImageURL, "MinioURL": got.MinioURL, "LocalPath": got.LocalPath, "Width": *got.Width, "Height": *got.Height},
+		facts{"ImageURL": "/images/1/1-0.png", "MinioURL": "https://s3.example.com/1/1-0.png", "LocalPath": "/data/1/1-0.png", "Width": 1024, "Height": 768})
+	b.same(facts{"CostMicros": *got.CostMicros, "Currency": got.Currency}, facts{"CostMicros": int64(80_000), "Currency": "USD"})
 	b.same(b.attempts(t.ID)[1].State, task.AttemptSucceeded)
 
 	stored := b.results(t.ID)
@@ -79,7 +81,8 @@ func savesClean(b *bench) {
 	o.Warning = ""
 	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Outcome: o}))
 	got := b.get(t.ID)
-	b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, []any{"", task.Kind(""), ""})
+	b.same(facts{"ErrorMsg": got.ErrorMsg, "ErrorKind": got.ErrorKind, "ErrorCode": got.ErrorCode},
+		facts{"ErrorMsg": "", "ErrorKind": task.Kind(""), "ErrorCode": ""})
 }
 
 func savesSlim(b *bench) {
@@ -91,7 +94,7 @@ func savesSlim(b *bench) {
 		b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}))
 		attempts, err := b.store.Attempts(b.Context(), t.ID)
 		b.check(err)
-		b.same([]int{len(attempts), len(attempts[0].Answer)}, []int{1, want})
+		b.same(facts{"len attempts": len(attempts), "len Answer": len(attempts[0].Answer)}, facts{"len attempts": 1, "len Answer": want})
 	}
 }
 
@@ -148,9 +151,12 @@ func failsPending(b *bench) {
 	a := ended(b.begin(t), task.AttemptRejected)
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: pendingVerdict(), Attempt: a}))
 	got := b.get(t.ID)
-	b.same([]any{got.Status, got.FailedTries, got.Waits, got.Worker, got.LeaseUntil == nil, got.CompletedAt == nil, got.Delivery},
-		[]any{task.Pending, 2, 3, "", true, true, 0})
-	b.same([]any{got.ErrorMsg, got.ErrorKind, got.ErrorCode}, []any{"the provider is away (503)", task.Unavailable, "503"})
+	b.same(facts{
+		"Status": got.Status, "FailedTries": got.FailedTries, "Waits": got.Waits, "Worker": got.Worker,
+		"LeaseUntil == nil": got.LeaseUntil == nil, "CompletedAt == nil": got.CompletedAt == nil, "Delivery": got.Delivery,
+	}, facts{"Status": task.Pending, "FailedTries": 2, "Waits": 3, "Worker": "", "LeaseUntil == nil": true, "CompletedAt == nil": true, "Delivery": 0})
+	b.same(facts{"ErrorMsg": got.ErrorMsg, "ErrorKind": got.ErrorKind, "ErrorCode": got.ErrorCode},
+		facts{"ErrorMsg": "the provider is away (503)", "ErrorKind": task.Unavailable, "ErrorCode": "503"})
 	b.near(got.RunAt, time.Hour)
 	last := b.attempts(t.ID)[0]
 	b.near(*last.FinishedAt, 0)
@@ -164,7 +170,8 @@ func failsFinally(b *bench) {
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: v, Attempt: ended(b.begin(t), task.AttemptFailed)}))
 	got := b.get(t.ID)
 	b.near(*got.CompletedAt, 0)
-	b.same([]any{got.Status, got.FailedTries, got.ErrorKind, got.ErrorMsg}, []any{task.Failed, 1, task.Moderated, "refused"})
+	b.same(facts{"Status": got.Status, "FailedTries": got.FailedTries, "ErrorKind": got.ErrorKind, "ErrorMsg": got.ErrorMsg},
+		facts{"Status": task.Failed, "FailedTries": 1, "ErrorKind": task.Moderated, "ErrorMsg": "refused"})
 }
 
 func failsCost(b *bench) {
@@ -176,7 +183,7 @@ func failsCost(b *bench) {
 	billed.CostMicros, billed.Currency = new(int64(5_000)), "USD"
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: pendingVerdict(), Attempt: billed}))
 	got := b.get(t.ID)
-	b.same([]any{*got.CostMicros, got.Currency}, []any{int64(85_000), "USD"})
+	b.same(facts{"CostMicros": *got.CostMicros, "Currency": got.Currency}, facts{"CostMicros": int64(85_000), "Currency": "USD"})
 }
 
 func failsEarly(b *bench) {

@@ -70,6 +70,9 @@ func (b *bench) check(err error) {
 	}
 }
 
+// facts are values by their names, so that a failure names those that differ.
+type facts map[string]any
+
 func (b *bench) same(got, want any) {
 	b.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {

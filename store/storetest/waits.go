@@ -26,6 +26,6 @@ func lastCalls(b *bench) {
 	due, err := b.store.Backlog(b.Context())
 	b.check(err)
 	b.same(len(due), 1)
-	b.same([]any{due[0].Provider, due[0].Tasks}, []any{"fal", 1})
+	b.same(facts{"Provider": due[0].Provider, "Tasks": due[0].Tasks}, facts{"Provider": "fal", "Tasks": 1})
 	b.near(due[0].Since, 0)
 }

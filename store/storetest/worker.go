@@ -46,13 +46,18 @@ func serves(b *bench) {
 		return yes
 	}
 	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: "a", Host: "h", Providers: ",painter,open ai,"}, lease))
-	b.same([]bool{served("painter"), served("open ai"), served("paint"), served("ai"), served(""), served("%")},
-		[]bool{true, true, false, false, false, false})
+	want := map[string]bool{"painter": true, "open ai": true, "paint": false, "ai": false, "": false, "%": false}
+	got := make(map[string]bool)
+	for provider := range want {
+		got[provider] = served(provider)
+	}
+	b.same(got, want)
 	b.check(b.store.Deregister(b.Context(), "a"))
-	b.same([]any{len(b.workers()), served("painter")}, []any{0, true})
+	b.same(facts{"len workers": len(b.workers()), "served": served("painter")}, facts{"len workers": 0, "served": true})
 	seen, err := b.store.WorkersSeen(b.Context())
 	b.check(err)
-	b.same([]any{len(seen), seen[0].ID, seen[0].LeaseUntil.Before(seen[0].SeenAt)}, []any{1, "a", true})
+	b.same(facts{"len seen": len(seen), "ID": seen[0].ID, "lease is over": seen[0].LeaseUntil.Before(seen[0].SeenAt)},
+		facts{"len seen": 1, "ID": "a", "lease is over": true})
 	b.exec("UPDATE easel_worker SET seen_at = '2026-01-01 00:00:01+00:00', lease_until = '2026-01-01 00:00:00+00:00'")
 	b.same(served("painter"), true)
 	_, err = b.store.PruneWorkers(b.Context(), time.Hour)
@@ -73,7 +78,7 @@ func beats(b *bench) {
 	b.same(a, store.Worker{ID: "a", Host: "h", PID: 7, Version: "v1", StartedAt: first[0].StartedAt, SeenAt: a.SeenAt, LeaseUntil: a.LeaseUntil})
 	b.check(b.store.Deregister(b.Context(), "a"))
 	b.check(b.store.Deregister(b.Context(), "never seen"))
-	b.same([]any{len(b.workers()), b.workers()[0].ID}, []any{1, "b"})
+	b.same(facts{"len workers": len(b.workers()), "ID": b.workers()[0].ID}, facts{"len workers": 1, "ID": "b"})
 }
 
 func buries(b *bench) {
@@ -84,7 +89,7 @@ func buries(b *bench) {
 	b.check(err)
 	late, err := b.store.PruneWorkers(b.Context(), time.Minute)
 	b.check(err)
-	b.same([]int64{early, late}, []int64{0, 1})
+	b.same(facts{"early": early, "late": late}, facts{"early": int64(0), "late": int64(1)})
 	b.same(b.number("SELECT count(*) FROM easel_worker"), int64(1))
 }
 
@@ -108,8 +113,13 @@ func orphans(b *bench) {
 	b.same(refs(old), []task.Ref{dead.Ref(), never.Ref()})
 	got := b.get(dead.ID)
 	b.near(got.RunAt, 0)
-	b.same([]any{got.Status, got.Delivery, got.Fence, got.Crashes, got.Worker, got.LeaseUntil == nil, got.PublishedAt == nil},
-		[]any{task.Pending, dead.Delivery + 1, dead.Fence + 1, 1, "", true, true})
+	b.same(facts{
+		"Status": got.Status, "Delivery": got.Delivery, "Fence": got.Fence, "Crashes": got.Crashes, "Worker": got.Worker,
+		"LeaseUntil == nil": got.LeaseUntil == nil, "PublishedAt == nil": got.PublishedAt == nil,
+	}, facts{
+		"Status": task.Pending, "Delivery": dead.Delivery + 1, "Fence": dead.Fence + 1, "Crashes": 1, "Worker": "",
+		"LeaseUntil == nil": true, "PublishedAt == nil": true,
+	})
 	b.same(b.refused(dead.Ref()).Stale, true)
 }
 
@@ -251,7 +261,7 @@ func clockJumps(b *bench) {
 		b.check(err)
 		buried, err := b.store.PruneWorkers(b.Context(), time.Hour)
 		b.check(err)
-		b.same([]any{len(found), buried}, []any{0, int64(0)})
+		b.same(facts{"len found": len(found), "buried": buried}, facts{"len found": 0, "buried": int64(0)})
 	})
 }
 
@@ -264,7 +274,8 @@ func claimedAhead(b *bench) {
 	found, err := b.store.ReclaimExpired(b.Context(), 10)
 	b.check(err)
 	b.same(refs(found), []task.Ref{old.Ref()})
-	b.same([]bool{b.refused(kept.Ref()).Busy, b.refused(young.Ref()).Busy}, []bool{true, true})
+	b.same(facts{"kept.Busy": b.refused(kept.Ref()).Busy, "young.Busy": b.refused(young.Ref()).Busy},
+		facts{"kept.Busy": true, "young.Busy": true})
 }
 
 func lastMoment(b *bench) {
@@ -291,5 +302,5 @@ func watchesAnew(b *bench) {
 	b.same(b.refused(t.Ref()).Busy, true)
 	died, err := b.store.Observe(b.Context(), often)
 	b.check(err)
-	b.same([]any{len(died), b.refused(t.Ref()).Busy}, []any{0, true})
+	b.same(facts{"len died": len(died), "Busy": b.refused(t.Ref()).Busy}, facts{"len died": 0, "Busy": true})
 }
