@@ -67,8 +67,8 @@ func newRig(t *testing.T) *rig {
 	r.check(err)
 	r.t, r.a = claim.Task, &task.Attempt{Key: uuid.NewString(), Provider: "caller", Account: "main"}
 	r.check(tables.Begin(t.Context(), s, r.t, r.a))
-	account := func(p provider.Provider, hooks bool) *provider.Service {
-		return &provider.Service{Accounts: []provider.Account{{Name: "main", Provider: p, Callbacks: hooks, CallbackSecret: "s3cret"}}}
+	account := func(p provider.Provider, callbacks bool) *provider.Service {
+		return &provider.Service{Accounts: []provider.Account{{Name: "main", Provider: p, Callbacks: callbacks, CallbackSecret: "s3cret"}}}
 	}
 	r.handler = &callback.Handler{Tasks: s, Queue: r, Services: provider.Services{"caller": account(caller{}, true), "mute": account(mute{}, true), "off": account(caller{}, false)}}
 	return r
@@ -116,7 +116,7 @@ func TestCallbacks(t *testing.T) {
 		r.same(facts{"State": r.attempt().State, "Handle": r.attempt().Handle, "ProviderJobID": got.ProviderJobID, "woken": r.woken},
 			facts{"State": task.AttemptAccepted, "Handle": `{"v":1,"job":"j1"}`, "ProviderJobID": "j1", "woken": []int64{1}})
 	})
-	t.Run("A task that was parked for it learns that the job is there, and stays parked", func(t *testing.T) {
+	t.Run("A task that failed for it learns that the job is there, and stays failed", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State = task.AttemptUnknown
 		r.check(only(r.store.Finish(r.Context(), store.Decided{Held: r.t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}}, Attempt: r.a})))

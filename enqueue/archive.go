@@ -7,7 +7,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// hold lets tasks that read as archived be held again for a call of unknown outcome.
+// markUnknownOutcome lets tasks that read as archived be held again for a call of unknown outcome.
 func (r *Reconciler) markUnknownOutcome(ctx context.Context, deliveries []queue.Delivery, rows map[int64]task.Task) error {
 	var archived []task.Ref
 	for _, delivery := range deliveries {
@@ -22,15 +22,15 @@ func (r *Reconciler) markUnknownOutcome(ctx context.Context, deliveries []queue.
 	return err
 }
 
-// park parks a waiting row whose delivery lies in the archive: a person put it there, or
-// the app has set a parked row back to pending.
+// archive fails a waiting row whose delivery is archived: a person has archived it, or
+// the app has set a failed row back to pending.
 func (r *Reconciler) archive(ctx context.Context, delivery queue.Delivery) error {
 	f := &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "archived by hand in the dashboard", Next: "`easel retry` or Run in the dashboard brings it back"}
-	// The row may have been retried or claimed since it was read; Park decides.
+	// The row may have been retried or claimed since it was read; Archive decides.
 	why, err := r.Tasks.Archive(ctx, delivery.Ref, f)
 	if err != nil || why == nil {
 		return err
 	}
-	r.Log.Info().Int64("task", delivery.Task).Str("kind", string(why.Kind)).Str("error", why.Error()).Msg("parked, as its delivery is archived")
+	r.Log.Info().Int64("task", delivery.Task).Str("kind", string(why.Kind)).Str("error", why.Error()).Msg("failed, as its delivery is archived")
 	return r.Queue.Archive(ctx, delivery, why.Error())
 }

@@ -1,7 +1,7 @@
-// Package enqueue brings tasks to the queue: a Client stores new ones and rings
-// for them, a Relay rings for what was committed and not rung for, a Reconciler
+// Package enqueue brings tasks to the queue: a Client stores new ones and publishes
+// their deliveries, a Relay publishes what was committed and not published, a Reconciler
 // mends what rows and queue disagree about. The row is written first, always;
-// the bell only saves waiting.
+// its delivery only saves waiting.
 package enqueue
 
 import (
@@ -21,12 +21,12 @@ import (
 // Client takes tasks in. It is safe for concurrent use.
 type Client struct {
 	Tasks    *store.Store
-	Queue    *queue.Queue      // nil: the relay of a running worker rings
+	Queue    *queue.Queue      // nil: the relay of a running worker publishes
 	Services provider.Services // what a task may ask for; nil checks no provider
 	Log      zerolog.Logger
 }
 
-// Enqueue stores t and rings for it. It fills in t's ID and status, and t is
+// Enqueue stores t and publishes its delivery. It fills in t's ID and status, and t is
 // safe once it returns nil, whatever happens to the queue. created is false
 // if the task's idempotency key was known: t is then the stored task. The
 // error is a *task.Failure if t itself is wrong, *store.KeyReused if its key
@@ -63,7 +63,7 @@ func (c *Client) EnqueueMany(ctx context.Context, tasks []*task.Task) (created [
 }
 
 // EnqueueTx stores tasks inside the caller's own transaction: they exist when
-// the caller commits, and a relay rings for them then. Ring after the commit
+// the caller commits, and a relay publishes them then. Publish after the commit
 // only saves the relay's way.
 func (c *Client) EnqueueTx(ctx context.Context, tx store.Tx, tasks ...*task.Task) (created []bool, err error) {
 	if err := c.check(tasks); err != nil {
@@ -72,7 +72,7 @@ func (c *Client) EnqueueTx(ctx context.Context, tx store.Tx, tasks ...*task.Task
 	return c.Tasks.InsertTx(ctx, tx, tasks)
 }
 
-// Publish rings for tasks that are committed. What cannot be rung stays for the
+// Publish publishes tasks that are committed. What cannot be published stays for the
 // relay, so there is no error to return.
 func (c *Client) Publish(ctx context.Context, tasks ...*task.Task) {
 	if c.Queue == nil || len(tasks) == 0 {
@@ -91,16 +91,16 @@ func (c *Client) Publish(ctx context.Context, tasks ...*task.Task) {
 	}
 	published, err := publish(ctx, c.Queue, deliveries)
 	if err != nil {
-		c.Log.Warn().Err(err).Int("left", len(deliveries)-len(published)).Msg("not rung; the relay will")
+		c.Log.Warn().Err(err).Int("left", len(deliveries)-len(published)).Msg("not published; the relay will do it")
 	}
 	if err := c.Tasks.MarkPublished(ctx, published); err != nil {
-		c.Log.Warn().Err(err).Msg("rung but not noted; the relay rings once more, which is harmless")
+		c.Log.Warn().Err(err).Msg("published but not noted; the relay publishes once more, which is harmless")
 	}
 }
 
-// heard reports whether a ring for the provider would be heard. A client that does not
-// know the providers asks which the workers serve; what none of them does is left to
-// the relay, which says so in the row. Rung for, it would wait in a queue of its own.
+// hasWorker reports whether somebody takes deliveries of the provider. A client that does
+// not know the providers asks which the workers serve; what none of them does is left to
+// the relay, which says so in the row. Published, it would wait in a queue of its own.
 func (c *Client) hasWorker(ctx context.Context, provider string) bool {
 	if c.Services != nil {
 		return true
@@ -109,7 +109,7 @@ func (c *Client) hasWorker(ctx context.Context, provider string) bool {
 	return err == nil && served
 }
 
-// Retry brings a failed or cancelled task back and rings for it. See store.Retry. Without
+// Retry brings a failed or cancelled task back and publishes it. See store.Retry. Without
 // notCharged it is an UnknownOutcome, and changes nothing, where it could neither ask nor buy.
 func (c *Client) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
 	if !notCharged {

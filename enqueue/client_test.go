@@ -14,12 +14,12 @@ import (
 )
 
 var client = []claim{
-	{"A stored task is rung for at once", ringsAtOnce},
+	{"A stored task is published at once", publishedAtOnce},
 	{"A task for later waits where asynq shows it", waitsForLater},
 	{"Twenty repetitions at once are one task", twenty},
 	{"A key that stands for another request is refused", keyReused},
 	{"A transaction that is rolled back leaves nothing", rolledBack},
-	{"A transaction that is committed is rung by the relay", committed},
+	{"A transaction that is committed is published by the relay", committed},
 }
 
 func TestClient(t *testing.T) {
@@ -27,11 +27,11 @@ func TestClient(t *testing.T) {
 	inBubble(t, client)
 	inBubble(t, []claim{
 		{"A task that no provider could honour is not stored", refuses},
-		{"A Redis that is away costs a task only its first ring", redisAway},
+		{"A Redis that is away costs a task only its first publication", redisAway},
 		{"A cancelled task loses its delivery, and a retried one gets another", cancelAndRetry},
 		{"What is final is neither cancelled nor, if it is completed, retried", notAllowed},
 		{"All failed tasks come back, over several pages", retryAll},
-		{"Without a queue the relay rings", func(r *rig) {
+		{"Without a queue the relay publishes", func(r *rig) {
 			r.client.Queue = nil
 			t := lighthouse()
 			_, err := r.client.Enqueue(r.Context(), t)
@@ -52,7 +52,7 @@ func TestClientOnServers(t *testing.T) {
 	onServers(t, []claim{{"A row that an app has locked keeps no other from coming back, and is named", retryAllLocked}})
 }
 
-func ringsAtOnce(r *rig) {
+func publishedAtOnce(r *rig) {
 	for _, at := range []time.Time{{}, time.Now(), time.Now().Add(-time.Hour)} {
 		t := lighthouse()
 		t.RunAt = at

@@ -15,11 +15,11 @@ import (
 // `go test ./enqueue -run Flood -v -args -rows 1000000` says how long others wait beside so many.
 var rows = flag.Int("rows", 20_000, "how many rows an app inserts in one statement")
 
-// TestFlood takes as long as it takes to ring for all rows, which is what others are not
+// TestFlood takes as long as it takes to publish all rows, which is what others are not
 // to wait for.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	onServers(t, []claim{{"While an app's rows of one statement are rung for, those of others are rung for, claimed and given back all the while", flood}})
+	onServers(t, []claim{{"While an app's rows of one statement are published, those of others are published, claimed and given back all the while", flood}})
 }
 
 func flood(r *rig) {
@@ -47,7 +47,7 @@ func flood(r *rig) {
 			committed == 0).Scan(&waiting))
 	}
 	took := time.Since(began)
-	r.Logf("%d rows were inserted in %s and rung for within %s; of %d others the slowest took %s", *rows, committed.Round(time.Millisecond),
+	r.Logf("%d rows were inserted in %s and published within %s; of %d others the slowest took %s", *rows, committed.Round(time.Millisecond),
 		took.Round(time.Millisecond), asked, worst.Round(time.Millisecond))
 	if bar := max(2*time.Second, took/4); worst > bar { // a machine that is busy is slow with both
 		r.Errorf("one of another provider took %s, want %s", worst, bar)
@@ -65,7 +65,7 @@ func (r *rig) stepBesides() time.Duration {
 	var id int64
 	r.check(r.tasks.DB().QueryRow("INSERT INTO image_generations (provider, prompt) VALUES ('sculptor', 'a dog') RETURNING id").Scan(&id))
 	ref := task.Ref{Task: id}
-	r.until(fmt.Sprintf("task %d is rung for", id), func() bool {
+	r.until(fmt.Sprintf("task %d is published", id), func() bool {
 		states, err := r.queue.States(r.Context(), []queue.Delivery{{Ref: ref, Provider: "sculptor"}})
 		r.check(err)
 		return states[0] == queue.Pending

@@ -18,7 +18,7 @@ import (
 
 // Reconciler mends, in both directions, what rows and queue disagree about: after
 // a worker died, Redis lost data, a write got lost, or a person changed the
-// queue. The row wins, except that archiving a waiting delivery parks its row.
+// queue. The row wins, except that archiving a waiting delivery fails its row.
 // Several may run.
 type Reconciler struct {
 	Tasks    *store.Store
@@ -132,7 +132,7 @@ func (r *Reconciler) Look(ctx context.Context) error {
 	}
 }
 
-// remember rings again for everything: Redis knows nothing any more.
+// remember publishes everything again: Redis knows nothing any more.
 func (r *Reconciler) republishAll(ctx context.Context) error {
 	if err := r.Queue.EnsureQueues(ctx, r.Services.Names()); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (r *Reconciler) republishAll(ctx context.Context) error {
 		return err
 	}
 	if n > 0 {
-		r.Log.Warn().Int64("tasks", n).Msg("redis is new or lost its data; ringing again")
+		r.Log.Warn().Int64("tasks", n).Msg("redis is new or lost its data; publishing again")
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (r *Reconciler) Compare(ctx context.Context) error {
 	return err
 }
 
-// rows rings again for waiting rows whose delivery is missing.
+// rows publishes again for waiting rows whose delivery is missing.
 func (r *Reconciler) rows(ctx context.Context) error {
 	for range sweepRows / sweepPage {
 		waiting, next, err := r.Tasks.PublishedWaiting(ctx, r.cursor, cmp.Or(r.Grace, 5*time.Second), sweepPage)
@@ -212,7 +212,7 @@ func (r *Reconciler) missing(ctx context.Context, waiting []task.Task) error {
 		return err
 	}
 	if len(again) > 0 {
-		r.Log.Warn().Int("tasks", len(again)).Msg("deliveries are missing; ringing again")
+		r.Log.Warn().Int("tasks", len(again)).Msg("deliveries are missing; publishing again")
 	}
 	return r.Tasks.MarkUnpublished(ctx, again)
 }

@@ -10,11 +10,11 @@ import (
 )
 
 var reconcile = []claim{
-	{"A delivery that is missing rings again", missing},
-	{"A Redis that forgot everything rings again for all", forgot},
+	{"A delivery that is missing is published again", missing},
+	{"After a Redis that forgot everything all are published again", forgot},
 	{"The delivery of a row that does not wait for it is removed", stray},
-	{"Archiving a waiting delivery parks its row", archived},
-	{"A dead worker's task rings under a new delivery", deadWorker},
+	{"Archiving a waiting delivery fails its row", archived},
+	{"A dead worker's task is published under a new delivery", deadWorker},
 }
 
 func TestReconciler(t *testing.T) {
@@ -30,10 +30,10 @@ func TestReconciler(t *testing.T) {
 func TestReconcilerOnServers(t *testing.T) {
 	t.Parallel()
 	onServers(t, reconcile)
-	onServers(t, []claim{{"A thousand and more missing deliveries all ring again", manyMissing}})
+	onServers(t, []claim{{"A thousand and more missing deliveries are all published again", manyMissing}})
 }
 
-// rung stores a task and rings for it.
+// published stores a task and publishes it.
 func (r *rig) published() *task.Task {
 	r.Helper()
 	t := lighthouse()
@@ -96,10 +96,10 @@ func archived(r *rig) {
 	t := r.published()
 	r.archives(t.Ref())
 	r.check(r.reconciler().Compare(r.Context()))
-	parked := r.get(t.ID)
-	r.same(facts{"Status": parked.Status, "ErrorKind": parked.ErrorKind, "where": r.where(t.Ref())},
+	row := r.get(t.ID)
+	r.same(facts{"Status": row.Status, "ErrorKind": row.ErrorKind, "where": r.where(t.Ref())},
 		facts{"Status": task.Failed, "ErrorKind": task.Archived, "where": queue.Archived})
-	r.check(r.queue.Redis.HSet(r.Context(), "asynq:{painter}:t:"+t.Ref().String(), "state", "active").Err()) // it was run, and rings
+	r.check(r.queue.Redis.HSet(r.Context(), "asynq:{painter}:t:"+t.Ref().String(), "state", "active").Err()) // it was run
 	run, err := r.queue.WasRun(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"})
 	r.check(err)
 	r.same(run, true)

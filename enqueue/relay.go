@@ -17,7 +17,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// Relay rings for every committed task that its producer did not ring for: it
+// Relay publishes every committed task that its producer did not publish: it
 // came by SQL, in a transaction of an app, or the producer or Redis was gone.
 // Several may run.
 type Relay struct {
@@ -30,12 +30,12 @@ type Relay struct {
 }
 
 const (
-	gather     = 3 * time.Millisecond // a producer rings by itself within this time of its commit
+	gather     = 3 * time.Millisecond // a producer publishes by itself within this time of its commit
 	maxBackoff = 5 * time.Second
 
 	publishLimit = 3 * time.Second
 
-	lookAround = time.Second // how long tasks may wait while many others that came before are rung for
+	lookAround = time.Second // how long tasks may wait while many others that came before are published
 	spread     = 4           // over how many batches relays part that meet
 )
 
@@ -84,15 +84,15 @@ func (r *Relay) loop(ctx context.Context, wake <-chan struct{}) error {
 			backoff = 0
 		case ctx.Err() == nil:
 			backoff = min(max(2*backoff, 200*time.Millisecond), maxBackoff)
-			r.Log.Warn().Err(err).Dur("next", backoff).Msg("cannot ring")
+			r.Log.Warn().Err(err).Dur("next", backoff).Msg("cannot publish")
 		}
 		if n > 0 {
-			r.Log.Debug().Int("tasks", n).Msg("rang")
+			r.Log.Debug().Int("tasks", n).Msg("published")
 		}
 	}
 }
 
-// Drain rings for all tasks that wait for it now and returns how many it found. It
+// Drain publishes all tasks that wait for it now and returns how many it found. It
 // goes through them once, so that rows that are locked do not keep it, and looks around
 // now and then.
 func (r *Relay) Drain(ctx context.Context) (int, error) {
@@ -123,7 +123,7 @@ func (r *Relay) Drain(ctx context.Context) (int, error) {
 	}
 }
 
-// around rings for what has come in while many others are rung for: what is urgent, which
+// around publishes what has come in while many others are published: what is urgent, which
 // is at the top, and what is not, which is at the end. It returns how many it found.
 func (r *Relay) around(ctx context.Context, at store.UnpublishedPage) (int, error) {
 	top, err := r.batch(ctx, store.UnpublishedPage{Limit: at.Limit})
@@ -134,7 +134,7 @@ func (r *Relay) around(ctx context.Context, at store.UnpublishedPage) (int, erro
 	return len(top.Found) + len(end.Found), err
 }
 
-// batch rings for the tasks of one look.
+// batch publishes the tasks of one look.
 func (r *Relay) batch(ctx context.Context, look store.UnpublishedPage) (store.PublishResult, error) {
 	var lost []task.Task
 	result, err := r.Tasks.PublishDue(ctx, look, func(due []task.Task) ([]task.Ref, error) {
@@ -152,7 +152,7 @@ func (r *Relay) batch(ctx context.Context, look store.UnpublishedPage) (store.Pu
 	return result, err
 }
 
-// sort parts the tasks that a worker will hear from those that nobody would.
+// sort parts the tasks that a worker will take from those that nobody would.
 func (r *Relay) sort(due []task.Task) (deliveries []queue.Delivery, lost []task.Task) {
 	for i := range due {
 		delivery := deliveryOf(&due[i])
@@ -165,9 +165,9 @@ func (r *Relay) sort(due []task.Task) (deliveries []queue.Delivery, lost []task.
 	return deliveries, lost
 }
 
-// refuse parks tasks that came by SQL for a provider that nobody serves: rung
-// for they would wait for ever. One that another worker serves, or did until lately,
-// is rung for, and one that was worked on before waits. It returns how many rows it
+// archiveUnserved archives tasks that came by SQL for a provider that nobody serves:
+// published they would wait for ever. One that another worker serves, or did until lately,
+// is published, and one that was worked on before waits. It returns how many rows it
 // changed.
 func (r *Relay) archiveUnserved(ctx context.Context, lost []task.Task) (int, error) {
 	byProvider := make(map[string][]queue.Delivery)
@@ -219,7 +219,7 @@ func (r *Relay) archiveOrPublish(ctx context.Context, name string, deliveries []
 	return int(n), err
 }
 
-// publish rings and returns the deliveries for which it worked.
+// publish publishes deliveries and returns those for which it worked.
 func publish(ctx context.Context, q *queue.Queue, deliveries []queue.Delivery) ([]task.Ref, error) {
 	errs := q.Publish(ctx, deliveries)
 	published := make([]task.Ref, 0, len(deliveries))
@@ -234,7 +234,7 @@ func publish(ctx context.Context, q *queue.Queue, deliveries []queue.Delivery) (
 	return published, first
 }
 
-// deliveryOf rings at once unless the row says later than when it was written:
+// deliveryOf is due at once unless the row says later than when it was written:
 // comparing two times of the database keeps our own clock out of it.
 func deliveryOf(t *task.Task) queue.Delivery {
 	r := queue.Delivery{Ref: t.Ref(), Provider: t.Provider, Priority: t.Priority}

@@ -11,13 +11,13 @@ import (
 )
 
 var relay = []claim{
-	{"A producer that dies between commit and ring loses nothing", func(r *rig) {
+	{"A producer that dies between commit and publishing loses nothing", func(r *rig) {
 		t := r.inserts(lighthouse())
 		r.runs(r.relay().Run)
 		r.in(t.Ref(), queue.Pending)
-		r.until("the ring is noted", func() bool { return r.get(t.ID).PublishedAt != nil })
+		r.until("its publication is noted", func() bool { return r.get(t.ID).PublishedAt != nil })
 	}},
-	{"A row that any program inserted is rung, high before low", func(r *rig) {
+	{"A row that any program inserted is published, high before low", func(r *rig) {
 		r.exec("INSERT INTO image_generations (provider, prompt, priority) VALUES ('painter', 'a cat', -7), ('painter', 'a dog', 7)")
 		n, err := r.relay().Drain(r.Context())
 		r.check(err)
@@ -26,7 +26,7 @@ var relay = []claim{
 		r.check(err)
 		r.same(facts{"n": n, "states": states}, facts{"n": 2, "states": []queue.State{queue.Pending, queue.Pending}})
 	}},
-	{"Several relays at once ring for all", func(r *rig) {
+	{"Several relays at once publish all", func(r *rig) {
 		var tasks []*task.Task
 		for range 50 {
 			tasks = append(tasks, lighthouse())
@@ -42,23 +42,23 @@ var relay = []claim{
 			r.in(t.Ref(), queue.Pending)
 		}
 	}},
-	{"A row for a provider that nobody serves is parked with that reason", func(r *rig) {
+	{"A row for a provider that nobody serves fails with that reason", func(r *rig) {
 		r.exec("INSERT INTO image_generations (provider, prompt) VALUES ('nobody', 'a cat'), ('a {b}', 'a cat'), ('painter', 'a cat')")
 		r.runs(r.relay().Run)
 		for _, id := range []int64{1, 2} {
-			r.until("the row is parked", func() bool { return r.get(id).Status == task.Failed })
+			r.until("the row has failed", func() bool { return r.get(id).Status == task.Failed })
 			if f := r.get(id); f.ErrorKind != task.Invalid || !strings.Contains(f.ErrorMsg, "is not configured; configured are: painter") {
 				r.Errorf("%s: %s", f.ErrorKind, f.ErrorMsg)
 			}
 		}
 		r.in(task.Ref{Task: 3}, queue.Pending)
 	}},
-	{"A row for a provider that only another worker serves is rung for", func(r *rig) {
+	{"A row for a provider that only another worker serves is published", func(r *rig) {
 		r.check(r.tasks.Heartbeat(r.Context(), store.Worker{ID: "other", Host: "h", Providers: ",sculptor,"}, time.Minute))
 		r.exec("INSERT INTO image_generations (provider, prompt) VALUES ('sculptor', 'a cat')")
 		r.runs(r.relay().Run)
 		delivery := queue.Delivery{Ref: task.Ref{Task: 1}, Provider: "sculptor"}
-		r.until("it is rung for", func() bool {
+		r.until("it is published", func() bool {
 			states, err := r.queue.States(r.Context(), []queue.Delivery{delivery})
 			r.check(err)
 			return states[0] == queue.Pending && r.get(1).PublishedAt != nil
@@ -76,7 +76,7 @@ func TestRelay(t *testing.T) {
 	t.Parallel()
 	inBubble(t, relay)
 	inBubble(t, []claim{
-		{"A row that waits for a retry is rung for then and not before", func(r *rig) {
+		{"A row that waits for a retry is published then and not before", func(r *rig) {
 			t := r.inserts(lighthouse())
 			c, _, err := r.tasks.Claim(r.Context(), t.Ref(), "w", r.lease)
 			r.check(err)
@@ -86,7 +86,7 @@ func TestRelay(t *testing.T) {
 			r.check(err)
 			r.same(r.where(t.Ref()), queue.Scheduled)
 		}},
-		{"A row that is due by the database's clock rings at once, whatever our own says", func(r *rig) {
+		{"A row that is due by the database's clock is published at once, whatever our own says", func(r *rig) {
 			t := r.inserts(lighthouse())
 			r.exec("UPDATE image_generations SET run_at = later(60000), updated_at = later(60001)") // the database is a minute ahead
 			_, err := r.relay().Drain(r.Context())

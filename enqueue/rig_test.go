@@ -220,7 +220,7 @@ func lighthouse() *task.Task {
 	return &task.Task{Request: task.Request{Provider: "painter", Prompt: "a lighthouse"}}
 }
 
-// inserts stores a task for which nobody rings.
+// inserts stores a task that nobody publishes.
 func (r *rig) inserts(t *task.Task) *task.Task {
 	r.Helper()
 	_, err := r.tasks.Insert(r.Context(), []*task.Task{t})

@@ -8,7 +8,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// unpublishable is why no delivery can ring for a row that came by SQL, or nil.
+// unpublishable is why no delivery can be published of a row that came by SQL, or nil.
 func unpublishable(ref task.Ref) *task.Failure {
 	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted}
 	switch {
@@ -24,12 +24,12 @@ func unpublishable(ref task.Ref) *task.Failure {
 	return f
 }
 
-// refuseRow parks a waiting row that nothing can ring for, and returns how many rows it changed.
+// archiveUnpublishable fails a waiting row of which nothing can be published, and returns how many rows it changed.
 func (r *Relay) archiveUnpublishable(ctx context.Context, ref task.Ref, f *task.Failure) (int, error) {
 	why, err := r.Tasks.Archive(ctx, ref, f)
 	if err != nil || why == nil {
 		return 0, err
 	}
-	r.Log.Warn().Int64("task", ref.Task).Int("delivery", ref.Delivery).Str("error", why.Error()).Msg("refused: nothing can ring for the row")
+	r.Log.Warn().Int64("task", ref.Task).Int("delivery", ref.Delivery).Str("error", why.Error()).Msg("refused: no delivery of the row can be published")
 	return 1, nil
 }

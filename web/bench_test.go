@@ -102,8 +102,8 @@ func (b *bench) begin(t *task.Task) (*task.Task, *task.Attempt) {
 	return claim.Task, a
 }
 
-// park ends a task as failed, with an attempt that tells of it.
-func (b *bench) park(t *task.Task, kind task.Kind, message string) *task.Task {
+// fail ends a task as failed, with an attempt that tells of it.
+func (b *bench) fail(t *task.Task, kind task.Kind, message string) *task.Task {
 	b.Helper()
 	held, a := b.begin(t)
 	a.State, a.ErrorKind, a.ErrorMsg = task.AttemptFailed, kind, message

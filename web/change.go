@@ -84,7 +84,7 @@ type confirmPage struct {
 // Unknown says that the tasks may have been billed already.
 func (c confirmPage) Unknown() bool { return c.Kind == task.OutcomeUnknown }
 
-// retryKind retries all parked tasks of a kind, of one provider if the form
+// retryKind retries all failed tasks of a kind, of one provider if the form
 // names one, once the reader has seen how many they are. A reader who leaves
 // meanwhile stops it; what is retried by then stays so.
 func (s *Site) retryKind(r *http.Request) (answer, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// listening is a desk that only hears what it is asked to retry.
+// listening is actions that only hear what it is asked to retry.
 type listening struct {
 	actions
 	heard *store.Filter
@@ -25,7 +25,7 @@ func (l listening) RetryAll(_ context.Context, f store.Filter, _ bool, _ func(*t
 func TestChange(t *testing.T) {
 	t.Run("Retry brings the delivery back that the reader saw", func(t *testing.T) {
 		b := newBench(t)
-		b.park(b.add(task.Task{}), task.Auth, "no key")
+		b.fail(b.add(task.Task{}), task.Auth, "no key")
 		w := b.post("/tasks/1/retry", url.Values{"delivery": {"0"}})
 		if w.Code != 303 || w.Header().Get("Location") != "/tasks/1" || b.status(1) != task.Pending {
 			t.Errorf("got %d to %q, the task is %s", w.Code, w.Header().Get("Location"), b.status(1))
@@ -33,10 +33,10 @@ func TestChange(t *testing.T) {
 	})
 	t.Run("A page from before the last retry retries nothing", func(t *testing.T) {
 		b := newBench(t)
-		b.park(b.add(task.Task{}), task.Auth, "no key")
+		b.fail(b.add(task.Task{}), task.Auth, "no key")
 		again, err := b.store.Retry(t.Context(), task.Ref{Task: 1}, false)
 		b.check(err)
-		b.park(again, task.Auth, "still no key")
+		b.fail(again, task.Auth, "still no key")
 		b.refuses(b.post("/tasks/1/retry", url.Values{"delivery": {"0"}}), 409, "has moved on")
 		if got := b.status(1); got != task.Failed {
 			t.Errorf("the task is %s", got)
@@ -59,7 +59,7 @@ func TestChange(t *testing.T) {
 	t.Run("Only the box that is ticked says not charged", func(t *testing.T) {
 		for box, want := range map[string]task.AttemptState{"": task.AttemptUnknown, "no": task.AttemptUnknown, "yes": task.AttemptRejected} {
 			b := newBench(t)
-			b.park(b.add(task.Task{}), task.OutcomeUnknown, "cut")
+			b.fail(b.add(task.Task{}), task.OutcomeUnknown, "cut")
 			b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "not_charged": {box}})
 			attempts, err := b.store.Attempts(t.Context(), 1)
 			b.check(err)
@@ -70,14 +70,14 @@ func TestChange(t *testing.T) {
 	})
 	t.Run("A form without a delivery is refused", func(t *testing.T) {
 		b := newBench(t)
-		b.park(b.add(task.Task{}), task.Auth, "no key")
+		b.fail(b.add(task.Task{}), task.Auth, "no key")
 		for _, delivery := range []string{"", "-1", "x"} {
 			b.refuses(b.post("/tasks/1/retry", url.Values{"delivery": {delivery}}), 400, "delivery is")
 		}
 		b.refuses(b.post("/tasks/x/retry", url.Values{"delivery": {"0"}}), 400, "whole numbers")
 		b.refuses(b.post("/tasks/x/cancel", nil), 400, "whole numbers")
 	})
-	t.Run("Retry of a kind never asks for what is not parked", func(t *testing.T) {
+	t.Run("Retry of a kind never asks for what has not failed", func(t *testing.T) {
 		b := newBench(t)
 		var heard store.Filter
 		b.site.Actions = listening{b.site.Actions, &heard}

@@ -63,7 +63,7 @@ var chinese = map[string]string{
 	"Skip to the content": "跳到内容", "Main": "主导航", "Gallery": "图库", "provider": "服务商", "reason": "原因", "Nothing to see with this filter": "没有符合条件的任务", "Show all tasks": "显示全部任务", "An empty easel": "空空的画架", "Ask for a picture and it appears here:": "提交一张图片，它就会出现在这里：", "Failed": "失败", "Operations": "运行状况", "Queues": "队列", "read-only": "只读",
 	"Pages": "翻页", "← Newest": "← 最新", "Older →": "更早 →", "Back": "返回",
 
-	// The desk of failed tasks.
+	// The failed tasks.
 	"failed, waits for a decision": "失败，等待处理", "tasks failed and wait for a decision": "个任务失败，等待处理",
 	"Who has to act:": "需要谁处理：", "Ask the provider about all": "全部向服务商询问", "Retry all": "全部重试", "Ask the provider about": "向服务商询问", "of them": "个", "only ": "仅 ", "task failed and waits for a decision": "个任务失败，等待处理", "Ask the provider about it": "向服务商询问", "Retry it": "重试", ", the newest": "，最新的", "The newest": "最新的", "All kinds": "全部原因",
 	"no reason was written down": "没有记录原因", "Decide…": "决定……", "…": "……", "Retry": "重试", "None on this page.": "本页没有。", "Nothing has failed": "没有失败的任务",

@@ -44,7 +44,7 @@ func TestChinesePages(t *testing.T) {
 			}
 		}
 	})
-	t.Run("The desk, a failed task and a refusal speak Chinese to those who read it", func(t *testing.T) {
+	t.Run("The page of failed tasks, a failed one and a refusal speak Chinese to those who read it", func(t *testing.T) {
 		b := fullDesk(t)
 		in := func(path string) string {
 			r := httptest.NewRequest("GET", path, nil)

@@ -12,9 +12,9 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-const perDesk = 50
+const failedPerPage = 50
 
-// failedPage is the dead-letter desk.
+// failedPage is the failed tasks.
 type failedPage struct {
 	Total  int
 	Groups []group
@@ -26,7 +26,7 @@ type failedPage struct {
 	Done   string // what the reader has just done, in a sentence
 }
 
-// group is the parked tasks of one kind.
+// group is the failed tasks of one kind.
 type group struct {
 	advice
 	Kind      task.Kind
@@ -47,7 +47,7 @@ func (g group) Retries() int {
 // Unknown says that each of the group's tasks wants a decision of its own.
 func (g group) Unknown() bool { return g.Kind == task.OutcomeUnknown }
 
-// URL is the desk with this group's tasks only.
+// URL is the page with this group's tasks only.
 func (g group) URL() string { return pick{Kind: g.Kind}.at("/failed") }
 
 func (s *Site) failed(r *http.Request) (answer, error) {
@@ -61,9 +61,9 @@ func (s *Site) failed(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	parked := p.filter(perDesk + 1)
-	parked.Statuses, parked.Ours = []task.Status{task.Failed}, true
-	list, err := s.Tasks.List(ctx, parked)
+	failed := p.filter(failedPerPage + 1)
+	failed.Statuses, failed.Ours = []task.Status{task.Failed}, true
+	list, err := s.Tasks.List(ctx, failed)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +71,9 @@ func (s *Site) failed(r *http.Request) (answer, error) {
 	if p.Before > 0 {
 		d.Newest = pick{Kind: p.Kind}.at("/failed")
 	}
-	if len(list) > perDesk {
-		list = list[:perDesk]
-		d.Older = pick{Kind: p.Kind, Before: list[perDesk-1].ID}.at("/failed")
+	if len(list) > failedPerPage {
+		list = list[:failedPerPage]
+		d.Older = pick{Kind: p.Kind, Before: list[failedPerPage-1].ID}.at("/failed")
 	}
 	now := time.Now()
 	for i := range list {

@@ -16,9 +16,9 @@ import (
 func fullDesk(t *testing.T) *bench {
 	b := newBench(t)
 	for _, p := range []string{"openai", "openai", "fal"} {
-		b.park(b.add(task.Task{Request: task.Request{Provider: p}}), task.Auth, "no key at "+p)
+		b.fail(b.add(task.Task{Request: task.Request{Provider: p}}), task.Auth, "no key at "+p)
 	}
-	b.park(b.add(task.Task{Request: task.Request{Provider: "openai"}}), task.OutcomeUnknown, "the line was cut")
+	b.fail(b.add(task.Task{Request: task.Request{Provider: "openai"}}), task.OutcomeUnknown, "the line was cut")
 	b.add(task.Task{})
 	return b
 }
@@ -35,7 +35,7 @@ var groupHead = regexp.MustCompile(`<h2><a href="([^"]*)">([^<]*)</a> <b>(\d+)</
 
 func TestFailed(t *testing.T) {
 	const failed, pending = task.Failed, task.Pending
-	t.Run("An empty desk says so", func(t *testing.T) {
+	t.Run("An empty page says so", func(t *testing.T) {
 		b := newBench(t)
 		b.add(task.Task{})
 		b.has(b.get("/failed"), "Nothing has failed")
@@ -52,7 +52,7 @@ func TestFailed(t *testing.T) {
 		}
 		b.has(page, "4 tasks failed and wait for a decision", "Put a working key", "<bdi>openai</bdi> 2", "<bdi>fal</bdi> 1")
 	})
-	t.Run("Every parked task is listed with its reason and a way on", func(t *testing.T) {
+	t.Run("Every failed task is listed with its reason and a way on", func(t *testing.T) {
 		b := fullDesk(t)
 		page := b.get("/failed")
 		b.has(page, "no key at openai", "no key at fal", "the line was cut", `action="/tasks/1/retry"`, `action="/tasks/3/retry"`, `<a class="button" href="/tasks/4">Decide…`)
@@ -67,7 +67,7 @@ func TestFailed(t *testing.T) {
 	})
 	t.Run("The list goes on on further pages", func(t *testing.T) {
 		b := newBench(t)
-		b.addMany(perDesk + 1)
+		b.addMany(failedPerPage + 1)
 		b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'auth'")
 		b.has(b.get("/failed?kind=auth"), `href="/failed?before=2&amp;kind=auth" rel="next"`)
 		page := b.get("/failed?before=2&kind=auth")
@@ -81,7 +81,7 @@ func TestFailed(t *testing.T) {
 		b.has(b.get("/failed"), "Without a reason", `action="/tasks/1/retry"`)
 		b.hasNot(b.get("/failed"), `action="/failed/retry"`)
 	})
-	t.Run("A retry from the desk returns to it", func(t *testing.T) {
+	t.Run("A retry from the page of failed tasks returns to it", func(t *testing.T) {
 		b := fullDesk(t)
 		w := b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "from": {"failed"}})
 		if got := w.Header().Get("Location"); w.Code != 303 || got != "/failed?retried=1" {
@@ -119,7 +119,7 @@ func TestFailed(t *testing.T) {
 	t.Run("Only providers that can be asked are offered to be asked", func(t *testing.T) {
 		b := fullDesk(t)
 		for _, p := range []string{"comfyui", "fal"} {
-			b.park(b.add(task.Task{Request: task.Request{Provider: p}}), task.OutcomeUnknown, "the line was cut")
+			b.fail(b.add(task.Task{Request: task.Request{Provider: p}}), task.OutcomeUnknown, "the line was cut")
 		}
 		const all = `name="kind" value="outcome_unknown"><button`
 		b.has(b.get("/failed"), all, "Ask the provider about all 3")
@@ -134,7 +134,7 @@ func TestFailed(t *testing.T) {
 	})
 	t.Run("A picture that could not be had is looked for again, and nothing says that a retry buys it", func(t *testing.T) {
 		b := newBench(t)
-		b.park(b.add(task.Task{}), task.Expired, "404")
+		b.fail(b.add(task.Task{}), task.Expired, "404")
 		page := b.get("/failed")
 		b.has(page, "looks for it again and does not pay for it twice")
 		b.hasNot(page, "A retry draws, and pays for")

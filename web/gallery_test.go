@@ -51,7 +51,7 @@ func (b *bench) providerChips() map[string]string {
 func five(t *testing.T) *bench {
 	b := newBench(t)
 	b.draw(b.add(task.Task{Request: task.Request{Provider: "openai", Prompt: "一只红狐狸"}}), func(_ *task.Attempt, r *task.Result) { r.ThumbnailKey = "1/small one?.jpg" })
-	b.park(b.add(task.Task{Request: task.Request{Provider: "openai"}}), task.Moderated, "the provider refused the prompt")
+	b.fail(b.add(task.Task{Request: task.Request{Provider: "openai"}}), task.Moderated, "the provider refused the prompt")
 	gone := b.add(task.Task{})
 	_, err := b.store.Cancel(t.Context(), gone.ID)
 	b.check(err)

@@ -62,10 +62,10 @@ var changes = map[string]url.Values{
 	"/failed/retry":   {"kind": {"auth"}, "confirmed": {"yes"}},
 }
 
-// twoTasks has task 1 parked and task 2 waiting.
+// twoTasks has task 1 failed and task 2 waiting.
 func twoTasks(t *testing.T) *bench {
 	b := newBench(t)
-	b.park(b.add(task.Task{}), task.Auth, "no key")
+	b.fail(b.add(task.Task{}), task.Auth, "no key")
 	b.add(task.Task{})
 	return b
 }
@@ -99,7 +99,7 @@ func TestGuard(t *testing.T) {
 	})
 	t.Run("A site that is read-only shows no button", func(t *testing.T) {
 		b := twoTasks(t)
-		unknown := b.park(b.add(task.Task{}), task.OutcomeUnknown, "cut").ID
+		unknown := b.fail(b.add(task.Task{}), task.OutcomeUnknown, "cut").ID
 		paths := []string{"/", "/failed", storyPath(1), storyPath(2), storyPath(unknown)}
 		for _, path := range paths[1:] {
 			b.has(b.get(path), "<button")

@@ -57,7 +57,7 @@ func skeleton(page string) []string {
 func writable(t *testing.T) *bench {
 	b := newBench(t)
 	b.draw(b.add(task.Task{}), nil)
-	b.park(b.add(task.Task{}), task.OutcomeUnknown, "x")
+	b.fail(b.add(task.Task{}), task.OutcomeUnknown, "x")
 	b.add(task.Task{Request: task.Request{Parameters: map[string]string{"name": "x"}}})
 	return b
 }

@@ -285,7 +285,7 @@ func times(t *task.Task) []instant {
 		name string
 		time *time.Time
 	}{
-		{"created", &t.CreatedAt}, {"rung", t.PublishedAt}, {"due", &t.RunAt}, {"deadline", t.DeadlineAt}, {"started", t.StartedAt},
+		{"created", &t.CreatedAt}, {"published", t.PublishedAt}, {"due", &t.RunAt}, {"deadline", t.DeadlineAt}, {"started", t.StartedAt},
 		{"lease until", t.LeaseUntil}, {"cancel asked for", t.CancelRequestedAt}, {"ended", t.CompletedAt}, {"changed", &t.UpdatedAt},
 	} {
 		if at.time != nil && !at.time.IsZero() {

@@ -86,7 +86,7 @@ func TestStory(t *testing.T) {
 			t.Errorf("it is %s, and its call %s", b.status(1), attempts[0].State)
 		}
 		b.hasNot(b.get("/tasks/1"), "Buy again")
-		b.park(b.add(task.Task{}), task.Auth, "the provider refused our key")
+		b.fail(b.add(task.Task{}), task.Auth, "the provider refused our key")
 		b.hasNot(b.get("/tasks/2"), "Buy again")
 		b.refuses(b.post("/tasks/2/retry", url.Values{"delivery": {"0"}, "buy_again": {"yes"}}), 409, "no call that was paid for")
 	})
@@ -102,7 +102,7 @@ func TestStory(t *testing.T) {
 	})
 	t.Run("A failed task says who has to act and offers a retry", func(t *testing.T) {
 		b := newBench(t)
-		b.park(b.add(task.Task{}), task.Auth, "the provider refused our key")
+		b.fail(b.add(task.Task{}), task.Auth, "the provider refused our key")
 		b.has(b.get("/tasks/1"), "Key refused", "the provider refused our key", "You, the operator", `action="/tasks/1/retry"`)
 		b.hasNot(b.get("/tasks/1"), "/cancel", "not_charged", "data-refresh")
 	})

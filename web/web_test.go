@@ -29,7 +29,7 @@ func TestSite(t *testing.T) {
 	})
 	t.Run("Every page forbids what a smuggled script would need", func(t *testing.T) {
 		b := newBench(t)
-		id := b.park(b.add(task.Task{}), task.Auth, "no").ID
+		id := b.fail(b.add(task.Task{}), task.Auth, "no").ID
 		for _, path := range []string{"/", "/failed", storyPath(id), "/nothing", "/tasks/x", "/assets/style.css"} {
 			h := b.do(httptest.NewRequest("GET", path, nil)).Header()
 			if got := h.Get("Content-Security-Policy"); got != b.site.policy() {
@@ -56,7 +56,7 @@ func TestSite(t *testing.T) {
 	t.Run("No page uses what the policy forbids", func(t *testing.T) {
 		b := newBench(t)
 		b.draw(b.add(task.Task{}), nil)
-		id := b.park(b.add(task.Task{}), task.OutcomeUnknown, "no").ID
+		id := b.fail(b.add(task.Task{}), task.OutcomeUnknown, "no").ID
 		for _, path := range []string{"/", "/failed", storyPath(1), storyPath(id)} {
 			b.hasNot(b.get(path), " style=", "<style", " onclick=", "<script>", "//cdn")
 		}

@@ -31,7 +31,7 @@ func (a *program) serviceRole() *cobra.Command {
 	var o fakeprovider.Options
 	c := &cobra.Command{Use: "service", Hidden: true, Args: cli.Takes(0, 0), RunE: func(c *cobra.Command, _ []string) error {
 		vars := config.Variables(a.env)
-		o.Key, o.Token, o.HookSecret, o.Takes, o.Latency = vars["FAKEPROVIDER_KEY"], vars["FAKEPROVIDER_TOKEN"], vars["FAKEPROVIDER_CALLBACK_SECRET"], 4*time.Second, 50*time.Millisecond
+		o.Key, o.Token, o.CallbackSecret, o.Takes, o.Latency = vars["FAKEPROVIDER_KEY"], vars["FAKEPROVIDER_TOKEN"], vars["FAKEPROVIDER_CALLBACK_SECRET"], 4*time.Second, 50*time.Millisecond
 		o.Inline = true
 		s, err := fakeprovider.Open(o)
 		if err != nil {

@@ -202,7 +202,7 @@ func listed(p config.Provider, s *provider.Service, model string) listedProvider
 	l := listedProvider{Name: p.Name, Adapter: p.Kind.Name, Model: model, Can: abilitiesOf(s.Accounts[0].Provider.Capabilities(model)), Rules: rulesOf(s.Retry)}
 	for _, a := range p.Accounts {
 		if a.Usable() || a.Disabled != "" {
-			l.Accounts = append(l.Accounts, listedAccount{a.Name, a.BaseURL, a.PerMinute, a.InFlight, a.Hooks, a.Disabled})
+			l.Accounts = append(l.Accounts, listedAccount{a.Name, a.BaseURL, a.PerMinute, a.InFlight, a.Callbacks, a.Disabled})
 		}
 	}
 	return l

@@ -39,7 +39,7 @@ func pageAt(t *testing.T, url string) string {
 func TestCallbacks(t *testing.T) {
 	t.Parallel()
 	const secret = "whsec_aGVsbG8="
-	at, book := openFakeProvider(t, fakeprovider.Options{Takes: 4 * time.Second, HookSecret: secret})
+	at, book := openFakeProvider(t, fakeprovider.Options{Takes: 4 * time.Second, CallbackSecret: secret})
 	s := newSite(t, fmt.Sprintf(callbackYAML, at+"/async/replicate/v1"), "FAKEPROVIDER_KEY="+fakeproviderKey, "HOOK_SECRET="+secret)
 	s.start("up").serves()
 	pages := "http://" + config.Variables(s.env)["EASEL_LISTEN"]

@@ -465,7 +465,7 @@ func TestRetryAndCancel(t *testing.T) {
 		d.easel("show", fmt.Sprint(id)).wants(t, 0, "charged", reason)
 		d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "cannot be given up")
 	})
-	t.Run("Only a person's word settles that a call was not charged", func(t *testing.T) {
+	t.Run("Only a person's word says that a call was not charged", func(t *testing.T) {
 		d, s := setup(t)
 		d.easel("retry", "2", "--not-charged").wants(t, 0, "task 2 is pending again")
 		if got := lastCall(t, s, 2); got != task.AttemptRejected {
@@ -627,7 +627,7 @@ func TestServers(t *testing.T) {
 		d.must(nil, "migrate", "up")
 		d.easel("migrate", "status").wants(t, 0, "applied")
 	})
-	t.Run("A task is rung for at once", func(t *testing.T) {
+	t.Run("A task is published at once", func(t *testing.T) {
 		id := d.enqueue("一只红狐狸")
 		var told story
 		d.must(&told, "show", fmt.Sprint(id))

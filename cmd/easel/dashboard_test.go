@@ -42,7 +42,7 @@ func TestDashboardOnlyShows(t *testing.T) {
 	s := newSite(t, "providers:\n  sketch: {}\n")
 	p := s.start("up")
 	p.serves()
-	s.easel(3, "enqueue", "parked at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1", "--wait")
+	s.easel(3, "enqueue", "fails at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1", "--wait")
 	site := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	t.Run("Unless it was asked for, asynqmon's buttons do nothing, also from its own page", func(t *testing.T) {
 		for _, path := range []string{"/queues/sketch/archived_tasks:run_all", "/queues/sketch:pause", "/queues/sketch/archived_tasks/1.0:run"} {
@@ -61,7 +61,7 @@ func TestDashboardOnlyShows(t *testing.T) {
 			}
 		}
 		if s.count(task.Failed) != 1 {
-			t.Error("the parked task was run")
+			t.Error("the failed task was run")
 		}
 	})
 }
@@ -97,8 +97,8 @@ func TestDashboard(t *testing.T) {
 	eventually(t, 5*time.Minute, "one task is being drawn", is(active, task.Processing))
 	pending := enqueue("waits its turn", "--provider", "busy")
 	retry := enqueue("waits for a retry", "--provider", "patient", "--param", "fail=unavailable")
-	archived := enqueue("parked at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1")
-	eventually(t, 5*time.Minute, "the task is parked", is(archived, task.Failed))
+	archived := enqueue("fails at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1")
+	eventually(t, 5*time.Minute, "the task has failed", is(archived, task.Failed))
 	eventually(t, 5*time.Minute, "the task waits for a retry", func() bool {
 		found, err := s.tasks.Get(t.Context(), retry)
 		return err == nil && found.FailedTries == 1 && found.Status == task.Pending

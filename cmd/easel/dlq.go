@@ -48,16 +48,16 @@ func (a *program) dlq(ctx context.Context, limit int) error {
 		return err
 	}
 	defer s.Close()
-	parked := store.Filter{Statuses: []task.Status{task.Failed}, Ours: true, Limit: limit}
+	failed := store.Filter{Statuses: []task.Status{task.Failed}, Ours: true, Limit: limit}
 	d := deadLetters{Newest: []task.Task{}, services: cfg.Services}
-	if d.Groups, err = s.Tally(ctx, parked); err != nil {
+	if d.Groups, err = s.Tally(ctx, failed); err != nil {
 		return err
 	}
 	for _, g := range d.Groups {
 		d.Total += g.Tasks
 	}
 	slices.SortStableFunc(d.Groups, func(x, y store.Tally) int { return y.Tasks - x.Tasks })
-	newest, err := s.List(ctx, parked)
+	newest, err := s.List(ctx, failed)
 	if err != nil {
 		return err
 	}

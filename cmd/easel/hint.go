@@ -21,13 +21,13 @@ func undecided(id, name, console string) string {
 func hint(told *story) string {
 	t, attempts := told.Task, told.Attempts
 	id := strconv.FormatInt(t.ID, 10)
-	parked := t.Status == task.Failed || t.Status == task.Cancelled
+	ended := t.Status == task.Failed || t.Status == task.Cancelled
 	switch {
 	case t.Fence < 0:
 		return "It was there before easel, which does not touch it. Enqueue it anew to have it drawn."
 	case t.OwnedByApp():
 		return "easel does not touch it. To hand it over, the app sets its status to pending."
-	case parked && told.next == task.Collects:
+	case ended && told.next == task.Collects:
 		return "Retry it with `easel retry " + id + "`: that collects what was paid for and does not pay for it twice.\n" +
 			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
 	case t.ErrorKind == task.OutcomeUnknown && told.services.Undecided(attempts):
@@ -35,11 +35,11 @@ func hint(told *story) string {
 	case t.ErrorKind == task.OutcomeUnknown && told.next == task.Asks:
 		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
 			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."
-	case parked && told.next == task.Takes:
+	case ended && told.next == task.Takes:
 		return "Retry it with `easel retry " + id + "`: that takes the pictures that are in storage already, and buys nothing."
 	case t.ErrorKind == task.Invalid || t.ErrorKind == task.Unsupported || t.ErrorKind == task.Moderated:
 		return "Enqueue another one: the same request fails again. Only if its cause lay outside, such as in easel.yaml, and is mended, `easel retry " + id + "` brings it back."
-	case parked:
+	case ended:
 		return "Retry it with `easel retry " + id + "`."
 	}
 	return ""

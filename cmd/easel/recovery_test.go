@@ -173,7 +173,7 @@ func TestRecovery(t *testing.T) {
 		}
 	})
 
-	t.Run("10,000 waiting tasks ring again within 10 s of a FLUSHALL, and none twice", func(t *testing.T) {
+	t.Run("10,000 waiting tasks are published again within 10 s of a FLUSHALL, and none twice", func(t *testing.T) {
 		t.Parallel()
 		const n = 10_000
 		o := newOuting(t, "sync", fakeprovider.Options{Takes: time.Hour}, 1)
@@ -186,12 +186,12 @@ func TestRecovery(t *testing.T) {
 			}
 			return int(waiting)
 		}
-		eventually(t, 5*time.Minute, "all ring", func() bool { return ringing() >= n-2 })
+		eventually(t, 5*time.Minute, "all are published", func() bool { return ringing() >= n-2 })
 		emptied := time.Now()
 		if err := o.redis.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		o.within(emptied, 10*time.Second, "all ring again", func() bool { return ringing() >= n-2 })
+		o.within(emptied, 10*time.Second, "all are published again", func() bool { return ringing() >= n-2 })
 		if keys, err := o.redis.Keys(t.Context(), "asynq:{fakeprovider}:t:*").Result(); err != nil || len(keys) > n {
 			t.Errorf("%d deliveries for %d tasks (%v)", len(keys), n, err)
 		}

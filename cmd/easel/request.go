@@ -62,7 +62,7 @@ func (r *requestFlags) add(c *cobra.Command) {
 	f.StringVar(&r.at, "at", "", "not before this moment: 2026-12-01T06:00:00Z, or \"2026-12-01 06:00\" here")
 	f.DurationVar(&r.in, "in", 0, "not before so long from now, such as 90m")
 	f.StringVar(&r.deadline, "deadline", "", "give up then: a moment, or a duration after the start, such as 2h")
-	f.IntVar(&r.t.MaxAttempts, "max-attempts", task.DefaultMaxAttempts, fmt.Sprintf("failed tries before it is parked, 1 to %d", task.MaxAttempts))
+	f.IntVar(&r.t.MaxAttempts, "max-attempts", task.DefaultMaxAttempts, fmt.Sprintf("failed tries before the task fails, 1 to %d", task.MaxAttempts))
 	f.StringVar(&r.key, "key", "", "idempotency key: asking again with it returns the same task")
 	f.Int64Var(&r.user, "user", 0, "for this user")
 	f.Int64Var(&r.drama, "drama", 0, "for this drama")

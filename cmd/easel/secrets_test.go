@@ -133,7 +133,7 @@ func TestNoAdapterRepeatsItsKey(t *testing.T) {
 			server := providertest.Start(p.service)
 			t.Cleanup(server.Close)
 			kind := or(p.adapter, name)
-			account := config.Account{Name: "main", Key: key, BaseURL: server.URL + p.path, Open: kindOf(kind).KeyOptional, Hooks: true}
+			account := config.Account{Name: "main", Key: key, BaseURL: server.URL + p.path, Open: kindOf(kind).KeyOptional, Callbacks: true}
 			switch name {
 			case "midjourney":
 				account.Options = map[string]string{"dialect": "trueai"}

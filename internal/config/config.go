@@ -197,7 +197,7 @@ func (c *Config) Secrets() []provider.Secret {
 	var all []provider.Secret
 	for _, p := range c.Providers {
 		for _, a := range p.Accounts {
-			all = append(all, a.Key, a.HookSecret)
+			all = append(all, a.Key, a.CallbackSecret)
 		}
 	}
 	return all

@@ -17,7 +17,7 @@ func notes(c *Config) []string {
 			all = append(all, fmt.Sprintf("provider %s works without some of its accounts: %s is not set", p.Name, strings.Join(missing, ", ")))
 		}
 		for _, a := range p.Accounts {
-			if a.Hooks && isLoopback(c.PublicHost()) {
+			if a.Callbacks && isLoopback(c.PublicHost()) {
 				all = append(all, fmt.Sprintf("account %s/%s is to be called back, and EASEL_PUBLIC_URL is %s, where nobody reaches it", p.Name, a.Name, c.PublicURL))
 			}
 			if a.Key != "" && strings.HasPrefix(a.BaseURL, "http://") {

@@ -119,8 +119,8 @@ func (p Provider) Service(client *provider.Client) (*provider.Service, error) {
 		if err != nil {
 			return nil, &Mistake{Name: "providers." + p.Name + " account " + a.Name, Problem: "cannot be used: " + err.Error()}
 		}
-		s.Accounts = append(s.Accounts, provider.Account{Name: a.Name, Provider: provider.Scrubbed(built, a.Key, a.HookSecret),
-			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}, Callbacks: a.Hooks, CallbackSecret: a.HookSecret})
+		s.Accounts = append(s.Accounts, provider.Account{Name: a.Name, Provider: provider.Scrubbed(built, a.Key, a.CallbackSecret),
+			Limits: provider.Limits{PerMinute: a.PerMinute, InFlight: a.InFlight}, Callbacks: a.Callbacks, CallbackSecret: a.CallbackSecret})
 	}
 	s.Console = console(p)
 	s.Retry.Free = free(s)

@@ -23,7 +23,7 @@ type Provider struct {
 	Deadline    time.Duration
 	OnUnknown   task.OnUnknown // empty leaves it to the adapter
 	// ServerErrors is how many calls may follow those that the service failed by its own
-	// fault and did not bill; HoldServerErrors parks at the first.
+	// fault and did not bill; HoldServerErrors holds at the first.
 	ServerErrors     int
 	HoldServerErrors bool
 	MaxWaits         int
@@ -35,17 +35,17 @@ type Provider struct {
 
 // Account is one key at a service and what its owner grants.
 type Account struct {
-	Name        string
-	KeyVariable string // the environment variable that holds the key
-	Key         provider.Secret
-	BaseURL     string
-	Options     map[string]string // what else the adapter knows
-	PerMinute   int
-	InFlight    int
-	Hooks       bool            // the service may call back at our public URL
-	HookSecret  provider.Secret // what it signs its callbacks with
-	Open        bool            // the service may be used without a key
-	Disabled    string          // why it cannot be used though it is configured; empty if it can
+	Name           string
+	KeyVariable    string // the environment variable that holds the key
+	Key            provider.Secret
+	BaseURL        string
+	Options        map[string]string // what else the adapter knows
+	PerMinute      int
+	InFlight       int
+	Callbacks      bool            // the service may call back at our public URL
+	CallbackSecret provider.Secret // what it signs its callbacks with
+	Open           bool            // the service may be used without a key
+	Disabled       string          // why it cannot be used though it is configured; empty if it can
 }
 
 // Usable reports whether the account can be called: it has a key, or needs none, and
@@ -142,8 +142,8 @@ func (r *yamlReader) account(m *mapping, k provider.Kind) Account {
 	a.Key = r.key(m, a.KeyVariable)
 	a.Open = k.KeyOptional
 	if k.Callbacks {
-		a.Hooks = m.choice("webhooks", "off", []string{"on", "off"}) == "on"
-		a.HookSecret = r.secret(m, "webhook_secret")
+		a.Callbacks = m.choice("webhooks", "off", []string{"on", "off"}) == "on"
+		a.CallbackSecret = r.secret(m, "webhook_secret")
 	}
 	for _, o := range k.Options {
 		if value := m.text(o.Name, "", o.MaxCharacters()); value != "" {

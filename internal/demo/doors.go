@@ -40,7 +40,7 @@ func byLibraryMany(ctx context.Context, _ Command, e *app.App, acts []*Act) erro
 	return nil
 }
 
-// byTransaction enqueues inside a transaction of the app's own. The relay rings.
+// byTransaction enqueues inside a transaction of the app's own. The relay publishes.
 func byTransaction(ctx context.Context, _ Command, e *app.App, acts []*Act) error {
 	tx, err := e.Tasks.DB().BeginTx(ctx, nil)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package fakeprovider is an image service to rehearse with: a server that draws,
+// Package fakeprovider is an image service to try things with: a server that draws,
 // bills, keeps its own book of what it billed and misbehaves on demand, and the
 // adapter that speaks to it. Nothing that happens to easel happens to it, so its
 // book is the truth about money.
@@ -52,7 +52,7 @@ type Options struct {
 	Inline  bool          // class sync answers with the picture itself, not with its address
 
 	// CallbackSecret signs callbacks, as Replicate does: "whsec_" and base64. Empty signs none.
-	HookSecret string
+	CallbackSecret string
 }
 
 // Server is a fake provider. It is an http.Handler, safe for concurrent use. What it
@@ -77,7 +77,7 @@ type Server struct {
 // job is one picture that was ordered.
 type job struct {
 	id, provider, class, key, tag string
-	hook                          string // where to call back when it is ready; empty is nowhere
+	callback                      string // where to call back when it is ready; empty is nowhere
 	ready                         time.Time
 	fails                         bool // it will turn out that it cannot be drawn; not billed
 	cancelled                     bool
@@ -161,7 +161,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, v protocol, into a
 // order is what a call asks for.
 type order struct {
 	key, prompt string
-	hook        string // where to call back; empty is nowhere
+	callback    string // where to call back; empty is nowhere
 }
 
 // take turns a call away, or draws and answers. A fake provider of class idempotent that knows the
@@ -184,7 +184,7 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, v protocol, o orde
 		v.refuse(w, status, code, "nothing was drawn")
 		return
 	}
-	j, err := s.begin(e, fault, o.hook)
+	j, err := s.begin(e, fault, o.callback)
 	if err != nil {
 		v.refuse(w, http.StatusInternalServerError, "no_book", err.Error())
 		return
@@ -193,7 +193,7 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, v protocol, o orde
 }
 
 // begin draws and writes the bill, before anybody hears of it.
-func (s *Server) begin(e entry, fault, hook string) (*job, error) {
+func (s *Server) begin(e entry, fault, callback string) (*job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held := [2]string{e.Provider, e.Key}
@@ -202,7 +202,7 @@ func (s *Server) begin(e entry, fault, hook string) (*job, error) {
 		return known, s.book.enter(e)
 	}
 	j := &job{id: fmt.Sprintf("%s-%d", e.Provider, len(s.jobs)+1), provider: e.Provider, class: e.Class, key: e.Key, tag: e.Tag,
-		hook: hook, ready: time.Now().Add(s.takes()), fails: fault == Fails}
+		callback: callback, ready: time.Now().Add(s.takes()), fails: fault == Fails}
 	j.picture, j.sha256 = paint(j.id, j.tag)
 	e.Event, e.Job, e.Billed, e.Cut, e.Detail, e.Pictures = "submit", j.id, !j.fails, Ambiguous(fault), fault, []string{j.sha256}
 	if err := s.book.enter(e); err != nil {
@@ -212,7 +212,7 @@ func (s *Server) begin(e entry, fault, hook string) (*job, error) {
 	if e.Key != "" && (e.Class == "idempotent" || e.Class == "lookup") {
 		s.keys[held] = j
 	}
-	if j.hook != "" {
+	if j.callback != "" {
 		s.calling.Go(func() { s.callBack(j) })
 	}
 	return j, nil

@@ -41,7 +41,7 @@ var services = map[string]service{
 const attempt = "0198c0de-0000-7000-8000-000000000001"
 
 // order makes one call to the service.
-func (s service) order(t *testing.T, r *rig, hook string) (provider.Provider, provider.Answer, error) {
+func (s service) order(t *testing.T, r *rig, callback string) (provider.Provider, provider.Answer, error) {
 	t.Helper()
 	p, err := s.open(r.http.URL+s.path, provider.Secret(r.server.Key), r.client)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s service) order(t *testing.T, r *rig, hook string) (provider.Provider, pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	call.Key, call.Number, call.CallbackURL = attempt, 1, hook
+	call.Key, call.Number, call.CallbackURL = attempt, 1, callback
 	ans, err := p.Submit(t.Context(), call)
 	return p, ans, err
 }
@@ -198,7 +198,7 @@ func TestCallback(t *testing.T) {
 		calls <- provider.Callback{Header: req.Header, Body: body, Secret: secret}
 	}))
 	defer back.Close()
-	r := newRig(t, Options{Takes: 10 * time.Millisecond, HookSecret: secret})
+	r := newRig(t, Options{Takes: 10 * time.Millisecond, CallbackSecret: secret})
 	p, ans, err := services["Replicate"].order(t, r, back.URL)
 	if err != nil {
 		t.Fatal(err)

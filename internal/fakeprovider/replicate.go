@@ -23,7 +23,7 @@ func (s *Server) speakReplicate() {
 			Webhook string
 		}
 		if s.read(w, r, asReplicate{}, &asked) {
-			s.take(w, r, asReplicate{}, order{key: r.Header.Get("X-Client-Request-Id"), prompt: asked.Input.Prompt, hook: asked.Webhook})
+			s.take(w, r, asReplicate{}, order{key: r.Header.Get("X-Client-Request-Id"), prompt: asked.Input.Prompt, callback: asked.Webhook})
 		}
 	}))
 	s.mux.HandleFunc("GET /{class}/{name}/v1/predictions/{job}", s.known(s.predicted("poll")))
@@ -102,7 +102,7 @@ func (s *Server) callBack(j *job) {
 func (s *Server) call(j job, body []byte) bool {
 	ctx, cancel := context.WithTimeout(s.closing, callTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, j.hook, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, j.callback, bytes.NewReader(body))
 	if err != nil {
 		return true
 	}
@@ -110,7 +110,7 @@ func (s *Server) call(j job, body []byte) bool {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Webhook-Id", id)
 	req.Header.Set("Webhook-Timestamp", stamp)
-	if _, encoded, ok := strings.Cut(s.HookSecret, "_"); ok {
+	if _, encoded, ok := strings.Cut(s.CallbackSecret, "_"); ok {
 		key, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
 			return true

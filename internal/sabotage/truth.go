@@ -38,7 +38,7 @@ var ofTruth = []Mutant{
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
-		Name: "one crash parks a task", Rule: "A task is parked when its crashes are used up", Violates: []string{"I6"},
+		Name: "one crash fails a task", Rule: "A task fails when its crashes are used up", Violates: []string{"I6"},
 		Edits: []Edit{{"worker/resume.go", "s.t.Crashes >= most {", "s.t.Crashes >= min(most, 1) {"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},

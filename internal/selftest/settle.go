@@ -36,7 +36,7 @@ func (r *run) mend(ctx context.Context) error {
 }
 
 // settle waits until every task is final and the queue holds nothing but what is
-// parked, twice in a row. What has not come so far by then is for the judge.
+// archived, twice in a row. What has not come so far by then is for the judge.
 func (r *run) settle(ctx context.Context) error {
 	over := time.Now().Add(settleLimit)
 	for calm := 0; calm < 2 && time.Now().Before(over) && ctx.Err() == nil; {

@@ -18,7 +18,7 @@ func (w *world) inspector() *asynq.Inspector {
 	return asynq.NewInspectorFromRedisClient(w.person.redis)
 }
 
-// decide is a person at the desk of failed tasks: every other unknown outcome is
+// decide is a person who goes through failed tasks: every other unknown outcome is
 // retried, some of them as not charged.
 func (w *world) decide(ctx context.Context) {
 	parked, err := w.person.tasks.List(ctx, store.Filter{Statuses: []task.Status{task.Failed}, Limit: store.MaxPage})
