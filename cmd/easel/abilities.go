@@ -110,13 +110,13 @@ type abilities struct {
 	Async         bool     `json:"async"`
 	Cancel        bool     `json:"cancel"`
 	Recover       bool     `json:"recover"` // a call whose answer was lost is looked up
-	Webhook       bool     `json:"webhook"`
+	Callback      bool     `json:"callback"`
 	Free          bool     `json:"free"`
 }
 
 func abilitiesOf(c provider.Capabilities) abilities {
 	a := abilities{ImagesPerCall: c.MaxImages, InputImages: c.MaxInputs, Size: c.Sizes, Fields: []string{}, Mask: c.Mask,
-		Async: c.Async, Cancel: c.Cancel, Recover: c.Recover, Webhook: c.Callback, Free: c.Free}
+		Async: c.Async, Cancel: c.Cancel, Recover: c.Recover, Callback: c.Callback, Free: c.Free}
 	for _, f := range []struct {
 		name string
 		can  bool
@@ -135,7 +135,7 @@ func (a abilities) calls() (words []string) {
 		words string
 		are   bool
 	}{{"answered at once", !a.Async}, {"polled", a.Async}, {"can be cancelled", a.Cancel}, {"found again if lost", a.Recover},
-		{"can call back", a.Webhook}, {"free", a.Free}} {
+		{"can call back", a.Callback}, {"free", a.Free}} {
 		if w.are {
 			words = append(words, w.words)
 		}

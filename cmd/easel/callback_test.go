@@ -18,7 +18,7 @@ const callbackYAML = `providers:
     model: acme/brush
     on_unknown: hold
     accounts:
-      - {name: main, key: "${FAKEPROVIDER_KEY}", base_url: %q, webhooks: on, webhook_secret: "${HOOK_SECRET}"}
+      - {name: main, key: "${FAKEPROVIDER_KEY}", base_url: %q, callbacks: on, callback_secret: "${HOOK_SECRET}"}
 `
 
 // pageAt returns what the pages say at that address.

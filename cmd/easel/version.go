@@ -26,7 +26,7 @@ func versionCommand(a *program) *cobra.Command {
 // accountHelp is about the file that the environment names.
 func accountHelp() string {
 	text := `EASEL_CONFIG configures providers. Accounts take name, key, base_url, per_minute, in_flight,
-webhooks and webhook_secret, and those of some adapters more:
+callbacks and callback_secret, and those of some adapters more:
 `
 	for _, name := range adapterNames() {
 		shown := name

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,16 @@ func TestYAML(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("What an account's callbacks were called before is read", func(t *testing.T) {
+		c, err := load(t, `providers: {replicate: {accounts: [{webhooks: on, webhook_secret: "${SIGNS}"}]}}`, "REPLICATE_API_TOKEN="+canary, "SIGNS=whsec_aGVsbG8=")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(c.Providers, func(p Provider) bool { return p.Name == "replicate" })
+		if a := c.Providers[i].Accounts[0]; !a.Callbacks || a.CallbackSecret != "whsec_aGVsbG8=" {
+			t.Errorf("callbacks %t, their secret %q", a.Callbacks, a.CallbackSecret.Reveal())
+		}
+	})
 	t.Run("No printing shows a key", func(t *testing.T) {
 		text, err := json.Marshal(c.Effective())
 		if err != nil {
@@ -270,11 +281,13 @@ func TestYAMLMistakes(t *testing.T) {
 	for claim, c := range map[string]struct{ text, want string }{
 		"A number has bounds": {account("per_minute: -3"),
 			"easel.yaml:4: providers.openai.accounts[0].per_minute is -3; accepted are 0 (no limit) to 100000"},
-		"A number is whole":                 {in("concurrency: 1.5"), "easel.yaml:3: providers.openai.concurrency is 1.5; accepted are 1 to 10000"},
-		"A duration has bounds":             {in("timeout: 2h"), "providers.openai.timeout is 2h; accepted are durations from 1s to 1h"},
-		"A duration has a unit":             {in("timeout: 5"), "providers.openai.timeout is 5;"},
-		"A timeout fits into the deadline":  {in("timeout: 10m", "deadline: 5m"), "easel.yaml:3: providers.openai.timeout is 10m, longer than deadline; accepted is at most 5m"},
-		"Back-offs fit into their cap":      {in("base_delay: 10m", "max_delay: 5m"), "base_delay is 10m, longer than max_delay"},
+		"A number is whole":                {in("concurrency: 1.5"), "easel.yaml:3: providers.openai.concurrency is 1.5; accepted are 1 to 10000"},
+		"A duration has bounds":            {in("timeout: 2h"), "providers.openai.timeout is 2h; accepted are durations from 1s to 1h"},
+		"A duration has a unit":            {in("timeout: 5"), "providers.openai.timeout is 5;"},
+		"A timeout fits into the deadline": {in("timeout: 10m", "deadline: 5m"), "easel.yaml:3: providers.openai.timeout is 10m, longer than deadline; accepted is at most 5m"},
+		"Back-offs fit into their cap":     {in("base_delay: 10m", "max_delay: 5m"), "base_delay is 10m, longer than max_delay"},
+		"A former name beside the new one": {"providers:\n  fal:\n    accounts:\n    - callbacks: on\n      webhooks: off",
+			"easel.yaml:5: providers.fal.accounts[0].webhooks is there beside callbacks; webhooks is the former name of callbacks; accepted is one of them"},
 		"A misspelt key names the near one": {in("concurency: 5"), "easel.yaml:3: providers.openai.concurency is not known; did you mean concurrency?"},
 		"An unknown key names the known":    {account("fruit: 5"), "providers.openai.accounts[0].fruit is not known; known are name, base_url"},
 		"A key at the top is checked":       {"provider: {}", "easel.yaml:1: provider is not known; did you mean providers?"},

@@ -23,7 +23,7 @@ type Provider struct {
 	Deadline    time.Duration
 	OnUnknown   task.OnUnknown // empty leaves it to the adapter
 	// ServerErrors is how many calls may follow those that the service failed by its own
-	// fault and did not bill; HoldServerErrors holds at the first.
+	// fault and did not bill; HoldServerErrors parks at the first.
 	ServerErrors     int
 	HoldServerErrors bool
 	MaxWaits         int
@@ -43,7 +43,7 @@ type Account struct {
 	PerMinute      int
 	InFlight       int
 	Callbacks      bool            // the service may call back at our public URL
-	CallbackSecret provider.Secret // what it signs its callbacks with
+	CallbackSecret provider.Secret // what it signs them with
 	Open           bool            // the service may be used without a key
 	Disabled       string          // why it cannot be used though it is configured; empty if it can
 }
@@ -142,8 +142,10 @@ func (r *yamlReader) account(m *mapping, k provider.Kind) Account {
 	a.Key = r.key(m, a.KeyVariable)
 	a.Open = k.KeyOptional
 	if k.Callbacks {
-		a.Callbacks = m.choice("webhooks", "off", []string{"on", "off"}) == "on"
-		a.CallbackSecret = r.secret(m, "webhook_secret")
+		m.renamed("webhooks", "callbacks")
+		m.renamed("webhook_secret", "callback_secret")
+		a.Callbacks = m.choice("callbacks", "off", []string{"on", "off"}) == "on"
+		a.CallbackSecret = r.secret(m, "callback_secret")
 	}
 	for _, o := range k.Options {
 		if value := m.text(o.Name, "", o.MaxCharacters()); value != "" {

@@ -138,6 +138,21 @@ func (m *mapping) refuse(key, problem, accepted string) {
 	m.r.refuse(at, m.of(key), problem, accepted)
 }
 
+// renamed takes what stands under the former name of a key as that of the key.
+func (m *mapping) renamed(former, key string) {
+	value, there := m.values[former]
+	if !there {
+		return
+	}
+	if _, both := m.values[key]; both {
+		m.known = append(m.known, former)
+		m.refuse(former, "is there beside "+key, former+" is the former name of "+key+"; accepted is one of them")
+		return
+	}
+	m.values[key], m.lines[key] = value, m.lines[former]
+	m.keys[slices.Index(m.keys, former)] = key
+}
+
 // scalar returns the text of a single value; ok is false if the key is missing or null.
 func (m *mapping) scalar(key string) (text string, ok bool) {
 	m.known = append(m.known, key)

@@ -47,7 +47,7 @@ func configuration(fakeprovider string, has func(adapter string) bool) string {
 			continue
 		}
 		if name == calledBack {
-			more = `, webhooks: on, webhook_secret: "${FAKEPROVIDER_CALLBACK_SECRET}"`
+			more = `, callbacks: on, callback_secret: "${FAKEPROVIDER_CALLBACK_SECRET}"`
 		}
 		as := services[class]
 		text += fmt.Sprintf(yamlOne, name, as.adapter, as.model, policy, fakeprovider+"/"+class+"/"+name+as.path, more)
