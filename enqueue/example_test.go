@@ -35,7 +35,7 @@ func check(err error) {
 }
 
 // A task and the app's own rows are committed together, or neither is. Without a Queue
-// the client leaves the ringing to the workers, who find new rows by themselves.
+// the client leaves the publishing to the workers, who find new rows by themselves.
 func ExampleClient_EnqueueTx() {
 	ctx := context.Background()
 	tasks, done := openTables(ctx)

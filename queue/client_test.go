@@ -53,7 +53,7 @@ func TestOutage(t *testing.T) {
 		<-entered
 		<-time.After(3 * time.Minute)
 		if len(entered) != 1 || state(t, q, delivery(1)) != Absent {
-			t.Errorf("the first rang %d times again and is %s", len(entered), state(t, q, delivery(1)))
+			t.Errorf("the first came %d times again and is %s", len(entered), state(t, q, delivery(1)))
 		}
 		end()
 		if err := <-ended; err != nil {

@@ -40,14 +40,14 @@ func ask(t *testing.T, method, url, origin string) (*http.Response, string) {
 }
 
 func TestDashboard(t *testing.T) {
-	parked := Delivery{Ref: task.Ref{Task: 81234, Delivery: 2}, Provider: "openai", Priority: task.High}
+	archived := Delivery{Ref: task.Ref{Task: 81234, Delivery: 2}, Provider: "openai", Priority: task.High}
 	leave := func(t *testing.T, q *Queue) {
-		publishAll(t, q, parked)
-		must(t, q.Archive(t.Context(), parked, "moderated: no cats"))
+		publishAll(t, q, archived)
+		must(t, q.Archive(t.Context(), archived, "moderated: no cats"))
 	}
 	const run = "/api/queues/openai:high/archived_tasks/81234.2:run"
 	onBoth(t, claims{
-		"A delivery is shown as the task it rings for, with its reason": func(t *testing.T, q *Queue) {
+		"A delivery is shown as the task it stands for, with its reason": func(t *testing.T, q *Queue) {
 			leave(t, q)
 			_, body := ask(t, "GET", board(t, q, false)+"/api/queues/openai:high/archived_tasks", "")
 			for _, part := range []string{"task 81234, delivery 2 — easel show 81234", "archived: moderated: no cats"} {
@@ -75,7 +75,7 @@ func TestDashboard(t *testing.T) {
 					t.Errorf("%s: %s", method, response.Status)
 				}
 			}
-			if got := state(t, q, parked); got != Archived {
+			if got := state(t, q, archived); got != Archived {
 				t.Errorf("the delivery is %s", got)
 			}
 		},
@@ -85,8 +85,8 @@ func TestDashboard(t *testing.T) {
 			if response, body := ask(t, "POST", url+run, strings.TrimSuffix(url, "/queues")); response.StatusCode >= 300 {
 				t.Fatalf("%s: %s", response.Status, body)
 			}
-			if ran, err := q.WasRun(t.Context(), parked); !ran || err != nil || state(t, q, parked) != Pending {
-				t.Errorf("%t, %v, it is %s", ran, err, state(t, q, parked))
+			if ran, err := q.WasRun(t.Context(), archived); !ran || err != nil || state(t, q, archived) != Pending {
+				t.Errorf("%t, %v, it is %s", ran, err, state(t, q, archived))
 			}
 		},
 		"A read-only dashboard changes nothing": func(t *testing.T, q *Queue) {
@@ -94,7 +94,7 @@ func TestDashboard(t *testing.T) {
 			if response, _ := ask(t, "POST", board(t, q, true)+run, ""); response.StatusCode != http.StatusMethodNotAllowed {
 				t.Errorf("it says %s", response.Status)
 			}
-			if got := state(t, q, parked); got != Archived {
+			if got := state(t, q, archived); got != Archived {
 				t.Errorf("the delivery is %s", got)
 			}
 		},

@@ -3,7 +3,7 @@ package queue
 import "testing"
 
 // FuzzPayload holds that whatever stands in Redis is a delivery, is left to a
-// newer worker, or is parked with a reason: nothing is dropped and nothing panics.
+// newer worker, or is archived with a reason: nothing is dropped and nothing panics.
 func FuzzPayload(f *testing.F) {
 	for _, seed := range []string{`{"v":1,"task":81234,"delivery":0}`, `{"v":2}`, `{"v":1}`, `{"v":1,"task":-1}`, "", "junk", `{"v":1e99}`, `[1]`, "\x00"} {
 		f.Add([]byte(seed))

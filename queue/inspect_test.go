@@ -81,7 +81,7 @@ func TestInspect(t *testing.T) {
 				}
 			}
 		},
-		"States of many rings and queues stay in order": func(t *testing.T, q *Queue) {
+		"States of many deliveries and queues stay in order": func(t *testing.T, q *Queue) {
 			var deliveries []Delivery
 			want := make([]State, 2*page+10)
 			for i := range want {

@@ -51,7 +51,7 @@ func open(t testing.TB, url string) *Queue {
 	return &Queue{Redis: client, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)}
 }
 
-// ring returns the first delivery of task id at the provider "openai".
+// delivery returns the first delivery of task id at the provider "openai".
 func delivery(id int64) Delivery { return Delivery{Ref: task.Ref{Task: id}, Provider: "openai"} }
 
 func publishAll(t testing.TB, q *Queue, deliveries ...Delivery) {
@@ -137,7 +137,7 @@ func serve(t testing.TB, s Server) (stop func() error) {
 
 func TestPublish(t *testing.T) {
 	onBoth(t, claims{
-		"A ring waits under its own id and carries two numbers": func(t *testing.T, q *Queue) {
+		"A delivery waits under its own id and carries two numbers": func(t *testing.T, q *Queue) {
 			r := Delivery{Ref: task.Ref{Task: 81234, Delivery: 2}, Provider: "openai", Priority: task.High}
 			publishAll(t, q, r)
 			i := info(t, q, r)
@@ -150,7 +150,7 @@ func TestPublish(t *testing.T) {
 				t.Errorf("asynq would decide: max retry %d, timeout %s, retention %s", i.MaxRetry, i.Timeout, i.Retention)
 			}
 		},
-		"Ringing for what is there is success, in every state": func(t *testing.T, q *Queue) {
+		"Publishing what is there is success, in every state": func(t *testing.T, q *Queue) {
 			publishAll(t, q, delivery(1), delivery(1))
 			must(t, inspector(q).ArchiveTask("openai", "1.0"))
 			publishAll(t, q, delivery(1))
@@ -158,7 +158,7 @@ func TestPublish(t *testing.T) {
 				t.Errorf("it is %s", got)
 			}
 		},
-		"A ring for later is scheduled and never early": func(t *testing.T, q *Queue) {
+		"A delivery for later is scheduled and never early": func(t *testing.T, q *Queue) {
 			r := delivery(1)
 			r.At = time.Now().Add(time.Hour).Truncate(time.Second).Add(time.Millisecond)
 			publishAll(t, q, r)
@@ -166,15 +166,15 @@ func TestPublish(t *testing.T) {
 				t.Fatalf("it is %s", got)
 			}
 			if late := info(t, q, r).NextProcessAt.Sub(r.At); late < 0 || late >= time.Second {
-				t.Errorf("it rings %s after its time", late)
+				t.Errorf("it came %s after its time", late)
 			}
 		},
-		"A ring that cannot be carried is refused, and the others ring": func(t *testing.T, q *Queue) {
+		"A delivery that cannot be carried is refused, and the others are published": func(t *testing.T, q *Queue) {
 			errs := q.Publish(t.Context(), []Delivery{delivery(0), delivery(1), {Ref: task.Ref{Task: 2}, Provider: "a:b"},
 				{Ref: task.Ref{Task: 3, Delivery: -1}, Provider: "openai"}})
 			for i, field := range []string{"task is 0", "", "provider is \"a:b\"", "delivery is -1"} {
 				if got := fmt.Sprint(errs[i]); field == "" && errs[i] != nil || !strings.Contains(got, field) {
-					t.Errorf("ring %d: %v", i, errs[i])
+					t.Errorf("delivery %d: %v", i, errs[i])
 				}
 			}
 			if got := state(t, q, delivery(1)); got != Pending {
@@ -190,7 +190,7 @@ func TestPublish(t *testing.T) {
 			}
 		},
 	})
-	t.Run("An outage costs one timeout and not one for each ring", func(t *testing.T) {
+	t.Run("An outage costs one timeout and not one for each delivery", func(t *testing.T) {
 		client, calls := refusing(t)
 		deliveries := make([]Delivery, 2_000)
 		for i := range deliveries {
@@ -198,7 +198,7 @@ func TestPublish(t *testing.T) {
 		}
 		for i, err := range (&Queue{Redis: client}).Publish(t.Context(), deliveries) {
 			if err == nil {
-				t.Fatalf("ring %d seems rung", i)
+				t.Fatalf("delivery %d seems published", i)
 			}
 		}
 		if n := calls.Load(); n > publishers {

@@ -65,9 +65,9 @@ func TestRemove(t *testing.T) {
 				}
 			}
 		},
-		"Park archives what waits and notes why": func(t *testing.T, q *Queue) {
+		"Archive archives what waits and notes why": func(t *testing.T, q *Queue) {
 			for s, r := range oneOfEach(t, q) {
-				err := q.Archive(t.Context(), r, "a person parked it")
+				err := q.Archive(t.Context(), r, "a person archived it")
 				switch s {
 				case Active, Orphaned:
 					if !errors.Is(err, ErrActive) {
@@ -78,7 +78,7 @@ func TestRemove(t *testing.T) {
 						t.Errorf("one that is absent: %v", err)
 					}
 				default:
-					if i := info(t, q, r); err != nil || i.State != asynq.TaskStateArchived || i.LastErr != "archived: a person parked it" {
+					if i := info(t, q, r); err != nil || i.State != asynq.TaskStateArchived || i.LastErr != "archived: a person archived it" {
 						t.Errorf("one that was %s: %v, %s, %q", s, err, i.State, i.LastErr)
 					}
 				}
@@ -87,7 +87,7 @@ func TestRemove(t *testing.T) {
 				t.Errorf("asynq counts %+v, %v", i, err)
 			}
 		},
-		"A long reason is cut and parking twice changes nothing": func(t *testing.T, q *Queue) {
+		"A long reason is cut and archiving twice changes nothing": func(t *testing.T, q *Queue) {
 			publishAll(t, q, delivery(1))
 			reason := strings.Repeat("ä", maxReason)
 			must(t, q.Archive(t.Context(), delivery(1), reason))

@@ -28,7 +28,7 @@ func TestServer(t *testing.T) {
 			for i, p := range []task.Priority{task.Low, task.Normal, task.High} {
 				want := Delivery{Ref: task.Ref{Task: int64(i + 1), Delivery: 7}, Provider: "openai", Priority: p}
 				publishAll(t, q, want)
-				if got := receive(t, "the ring is heard", heard); got != want {
+				if got := receive(t, "the delivery comes", heard); got != want {
 					t.Errorf("heard %+v instead of %+v", got, want)
 				}
 				eventually(t, "it is gone", func() bool { return state(t, q, want) == Absent })
@@ -47,15 +47,15 @@ func TestServer(t *testing.T) {
 				return Verdict{Outcome: Retry, After: time.Duration(2-calls) * after, Reason: "the provider is busy"}
 			}})
 			publishAll(t, q, delivery(1))
-			first := receive(t, "it rings", heard)
+			first := receive(t, "it comes", heard)
 			eventually(t, "it waits", func() bool { return state(t, q, delivery(1)) == Retrying })
 			if i := info(t, q, delivery(1)); i.Retried != 0 || i.LastErr != "the provider is busy" {
 				t.Errorf("asynq counts %d retries and says %q", i.Retried, i.LastErr)
 			}
-			if waited := receive(t, "it rings again", heard).Sub(first); waited < after {
-				t.Errorf("it rang after %s", waited)
+			if waited := receive(t, "it comes again", heard).Sub(first); waited < after {
+				t.Errorf("it came after %s", waited)
 			}
-			receive(t, "it rings at once", heard)
+			receive(t, "it comes at once", heard)
 			eventually(t, "it is gone", func() bool { return state(t, q, delivery(1)) == Absent })
 		},
 		"A client that is closed under a server does not end the process": func(t *testing.T, q *Queue) {
@@ -83,7 +83,7 @@ func TestServer(t *testing.T) {
 				t.Errorf("the reason is %q", got)
 			}
 		},
-		"A panic rings again, and its stack is logged": func(t *testing.T, q *Queue) {
+		"A panic is delivered again, and its stack is logged": func(t *testing.T, q *Queue) {
 			var log syncBuffer
 			loud := &Queue{Redis: q.Redis, Log: zerolog.New(&log)}
 			serve(t, Server{Queue: loud, Handler: func(context.Context, Delivery) Verdict { panic("oh no") }})
@@ -193,7 +193,7 @@ func TestDrain(t *testing.T) {
 				t.Errorf("the delivery is %s", got)
 			}
 		},
-		"The delivery of a handler that will not leave rings elsewhere": func(t *testing.T, q *Queue) {
+		"The delivery of a handler that will not leave comes elsewhere": func(t *testing.T, q *Queue) {
 			entered, leave := make(chan struct{}, 1), make(chan struct{})
 			defer close(leave)
 			stop := serve(t, Server{Queue: quiet(q), Drain: 50 * time.Millisecond, Handler: func(context.Context, Delivery) Verdict {
@@ -253,7 +253,7 @@ func TestManyHandlers(t *testing.T) {
 }
 
 // ringsAgain proves that the delivery 1.0, once heard, waits with reason and
-// rings between delay and a second later.
+// comes between delay and a second later.
 func ringsAgain(t *testing.T, q *Queue, reason string, delay time.Duration) {
 	t.Helper()
 	if state(t, q, delivery(1)) == Absent {
@@ -263,7 +263,7 @@ func ringsAgain(t *testing.T, q *Queue, reason string, delay time.Duration) {
 	eventually(t, "it waits", func() bool { return state(t, q, delivery(1)) == Retrying })
 	i := info(t, q, delivery(1))
 	if in := i.NextProcessAt.Sub(start); i.LastErr != reason || i.Retried != 0 || in < delay-time.Second || in > delay+3*time.Second {
-		t.Errorf("%q, %d retries, rings in %s", i.LastErr, i.Retried, in)
+		t.Errorf("%q, %d retries, comes in %s", i.LastErr, i.Retried, in)
 	}
 }
 

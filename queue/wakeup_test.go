@@ -40,7 +40,7 @@ func TestAlarm(t *testing.T) {
 		return heard
 	}
 	onBoth(t, claims{
-		"A server that waits begins as soon as somebody rings": func(t *testing.T, q *Queue) {
+		"A server that waits begins as soon as somebody publishes": func(t *testing.T, q *Queue) {
 			heard := waiting(t, q, time.Hour)
 			for id := range int64(30) {
 				publishAll(t, q, delivery(id+1))

@@ -7,7 +7,7 @@ import (
 )
 
 func TestWasRun(t *testing.T) {
-	// hear runs a server and returns, for each ring, whether a person had run it.
+	// hear runs a server and returns, for each delivery, whether a person had run it.
 	hear := func(t *testing.T, q *Queue, verdict func(call int) Verdict) chan bool {
 		heard := make(chan bool, 10)
 		calls := 0
@@ -22,45 +22,45 @@ func TestWasRun(t *testing.T) {
 		}})
 		return heard
 	}
-	park := func(int) Verdict { return Verdict{Outcome: Archive, Reason: "moderated"} }
+	archives := func(int) Verdict { return Verdict{Outcome: Archive, Reason: "moderated"} }
 	onBoth(t, claims{
-		"A person's Run is told from a first ring": func(t *testing.T, q *Queue) {
-			heard := hear(t, q, park)
+		"A person's Run is told from a first delivery": func(t *testing.T, q *Queue) {
+			heard := hear(t, q, archives)
 			publishAll(t, q, delivery(1))
-			if receive(t, "it rings", heard) {
-				t.Error("the first ring counts as a Run")
+			if receive(t, "it comes", heard) {
+				t.Error("the first delivery counts as a Run")
 			}
 			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
 			must(t, inspector(q).RunTask("openai", "1.0"))
-			if !receive(t, "it rings again", heard) {
+			if !receive(t, "it comes again", heard) {
 				t.Error("the Run is not seen")
 			}
 		},
 		"A Run of all archived ones is seen as well": func(t *testing.T, q *Queue) {
-			heard := hear(t, q, park)
+			heard := hear(t, q, archives)
 			publishAll(t, q, delivery(1))
-			receive(t, "it rings", heard)
+			receive(t, "it comes", heard)
 			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
 			if n, err := inspector(q).RunAllArchivedTasks("openai"); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
-			if !receive(t, "it rings again", heard) {
+			if !receive(t, "it comes again", heard) {
 				t.Error("the Run is not seen")
 			}
 		},
 		"A Run is remembered while the handler has to wait": func(t *testing.T, q *Queue) {
 			heard := hear(t, q, func(call int) Verdict {
 				if call == 1 {
-					return park(call)
+					return archives(call)
 				}
 				return Verdict{Outcome: Retry, Reason: "no database"}
 			})
 			publishAll(t, q, delivery(1))
-			receive(t, "it rings", heard)
+			receive(t, "it comes", heard)
 			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
 			must(t, inspector(q).RunTask("openai", "1.0"))
 			for range 3 {
-				if !receive(t, "it rings again", heard) {
+				if !receive(t, "it comes again", heard) {
 					t.Fatal("the Run is forgotten")
 				}
 			}
@@ -70,19 +70,19 @@ func TestWasRun(t *testing.T) {
 			must(t, q.Archive(t.Context(), delivery(1), "moderated"))
 			must(t, inspector(q).RunTask("openai", "1.0"))
 			begin(t, q, delivery(1), time.Now().Add(-time.Minute)) // a worker took it and its verdict was lost
-			heard := hear(t, q, park)                              // asynq's recoverer looks when a server starts
-			if receive(t, "it rings again", heard) {
+			heard := hear(t, q, archives)                          // asynq's recoverer looks when a server starts
+			if receive(t, "it comes again", heard) {
 				t.Error("it counts as a Run")
 			}
 		},
-		"What is put into the archive while it rings was not run": func(t *testing.T, q *Queue) {
+		"What is put into the archive while it is handled was not run": func(t *testing.T, q *Queue) {
 			publishAll(t, q, delivery(1))
 			must(t, q.Archive(t.Context(), delivery(1), "moderated"))
 			if run, err := q.WasRun(t.Context(), delivery(1)); run || err != nil {
 				t.Error(run, err)
 			}
 		},
-		"What a person archived counts once Park has stamped it": func(t *testing.T, q *Queue) {
+		"What a person archived counts once Archive has stamped it": func(t *testing.T, q *Queue) {
 			publishAll(t, q, delivery(1))
 			must(t, inspector(q).ArchiveTask("openai", "1.0"))
 			must(t, q.Archive(t.Context(), delivery(1), "archived in asynqmon"))

@@ -15,7 +15,7 @@ import (
 // may hide that.
 const lastCallUnknown = `(SELECT a.state FROM generation_attempt a WHERE a.task_id = image_generations.id ORDER BY a.number DESC LIMIT 1) = 'unknown'`
 
-// hidden holds for a task that reads as archived and is lastCallUnknown.
+// hiddenUnknown holds for a task that reads as archived and is lastCallUnknown.
 const hiddenUnknown = "(status = 'failed' AND error_kind = 'archived' AND " + lastCallUnknown + ")"
 
 const (
@@ -26,7 +26,7 @@ const (
 // Archive moves a waiting task to the dead-letter queue whose delivery lies in the archive,
 // and returns why: for f if a person put it there. One that was set back to pending by the
 // app keeps the reason that it had, and one whose last call is of unknown outcome is held
-// for that. A delivery below 0, which nothing can ring for, becomes 0. It returns nil for a
+// for that. A delivery below 0, which cannot be published, becomes 0. It returns nil for a
 // task that moved on or whose row is locked, which is left alone.
 func (s *Store) Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error) {
 	var why *task.Failure

@@ -12,7 +12,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// kept holds for a row that the app keeps by itself (see task.Kept): no statement of
+// ownedByApp holds for a row that the app keeps by itself (see task.OwnedByApp): no statement of
 // ours changes its status, but for deleting it by hand.
 const ownedByApp = "(fence < 0 OR status = 'processing' AND worker IS NULL)"
 
@@ -43,7 +43,7 @@ type Refusal struct {
 	// It may be claimed after Wait, or later.
 	Locked bool
 	Wait   time.Duration
-	// Spent: the fence is at the bound of its column, so that nobody can claim the task.
+	// FenceExhausted: the fence is at the bound of its column, so that nobody can claim the task.
 	FenceExhausted bool
 	// Task is the row as it was found; nil if it does not exist.
 	Task *task.Task

@@ -58,7 +58,7 @@ type dialect struct {
 	attempt string
 	// unpublished is the NULL of published_at in the library's own inserts. On
 	// Postgres it also tells the trigger, for this transaction only, that the
-	// producer rings by itself.
+	// producer publishes by itself.
 	unpublished string
 	// unflushed is now(). On Postgres it also tells the server that this transaction
 	// need not be on a disk before it is answered: a heartbeat that a crash loses

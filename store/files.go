@@ -75,7 +75,7 @@ func (s *Store) selectIn(ctx context.Context, into any, query string, args ...an
 	return s.byIndex(ctx, func(tx sqlx.ExtContext) error { return sqlx.SelectContext(ctx, tx, into, s.db.Rebind(query), args...) })
 }
 
-// Aged picks results whose tasks ended before a time and whom nobody has marked as a
+// aged picks results whose tasks ended before a time and whom nobody has marked as a
 // favourite. One that belongs to no call of ours is the app's.
 const aged = ` FROM generation_result r WHERE storage_key IS NOT NULL AND attempt_id IS NOT NULL
 	AND (SELECT t.completed_at FROM image_generations t WHERE t.id = r.task_id AND t.status IN ('completed', 'failed', 'cancelled')) < ?

@@ -32,12 +32,12 @@ func (e *KeyReused) Error() string {
 
 // Insert stores new tasks with their parameters in one transaction and fills in
 // their ID, Status and times. A task whose idempotency key is known already
-// becomes the stored one; fresh says which are new. The caller rings.
+// becomes the stored one; fresh says which are new. The caller publishes them.
 func (s *Store) Insert(ctx context.Context, tasks []*task.Task) (fresh []bool, err error) {
 	return s.insertAll(ctx, tasks, s.dialect.unpublished)
 }
 
-// InsertNotify is Insert for a caller that cannot ring: the commit wakes the relays.
+// InsertNotify is Insert for a caller that cannot publish: the commit wakes the relays.
 func (s *Store) InsertNotify(ctx context.Context, tasks []*task.Task) (fresh []bool, err error) {
 	return s.insertAll(ctx, tasks, "NULL")
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Listen calls woken whenever a task was committed that its producer does not
-// ring for, and after each reconnect, since what was sent meanwhile is lost. It
+// publish, and after each reconnect, since what was sent meanwhile is lost. It
 // blocks until ctx ends. A database that cannot notify never calls it, nor one
 // behind a pooler whose direct address is not known. Nothing may depend on the
 // calls but speed.

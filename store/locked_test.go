@@ -58,13 +58,13 @@ func soon(t testing.TB, what string, f func(ctx context.Context) error) {
 	}
 }
 
-func TestRingHoldsNothing(t *testing.T) {
+func TestPublishingHoldsNothing(t *testing.T) {
 	t.Parallel()
 	s := postgres(t)
 	boats(t, s, 40)
 	s.DB().SetMaxOpenConns(2)
 	t.Run("A delivery can be claimed before it is noted", func(t *testing.T) {
-		rang, err := s.PublishDue(t.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+		did, err := s.PublishDue(t.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 			soon(t, "the claim", func(ctx context.Context) error {
 				c, refusal, err := s.Claim(ctx, due[0].Ref(), "first", time.Minute)
 				if err == nil && c == nil {
@@ -75,11 +75,11 @@ func TestRingHoldsNothing(t *testing.T) {
 			return refsOf(due), nil
 		})
 		must(t, err)
-		if len(rang.Found) != 10 || rang.Noted != 9 {
-			t.Errorf("found %d and noted %d", len(rang.Found), rang.Noted)
+		if len(did.Found) != 10 || did.Noted != 9 {
+			t.Errorf("found %d and noted %d", len(did.Found), did.Noted)
 		}
 	})
-	t.Run("Two that ring for the same note each delivery once", func(t *testing.T) {
+	t.Run("Two that publish the same note each delivery once", func(t *testing.T) {
 		var inner store.PublishResult
 		outer, err := s.PublishDue(t.Context(), store.UnpublishedPage{Limit: 100}, func(due []task.Task) (_ []task.Ref, err error) {
 			inner, err = s.PublishDue(t.Context(), store.UnpublishedPage{Limit: 20}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
@@ -93,7 +93,7 @@ func TestRingHoldsNothing(t *testing.T) {
 }
 
 // lockedRows is a database in which an app's open transaction holds the rows of
-// some tasks: of processing ones, and of waiting ones that are rung for.
+// some tasks: of processing ones, and of waiting ones that are published.
 type lockedRows struct {
 	*store.Store
 	held, waiting []*task.Task

@@ -35,7 +35,7 @@ func (e *NotAllowed) Error() string {
 // stands for whichever there is. notCharged also records that calls whose
 // outcome is unknown were not billed, so that they may be made again: those that are
 // called unknown, and those whose worker died while it sent them. The row comes back as
-// it is now, and not rung. A Locked if it could not be had within five seconds.
+// it is now, and not published. A Locked if it could not be had within five seconds.
 func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
 	return s.retry(ctx, ref, func(tx *sqlx.Tx) error {
 		if !notCharged {

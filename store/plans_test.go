@@ -102,7 +102,7 @@ func crowd(t *testing.T, quiet string) *explained {
 		"ALTER TABLE generation_result SET (autovacuum_enabled = off)",
 		quiet, "ANALYZE",
 		"SET session_replication_role = replica", // no triggers: only the filling is quicker
-		// Rows 10,001 on: not rung for. 60,001 on: rung for. Then final ones, and held ones.
+		// Rows 10,001 on: not published. 60,001 on: published. Then final ones, and held ones.
 		`INSERT INTO image_generations (id, provider, prompt) SELECT n, 'painter', 'a boat' FROM generate_series(10001, 60000) n`,
 		`INSERT INTO image_generations (id, provider, prompt, published_at, run_at) SELECT n, 'painter', 'a boat', now() - interval '1 hour', now() - interval '1 hour'
 			FROM generate_series(60001, 90000) n`,
@@ -144,7 +144,7 @@ var unbounded = strings.Fields(`Backlog Close DB Dialect Ready Refuses Now Migra
 
 // calls are all others.
 func calls() map[string]call {
-	unrung, _ := series(10_001, 500)
+	unpublished, _ := series(10_001, 500)
 	published, _ := series(60_001, 500)
 	wrong, _ := series(20_001, 500)
 	_, final := series(100_001, 500)
@@ -187,7 +187,7 @@ func calls() map[string]call {
 			_, err := s.PublishDue(ctx, store.UnpublishedPage{After: &task.Task{ID: 40_000}, Newest: true, Limit: 500}, func(due []task.Task) ([]task.Ref, error) { return refsOf(due), nil })
 			return err
 		}},
-		"MarkPublished":   {500, func(ctx context.Context, s *store.Store) error { return s.MarkPublished(ctx, unrung) }},
+		"MarkPublished":   {500, func(ctx context.Context, s *store.Store) error { return s.MarkPublished(ctx, unpublished) }},
 		"MarkUnpublished": {500, func(ctx context.Context, s *store.Store) error { return s.MarkUnpublished(ctx, published) }},
 		"Redeliver":       {500, func(ctx context.Context, s *store.Store) error { return s.Redeliver(ctx, published) }},
 		"ArchiveNeverClaimed": {500, func(ctx context.Context, s *store.Store) error {

@@ -137,15 +137,15 @@ func TestNotify(t *testing.T) {
 			return end(tx)
 		}
 	}
-	expect("A raw insert rings", 1, execute(raw))
+	expect("A raw insert notifies", 1, execute(raw))
 	expect("An insert of the library does not", 0, insert)
 	expect("Its silence does not leak to a raw insert on the same connection", 1, execute(raw))
 	expect("Its silence does not leak to InsertTx on the same connection", 1, insertTx((*sql.Tx).Commit))
-	expect("InsertTx that is rolled back does not ring", 0, insertTx((*sql.Tx).Rollback))
-	expect("An insert through the view rings", 1, execute("INSERT INTO image_generation_task (prompt) VALUES ('a boat')"))
-	expect("A thousand rows in one transaction ring once", 1,
+	expect("InsertTx that is rolled back does not notify", 0, insertTx((*sql.Tx).Rollback))
+	expect("An insert through the view notifies", 1, execute("INSERT INTO image_generation_task (prompt) VALUES ('a boat')"))
+	expect("A thousand rows in one transaction notify once", 1,
 		execute("INSERT INTO image_generations (provider, prompt) SELECT 'painter', 'a boat' FROM generate_series(1, 1000)"))
-	expect("An update does not ring", 0, execute("UPDATE image_generations SET priority = 1"))
+	expect("An update does not notify", 0, execute("UPDATE image_generations SET priority = 1"))
 }
 
 func TestListen(t *testing.T) {

@@ -15,10 +15,10 @@ import (
 // deliveryRows bounds one UPDATE of deliveries, for the reason given at insertRows.
 const deliveryRows = 500
 
-// deliveryColumns are what it takes to ring for a task.
+// deliveryColumns are what it takes to publish a task.
 const deliveryColumns = "id, delivery, coalesce(provider, '') AS provider, priority, run_at, updated_at, status"
 
-// UnpublishedPage says which of the tasks that nobody has rung for to hand out: up to Limit of
+// UnpublishedPage says which of the tasks that nobody has published to hand out: up to Limit of
 // them, the most urgent and the oldest first.
 type UnpublishedPage struct {
 	After  *task.Task // those that come after this one; nil is from the first
@@ -27,17 +27,17 @@ type UnpublishedPage struct {
 	Limit  int
 }
 
-// PublishResult is what a Ring did.
+// PublishResult is what PublishDue did.
 type PublishResult struct {
 	Found []task.Task // what was handed out, in order
-	Noted int         // for how many of them it noted that they are rung for; others may have done so for the rest
+	Noted int         // for how many of them it noted that they are published; others may have done so for the rest
 }
 
-// PublishDue hands out committed tasks that nobody has rung for to publish and notes for
+// PublishDue hands out committed tasks that nobody has published and notes for
 // which of them it worked. No row is locked and no connection taken meanwhile: a
 // delivery may be claimed as soon as it arrives. Several processes may call it, and
-// ring for the same task: the queue takes a delivery once. What is not noted, since
-// the process ended or the row is locked, is rung for again. The error may be publish's.
+// publish the same task: the queue takes a delivery once. What is not noted, since
+// the process ended or the row is locked, is published again. The error may be publish's.
 func (s *Store) PublishDue(ctx context.Context, l UnpublishedPage, publish func([]task.Task) (published []task.Ref, err error)) (PublishResult, error) {
 	due, err := s.selectUnpublished(ctx, l)
 	if err != nil || len(due) == 0 {
@@ -48,7 +48,7 @@ func (s *Store) PublishDue(ctx context.Context, l UnpublishedPage, publish func(
 	return PublishResult{Found: due, Noted: int(noted)}, errors.Join(failure, err)
 }
 
-// unpublished reads by the index of such tasks alone: one part for what is as urgent as
+// selectUnpublished reads by the index of such tasks alone: one part for what is as urgent as
 // the task before, and one for what is less so.
 func (s *Store) selectUnpublished(ctx context.Context, l UnpublishedPage) (due []task.Task, err error) {
 	const query = "SELECT " + deliveryColumns + " FROM image_generations WHERE published_at IS NULL AND status = 'pending' AND deleted_at IS NULL AND fence >= 0"
@@ -69,14 +69,14 @@ func (s *Store) selectUnpublished(ctx context.Context, l UnpublishedPage) (due [
 	return due, err
 }
 
-// MarkPublished notes that the doorbell has rung for these deliveries, as far as their rows
+// MarkPublished notes that these deliveries are in the queue, as far as their rows
 // are not locked.
 func (s *Store) MarkPublished(ctx context.Context, refs []task.Ref) error {
 	_, err := s.markPublished(ctx, s.db, refs)
 	return err
 }
 
-// markPublished needs no fence: that a bell has rung concerns its delivery alone,
+// markPublished needs no fence: that it was published concerns a delivery alone,
 // which is in the condition, and no step of the task.
 func (s *Store) markPublished(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref) (int64, error) {
 	return s.amongst(ctx, db, refs, "published_at IS NULL AND status = 'pending'", "published_at = now()")
@@ -113,12 +113,12 @@ func list(refs []task.Ref) string {
 	return string(append(text, ']'))
 }
 
-// ahead is how far in the future a time of ringing must lie to be none.
+// ahead is how far in the future a published_at must lie to be none.
 const ahead = time.Minute
 
 // PublishedWaiting returns those of the next looks tasks with ids above after that wait and
-// have been rung for, that are due for longer than grace: their deliveries should be
-// in the queue. next is where to go on, or 0 at the end. A time of ringing that has not
+// have been published, that are due for longer than grace: their deliveries should be
+// in the queue. next is where to go on, or 0 at the end. A published_at that has not
 // come is that of a clock which was ahead, and counts as long ago.
 func (s *Store) PublishedWaiting(ctx context.Context, after int64, grace time.Duration, looks int) (due []task.Task, next int64, err error) {
 	var rows []struct {
@@ -143,8 +143,8 @@ func (s *Store) PublishedWaiting(ctx context.Context, after int64, grace time.Du
 	return due, next, err
 }
 
-// MarkUnpublished forgets that the doorbell rang for these waiting deliveries, so that a
-// relay rings again. A row that is locked stays as it is.
+// MarkUnpublished forgets that these waiting deliveries were published, so that a
+// relay does it again. A row that is locked stays as it is.
 func (s *Store) MarkUnpublished(ctx context.Context, refs []task.Ref) error {
 	_, err := s.markUnpublished(ctx, refs)
 	return err
@@ -164,7 +164,7 @@ func (s *Store) Redeliver(ctx context.Context, refs []task.Ref) error {
 	return err
 }
 
-// ResetPublished forgets every ring of a waiting task, some at a time: the queue has lost
+// ResetPublished forgets that any waiting task was published, some at a time: the queue has lost
 // its memory. It returns how many rows that were.
 func (s *Store) ResetPublished(ctx context.Context) (int64, error) {
 	const rows = 2_000
@@ -192,7 +192,7 @@ func (s *Store) ResetPublished(ctx context.Context) (int64, error) {
 	}
 }
 
-// Deliveries returns the rows of these tasks as far as ringing goes; one that does
+// Deliveries returns the rows of these tasks as far as publishing goes; one that does
 // not exist is missing from the map.
 func (s *Store) Deliveries(ctx context.Context, ids []int64) (map[int64]task.Task, error) {
 	found := make(map[int64]task.Task, len(ids))

@@ -1,6 +1,6 @@
 // Package store keeps tasks in SQL. The text of every statement is written once,
 // in what Postgres and SQLite both know; what must differ is in dialect. Each
-// exported method is one transaction of its own. The package rings nothing and
+// exported method is one transaction of its own. The package publishes nothing and
 // calls nobody.
 package store
 

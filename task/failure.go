@@ -24,7 +24,7 @@ const (
 	Storage        Kind = "storage"         // our own storage refused the pictures
 	Deadline       Kind = "deadline"        // the task's own deadline passed
 	Crashed        Kind = "crashed"         // workers died over this task
-	Archived       Kind = "archived"        // a person parked it
+	Archived       Kind = "archived"        // a person archived its delivery
 	Stopped        Kind = "cancelled"       // a person cancelled it while it was drawn
 	OutcomeUnknown Kind = "outcome_unknown" // nobody can say whether the call was made and billed
 	Charged        Kind = "charged"         // a person found that a lost call was billed, and gave it up

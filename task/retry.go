@@ -9,7 +9,7 @@ import (
 type OnUnknown string
 
 const (
-	// Hold parks the task until a person decides. The default for paid providers.
+	// Hold leaves the task failed until a person decides. The default for paid providers.
 	Hold OnUnknown = "hold"
 	// Resend makes the call again, as any other failed try. For free providers, and for
 	// those who would rather pay twice than wait.
@@ -21,16 +21,16 @@ const (
 type Retry struct {
 	Base       time.Duration // first back-off, default 2 s; doubles with each failed try
 	Cap        time.Duration // longest back-off, default 5 min
-	MaxWaits   int           // waits for rate limits and storage before the task is parked, default 100
-	MaxCrashes int           // workers that may die over a task before it is parked, default 3
+	MaxWaits   int           // waits for rate limits and storage before the task fails, default 100
+	MaxCrashes int           // workers that may die over a task before it fails, default 3
 	MaxAfter   time.Duration // longest Retry-After that is believed, default 1 h
 	OnUnknown  OnUnknown     // default Hold
 	Free       bool          // a call costs nothing, so that Resend holds for one that was carried out too
 
 	// ServerErrors is how many calls may follow those that failed by the service's own
-	// fault and were not billed, before the task is parked; default 2.
+	// fault and were not billed, before the task fails; default 2.
 	ServerErrors int
-	// HoldServerErrors parks the task at the first of them.
+	// HoldServerErrors fails the task at the first of them.
 	HoldServerErrors bool
 }
 
@@ -53,7 +53,7 @@ func (r Retry) WithDefaults() Retry {
 }
 
 // Decision is what a failure does to its task. The status is Pending (try again
-// after Delay) or Failed (parked).
+// after Delay) or Failed.
 type Decision struct {
 	Status      Status
 	Delay       time.Duration

@@ -16,7 +16,7 @@ func TestParts(t *testing.T) {
 		{"A task for more pictures than one call makes is several calls", severalCalls},
 		{"A seed grows from call to call", growingSeed},
 		{"A call of several that is tried again does not repeat the others", partTriedAgain},
-		{"A call of several whose outcome is unknown parks the task with the others' pictures", partUnknown},
+		{"A call of several whose outcome is unknown fails the task with the others' pictures", partUnknown},
 		{"A call of several that is refused costs its own pictures alone", partRefused},
 		{"If every call is refused the task fails as the last one did, and a retry by hand draws all", allPartsRefused},
 		{"A worker that dies between two calls is followed by one that makes the second", diesBetweenParts},

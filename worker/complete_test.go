@@ -210,11 +210,11 @@ func calledBack(r *rig) {
 	r.ends(t.ID, task.Completed)
 	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
 	r.check(err)
-	var hooks []string
+	var urls []string
 	for _, c := range r.painter.calls {
-		hooks = append(hooks, c.CallbackURL)
+		urls = append(urls, c.CallbackURL)
 	}
-	r.same(hooks, []string{"", "", "https://easel.test/callbacks/painter/" + attempts[0].Key})
+	r.same(urls, []string{"", "", "https://easel.test/callbacks/painter/" + attempts[0].Key})
 }
 
 func failedPolls(r *rig) {

@@ -33,7 +33,7 @@ func TestDeadWorkers(t *testing.T) {
 		{"A question that does not get through proves nothing and is asked again", unasked},
 		{"A question that never gets through ends as in doubt", neverAsked},
 		{"A handle that came while others looked for its call is not forgotten", cameMeanwhile},
-		{"A task over which three workers died is parked", poison},
+		{"A task over which three workers died fails", poison},
 		{"If the third died within its call, that call is of unknown outcome", poisonInCall},
 		{"A claim whose answer was lost is given back by its own worker", lostClaim},
 		{"A job through an account that is gone is not collected after its time, and not bought again", accountGone},
@@ -318,7 +318,7 @@ func lostClaim(r *rig) {
 	t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}})
 	_, _, err := r.tasks.Claim(r.Context(), t.Ref(), p.Self.ID, r.lease)
 	r.check(err)
-	_, err = r.redis.FlushAll(r.Context()).Result() // nor does its delivery ring again
+	_, err = r.redis.FlushAll(r.Context()).Result() // nor does its delivery come again
 	r.check(err)
 	began := time.Now()
 	r.ends(t.ID, task.Completed)

@@ -22,15 +22,15 @@ func TestOutage(t *testing.T) {
 		{"Storage that fails leaves the bytes in the journal, which are kept when it works again", storageFails},
 		{"A large picture that storage does not take goes from its file into the journal, and is kept when storage works again", storageFailsLarge},
 		{"Storage that hangs keeps no answer from the journal", storageHangs},
-		{"Storage that fails for ever parks the task, whose pictures wait in the journal", storageNeverWorks},
+		{"Storage that fails for ever fails the task, whose pictures wait in the journal", storageNeverWorks},
 		{"Of pictures in the journal the bad one costs the good one nothing", badBesideJournalled},
 		{"A picture server that is away is asked again, and nothing is bought again", downloadFails},
 		{"A database that fails while an answer comes does not lose it", databaseFails},
 		{"A database that fails before the call prevents it", databaseFailsBefore},
-		{"A worker that could not beat while the database was away keeps its task, whoever hears a bell", silentTogether},
+		{"A worker that could not beat while the database was away keeps its task, whoever gets its delivery", silentTogether},
 		{"A result that the database refuses fails its task, and is not lost", databaseRefuses},
 		{"Redis that forgets during a call leaves the call alone", redisForgetsDuring},
-		{"Redis that forgets while a delivery waits for room retries nothing by itself", ringsTwice},
+		{"Redis that forgets while a delivery waits for room retries nothing by itself", comesTwice},
 	})
 }
 
@@ -249,9 +249,9 @@ func redisForgets(r *rig) {
 	r.same(r.painter.prompts(), want)
 }
 
-// ringsTwice lets a delivery ring anew while it waits for room: whoever comes second finds
+// comesTwice lets a delivery come anew while it waits for room: whoever comes second finds
 // its row failed, and its delivery in the archive.
-func ringsTwice(r *rig) {
+func comesTwice(r *rig) {
 	r.svc.Accounts[0].Limits = provider.Limits{InFlight: 1}
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 		return fails(task.ProviderError, task.Executed)
@@ -292,8 +292,8 @@ func redisForgetsDuring(r *rig) {
 func TestDashboard(t *testing.T) {
 	inBubble(t, []claim{
 		{"Run on an archived delivery retries by hand", runArchived},
-		{"Run on a delivery that a person archived brings it back", runParked},
-		{"Archive on a waiting delivery parks its row", func(r *rig) {
+		{"Run on a delivery that a person archived brings it back", runArchivedByHand},
+		{"Archive on a waiting delivery fails its row", func(r *rig) {
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 				return fails(task.RateLimited, task.NotExecuted)
 			}
@@ -305,7 +305,7 @@ func TestDashboard(t *testing.T) {
 			r.same(r.ends(t.ID, task.Failed).ErrorKind, task.Archived)
 			r.in(t.Ref(), queue.Archived)
 		}},
-		{"A deleted delivery of a waiting row rings again", func(r *rig) {
+		{"A deleted delivery of a waiting row is published again", func(r *rig) {
 			r.start()
 			t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(10 * time.Second)}})
 			r.in(t.Ref(), queue.Scheduled)
@@ -342,7 +342,7 @@ func runArchived(r *rig) {
 	r.same(r.painter.submits.Load(), int64(2))
 }
 
-func runParked(r *rig) {
+func runArchivedByHand(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}})
 	r.in(t.Ref(), queue.Scheduled)

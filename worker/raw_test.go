@@ -102,7 +102,7 @@ func truncatedDownload(r *rig) {
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
 	r.start()
 	t := r.asks()
-	r.passes(settled + 30*time.Second)
+	r.passes(damagedFor + 30*time.Second)
 	kept := r.attempts(t.ID)[0].RawFileList()
 	r.same(facts{"Status": r.get(t.ID).Status, "len kept": len(kept)}, facts{"Status": task.Pending, "len kept": 1})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
@@ -123,7 +123,7 @@ func halfThenWhole(r *rig) {
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return at(r.host + "/1"), nil }
 	r.start()
 	t := r.asks()
-	r.passes(settled + 30*time.Second)
+	r.passes(damagedFor + 30*time.Second)
 	r.same(facts{"Status": r.get(t.ID).Status, "gets > 5": gets.Load() > 5, "FileSize": r.attempts(t.ID)[0].RawFileList()[0].FileSize},
 		facts{"Status": task.Pending, "gets > 5": true, "FileSize": int64(len(half))})
 	r.serves(func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) })
@@ -175,7 +175,7 @@ func damagedDownload(r *rig) {
 	t := r.asks()
 	began := time.Now()
 	failed := r.ends(t.ID, task.Failed)
-	if took := time.Since(began); took < settled || took > 2*settled {
+	if took := time.Since(began); took < damagedFor || took > 2*damagedFor {
 		r.Errorf("it was given up after %s", took)
 	}
 	kept := r.attempts(t.ID)[0].RawFileList()
@@ -184,8 +184,8 @@ func damagedDownload(r *rig) {
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), damaged), true)
 }
 
-// settled is for as long a damaged file may get better.
-const settled = 2 * time.Minute
+// damagedFor is for as long a damaged file may get better.
+const damagedFor = 2 * time.Minute
 
 func wholeByNow(r *rig) {
 	r.painter.can.AddressLife = 3 * time.Minute

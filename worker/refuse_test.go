@@ -14,9 +14,9 @@ import (
 func TestNonsenseRows(t *testing.T) {
 	inBubble(t, []claim{
 		{"Rows of nonsense end failed with their reason and are never called", nonsense},
-		{"A row that nothing can ring for, or nobody can take, fails and names the field, its value and what is accepted", unfit},
-		{"A row that names another provider when its delivery rings goes to that one", misdirected},
-		{"A row that is deleted while it waits rings in vain", func(r *rig) {
+		{"A row that cannot be published, or nobody can take, fails and names the field, its value and what is accepted", unfit},
+		{"A row that names another provider when its delivery comes goes to that one", misdirected},
+		{"A row that is deleted while it waits is delivered in vain", func(r *rig) {
 			t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Minute)}})
 			r.exec("UPDATE image_generations SET deleted_at = created_at")
 			r.start()

@@ -14,8 +14,8 @@ import (
 func TestRetry(t *testing.T) {
 	inBubble(t, []claim{
 		{"A rate limit closes the account for everybody and spends no try", rateLimited},
-		{"A task that only meets rate limits is parked when its waits are used up", waitsEnd},
-		{"What is unavailable is tried with back-off, then parked, and comes back by hand", unavailable},
+		{"A task that only meets rate limits fails when its waits are used up", waitsEnd},
+		{"What is unavailable is tried with back-off, then failed, and comes back by hand", unavailable},
 		{"A call that ended in doubt is held, and only a person's word buys it again", held},
 		{"What nobody classified is held as in doubt", func(r *rig) {
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {

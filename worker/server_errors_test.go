@@ -15,7 +15,7 @@ func TestServerErrors(t *testing.T) {
 	inBubble(t, []claim{
 		{"A call that the service failed by its own fault is made again, and spends no try", failsTwice},
 		{"After two more calls the task fails with the service's own words, and is no doubt", failsThrice},
-		{"on_server_error: hold parks at the first of them", func(r *rig) {
+		{"on_server_error: hold fails at the first of them", func(r *rig) {
 			r.svc.Retry.HoldServerErrors = true
 			r.painter.submit = ownFault
 			r.start()

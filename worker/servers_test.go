@@ -11,7 +11,7 @@ func TestOnServers(t *testing.T) {
 		{"A hundred tasks at once are called once each", hundred},
 		{"Twenty repetitions of one order are one call", repeated},
 		{"Rows of nonsense end failed with their reason and are never called", nonsense},
-		{"What is unavailable is tried with back-off, then parked, and comes back by hand", unavailable},
+		{"What is unavailable is tried with back-off, then failed, and comes back by hand", unavailable},
 		{"A call that ended in doubt is held, and only a person's word buys it again", held},
 		{"An accepted job whose worker died is resumed by its handle", resumed},
 		{"A lost call that never happened is made once", neverHappened},

@@ -13,7 +13,7 @@ import (
 func TestFallback(t *testing.T) {
 	inBubble(t, []claim{
 		{"A provider that refuses the account is followed by the one that the task names", fallsBack},
-		{"A task that names none is parked", func(r *rig) {
+		{"A task that names none fails", func(r *rig) {
 			r.painter.submit = refuses(task.Billing, task.NotExecuted)
 			r.rival()
 			r.start()

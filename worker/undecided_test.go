@@ -133,7 +133,7 @@ func notChargedBounds(r *rig) {
 	r.same(r.states(t.ID), states)
 }
 
-// heldOver is a task that is held, and the delivery that is parked with it.
+// heldOver is a task that is held, and the delivery that is archived with it.
 func (r *rig) heldOver() *task.Task {
 	r.Helper()
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {

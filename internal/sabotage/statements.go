@@ -29,7 +29,7 @@ var ofStatements = []Mutant{
 	})
 	return did, errors.Join(failure, err)
 `}},
-		Lives: Lives{Test: Test{"store", "^TestRingHoldsNothing$/^A_delivery"}},
+		Lives: Lives{Test: Test{"store", "^TestPublishingHoldsNothing$/^A_delivery"}},
 	},
 	{
 		Name: "a write stands in line for a locked row", Rule: "Who waits for an app's row holds no connection",

@@ -12,9 +12,9 @@ import (
 // easel works on.
 func apps() []claim {
 	return []claim{
-		{"A row that the app has begun is nobody's to claim, to take back, to ring for, to cancel or to park", appKeeps},
+		{"A row that the app has begun is nobody's to claim, to take back, to publish, to cancel or to archive", appKeeps},
 		{"So is one that was claimed once and that the app began anew", appBeginsAnew},
-		{"Completed by the app, it is completed and nobody rings", appCompletes},
+		{"Completed by the app, it is completed and nobody publishes it", appCompletes},
 		{"Set back to pending it is an ordinary task", appHandsOver},
 		{"Rows from before easel are nobody's, whatever their status, and no retry of many picks them", appHadBefore},
 		{"Results without our columns are read, counted as no attempt's, and kept from gc and retention", appResults},
@@ -39,7 +39,7 @@ func (b *bench) untouched(id int64) {
 		found, err := b.store.ReclaimExpired(b.Context(), 10)
 		b.check(err)
 		b.same(len(found), 0)
-		b.same(len(b.delivery(10)), 0)
+		b.same(len(b.publish(10)), 0)
 		_, err = b.store.ResetPublished(b.Context())
 		b.check(err)
 		waiting, _, err := b.store.PublishedWaiting(b.Context(), 0, -time.Hour, 10)
@@ -77,7 +77,7 @@ func appCompletes(b *bench) {
 	t := b.app(task.Processing)
 	b.exec("UPDATE image_generations SET status = 'completed', completed_at = created_at WHERE id = %d", t.ID)
 	b.unchanged(t.ID, func() {
-		b.same(len(b.delivery(10)), 0)
+		b.same(len(b.publish(10)), 0)
 		b.same(b.refused(t.Ref()).Stale, true)
 	})
 	b.same(b.get(t.ID).OwnedByApp(), false)
@@ -86,7 +86,7 @@ func appCompletes(b *bench) {
 func appHandsOver(b *bench) {
 	t := b.app(task.Processing)
 	b.exec("UPDATE image_generations SET status = 'pending' WHERE id = %d", t.ID)
-	b.same(b.delivery(10), []task.Ref{t.Ref()})
+	b.same(b.publish(10), []task.Ref{t.Ref()})
 	b.take(t.Ref(), "first", lease)
 }
 

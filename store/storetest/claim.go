@@ -38,7 +38,7 @@ func takes(b *bench) {
 		facts{"Status": task.Processing, "Worker": "first", "Fence": int64(1), "Delivery": 0, "Crashes": 0})
 	b.near(*c.Task.LeaseUntil, lease)
 	b.near(*c.Task.StartedAt, 0)
-	b.near(*c.Task.PublishedAt, 0) // whoever claims has heard the bell
+	b.near(*c.Task.PublishedAt, 0) // whoever claims has had the delivery
 	b.same(c.Last, (*task.Attempt)(nil))
 	b.same(b.get(t.ID), c.Task)
 }

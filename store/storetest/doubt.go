@@ -5,7 +5,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// lastCallUnknown is a task that failed because its worker was lost within a call, as
+// doubted is a task that failed because its worker was lost within a call, as
 // that worker knew it, and the attempt.
 func (b *bench) doubted() (*task.Task, *task.Attempt) {
 	b.Helper()

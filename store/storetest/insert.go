@@ -132,7 +132,7 @@ func unreadable(b *bench) {
 	}
 	b.empty()
 	b.exec("INSERT INTO image_generations (provider, prompt, steps, cfg_scale, deadline_at) VALUES ('painter', 'x', -5, 7, '2031-01-02 03:04:05')")
-	b.same(len(b.delivery(10)), 1)
+	b.same(len(b.publish(10)), 1)
 }
 
 func equalTasks(b *bench) {

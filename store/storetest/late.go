@@ -27,7 +27,7 @@ func learning() []claim {
 func paying() []claim {
 	return []claim{
 		{"What was paid for and is not collected is found, the oldest first", findsPaid},
-		{"What could not be collected is settled until a person retries", settlesUncollected},
+		{"What could not be collected is done until a person retries", countsUncollected},
 		{"A retry by hand collects what was paid for, also if the clock was set back since it was given up", collectsAtAnyTime},
 		{"How far an answer is collected, and what is kept as it came, is noted while it is answered", notesCollected},
 		{"BuyAgain gives up what was paid for, and only that", buysAgain},
@@ -183,7 +183,7 @@ func costsLate(b *bench) {
 func costsHowever(b *bench) {
 	no := &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "no"}
 	for name, leave := range map[string]func(t *task.Task){
-		"Park": func(t *task.Task) {
+		"Archive": func(t *task.Task) {
 			b.exec("UPDATE image_generations SET status = 'pending' WHERE id = %d", t.ID)
 			_, err := b.store.Archive(b.Context(), t.Ref(), no)
 			b.check(err)
@@ -273,7 +273,7 @@ func findsPaid(b *bench) {
 	b.same(b.paid(t), 0)
 }
 
-func settlesUncollected(b *bench) {
+func countsUncollected(b *bench) {
 	t := b.held()
 	t.ImageCount = 4
 	a := b.part(t, 2)

@@ -35,7 +35,7 @@ func statusMachine(b *bench) {
 			"save":    m.save,
 			"cancel":  m.cancel,
 			"retry":   m.retry,
-			"park":    m.park,
+			"archive": m.archive,
 			"renew":   m.redeliver,
 		})
 	})
@@ -195,13 +195,13 @@ func (m *machine) allowed(t *rapid.T, what string, may bool, err error) {
 	}
 }
 
-func (m *machine) park(t *rapid.T) {
-	parked, err := m.store.Archive(m.Context(), task.Ref{Task: m.id, Delivery: m.delivery}, &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "by hand"})
+func (m *machine) archive(t *rapid.T) {
+	archived, err := m.store.Archive(m.Context(), task.Ref{Task: m.id, Delivery: m.delivery}, &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "by hand"})
 	m.check(err)
-	if (parked != nil) != (m.status == task.Pending) {
-		t.Fatalf("parked is %v while %s", parked, m.status)
+	if (archived != nil) != (m.status == task.Pending) {
+		t.Fatalf("archived is %v while %s", archived, m.status)
 	}
-	if parked != nil {
+	if archived != nil {
 		m.moved(task.Failed, 0)
 	}
 }

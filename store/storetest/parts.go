@@ -12,7 +12,7 @@ func parts() []claim {
 	return []claim{
 		{"A part keeps its pictures and the task goes on", keepsPart},
 		{"A part whose task was taken away writes nothing", keepsPartFenced},
-		{"What is settled counts pictures that were brought, and those that were refused since the last retry by hand", settles},
+		{"What is done counts pictures that were brought, and those that were refused since the last retry by hand", countsDone},
 		{"A task is completed with pictures that are kept already", savesKept},
 		{"A task is not completed without a picture", savesNothing},
 		{"A copy of an input is found again, and a later one takes its place", keepsInputs},
@@ -61,7 +61,7 @@ func keepsPartFenced(b *bench) {
 	b.same(facts{"State": b.attempts(t.ID)[0].State, "len results": len(b.results(t.ID))}, facts{"State": task.AttemptAnswered, "len results": 0})
 }
 
-func settles(b *bench) {
+func countsDone(b *bench) {
 	t := b.held()
 	t.ImageCount = 9
 	b.exec("UPDATE image_generations SET image_count = 9 WHERE id = %d", t.ID)

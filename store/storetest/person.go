@@ -23,9 +23,9 @@ func person() []claim {
 		{"Cancel ends a held task and tells its worker once", cancelsHeld},
 		{"Cancel of a final task is refused", cancelsFinal},
 		{"A fence and a delivery at the bound of their columns stay there, can be cancelled and retried, and keep no others back", bounds},
-		{"Park fails a waiting task of that delivery", parks},
+		{"Archive fails a waiting task of that delivery", archives},
 		{"Filters and counts name a task by its journal where its row reads as archived", archivedDoubt},
-		{"Park leaves every other task alone", parksOnly},
+		{"Archive leaves every other task alone", archivesOnly},
 		{"What a person does to a task that does not exist says so", missing},
 	}
 }
@@ -214,7 +214,7 @@ func archivedBy() *task.Failure {
 	return &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "archived in asynqmon", Next: "Retry it to bring it back"}
 }
 
-func parks(b *bench) {
+func archives(b *bench) {
 	t := b.insert(task.Task{})
 	why, err := b.store.Archive(b.Context(), t.Ref(), archivedBy())
 	b.check(err)
@@ -224,7 +224,7 @@ func parks(b *bench) {
 	b.near(*got.CompletedAt, 0)
 }
 
-func parksOnly(b *bench) {
+func archivesOnly(b *bench) {
 	other := b.insert(task.Task{}).Ref()
 	other.Delivery++
 	refs := []task.Ref{other, b.held().Ref(), b.used(task.Completed).Ref(), b.used(task.Failed).Ref(), b.used(task.Cancelled).Ref()}

@@ -9,49 +9,49 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-func ringing() []claim {
+func publishing() []claim {
 	return []claim{
-		{"Ring hands out what nobody rang for and notes it", deliveries},
-		{"High priority rings first, then the oldest", ringsInOrder},
-		{"Ring hands out what is still far from due", ringsEarly},
-		{"Ring leaves alone what is not waiting", ringsPending},
-		{"What publish did not ring stays unrung, and its error comes back", ringsPartly},
-		{"A delivery that changed before it was noted stays unrung", ringsDelivery},
-		{"Ring goes no further than its limit", ringsLimit},
-		{"Ring goes on after a task, and leaves some to others", ringsOn},
-		{"Ring hands out the newest of those as urgent as a task", ringsNewest},
+		{"PublishDue hands out what nobody has published and notes it", deliveries},
+		{"High priority comes first, then the oldest", publishesInOrder},
+		{"PublishDue hands out what is still far from due", publishesEarly},
+		{"PublishDue leaves alone what is not waiting", publishesPending},
+		{"What was not published stays so, and its error comes back", publishesPartly},
+		{"A delivery that changed before it was noted stays unpublished", publishesDelivery},
+		{"PublishDue goes no further than its limit", publishesLimit},
+		{"PublishDue goes on after a task, and leaves some to others", publishesOn},
+		{"PublishDue hands out the newest of those as urgent as a task", publishesNewest},
 		{"Waiting looks at no more rows than it is told, due or not", waitsBounded},
-		{"RefuseAll parks waiting deliveries that nobody ever took and leaves all others alone", refusesAll},
-		{"Rung and Unring take more deliveries than fit one statement", published},
-		{"Unring makes waiting deliveries ring again and no others", unrings},
-		{"UnringAll makes every waiting task ring again", unringsAll},
+		{"ArchiveNeverClaimed fails waiting deliveries that nobody ever took and leaves all others alone", refusesAll},
+		{"MarkPublished and MarkUnpublished take more deliveries than fit one statement", published},
+		{"MarkUnpublished has waiting deliveries published again and no others", marksUnpublished},
+		{"ResetPublished has every waiting task published again", resetsAll},
 		{"Redeliver gives waiting tasks a new delivery and leaves all others alone", redelivers},
-		{"Waiting lists what was rung for and is due for longer than grace", waits},
+		{"PublishedWaiting lists what was published and is due for longer than grace", waits},
 		{"Waiting goes on after an id", waitsPaged},
-		{"Rings knows the rows that exist", knows},
+		{"Deliveries knows the rows that exist", knows},
 	}
 }
 
-// ring rings for up to limit tasks and returns for which.
-func (b *bench) delivery(limit int) []task.Ref {
+// publish publishes up to limit tasks and returns which.
+func (b *bench) publish(limit int) []task.Ref {
 	b.Helper()
 	var all []task.Ref
-	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: limit}, func(due []task.Task) ([]task.Ref, error) {
+	did, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: limit}, func(due []task.Task) ([]task.Ref, error) {
 		all = refs(due)
 		return all, nil
 	})
 	b.check(err)
-	b.same(facts{"len Found": len(rang.Found), "Noted": rang.Noted}, facts{"len Found": len(all), "Noted": len(all)})
+	b.same(facts{"len Found": len(did.Found), "Noted": did.Noted}, facts{"len Found": len(all), "Noted": len(all)})
 	return all
 }
 
-func ringsNewest(b *bench) {
+func publishesNewest(b *bench) {
 	all := b.insertMany(5)
 	b.insert(task.Task{Request: task.Request{Priority: task.High}})
 	b.insert(task.Task{Request: task.Request{Priority: task.Low}})
-	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{After: all[0], Newest: true, Limit: 2}, func(due []task.Task) ([]task.Ref, error) { return nil, nil })
+	did, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{After: all[0], Newest: true, Limit: 2}, func(due []task.Task) ([]task.Ref, error) { return nil, nil })
 	b.check(err)
-	b.same(refs(rang.Found), []task.Ref{all[4].Ref(), all[3].Ref()})
+	b.same(refs(did.Found), []task.Ref{all[4].Ref(), all[3].Ref()})
 }
 
 func refs(tasks []task.Task) []task.Ref {
@@ -64,7 +64,7 @@ func refs(tasks []task.Task) []task.Ref {
 
 func deliveries(b *bench) {
 	t := b.insert(task.Task{Request: task.Request{Priority: task.High}})
-	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+	did, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		b.same(len(due), 1)
 		b.same(due[0].RunAt.Equal(t.RunAt), true)
 		b.same(facts{"Ref": due[0].Ref(), "Provider": due[0].Provider, "Priority": due[0].Priority, "Status": due[0].Status},
@@ -72,49 +72,49 @@ func deliveries(b *bench) {
 		return refs(due), nil
 	})
 	b.check(err)
-	b.same(facts{"len Found": len(rang.Found), "Noted": rang.Noted}, facts{"len Found": 1, "Noted": 1})
+	b.same(facts{"len Found": len(did.Found), "Noted": did.Noted}, facts{"len Found": 1, "Noted": 1})
 	b.near(*b.get(t.ID).PublishedAt, 0)
-	b.same(b.delivery(10), []task.Ref(nil))
+	b.same(b.publish(10), []task.Ref(nil))
 }
 
-func ringsInOrder(b *bench) {
+func publishesInOrder(b *bench) {
 	low, first, high, second := b.insert(task.Task{Request: task.Request{Priority: task.Low}}), b.insert(task.Task{}), b.insert(task.Task{Request: task.Request{Priority: task.High}}), b.insert(task.Task{})
-	b.same(b.delivery(10), []task.Ref{high.Ref(), first.Ref(), second.Ref(), low.Ref()})
+	b.same(b.publish(10), []task.Ref{high.Ref(), first.Ref(), second.Ref(), low.Ref()})
 }
 
-func ringsEarly(b *bench) {
+func publishesEarly(b *bench) {
 	t := b.insert(task.Task{Request: task.Request{RunAt: time.Now().Add(24 * time.Hour)}})
-	b.same(b.delivery(10), []task.Ref{t.Ref()})
+	b.same(b.publish(10), []task.Ref{t.Ref()})
 }
 
-func ringsPending(b *bench) {
+func publishesPending(b *bench) {
 	for _, status := range task.Statuses {
 		t := b.used(status)
 		b.exec("UPDATE image_generations SET published_at = NULL WHERE id = %d", t.ID)
 	}
 	b.exec("UPDATE image_generations SET deleted_at = created_at WHERE status = 'pending'")
-	b.same(b.delivery(10), []task.Ref(nil))
+	b.same(b.publish(10), []task.Ref(nil))
 }
 
-func ringsPartly(b *bench) {
+func publishesPartly(b *bench) {
 	tasks := b.insertMany(3)
 	down := errors.New("redis is down")
-	rang, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+	did, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		return refs(due)[1:2], down
 	})
-	b.same(facts{"len Found": len(rang.Found), "Noted": rang.Noted, "err is down": errors.Is(err, down)}, facts{"len Found": 3, "Noted": 1, "err is down": true})
-	b.same(b.delivery(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
+	b.same(facts{"len Found": len(did.Found), "Noted": did.Noted, "err is down": errors.Is(err, down)}, facts{"len Found": 3, "Noted": 1, "err is down": true})
+	b.same(b.publish(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
 }
 
-func ringsDelivery(b *bench) {
+func publishesDelivery(b *bench) {
 	t := b.insert(task.Task{})
 	b.check(b.store.MarkPublished(b.Context(), []task.Ref{{Task: t.ID, Delivery: 1}}))
-	b.same(b.delivery(10), []task.Ref{t.Ref()})
+	b.same(b.publish(10), []task.Ref{t.Ref()})
 }
 
-func ringsLimit(b *bench) {
+func publishesLimit(b *bench) {
 	b.insertMany(5)
-	b.same([]int{len(b.delivery(2)), len(b.delivery(2)), len(b.delivery(2)), len(b.delivery(2))}, []int{2, 2, 1, 0})
+	b.same([]int{len(b.publish(2)), len(b.publish(2)), len(b.publish(2)), len(b.publish(2))}, []int{2, 2, 1, 0})
 }
 
 func published(b *bench) {
@@ -124,39 +124,39 @@ func published(b *bench) {
 	}
 	b.check(b.store.MarkPublished(b.Context(), all))
 	b.check(b.store.MarkPublished(b.Context(), nil))
-	b.same(b.delivery(10), []task.Ref(nil))
+	b.same(b.publish(10), []task.Ref(nil))
 	b.check(b.store.MarkUnpublished(b.Context(), all))
-	b.same(len(b.delivery(1000)), 600)
+	b.same(len(b.publish(1000)), 600)
 }
 
-func unrings(b *bench) {
+func marksUnpublished(b *bench) {
 	waiting, other, held := b.insert(task.Task{}), b.insert(task.Task{}), b.insert(task.Task{})
-	b.delivery(10)
+	b.publish(10)
 	b.take(held.Ref(), "first", lease)
 	b.check(b.store.MarkUnpublished(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()}))
 	b.check(b.store.MarkUnpublished(b.Context(), nil))
 	b.same(b.get(held.ID).PublishedAt != nil, true)
-	b.same(b.delivery(10), []task.Ref{waiting.Ref()})
+	b.same(b.publish(10), []task.Ref{waiting.Ref()})
 }
 
-func unringsAll(b *bench) {
+func resetsAll(b *bench) {
 	tasks := b.insertMany(3)
-	b.delivery(10)
+	b.publish(10)
 	b.take(tasks[1].Ref(), "first", lease)
 	n, err := b.store.ResetPublished(b.Context())
 	b.check(err)
 	b.same(n, int64(2))
 	b.same(b.get(tasks[1].ID).PublishedAt != nil, true)
-	b.same(b.delivery(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
+	b.same(b.publish(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
 }
 
 func redelivers(b *bench) {
 	waiting, other, held := b.insert(task.Task{}), b.insert(task.Task{}), b.insert(task.Task{})
-	b.delivery(10)
+	b.publish(10)
 	c := b.take(held.Ref(), "first", lease)
 	b.check(b.store.Redeliver(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref()}))
 	b.check(b.store.Redeliver(b.Context(), nil))
-	b.same(b.delivery(10), []task.Ref{{Task: waiting.ID, Delivery: 1}})
+	b.same(b.publish(10), []task.Ref{{Task: waiting.ID, Delivery: 1}})
 	b.check(b.record(store.Progressed{Held: c.Task.Token(), Percent: 10})) // its fence is untouched
 	_, refusal, err := b.store.Claim(b.Context(), waiting.Ref(), "late", lease)
 	b.check(err)
@@ -164,7 +164,7 @@ func redelivers(b *bench) {
 }
 
 func waits(b *bench) {
-	due, future, held, unrung := b.insert(task.Task{}), b.insert(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}}), b.insert(task.Task{}), b.insert(task.Task{})
+	due, future, held, unpublished := b.insert(task.Task{}), b.insert(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}}), b.insert(task.Task{}), b.insert(task.Task{})
 	b.check(b.store.MarkPublished(b.Context(), []task.Ref{due.Ref(), future.Ref(), held.Ref()}))
 	b.take(held.Ref(), "first", lease)
 	for grace, want := range map[time.Duration][]task.Ref{
@@ -176,7 +176,7 @@ func waits(b *bench) {
 		b.check(err)
 		b.same(refs(got), want)
 	}
-	b.same(b.get(unrung.ID).PublishedAt == nil, true)
+	b.same(b.get(unpublished.ID).PublishedAt == nil, true)
 	b.exec("UPDATE image_generations SET run_at = '2001-01-01 00:00:00+00:00', published_at = '2999-01-01 00:00:00+00:00' WHERE id = %d", due.ID) // by a clock that was ahead
 	got, _, err := b.store.PublishedWaiting(b.Context(), 0, time.Minute, 10)
 	b.check(err)
@@ -185,7 +185,7 @@ func waits(b *bench) {
 
 func waitsPaged(b *bench) {
 	b.insertMany(5)
-	b.delivery(10)
+	b.publish(10)
 	var all []int64
 	for after := int64(0); ; {
 		page, next, err := b.store.PublishedWaiting(b.Context(), after, -time.Second, 2)
@@ -213,7 +213,7 @@ func knows(b *bench) {
 	b.same(len(got), 0)
 }
 
-func ringsOn(b *bench) {
+func publishesOn(b *bench) {
 	var all []*task.Task
 	for _, p := range []task.Priority{task.High, task.High, task.Normal, task.Normal, task.Low, -7} {
 		all = append(all, b.insert(task.Task{Request: task.Request{Priority: p}}))
@@ -242,7 +242,7 @@ func ringsOn(b *bench) {
 
 func waitsBounded(b *bench) {
 	tasks := b.insertMany(5)
-	b.delivery(10)
+	b.publish(10)
 	b.exec("UPDATE image_generations SET run_at = '2999-01-01 00:00:00+00:00' WHERE id <> %d", tasks[3].ID)
 	got, next, err := b.store.PublishedWaiting(b.Context(), 0, -time.Second, 3)
 	b.check(err)
