@@ -133,16 +133,16 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 	var saving sync.WaitGroup
 	writes := map[string]func(tk *task.Task) error{
 		"Release": func(tk *task.Task) error { return l.Release(whole, tk.Token(), 0, "") },
-		"Fail": func(tk *task.Task) error {
+		"Decided": func(tk *task.Task) error {
 			return only(l.Finish(whole, store.Decided{Held: tk.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted, Message: "away"}}}))
 		},
 		"Begin": func(tk *task.Task) error {
 			return begin(whole, l.Store, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
 		},
-		"FallBack": func(tk *task.Task) error {
+		"Switched": func(tk *task.Task) error {
 			return only(l.Finish(whole, store.Switched{Held: tk.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "away"}))
 		},
-		"Learn": func(tk *task.Task) error { return only(l.Record(whole, store.LearntLate{Task: tk.ID})) },
+		"LearntLate": func(tk *task.Task) error { return only(l.Record(whole, store.LearntLate{Task: tk.ID})) },
 	}
 	i := 0
 	for range 4 {

@@ -38,19 +38,19 @@ func namesFiles(b *bench) {
 }
 
 func openFiles(b *bench) {
-	waiting, held, cancelled, failed, doubtful := b.insert(task.Task{}), b.held(), b.held(), b.held(), b.held()
+	waiting, held, cancelled, failed, lost := b.insert(task.Task{}), b.held(), b.held(), b.held(), b.held()
 	b.begin(cancelled)
-	b.check(b.finish(store.Decided{Held: doubtful.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown}}, Attempt: ended(b.begin(doubtful), unknown)}))
+	b.check(b.finish(store.Decided{Held: lost.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown}}, Attempt: ended(b.begin(lost), unknown)}))
 	_, err := b.store.Cancel(b.Context(), cancelled.ID)
 	b.check(err)
 	b.check(b.finish(store.Decided{Held: failed.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"}}}))
-	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, doubtful.ID})
+	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, lost.ID})
 	b.check(err)
 	b.same(facts{
 		"waiting.Open": got[waiting.ID].Open, "held.Open": got[held.ID].Open,
 		"cancelled.Open": got[cancelled.ID].Open, "failed.Open": got[failed.ID].Open,
-		"doubtful.Open": got[doubtful.ID].Open,
-	}, facts{"waiting.Open": true, "held.Open": true, "cancelled.Open": true, "failed.Open": false, "doubtful.Open": true})
+		"lost.Open": got[lost.ID].Open,
+	}, facts{"waiting.Open": true, "held.Open": true, "cancelled.Open": true, "failed.Open": false, "lost.Open": true})
 }
 
 func retires(b *bench) {

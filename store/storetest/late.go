@@ -20,18 +20,7 @@ func learning() []claim {
 		{"The cost of a call that is answered late is on its task, whatever has become of that", costsLate},
 		{"A task costs what its calls have cost, however it is taken from its worker", costsHowever},
 		{"A task whose calls were paid in two currencies has no sum", twoCurrencies},
-		{"A part whose task another has taken writes nothing", keepsPartTaken},
-	}
-}
-
-func paying() []claim {
-	return []claim{
-		{"What was paid for and is not collected is found, the oldest first", findsPaid},
-		{"What could not be collected is done until a person retries", countsUncollected},
-		{"A retry by hand collects what was paid for, also if the clock was set back since it was given up", collectsAtAnyTime},
-		{"How far an answer is collected, and what is kept as it came, is noted while it is answered", notesCollected},
-		{"BuyAgain gives up what was paid for, and only that", buysAgain},
-		{"BuyAgain changes nothing where nothing was paid for", buysNothingAgain},
+		{"A batch whose task another has taken writes nothing", keepsBatchTaken},
 	}
 }
 
@@ -57,7 +46,7 @@ func completesHeld(b *bench) {
 		"INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) SELECT id, 0, 2, 'another', 'painter', 'rejected', 'w', 1, now() FROM image_generations": false,
 	} {
 		b.clear()
-		t, a := b.doubted()
+		t, a := b.lastCallUnknown()
 		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 		for statement := range strings.SplitSeq(spoil, "; ") {
 			b.exec("%s", statement)
@@ -88,7 +77,7 @@ func learns(b *bench) {
 		rejected: task.Unavailable, accept: task.OutcomeUnknown, answer: task.OutcomeUnknown, succeeded: task.Timeout, failed: task.Moderated,
 		sending: task.OutcomeUnknown, unknown: task.OutcomeUnknown,
 	} {
-		t, a := b.doubted()
+		t, a := b.lastCallUnknown()
 		b.exec("UPDATE generation_attempt SET state = '%s', error_kind = 'moderated', error_msg = 'refused' WHERE id = %d", state, a.ID)
 		b.check(b.record(store.LearntLate{Task: t.ID}))
 		got := b.get(t.ID)
@@ -100,7 +89,7 @@ func learns(b *bench) {
 
 func learnsOfEarlier(b *bench) {
 	for _, bought := range []bool{true, false} { // else one more picture is to be drawn
-		t, a := b.doubted()
+		t, a := b.lastCallUnknown()
 		b.exec(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, error_kind, error_msg, worker, fence, sent_at)
 			SELECT id, 0, 2, 'second of %[1]d', 'painter', 'rejected', 'billing', 'no money', 'w', 1, now() FROM image_generations WHERE id = %[1]d`, t.ID)
 		b.exec("UPDATE image_generations SET image_count = %d WHERE id = %d", map[bool]int{true: 2, false: 3}[bought], t.ID)
@@ -115,7 +104,7 @@ func learnsOfEarlier(b *bench) {
 }
 
 func keepsReason(b *bench) {
-	t, a := b.doubted()
+	t, a := b.lastCallUnknown()
 	b.exec("UPDATE image_generations SET error_kind = 'billing', error_msg = 'no money left' WHERE id = %d", t.ID)
 	b.check(b.record(store.NotSent{Task: t.ID, Key: a.Key}))
 	b.check(b.record(store.LearntLate{Task: t.ID}))
@@ -126,7 +115,7 @@ func keepsReason(b *bench) {
 func cameAfterAll(b *bench) {
 	for kind, corrected := range map[task.Kind]bool{task.Timeout: true, task.Expired: true, task.Deadline: true, task.Auth: true, task.Moderated: false, task.Charged: false} {
 		for _, later := range []bool{false, true} {
-			t, a := b.doubted()
+			t, a := b.lastCallUnknown()
 			b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 			if later {
 				b.exec(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at)
@@ -143,7 +132,7 @@ func cameAfterAll(b *bench) {
 }
 
 func acceptsLate(b *bench) {
-	t, a := b.doubted()
+	t, a := b.lastCallUnknown()
 	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a), JobID: "job-1"}))
 	got := b.get(t.ID)
 	b.same(facts{
@@ -156,8 +145,8 @@ func failsMeanwhile(b *bench) {
 	t := b.held()
 	a := b.begin(t)
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
-	doubt := task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "who knows"}}
-	b.check(b.finish(store.Decided{Held: t.Token(), Decision: doubt}))
+	held := task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "who knows"}}
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: held}))
 	b.same(strings.Contains(b.get(t.ID).ErrorMsg, "collects what it drew and does not pay for it twice"), true)
 }
 
@@ -188,20 +177,20 @@ func costsHowever(b *bench) {
 			_, err := b.store.Archive(b.Context(), t.Ref(), no)
 			b.check(err)
 		},
-		"RefuseAll": func(t *task.Task) {
+		"ArchiveNeverClaimed": func(t *task.Task) {
 			b.exec("UPDATE image_generations SET status = 'pending', started_at = NULL WHERE id = %d", t.ID)
 			_, err := b.store.ArchiveNeverClaimed(b.Context(), []task.Ref{t.Ref()}, no)
 			b.check(err)
 		},
-		"Orphans": func(t *task.Task) {
-			b.exec("UPDATE image_generations SET worker = 'never beat', lease_until = '2026-01-01 00:00:00+00:00' WHERE id = %d", t.ID)
+		"ReclaimExpired": func(t *task.Task) {
+			b.exec("UPDATE image_generations SET worker = 'never seen', lease_until = '2026-01-01 00:00:00+00:00' WHERE id = %d", t.ID)
 			_, err := b.store.ReclaimExpired(b.Context(), 10)
 			b.check(err)
 		},
-		"FallBack": func(t *task.Task) {
+		"Switched": func(t *task.Task) {
 			b.check(b.finish(store.Switched{Held: t.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "no"}))
 		},
-		"Fail": func(t *task.Task) {
+		"Decided": func(t *task.Task) {
 			unbilled := ended(b.begin(t), failed)
 			unbilled.Unbilled = true
 			b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: no}, Attempt: unbilled}))
@@ -239,122 +228,13 @@ func twoCurrencies(b *bench) {
 	b.same(b.get(t.ID).CostMicros, (*int64)(nil))
 }
 
-func keepsPartTaken(b *bench) {
+func keepsBatchTaken(b *bench) {
 	t := b.held()
-	a := b.part(t, 2)
+	a := b.batch(t, 2)
 	b.exec("UPDATE image_generations SET fence = fence + 1, worker = 'second' WHERE id = %d", t.ID)
 	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same(facts{"State": b.attempts(t.ID)[0].State, "len results": len(b.results(t.ID)), "Progress": b.get(t.ID).Progress},
 		facts{"State": answer, "len results": 0, "Progress": 0})
-}
-
-func (b *bench) paid(t *task.Task) (number int) {
-	b.Helper()
-	a := b.history(t.ID).NextToCollect()
-	if a == nil {
-		return 0
-	}
-	return a.Number
-}
-
-func findsPaid(b *bench) {
-	t := b.held()
-	b.same(b.paid(t), 0)
-	for i, state := range []task.AttemptState{rejected, answer, accept, failed, unknown, sending, succeeded} {
-		b.begin(t)
-		b.exec("UPDATE generation_attempt SET state = '%s' WHERE task_id = %d AND number = %d", state, t.ID, i+1)
-	}
-	b.same(b.paid(t), 2)
-	b.exec("UPDATE generation_attempt SET state = 'succeeded' WHERE number = 2")
-	b.same(b.paid(t), 3)
-	b.exec("UPDATE generation_attempt SET state = 'succeeded' WHERE number = 3")
-	b.same(b.paid(t), 0)
-}
-
-func countsUncollected(b *bench) {
-	t := b.held()
-	t.ImageCount = 4
-	a := b.part(t, 2)
-	b.same(facts{"imagesDone": b.imagesDone(t, true), "paid": b.paid(t)}, facts{"imagesDone": 0, "paid": 1})
-	b.check(b.record(store.AttemptEnded{Attempt: *ended(a, answer)}))
-	b.same(facts{"imagesDone in batches": b.imagesDone(t, true), "imagesDone": b.imagesDone(t, false), "paid": b.paid(t)},
-		facts{"imagesDone in batches": 2, "imagesDone": 0, "paid": 0})
-	b.exec("UPDATE image_generations SET retried_at = now()")
-	b.same(facts{"imagesDone": b.imagesDone(t, true), "paid": b.paid(t)}, facts{"imagesDone": 0, "paid": 1})
-}
-
-func collectsAtAnyTime(b *bench) {
-	t := b.held()
-	b.check(b.record(store.AttemptEnded{Attempt: *ended(b.part(t, 1), answer)}))
-	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired'")
-	b.exec("UPDATE generation_attempt SET finished_at = '2099-01-01 00:00:00.000000+00:00'")
-	_, err := b.store.Retry(b.Context(), t.Ref(), false)
-	b.check(err)
-	b.same(facts{"imagesDone": b.imagesDone(t, true), "paid": b.paid(t)}, facts{"imagesDone": 0, "paid": 1})
-}
-
-func notesCollected(b *bench) {
-	t := b.held()
-	a := answered(b.begin(t))
-	kept := []task.RawFile{{Position: 1, StorageKey: "1/1-1.kept.bin", ContentType: "image/png", FileSize: 60, SHA256: "ab", Reason: "it breaks off"}}
-	note := func() {
-		a.Answer = `{"outputs":[{"key":"1/1-0.png"}]}`
-		b.check(b.record(store.Collected{Attempt: withRaw(a, kept)}))
-	}
-	b.unchanged(t.ID, note)
-	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
-	note()
-	got := b.attempts(t.ID)[0]
-	b.same(facts{"Answer": got.Answer, "RawFileList": got.RawFileList()}, facts{"Answer": a.Answer, "RawFileList": kept})
-	files, err := b.store.Files(b.Context(), []int64{t.ID})
-	b.check(err)
-	b.same(files[t.ID].Keys, []string{"1/1-1.kept.bin"})
-}
-
-func buysAgain(b *bench) {
-	t := b.held()
-	for i, state := range []task.AttemptState{rejected, unknown, accept, succeeded, answer} {
-		b.begin(t)
-		b.exec("UPDATE generation_attempt SET state = '%s', answered_at = sent_at WHERE task_id = %d AND number = %d", state, t.ID, i+1)
-	}
-	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
-	got, err := b.store.BuyAgain(b.Context(), t.Ref())
-	b.check(err)
-	b.same(facts{"Status": got.Status, "Delivery": got.Delivery, "ErrorKind": got.ErrorKind},
-		facts{"Status": task.Pending, "Delivery": 1, "ErrorKind": task.Kind("")})
-	var states []task.AttemptState
-	for _, a := range b.attempts(t.ID) {
-		states = append(states, a.State)
-		if a.State == failed && (a.FinishedAt == nil || !a.FinishedAt.Before(*got.RetriedAt) || a.ErrorKind == "" || !strings.Contains(a.ErrorMsg, "a person decided to buy again")) {
-			b.Errorf("call %d ended at %v: %s %s", a.Number, a.FinishedAt, a.ErrorKind, a.ErrorMsg)
-		}
-	}
-	b.same(states, []task.AttemptState{rejected, unknown, failed, succeeded, failed})
-}
-
-func buysNothingAgain(b *bench) {
-	t := b.held()
-	a := b.begin(t)
-	for _, state := range []task.AttemptState{rejected, unknown, failed, succeeded} {
-		b.exec("UPDATE generation_attempt SET state = '%s' WHERE id = %d", state, a.ID)
-		b.exec("UPDATE image_generations SET status = 'failed' WHERE id = %d", t.ID)
-		b.unchanged(t.ID, func() {
-			var nothing *store.NothingPaid
-			if _, err := b.store.BuyAgain(b.Context(), t.Ref()); !errors.As(err, &nothing) {
-				b.Errorf("with a call that is %s: %v", state, err)
-			}
-		})
-	}
-	b.exec("UPDATE generation_attempt SET state = 'answered' WHERE id = %d", a.ID)
-	for _, status := range []task.Status{task.Pending, task.Processing, task.Completed} {
-		b.exec("UPDATE image_generations SET status = '%s', worker = 'w' WHERE id = %d", status, t.ID)
-		b.unchanged(t.ID, func() {
-			var not *store.NotAllowed
-			if _, err := b.store.BuyAgain(b.Context(), t.Ref()); !errors.As(err, &not) {
-				b.Errorf("a task that is %s: %v", status, err)
-			}
-		})
-	}
 }

@@ -99,13 +99,13 @@ func (m *machine) claim(t *rapid.T) {
 }
 
 func (m *machine) steal(t *rapid.T) {
-	orphans, err := m.store.ReclaimExpired(m.Context(), 10)
+	reclaimed, err := m.store.ReclaimExpired(m.Context(), 10)
 	m.check(err)
-	if len(orphans) == 0 {
+	if len(reclaimed) == 0 {
 		return
 	}
-	if m.status != task.Processing || len(orphans) != 1 {
-		t.Fatalf("%d orphans while %s", len(orphans), m.status)
+	if m.status != task.Processing || len(reclaimed) != 1 {
+		t.Fatalf("%d were reclaimed while %s", len(reclaimed), m.status)
 	}
 	m.moved(task.Pending, 1)
 }

@@ -24,7 +24,7 @@ func person() []claim {
 		{"Cancel of a final task is refused", cancelsFinal},
 		{"A fence and a delivery at the bound of their columns stay there, can be cancelled and retried, and keep no others back", bounds},
 		{"Archive fails a waiting task of that delivery", archives},
-		{"Filters and counts name a task by its journal where its row reads as archived", archivedDoubt},
+		{"Filters and counts name a task by its journal where its row reads as archived", archivedUnknown},
 		{"Archive leaves every other task alone", archivesOnly},
 		{"What a person does to a task that does not exist says so", missing},
 	}
@@ -148,7 +148,7 @@ func retriesDeadline(b *bench) {
 	}
 }
 
-func (b *bench) inDoubt() *task.Task {
+func (b *bench) outcomeUnknown() *task.Task {
 	b.Helper()
 	t := b.held()
 	f := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "no answer"}
@@ -157,7 +157,7 @@ func (b *bench) inDoubt() *task.Task {
 }
 
 func notCharged(b *bench) {
-	t := b.inDoubt()
+	t := b.outcomeUnknown()
 	got, err := b.store.Retry(b.Context(), t.Ref(), true)
 	b.check(err)
 	last := b.take(got.Ref(), "second", lease).Last
@@ -165,7 +165,7 @@ func notCharged(b *bench) {
 }
 
 func stillUnknown(b *bench) {
-	t := b.inDoubt()
+	t := b.outcomeUnknown()
 	got, err := b.store.Retry(b.Context(), t.Ref(), false)
 	b.check(err)
 	b.same(b.take(got.Ref(), "second", lease).Last.State, task.AttemptUnknown)

@@ -11,7 +11,7 @@ import (
 
 func publishing() []claim {
 	return []claim{
-		{"PublishDue hands out what nobody has published and notes it", deliveries},
+		{"PublishDue hands out what nobody has published and notes it", publishesDue},
 		{"High priority comes first, then the oldest", publishesInOrder},
 		{"PublishDue hands out what is still far from due", publishesEarly},
 		{"PublishDue leaves alone what is not waiting", publishesPending},
@@ -21,10 +21,10 @@ func publishing() []claim {
 		{"PublishDue goes on after a task, and leaves some to others", publishesOn},
 		{"PublishDue hands out the newest of those as urgent as a task", publishesNewest},
 		{"Waiting looks at no more rows than it is told, due or not", waitsBounded},
-		{"ArchiveNeverClaimed fails waiting deliveries that nobody ever took and leaves all others alone", refusesAll},
-		{"MarkPublished and MarkUnpublished take more deliveries than fit one statement", published},
+		{"ArchiveNeverClaimed fails waiting deliveries that nobody ever took and leaves all others alone", archivesNeverClaimed},
+		{"MarkPublished and MarkUnpublished take more deliveries than fit one statement", marksMany},
 		{"MarkUnpublished has waiting deliveries published again and no others", marksUnpublished},
-		{"ResetPublished has every waiting task published again", resetsAll},
+		{"ResetPublished has every waiting task published again", resetsPublished},
 		{"Redeliver gives waiting tasks a new delivery and leaves all others alone", redelivers},
 		{"PublishedWaiting lists what was published and is due for longer than grace", waits},
 		{"Waiting goes on after an id", waitsPaged},
@@ -36,12 +36,12 @@ func publishing() []claim {
 func (b *bench) publish(limit int) []task.Ref {
 	b.Helper()
 	var all []task.Ref
-	did, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: limit}, func(due []task.Task) ([]task.Ref, error) {
+	result, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: limit}, func(due []task.Task) ([]task.Ref, error) {
 		all = refs(due)
 		return all, nil
 	})
 	b.check(err)
-	b.same(facts{"len Found": len(did.Found), "Noted": did.Noted}, facts{"len Found": len(all), "Noted": len(all)})
+	b.same(facts{"len Found": len(result.Found), "Noted": result.Noted}, facts{"len Found": len(all), "Noted": len(all)})
 	return all
 }
 
@@ -49,9 +49,9 @@ func publishesNewest(b *bench) {
 	all := b.insertMany(5)
 	b.insert(task.Task{Request: task.Request{Priority: task.High}})
 	b.insert(task.Task{Request: task.Request{Priority: task.Low}})
-	did, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{After: all[0], Newest: true, Limit: 2}, func(due []task.Task) ([]task.Ref, error) { return nil, nil })
+	result, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{After: all[0], Newest: true, Limit: 2}, func(due []task.Task) ([]task.Ref, error) { return nil, nil })
 	b.check(err)
-	b.same(refs(did.Found), []task.Ref{all[4].Ref(), all[3].Ref()})
+	b.same(refs(result.Found), []task.Ref{all[4].Ref(), all[3].Ref()})
 }
 
 func refs(tasks []task.Task) []task.Ref {
@@ -62,9 +62,9 @@ func refs(tasks []task.Task) []task.Ref {
 	return all
 }
 
-func deliveries(b *bench) {
+func publishesDue(b *bench) {
 	t := b.insert(task.Task{Request: task.Request{Priority: task.High}})
-	did, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+	result, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		b.same(len(due), 1)
 		b.same(due[0].RunAt.Equal(t.RunAt), true)
 		b.same(facts{"Ref": due[0].Ref(), "Provider": due[0].Provider, "Priority": due[0].Priority, "Status": due[0].Status},
@@ -72,7 +72,7 @@ func deliveries(b *bench) {
 		return refs(due), nil
 	})
 	b.check(err)
-	b.same(facts{"len Found": len(did.Found), "Noted": did.Noted}, facts{"len Found": 1, "Noted": 1})
+	b.same(facts{"len Found": len(result.Found), "Noted": result.Noted}, facts{"len Found": 1, "Noted": 1})
 	b.near(*b.get(t.ID).PublishedAt, 0)
 	b.same(b.publish(10), []task.Ref(nil))
 }
@@ -99,10 +99,10 @@ func publishesPending(b *bench) {
 func publishesPartly(b *bench) {
 	tasks := b.insertMany(3)
 	down := errors.New("redis is down")
-	did, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
+	result, err := b.store.PublishDue(b.Context(), store.UnpublishedPage{Limit: 10}, func(due []task.Task) ([]task.Ref, error) {
 		return refs(due)[1:2], down
 	})
-	b.same(facts{"len Found": len(did.Found), "Noted": did.Noted, "err is down": errors.Is(err, down)}, facts{"len Found": 3, "Noted": 1, "err is down": true})
+	b.same(facts{"len Found": len(result.Found), "Noted": result.Noted, "err is down": errors.Is(err, down)}, facts{"len Found": 3, "Noted": 1, "err is down": true})
 	b.same(b.publish(10), []task.Ref{tasks[0].Ref(), tasks[2].Ref()})
 }
 
@@ -117,7 +117,7 @@ func publishesLimit(b *bench) {
 	b.same([]int{len(b.publish(2)), len(b.publish(2)), len(b.publish(2)), len(b.publish(2))}, []int{2, 2, 1, 0})
 }
 
-func published(b *bench) {
+func marksMany(b *bench) {
 	var all []task.Ref
 	for _, t := range b.insertMany(600) {
 		all = append(all, t.Ref())
@@ -139,7 +139,7 @@ func marksUnpublished(b *bench) {
 	b.same(b.publish(10), []task.Ref{waiting.Ref()})
 }
 
-func resetsAll(b *bench) {
+func resetsPublished(b *bench) {
 	tasks := b.insertMany(3)
 	b.publish(10)
 	b.take(tasks[1].Ref(), "first", lease)
@@ -252,7 +252,7 @@ func waitsBounded(b *bench) {
 	b.same(facts{"len got": len(got), "next": next}, facts{"len got": 1, "next": int64(0)})
 }
 
-func refusesAll(b *bench) {
+func archivesNeverClaimed(b *bench) {
 	waiting, other, held, back := b.insert(task.Task{}), b.insert(task.Task{}), b.held(), b.held()
 	b.check(b.store.Release(b.Context(), back.Token(), 0, ""))
 	n, err := b.store.ArchiveNeverClaimed(b.Context(), []task.Ref{waiting.Ref(), {Task: other.ID, Delivery: 1}, held.Ref(), back.Ref()},

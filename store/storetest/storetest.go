@@ -28,7 +28,8 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		claims []claim
 	}{
 		{"Insert", inserting()}, {"Key", keys()}, {"Claim", claiming()}, {"Fence", fencing()}, {"Journal", journal()},
-		{"Save", saving()}, {"Part", parts()}, {"Late", learning()}, {"Paid", paying()}, {"Files", files()}, {"Fail", failing()}, {"Person", person()}, {"Publish", publishing()}, {"App", apps()}, {"Worker", workers()}, {"Read", reading()}, {"Machine", machines()},
+		{"Save", saving()}, {"Batch", batches()}, {"Late", learning()}, {"Paid", paying()}, {"Files", files()}, {"Fail", failing()},
+		{"Person", person()}, {"Publish", publishing()}, {"App", apps()}, {"Worker", workers()}, {"Read", reading()}, {"Machine", machines()},
 	}
 	s := open(t)
 	for _, g := range groups {

@@ -9,25 +9,25 @@ import (
 
 func workers() []claim {
 	return []claim{
-		{"A worker that beats is listed until it leaves", beats},
+		{"A worker with a heartbeat is listed until it deregisters", lists},
 		{"The last call of each task is known, and how long what is due has waited", lastCalls},
-		{"A dead worker is not listed, and is buried later", buries},
-		{"Orphans takes tasks from dead workers and from nobody else", orphans},
-		{"Orphans goes no further than its limit", orphansLimit},
-		{"Orphans of two callers at once are shared out", orphansRace},
+		{"A dead worker is not listed, and is pruned later", prunes},
+		{"ReclaimExpired takes tasks from dead workers and from nobody else", reclaims},
+		{"ReclaimExpired goes no further than its limit", reclaimsLimit},
+		{"Two callers of ReclaimExpired at once share the tasks out", reclaimsRace},
 		{"A worker is dead once its heartbeat has been watched standing still for its lease, whatever the clock says", watchesDead},
 		{"A worker whose lease is over by a clock that jumped keeps its tasks", clockJumps},
 		{"A claim that was made when the clock was ahead is taken back once its worker is gone", claimedAhead},
-		{"A worker that beats in the last moment keeps its tasks", lastMoment},
+		{"A worker whose heartbeat comes in the last moment keeps its tasks", lastMoment},
 		{"Watching begins anew after a gap and when it is told to", watchesAnew},
-		{"A worker whose lease is too short to be watched is found dead and buried all the same", watchesShort},
-		{"A worker that left holds nothing", leaves},
-		{"A provider is served until its last worker is buried, however silent and whatever the clock says", serves},
+		{"A worker whose lease is too short to be watched is found dead and pruned all the same", watchesShort},
+		{"A worker that deregistered holds nothing", deregisters},
+		{"A provider is served until its last worker is pruned, however silent and whatever the clock says", serves},
 		{"Held names the tasks of a worker, so that it can give them back", holds},
 	}
 }
 
-func (b *bench) beat(id string, lease time.Duration) {
+func (b *bench) heartbeat(id string, lease time.Duration) {
 	b.Helper()
 	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: id, Host: "h", PID: 7, Version: "v1"}, lease))
 }
@@ -65,11 +65,11 @@ func serves(b *bench) {
 	b.same(served("painter"), false)
 }
 
-func beats(b *bench) {
-	b.beat("a", lease)
+func lists(b *bench) {
+	b.heartbeat("a", lease)
 	first := b.workers()
-	b.beat("b", lease)
-	b.beat("a", 2*lease)
+	b.heartbeat("b", lease)
+	b.heartbeat("a", 2*lease)
 	all := b.workers()
 	b.same(len(all), 2)
 	a := all[0]
@@ -81,9 +81,9 @@ func beats(b *bench) {
 	b.same(facts{"len workers": len(b.workers()), "ID": b.workers()[0].ID}, facts{"len workers": 1, "ID": "b"})
 }
 
-func buries(b *bench) {
-	b.beat("alive", lease)
-	b.beat("dead", -time.Hour)
+func prunes(b *bench) {
+	b.heartbeat("alive", lease)
+	b.heartbeat("dead", -time.Hour)
 	b.same(len(b.workers()), 1)
 	early, err := b.store.PruneWorkers(b.Context(), 2*time.Hour)
 	b.check(err)
@@ -93,14 +93,14 @@ func buries(b *bench) {
 	b.same(b.number("SELECT count(*) FROM easel_worker"), int64(1))
 }
 
-func orphans(b *bench) {
-	b.beat("alive", lease)
-	b.beat("dead", gone)
-	b.beat("young", gone)
+func reclaims(b *bench) {
+	b.heartbeat("alive", lease)
+	b.heartbeat("dead", gone)
+	b.heartbeat("young", gone)
 	alive := b.take(b.insert(task.Task{}).Ref(), "alive", gone).Task
-	young := b.take(b.insert(task.Task{}).Ref(), "young", lease).Task // claimed before its first beat
+	young := b.take(b.insert(task.Task{}).Ref(), "young", lease).Task // claimed before its first heartbeat
 	dead := b.take(b.insert(task.Task{}).Ref(), "dead", gone).Task
-	never := b.take(b.insert(task.Task{}).Ref(), "never beat", gone).Task
+	never := b.take(b.insert(task.Task{}).Ref(), "never seen", gone).Task
 	waiting := b.insert(task.Task{})
 	var old []task.Task
 	for _, t := range []*task.Task{alive, young, waiting} {
@@ -123,7 +123,7 @@ func orphans(b *bench) {
 	b.same(b.refused(dead.Ref()).Stale, true)
 }
 
-func orphansLimit(b *bench) {
+func reclaimsLimit(b *bench) {
 	for range 5 {
 		b.take(b.insert(task.Task{}).Ref(), "dead", gone)
 	}
@@ -136,7 +136,7 @@ func orphansLimit(b *bench) {
 	b.same(seen, []int{2, 2, 1, 0})
 }
 
-func orphansRace(b *bench) {
+func reclaimsRace(b *bench) {
 	for range 20 {
 		b.take(b.insert(task.Task{}).Ref(), "dead", gone)
 	}
@@ -152,8 +152,8 @@ func orphansRace(b *bench) {
 	b.same(b.number("SELECT count(*) FROM image_generations WHERE delivery = 1 AND crashes = 1"), int64(20))
 }
 
-func leaves(b *bench) {
-	b.beat("first", lease)
+func deregisters(b *bench) {
+	b.heartbeat("first", lease)
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	b.check(b.store.Deregister(b.Context(), "first"))
 	b.take(t.Ref(), "second", lease)
@@ -209,8 +209,8 @@ func (b *bench) looks(limit, every time.Duration, f func(died []string) bool) bo
 	}
 }
 
-// buried waits until the one dead worker can be buried.
-func (b *bench) buried(every time.Duration) {
+// pruned waits until the one dead worker can be pruned.
+func (b *bench) pruned(every time.Duration) {
 	b.Helper()
 	b.same(b.looks(time.Minute, every, func([]string) bool {
 		n, err := b.store.PruneWorkers(b.Context(), 0)
@@ -220,7 +220,7 @@ func (b *bench) buried(every time.Duration) {
 }
 
 func watchesDead(b *bench) {
-	b.beat("first", watched)
+	b.heartbeat("first", watched)
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	b.same(b.refused(t.Ref()).Busy, true)
 	began := time.Now()
@@ -233,12 +233,12 @@ func watchesDead(b *bench) {
 		b.check(err)
 		return c != nil && c.Task.Crashes == 1
 	}), true)
-	b.buried(often)
+	b.pruned(often)
 }
 
-// watchesShort: so a worker of an older release leaves, soon after its last heartbeat.
+// watchesShort: so a worker of an older release deregisters, soon after its last heartbeat.
 func watchesShort(b *bench) {
-	b.beat("first", 0)
+	b.heartbeat("first", 0)
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	const every = watched / 3
 	b.same(b.looks(time.Minute, every, func([]string) bool {
@@ -246,12 +246,12 @@ func watchesShort(b *bench) {
 		b.check(err)
 		return len(found) == 1 && found[0].ID == t.ID
 	}), true)
-	b.buried(every)
+	b.pruned(every)
 }
 
 // clockJumps: its row looks as after a step of the clock by a day.
 func clockJumps(b *bench) {
-	b.beat("first", lease)
+	b.heartbeat("first", lease)
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	b.exec("UPDATE easel_worker SET seen_at = '2001-01-01 00:00:00.000000+00:00', lease_until = '2001-01-01 00:01:00.000000+00:00'")
 	b.watch(watched / 4)
@@ -259,14 +259,14 @@ func clockJumps(b *bench) {
 		b.same(b.refused(t.Ref()).Busy, true)
 		found, err := b.store.ReclaimExpired(b.Context(), 10)
 		b.check(err)
-		buried, err := b.store.PruneWorkers(b.Context(), time.Hour)
+		pruned, err := b.store.PruneWorkers(b.Context(), time.Hour)
 		b.check(err)
-		b.same(facts{"len found": len(found), "buried": buried}, facts{"len found": 0, "buried": int64(0)})
+		b.same(facts{"len found": len(found), "pruned": pruned}, facts{"len found": 0, "pruned": int64(0)})
 	})
 }
 
 func claimedAhead(b *bench) {
-	b.beat("alive", lease)
+	b.heartbeat("alive", lease)
 	kept := b.take(b.insert(task.Task{}).Ref(), "alive", lease).Task
 	young := b.take(b.insert(task.Task{}).Ref(), "not seen yet", lease).Task
 	old := b.take(b.insert(task.Task{}).Ref(), "dead", lease).Task
@@ -279,10 +279,10 @@ func claimedAhead(b *bench) {
 }
 
 func lastMoment(b *bench) {
-	b.beat("first", watched)
+	b.heartbeat("first", watched)
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	b.same(len(b.watch(time.Minute)), 1)
-	b.beat("first", watched)
+	b.heartbeat("first", watched)
 	b.unchanged(t.ID, func() {
 		b.same(b.refused(t.Ref()).Busy, true)
 		found, err := b.store.ReclaimExpired(b.Context(), 10)
@@ -292,7 +292,7 @@ func lastMoment(b *bench) {
 }
 
 func watchesAnew(b *bench) {
-	b.beat("first", watched)
+	b.heartbeat("first", watched)
 	t := b.take(b.insert(task.Task{}).Ref(), "first", gone).Task
 	b.same(len(b.watch(time.Minute)), 1)
 	b.store.ResetWatch()

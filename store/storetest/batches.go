@@ -8,22 +8,22 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-func parts() []claim {
+func batches() []claim {
 	return []claim{
-		{"A part keeps its pictures and the task goes on", keepsPart},
-		{"A part whose task was taken away writes nothing", keepsPartFenced},
+		{"A batch keeps its pictures and the task goes on", keepsBatch},
+		{"A batch whose task was taken away writes nothing", keepsBatchFenced},
 		{"What is done counts pictures that were brought, and those that were refused since the last retry by hand", countsDone},
 		{"A task is completed with pictures that are kept already", savesKept},
 		{"A task is not completed without a picture", savesNothing},
 		{"A copy of an input is found again, and a later one takes its place", keepsInputs},
 		{"A fallback gives the task to another provider with full budgets", fallsBack},
 		{"A fallback of a task that was taken away ends the attempt alone", fallsBackFenced},
-		{"What a producer says of fallbacks and inputs comes back", saysParts},
+		{"What a producer says of fallbacks and inputs comes back", saysFallbacks},
 	}
 }
 
-// part begins an attempt for that many pictures and answers it.
-func (b *bench) part(t *task.Task, images int) *task.Attempt {
+// batch begins an attempt for that many pictures and answers it.
+func (b *bench) batch(t *task.Task, images int) *task.Attempt {
 	b.Helper()
 	a := &task.Attempt{Key: rand.Text(), Provider: t.Provider, Account: "main", Images: images}
 	b.check(b.beginAs(t, a))
@@ -37,9 +37,9 @@ func (b *bench) imagesDone(t *task.Task, batches bool) int {
 	return b.history(t.ID).ImagesDone(batches)
 }
 
-func keepsPart(b *bench) {
+func keepsBatch(b *bench) {
 	t := b.held()
-	a := b.part(t, 2)
+	a := b.batch(t, 2)
 	a.ErrorMsg = "picture 2 is missing"
 	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}))
 	got := b.get(t.ID)
@@ -50,9 +50,9 @@ func keepsPart(b *bench) {
 		facts{"State": task.AttemptSucceeded, "Images": 2, "ErrorMsg": "picture 2 is missing", "len results": 2})
 }
 
-func keepsPartFenced(b *bench) {
+func keepsBatchFenced(b *bench) {
 	t := b.held()
-	a := b.part(t, 2)
+	a := b.batch(t, 2)
 	_, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
 	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
@@ -66,9 +66,9 @@ func countsDone(b *bench) {
 	t.ImageCount = 9
 	b.exec("UPDATE image_generations SET image_count = 9 WHERE id = %d", t.ID)
 	b.same(b.imagesDone(t, true), 0)
-	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.part(t, 4), Results: outcome().Results, Progress: 40}))
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.batch(t, 4), Results: outcome().Results, Progress: 40}))
 	b.same(b.imagesDone(t, false), 4)
-	a := b.part(t, 3)
+	a := b.batch(t, 3)
 	a.State = task.AttemptFailed
 	b.check(b.record(store.AttemptEnded{Attempt: *a}))
 	b.same(facts{"imagesDone": b.imagesDone(t, false), "imagesDone in batches": b.imagesDone(t, true)},
@@ -78,7 +78,7 @@ func countsDone(b *bench) {
 	b.same(b.imagesDone(&crashed, true), 7)
 	b.exec("UPDATE image_generations SET retried_at = now()")
 	b.same(b.imagesDone(t, true), 4)
-	late := b.part(t, 2) // on its way
+	late := b.batch(t, 2) // on its way
 	b.same(b.imagesDone(t, true), 4)
 	b.exec("UPDATE image_generations SET retried_at = now()")
 	late.State = task.AttemptFailed
@@ -86,20 +86,20 @@ func countsDone(b *bench) {
 	b.same(b.imagesDone(t, true), 6) // it was made before the retry, and refused after it
 	b.exec("UPDATE image_generations SET retried_at = '2099-01-01 00:00:00.000000+00:00'")
 	b.same(b.imagesDone(t, true), 4)
-	back := b.part(t, 1) // the clock was set back after the retry
+	back := b.batch(t, 1) // the clock was set back after the retry
 	back.State = task.AttemptFailed
 	b.check(b.record(store.AttemptEnded{Attempt: *back}))
 	b.same(b.imagesDone(t, true), 5)
 	b.exec("UPDATE generation_result SET storage_key = NULL")
 	b.same(b.imagesDone(t, false), 0)
-	all := b.part(t, 0)
+	all := b.batch(t, 0)
 	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *all, Results: outcome().Results, Progress: 40}))
 	b.same(b.imagesDone(t, false), 9)
 }
 
 func savesKept(b *bench) {
 	t := b.held()
-	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.part(t, 2), Results: outcome().Results, Progress: 40}))
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.batch(t, 2), Results: outcome().Results, Progress: 40}))
 	first := b.results(t.ID)[1]
 	b.check(b.finish(store.Completed{Held: t.Token(), Outcome: store.Outcome{First: &first, Warning: "two are missing"}}))
 	got := b.get(t.ID)
@@ -115,7 +115,7 @@ func savesNothing(b *bench) {
 		b.Error("it was completed with nothing")
 	}
 	first := outcome().Results[0]
-	if err := b.finish(store.Completed{Held: t.Token(), Attempt: b.part(t, 1), Outcome: store.Outcome{First: &first}}); err == nil {
+	if err := b.finish(store.Completed{Held: t.Token(), Attempt: b.batch(t, 1), Outcome: store.Outcome{First: &first}}); err == nil {
 		b.Error("it was completed with a picture that no call has brought")
 	}
 	b.same(b.get(t.ID).Status, task.Processing)
@@ -161,7 +161,7 @@ func fallsBackFenced(b *bench) {
 		facts{"Provider": t.Provider, "Status": task.Cancelled, "State": task.AttemptRejected})
 }
 
-func saysParts(b *bench) {
+func saysFallbacks(b *bench) {
 	t := b.insert(task.Task{Request: task.Request{Fallbacks: `["rival:pen"]`, FitInputs: ptr(true)}})
 	got := b.get(t.ID)
 	b.same(facts{"Fallbacks": got.Fallbacks, "FitInputs": *got.FitInputs}, facts{"Fallbacks": `["rival:pen"]`, "FitInputs": true})

@@ -5,9 +5,9 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// doubted is a task that failed because its worker was lost within a call, as
+// lastCallUnknown is a task that failed because its worker was lost within a call, as
 // that worker knew it, and the attempt.
-func (b *bench) doubted() (*task.Task, *task.Attempt) {
+func (b *bench) lastCallUnknown() (*task.Task, *task.Attempt) {
 	b.Helper()
 	t := b.held()
 	a := b.begin(t)
@@ -16,10 +16,10 @@ func (b *bench) doubted() (*task.Task, *task.Attempt) {
 	return t, a
 }
 
-func undoubted(b *bench) {
+func unknownNoMore(b *bench) {
 	for name, learn := range map[string]func(*task.Task, *task.Attempt) error{
-		"NeverSent": func(t *task.Task, a *task.Attempt) error { return b.record(store.NotSent{Task: t.ID, Key: a.Key}) },
-		"Fail": func(t *task.Task, a *task.Attempt) error {
+		"NotSent": func(t *task.Task, a *task.Attempt) error { return b.record(store.NotSent{Task: t.ID, Key: a.Key}) },
+		"Decided": func(t *task.Task, a *task.Attempt) error {
 			err := b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted}}, Attempt: ended(a, rejected)})
 			if err == store.ErrFenced {
 				return nil
@@ -27,7 +27,7 @@ func undoubted(b *bench) {
 			return err
 		},
 	} {
-		t, a := b.doubted()
+		t, a := b.lastCallUnknown()
 		b.check(learn(t, a))
 		got := b.get(t.ID)
 		if got.Status != task.Failed || got.ErrorKind != task.Unavailable || b.attempts(t.ID)[0].State != rejected {
@@ -36,8 +36,8 @@ func undoubted(b *bench) {
 	}
 }
 
-func stillDoubted(b *bench) {
-	t, a := b.doubted()
+func anotherUnknown(b *bench) {
+	t, a := b.lastCallUnknown()
 	b.exec("INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) VALUES (%d, 0, 2, 'another', 'painter', 'unknown', 'w', 1, now())", t.ID)
 	b.check(b.record(store.NotSent{Task: t.ID, Key: a.Key}))
 	if got := b.get(t.ID); got.ErrorKind != task.OutcomeUnknown {
@@ -54,12 +54,12 @@ func byKey(b *bench) {
 	}
 }
 
-func archivedDoubt(b *bench) {
-	doubted, _ := b.doubted()
+func archivedUnknown(b *bench) {
+	lost, _ := b.lastCallUnknown()
 	b.exec("UPDATE image_generations SET error_kind = 'archived'")
 	plain := b.used(task.Failed)
 	b.exec("UPDATE image_generations SET error_kind = 'archived' WHERE id = %d", plain.ID)
-	for kind, want := range map[task.Kind]int64{task.OutcomeUnknown: doubted.ID, task.Archived: plain.ID} {
+	for kind, want := range map[task.Kind]int64{task.OutcomeUnknown: lost.ID, task.Archived: plain.ID} {
 		f := store.Filter{Kinds: []task.Kind{kind}}
 		found, err := b.store.List(b.Context(), f)
 		b.check(err)
