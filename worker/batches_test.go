@@ -16,7 +16,7 @@ func TestParts(t *testing.T) {
 		{"A task for more pictures than one call makes is several calls", severalCalls},
 		{"A seed grows from call to call", growingSeed},
 		{"A call of several that is tried again does not repeat the others", partTriedAgain},
-		{"A call of several whose outcome is unknown fails the task with the others' pictures", partUnknown},
+		{"A call of several whose outcome is unknown fails the task with the others' pictures", batchUnknown},
 		{"A call of several that is refused costs its own pictures alone", partRefused},
 		{"If every call is refused the task fails as the last one did, and a retry by hand draws all", allPartsRefused},
 		{"A worker that dies between two calls is followed by one that makes the second", diesBetweenParts},
@@ -99,7 +99,7 @@ func partTriedAgain(r *rig) {
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptRejected, task.AttemptSucceeded})
 }
 
-func partUnknown(r *rig) {
+func batchUnknown(r *rig) {
 	r.parts(2, func(number, images int) (provider.Answer, error) {
 		if number == 2 {
 			return fails(task.ProviderError, task.Unknown)

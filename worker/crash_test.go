@@ -28,10 +28,10 @@ func TestDeadWorkers(t *testing.T) {
 		{"A job that was bought does not wait for a closed account", resumedWhileClosed},
 		{"A lost call that never happened waits for a closed account", neverHappenedWhileClosed},
 		{"A lost call that failed fails its task", lostAndFailed},
-		{"A lost call that nobody can tell about is held as in doubt", inDoubt},
+		{"A lost call that nobody can tell about is held as unknown", lookedUpInVain},
 		{"What an earlier call brings while its successor is asked after is not bought again", earlierComes},
 		{"A question that does not get through proves nothing and is asked again", unasked},
-		{"A question that never gets through ends as in doubt", neverAsked},
+		{"A question that never gets through ends as unknown", neverAsked},
 		{"A handle that came while others looked for its call is not forgotten", cameMeanwhile},
 		{"A task over which three workers died fails", poison},
 		{"If the third died within its call, that call is of unknown outcome", poisonInCall},
@@ -235,7 +235,7 @@ func lostAndFailed(r *rig) {
 	r.same(facts{"states": r.states(t.ID), "submits": r.painter.submits.Load()}, facts{"states": []task.AttemptState{task.AttemptFailed}, "submits": int64(0)})
 }
 
-func inDoubt(r *rig) {
+func lookedUpInVain(r *rig) {
 	t := r.leaves(nil)
 	r.start()
 	failed := r.ends(t.ID, task.Failed)

@@ -16,7 +16,7 @@ func TestDrain(t *testing.T) {
 		{"A drain hands polled jobs back at once, and another worker ends them", drainsPolls},
 		{"A drain hands back what waits for a limit, without a trace", drainsLimits},
 		{"A drain lets a call end and keeps its picture", drainsCalls},
-		{"A call that outlasts the drain ends as in doubt at once", drainOver},
+		{"A call that outlasts the drain ends as unknown at once", drainOver},
 		{"An answer that comes as the drain ends is journalled all the same", lastAnswer},
 	})
 }

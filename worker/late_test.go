@@ -20,7 +20,7 @@ func TestLearntLate(t *testing.T) {
 	inBubble(t, []claim{
 		{"A paid answer in the spool completes the task that is held for want of it", spoolCompletes},
 		{"All answers of the spool are journalled before a picture is fetched, and a panic over one is its task's own", spoolInOrder},
-		{"A picture that hangs keeps no later spool waiting, and the row says before it what its call has become", hangingDoubt},
+		{"A picture that hangs keeps no later spool waiting, and the row says before it what its call has become", hangingUnknown},
 		{"A zombie whose call was refused says why its task failed", refusedLate},
 		{"A zombie that learns that the provider has the job waits for it and completes the task", acceptedLate},
 		{"A zombie's answer does not complete a task that a person has cancelled, and its cost is on it", cancelledStays},
@@ -88,7 +88,7 @@ func spoolInOrder(r *rig) {
 		facts{"journalled": []task.AttemptState{task.AttemptAnswered}, "states": []task.AttemptState{task.AttemptAnswered}})
 }
 
-func hangingDoubt(r *rig) {
+func hangingUnknown(r *rig) {
 	var l left
 	r.equip = func(w *worker.Worker) { w.Spool = &l }
 	first, second := r.leaves(nil), r.leaves(nil)

@@ -13,7 +13,7 @@ import (
 func TestModelRefused(t *testing.T) {
 	inBubble(t, []claim{
 		{"A refusal of one model fails its task at once and leaves the account open to all others", modelRefused},
-		{"Tasks of a refused model spend one call, and one more when its time is over", modelSpared},
+		{"Tasks of a refused model spend one call, and one more when its time is over", modelClosed},
 		{"Another account that may use the model, or has quota left for it, draws", modelElsewhere},
 		{"Tasks of a model that one account may not use take nothing of its rate while the other is full", modelTakesNoRate},
 		{"A model that only a closed account may use keeps no others waiting, and is drawn once it opens", modelHoldsNoneUp},
@@ -74,7 +74,7 @@ func modelRefused(r *rig) {
 	r.same(s.ClosedUntil.IsZero(), true)
 }
 
-func modelSpared(r *rig) {
+func modelClosed(r *rig) {
 	r.painter.submit = refusesModel
 	r.start()
 	for range 5 {

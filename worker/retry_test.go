@@ -16,8 +16,8 @@ func TestRetry(t *testing.T) {
 		{"A rate limit closes the account for everybody and spends no try", rateLimited},
 		{"A task that only meets rate limits fails when its waits are used up", waitsEnd},
 		{"What is unavailable is tried with back-off, then failed, and comes back by hand", unavailable},
-		{"A call that ended in doubt is held, and only a person's word buys it again", held},
-		{"What nobody classified is held as in doubt", func(r *rig) {
+		{"A call of unknown outcome is held, and only a person's word buys it again", held},
+		{"What nobody classified is held as unknown", func(r *rig) {
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 				return provider.Answer{}, context.Canceled
 			}
@@ -27,10 +27,10 @@ func TestRetry(t *testing.T) {
 			r.passes(20 * time.Second)
 			r.same(r.painter.submits.Load(), int64(1))
 		}},
-		{"A call in doubt at a free service is made again", free},
+		{"A call of unknown outcome at a free service is made again", free},
 		{"A panicking adapter fails its own task only", panics},
 		{"A panic before the call buys nothing and is tried again", panicsBefore},
-		{"A job that nobody told how to ask after is held as in doubt", func(r *rig) {
+		{"A job that nobody told how to ask after is held as unknown", func(r *rig) {
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 				return provider.Answer{JobID: "job-1"}, nil
 			}

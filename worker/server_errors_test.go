@@ -14,7 +14,7 @@ import (
 func TestServerErrors(t *testing.T) {
 	inBubble(t, []claim{
 		{"A call that the service failed by its own fault is made again, and spends no try", failsTwice},
-		{"After two more calls the task fails with the service's own words, and is no doubt", failsThrice},
+		{"After two more calls the task fails with the service's own words, and is not unknown", failsThrice},
 		{"on_server_error: hold fails at the first of them", func(r *rig) {
 			r.svc.Retry.HoldServerErrors = true
 			r.painter.submit = ownFault

@@ -32,7 +32,7 @@ func TestFallback(t *testing.T) {
 		{"A failure that does not say whether its call was carried out buys nothing, here or elsewhere", silentFailure},
 		{"A call that was carried out is not bought elsewhere", func(r *rig) { r.noFallback(task.ProviderError, task.Executed, task.ProviderError) }},
 		{"A refused prompt is not tried elsewhere", func(r *rig) { r.noFallback(task.Moderated, task.NotExecuted, task.Moderated) }},
-		{"An earlier call in doubt keeps the task from being bought elsewhere", doubtKeeps},
+		{"An earlier call of unknown outcome keeps the task from being bought elsewhere", unknownKeeps},
 		{"The second fallback follows the first", secondFallback},
 		{"An account that is closed is passed at once, in front of those that have to wait for it", closedPassed},
 		{"An account that pauses by itself is waited for", pauseWaited},
@@ -93,7 +93,7 @@ func silentFailure(r *rig) {
 		facts{"ErrorKind": task.OutcomeUnknown, "painter.submits": int64(1), "rival.submits": int64(0)})
 }
 
-func doubtKeeps(r *rig) {
+func unknownKeeps(r *rig) {
 	r.painter.can.Recover = true
 	rival := r.rival()
 	t := r.asksFor(task.Task{Request: task.Request{Fallbacks: `["rival"]`}})
@@ -107,7 +107,7 @@ func doubtKeeps(r *rig) {
 	r.check(err)
 	again := r.ends(t.ID, task.Failed)
 	if rival.submits.Load() != 0 || again.Provider != "painter" {
-		r.Errorf("%d calls were made to the rival while one to %s is in doubt", rival.submits.Load(), again.Provider)
+		r.Errorf("%d calls were made to the rival while one to %s is unknown", rival.submits.Load(), again.Provider)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestUndecided(t *testing.T) {
 		{"A held task that the app sets back to pending is held again for its true reason, and give-up ends it", heldAgain},
 		{"A task that reads as archived over a call of unknown outcome is held for that", heldAfterArchive},
 		{"What a look-up cannot tell does not replace the reason that was found", richerReason},
-		{"not charged speaks of calls in doubt and of no others", notChargedBounds},
+		{"not charged speaks of calls of unknown outcome and of no others", notChargedBounds},
 	})
 }
 
@@ -34,8 +34,8 @@ func undecided(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
-	var doubt *enqueue.UnknownOutcome
-	if !errors.As(err, &doubt) || !strings.Contains(err.Error(), "--not-charged") || !strings.Contains(err.Error(), "give-up") {
+	var unknown *enqueue.UnknownOutcome
+	if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "--not-charged") || !strings.Contains(err.Error(), "give-up") {
 		r.Fatalf("the retry says %v", err)
 	}
 	n, err := r.client.RetryAll(r.Context(), store.Filter{}, false, nil)
@@ -119,7 +119,7 @@ func notChargedBounds(r *rig) {
 		state, after task.AttemptState
 		worker       string
 	}{
-		{task.AttemptUnknown, task.AttemptRejected, "alive"}, {task.AttemptSending, task.AttemptRejected, "buried"},
+		{task.AttemptUnknown, task.AttemptRejected, "alive"}, {task.AttemptSending, task.AttemptRejected, "pruned"},
 		{task.AttemptSending, task.AttemptRejected, "silent"}, {task.AttemptSending, task.AttemptRejected, "left"},
 		{task.AttemptSending, task.AttemptSending, "alive"}, {task.AttemptSucceeded, task.AttemptSucceeded, "left"},
 		{task.AttemptAnswered, task.AttemptAnswered, "left"}, {task.AttemptAccepted, task.AttemptAccepted, "left"},
@@ -155,7 +155,7 @@ func heldAgain(r *rig) {
 	r.same(facts{"ErrorKind": t.ErrorKind, "ErrorMsg": t.ErrorMsg, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.OutcomeUnknown, "ErrorMsg": want, "states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(1)})
 	_, err := r.client.Retry(r.Context(), t.Ref(), false)
-	if doubt := new(enqueue.UnknownOutcome); !errors.As(err, &doubt) {
+	if unknown := new(enqueue.UnknownOutcome); !errors.As(err, &unknown) {
 		r.Errorf("the retry says %v", err)
 	}
 	given, err := r.client.GiveUp(r.Context(), t.Ref())
@@ -163,7 +163,7 @@ func heldAgain(r *rig) {
 	r.same(facts{"ErrorKind": given.ErrorKind, "CostMicros": *given.CostMicros, "states": r.states(t.ID)},
 		facts{"ErrorKind": task.Charged, "CostMicros": int64(40_000), "states": []task.AttemptState{task.AttemptFailed}})
 
-	r.exec("UPDATE image_generations SET status = 'pending'") // and what has no doubt keeps its reason too
+	r.exec("UPDATE image_generations SET status = 'pending'") // and what is not unknown keeps its reason too
 	t = r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": t.ErrorKind, "ErrorMsg": t.ErrorMsg},
 		facts{"ErrorKind": task.Charged, "ErrorMsg": "the app had set the task back to pending; " + given.ErrorMsg})
