@@ -20,7 +20,7 @@ import (
 
 // Client takes tasks in. It is safe for concurrent use.
 type Client struct {
-	Tasks    *store.Store
+	Tasks    clientTasks       // a *store.Store
 	Queue    *queue.Queue      // nil: the relay of a running worker publishes
 	Services provider.Services // what a task may ask for; nil checks no provider
 	Log      zerolog.Logger

@@ -12,7 +12,6 @@ import (
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
-	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -21,7 +20,7 @@ import (
 // queue. The row wins, except that archiving a waiting delivery fails its row.
 // Several may run.
 type Reconciler struct {
-	Tasks    *store.Store
+	Tasks    reconcilerTasks // a *store.Store
 	Queue    *queue.Queue
 	Services provider.Services
 	Every    time.Duration // between two looks for dead workers and a lost Redis, default 1 s
@@ -132,7 +131,7 @@ func (r *Reconciler) Look(ctx context.Context) error {
 	}
 }
 
-// remember publishes everything again: Redis knows nothing any more.
+// republishAll publishes everything again: Redis knows nothing any more.
 func (r *Reconciler) republishAll(ctx context.Context) error {
 	if err := r.Queue.EnsureQueues(ctx, r.Services.Names()); err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 // came by SQL, in a transaction of an app, or the producer or Redis was gone.
 // Several may run.
 type Relay struct {
-	Tasks    *store.Store
+	Tasks    relayTasks // a *store.Store
 	Queue    *queue.Queue
 	Services provider.Services
 	Every    time.Duration // how often it looks without being woken, default 1 s

@@ -152,19 +152,21 @@ func (s *Store) newest(ctx context.Context, db sqlx.QueryerContext, id int64) (*
 // unless a call was answered since, whose pictures are all that it waits for and were not
 // given up. ErrFenced if the task is not ours any more.
 func (s *Store) Release(ctx context.Context, held task.Token, after time.Duration, reason string) error {
+	return s.refusable(s.patiently(ctx, func() error { return s.release(ctx, s.db, held, after, reason) }))
+}
+
+func (s *Store) release(ctx context.Context, q sqlx.ExecerContext, held task.Token, after time.Duration, reason string) error {
 	stays := "error_kind IS NOT NULL"
 	if reason != "" {
 		stays += ` AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered'
 			AND (a.finished_at IS NULL OR a.finished_at < image_generations.retried_at))`
 	}
-	return s.refusable(s.patiently(ctx, func() error {
-		return s.fenced(s.db.ExecContext(ctx, s.db.Rebind(`
-			UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
-				error_msg = CASE WHEN `+stays+` THEN error_msg ELSE ? END, error_kind = CASE WHEN `+stays+` THEN error_kind END,
-				error_code = CASE WHEN `+stays+` THEN error_code END, updated_at = now(), `+costs+`
-			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-			after.Milliseconds(), null(reason), held.Task, held.Fence))
-	}))
+	return s.fenced(q.ExecContext(ctx, s.db.Rebind(`
+		UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
+			error_msg = CASE WHEN `+stays+` THEN error_msg ELSE ? END, error_kind = CASE WHEN `+stays+` THEN error_kind END,
+			error_code = CASE WHEN `+stays+` THEN error_code END, updated_at = now(), `+costs+`
+		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
+		after.Milliseconds(), null(reason), held.Task, held.Fence))
 }
 
 // fenced turns an update that met no row into ErrFenced.

@@ -28,8 +28,8 @@ func (a *program) buyAgain(ctx context.Context, args []string, yes bool) error {
 	bought := func(int64) string {
 		return "is pending again: what it has paid for is given up, and a new call is made"
 	}
-	return a.moveEach(ctx, args, bought, func(c *enqueue.Client, id int64) (*task.Task, error) {
-		t, err := get(ctx, c.Tasks, id)
+	return a.moveEach(ctx, args, bought, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
+		t, err := get(ctx, s, id)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -22,7 +23,7 @@ func (a *program) cancelCommand() *cobra.Command {
 }
 
 func (a *program) cancel(ctx context.Context, args []string) error {
-	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(c *enqueue.Client, id int64) (*task.Task, error) {
+	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(_ *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
 		return c.Cancel(ctx, id)
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/cli"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -19,8 +20,8 @@ func (a *program) giveUpCommand() *cobra.Command {
 		Long: giveUpHelp, Example: "  easel give-up 44\n  easel retry 44 --not-charged      if it was not charged",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			return a.moveEach(ctx, args, func(int64) string { return "is given up: its call was charged" }, func(client *enqueue.Client, id int64) (*task.Task, error) {
-				t, err := get(ctx, client.Tasks, id)
+			return a.moveEach(ctx, args, func(int64) string { return "is given up: its call was charged" }, func(s *store.Store, client *enqueue.Client, id int64) (*task.Task, error) {
+				t, err := get(ctx, s, id)
 				if err != nil {
 					return nil, err
 				}

@@ -80,8 +80,8 @@ type refusal struct {
 
 func (a *program) retryEach(ctx context.Context, args []string, notCharged bool) error {
 	next := make(map[int64]task.NextStep)
-	return a.moveEach(ctx, args, func(id int64) string { return "is pending again: " + begins[next[id]] }, func(c *enqueue.Client, id int64) (*task.Task, error) {
-		t, err := get(ctx, c.Tasks, id)
+	return a.moveEach(ctx, args, func(id int64) string { return "is pending again: " + begins[next[id]] }, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
+		t, err := get(ctx, s, id)
 		if err != nil {
 			return nil, err
 		}
@@ -89,11 +89,11 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool)
 		if err != nil {
 			return nil, err
 		}
-		attempts, err := c.Tasks.Attempts(ctx, id)
+		attempts, err := s.Attempts(ctx, id)
 		if err != nil {
 			return retried, err
 		}
-		next[id], err = afterRetry(ctx, c.Tasks, retried, attempts)
+		next[id], err = afterRetry(ctx, s, retried, attempts)
 		return retried, err
 	})
 }
@@ -117,7 +117,7 @@ var begins = map[task.NextStep]string{
 
 // moveEach does one thing to each task. What is refused does not keep the
 // others from being done, but the command fails.
-func (a *program) moveEach(ctx context.Context, args []string, done func(id int64) string, move func(*enqueue.Client, int64) (*task.Task, error)) error {
+func (a *program) moveEach(ctx context.Context, args []string, done func(id int64) string, move func(*store.Store, *enqueue.Client, int64) (*task.Task, error)) error {
 	ids, err := parseIDs(args)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (a *program) moveEach(ctx context.Context, args []string, done func(id int6
 	defer closeClient()
 	answer := moved{Tasks: []task.Task{}}
 	for _, id := range ids {
-		t, err := move(client, id)
+		t, err := move(s, client, id)
 		if ctx.Err() != nil {
 			return cmp.Or(err, ctx.Err())
 		}
