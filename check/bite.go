@@ -45,8 +45,8 @@ func judgeBite(b *books, f *finding) {
 	}
 }
 
-// judgeAnnounced looks at the moments at which a task was parked over an unknown
-// outcome, which a late answer may have settled since.
+// judgeAnnounced looks at the moments at which a task failed over an unknown
+// outcome, which a late answer may have decided since.
 func (b *books) judgeAnnounced(d *dossier, f *finding) {
 	for _, o := range d.ops {
 		if o.Op != "fail" || !o.OK || o.Unknown || o.Kind != outcomeUnknown {

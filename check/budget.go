@@ -22,9 +22,9 @@ func judgeBudgets(b *books, f *finding) {
 		}
 		switch {
 		case r.ErrorKind == "crashed" && r.Crashes < b.Limits.MaxCrashes:
-			f.against(d, "was parked for %d crashes; %d are allowed", r.Crashes, b.Limits.MaxCrashes)
+			f.against(d, "failed for %d crashes; %d are allowed", r.Crashes, b.Limits.MaxCrashes)
 		case waited(r.ErrorKind) && r.Waits <= b.Limits.MaxWaits:
-			f.against(d, "was parked as %s after %d waits; %d are allowed", r.ErrorKind, r.Waits, b.Limits.MaxWaits)
+			f.against(d, "failed as %s after %d waits; %d are allowed", r.ErrorKind, r.Waits, b.Limits.MaxWaits)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func (b *books) spendable(d *dossier) (n int, known bool) {
 	return b.spendableByJournal(d)
 }
 
-// spendableByJournal is spendable without a history. A row that was parked
+// spendableByJournal is spendable without a history. A row that failed
 // without a call may have cost one more than the attempts show. Where something
 // hid an outcome it cannot tell, since asking after that may fail as well.
 func (b *books) spendableByJournal(d *dossier) (n int, known bool) {

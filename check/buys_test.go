@@ -55,7 +55,7 @@ var effects = []spoiled{
 	{"A completed task without a picture is found", "I2", "completed without a picture", func(e *Evidence) {
 		drop(&e.Tables.Results, func(r *Result) bool { return r.TaskID == 10 })
 	}},
-	{"A completed task whose attempt is not settled is found", "I2", "which is answered", func(e *Evidence) { e.try("k1").State = answered }},
+	{"A completed task whose attempt has not ended is found", "I2", "which is answered", func(e *Evidence) { e.try("k1").State = answered }},
 	{"A completed task that owes the pictures of one of its calls is found", "I2", "attempt 2 was paid for and could not be collected", func(e *Evidence) {
 		a := e.drawInParts()
 		a.State, a.Images, a.FinishedAt = answered, 1, a.AnsweredAt
@@ -110,7 +110,7 @@ var money = []spoiled{
 		e.again(*find(e.Ledger, func(l *Entry) bool { return l.Tag == "t-000005" && !l.Cut }))
 	}},
 	{"A plain retry does not authorise what is not known to have failed", "I3", "charged 2 times", func(e *Evidence) { e.try("k13a").State = answered }},
-	{"The policy retry does not authorise what was never in doubt", "I2 I3 P6", "charged 2 times by shed", func(e *Evidence) { e.Faults = e.Faults[:0]; e.try("k4").State = failed }},
+	{"The policy retry does not authorise what was never unknown", "I2 I3 P6", "charged 2 times by shed", func(e *Evidence) { e.Faults = e.Faults[:0]; e.try("k4").State = failed }},
 	{"The policy retry does not excuse a provider that could have told", "I3", "class lookup", func(e *Evidence) {
 		for i := range e.Ledger {
 			if e.Ledger[i].Provider == "shed" {

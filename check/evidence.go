@@ -186,7 +186,7 @@ type Fault struct {
 // Op is one claim, or one write that carries a fence.
 type Op struct {
 	Task   int64  `json:"task"`
-	Op     string `json:"op"` // claim, begin, release, save, fail, orphan, park, cancel, retry, settle
+	Op     string `json:"op"` // claim, begin, release, save, fail, reclaim, archive, cancel, retry, came_late
 	Client string `json:"client"`
 	Call   int64  `json:"call"`   // Unix time in ns
 	Return int64  `json:"return"` // Unix time in ns; not used if Unknown

@@ -19,7 +19,7 @@ var innocent = []spoiled{
 	}},
 	{claim: "A write may be accepted while the next claim is on its way", spoil: func(e *Evidence) {
 		o := *e.op(2, "claim", "w2")
-		o.Op, o.Call, o.Return = "release", e.op(2, "orphan", "r1").Call-5, e.op(2, "claim", "w1").Return+5
+		o.Op, o.Call, o.Return = "release", e.op(2, "reclaim", "r1").Call-5, e.op(2, "claim", "w1").Return+5
 		e.History = append(e.History, o)
 	}},
 	{claim: "A claim whose answer was lost may have happened", spoil: func(e *Evidence) {
@@ -96,7 +96,7 @@ var innocent = []spoiled{
 }
 
 func TestInnocent(t *testing.T) {
-	for _, s := range slices.Concat(innocent, spared) {
+	for _, s := range slices.Concat(innocent, innocentToo) {
 		t.Run(s.claim, func(t *testing.T) {
 			e := good(t)
 			s.spoil(e)
@@ -111,17 +111,17 @@ func TestUnmeasured(t *testing.T) {
 	t.Run("What was not measured does not hold", func(t *testing.T) {
 		e := good(t)
 		e.Run.Resources, e.Run.Canaries = nil, nil
-		for _, v := range e.Judge().Verdicts {
+		for _, v := range e.Judge().Judgements {
 			if (v.ID == "I8" || v.ID == "I10") && (v.State != Unmeasured || v.Note == "") {
 				t.Errorf("%s is %s (%s)", v.ID, v.State, v.Note)
 			}
 		}
 	})
-	t.Run("A verdict without a history says so, and only that one", func(t *testing.T) {
+	t.Run("A judgement without a history says so, and only that one", func(t *testing.T) {
 		with, without := good(t), good(t)
 		without.History = nil
-		for i, v := range without.Judge().Verdicts {
-			if about := v.ID == "I4" || v.ID == "I5"; about != strings.Contains(v.Note, "no history") || about && with.Judge().Verdicts[i].Note != "" {
+		for i, v := range without.Judge().Judgements {
+			if about := v.ID == "I4" || v.ID == "I5"; about != strings.Contains(v.Note, "no history") || about && with.Judge().Judgements[i].Note != "" {
 				t.Errorf("%s says %q", v.ID, v.Note)
 			}
 		}

@@ -35,21 +35,21 @@ const (
 // away, were given a fence that is newer than any; writes may not present an older one.
 // Between two operations of the history the fence may have grown by others.
 func (p position) next(o *Op) (position, bool) {
-	takes := o.Op == "claim" || o.Op == "orphan" || o.Op == "park" || o.Op == "cancel" || o.Op == "retry"
+	takes := o.Op == "claim" || o.Op == "reclaim" || o.Op == "archive" || o.Op == "cancel" || o.Op == "retry"
 	if o.Fence < p.fence || takes && o.Fence == p.fence {
 		return p, false
 	}
 	switch o.Op {
 	case "retry":
 		return position{o.Fence, open}, p.end != open
-	case "settle": // takes no fence: it finds the row as it was left
+	case "came_late": // takes no fence: it finds the row as it was left
 		return position{o.Fence, ended}, o.Fence == p.fence && (p.end == held || p.end == maybe)
 	}
 	after := open
 	switch {
 	case o.Op == "fail" && o.Status == failed && o.Kind == outcomeUnknown:
 		after = held
-	case o.Op == "save", o.Op == "park", o.Op == "cancel", o.Op == "fail" && final(o.Status):
+	case o.Op == "save", o.Op == "archive", o.Op == "cancel", o.Op == "fail" && final(o.Status):
 		after = ended
 	case o.Op == "fail" && o.Status == "":
 		after = maybe
@@ -65,7 +65,7 @@ func (p position) step(o *Op) (position, bool) {
 	}
 	known := *o
 	switch {
-	case o.Fence == 0 && o.Op == "settle":
+	case o.Fence == 0 && o.Op == "came_late":
 		known.Fence = p.fence
 	case o.Fence == 0:
 		known.Fence = p.fence + 1

@@ -31,7 +31,7 @@ func (b *books) judgeSeen(d *dossier, f *finding) {
 	var last *glimpse // the last final status
 	for _, g := range b.glimpses(d) {
 		moved := last != nil && g.began.After(last.at) && g.status != last.status
-		if moved && (last.status == completed || !retried(d, last, &g) && !d.settled(last, &g)) {
+		if moved && (last.status == completed || !retried(d, last, &g) && !d.cameLate(last, &g)) {
 			f.against(d, "was seen %s at %s and %s at %s", last.status, stamp(When{last.at}), g.status, stamp(When{g.at}))
 			return
 		}
@@ -58,10 +58,10 @@ func (b *books) glimpses(d *dossier) []glimpse {
 	return append(all, glimpse{end, end, d.row.Status})
 }
 
-// settled reports whether the answer of the task's own last call may have completed it
+// cameLate reports whether the answer of the task's own last call may have completed it
 // between two looks: the one way out of failed that needs no person, for a task that was
 // held over that very call. Nobody needs to have looked while it was held.
-func (d *dossier) settled(from, to *glimpse) bool {
+func (d *dossier) cameLate(from, to *glimpse) bool {
 	if from.status != failed || to.status != completed || len(d.attempts) == 0 {
 		return false
 	}

@@ -15,7 +15,7 @@ func (e *Evidence) answersLate() *Op {
 	row.Status, row.ErrorKind, row.ErrorMsg, row.CompletedAt, row.ImageURL, row.CostMicros = completed, "", "", at, url, new(int64(40_000))
 	row.Width, row.Height = r.Width, r.Height
 	drop(&e.Redis, func(d *Delivery) bool { return d.ID == "4.1" })
-	e.History = append(e.History, Op{Task: 4, Op: "settle", Client: "w2", Call: at.UnixNano() - 5, Return: at.UnixNano(), Fence: row.Fence, OK: true})
+	e.History = append(e.History, Op{Task: 4, Op: "came_late", Client: "w2", Call: at.UnixNano() - 5, Return: at.UnixNano(), Fence: row.Fence, OK: true})
 	return &e.History[len(e.History)-1]
 }
 
@@ -26,8 +26,8 @@ func (e *Evidence) buysAgain() {
 	a.State, a.ErrorKind, a.ErrorMsg = failed, "bad_answer", "given up"
 }
 
-// spared look wrong as what innocent holds does, and are not.
-var spared = []spoiled{
+// innocentToo look wrong as what innocent holds does, and are not.
+var innocentToo = []spoiled{
 	{claim: "The late answer of its own call completes a task that was held", spoil: func(e *Evidence) { e.answersLate() }},
 	{claim: "So does that of the last of several calls", spoil: func(e *Evidence) {
 		seen, late := When{e.Run.Began.Add(30 * time.Second)}, When{e.Run.Began.Add(40 * time.Second)}

@@ -65,9 +65,9 @@ func (e Evidence) Judge() Report {
 	for _, inv := range invariants {
 		var f finding
 		inv.judge(b, &f)
-		report.Verdicts = append(report.Verdicts, Verdict{ID: inv.id, Claim: inv.claim, State: f.state(), Note: f.note, Violations: f.violations})
+		report.Judgements = append(report.Judgements, Judgement{ID: inv.id, Claim: inv.claim, State: f.state(), Note: f.note, Violations: f.violations})
 		report.OK = report.OK && f.state() != Violated
 	}
-	report.Stories, report.Untold = b.stories(report.Verdicts)
+	report.Stories, report.Untold = b.stories(report.Judgements)
 	return report
 }

@@ -105,7 +105,7 @@ func (s spoiled) run(t *testing.T) {
 	report := e.Judge()
 	var got []string
 	said := false
-	for _, v := range report.Verdicts {
+	for _, v := range report.Judgements {
 		if v.State == Violated {
 			got = append(got, v.ID)
 		}
@@ -123,7 +123,7 @@ func (s spoiled) run(t *testing.T) {
 
 func texts(r Report) []string {
 	var all []string
-	for _, v := range r.Verdicts {
+	for _, v := range r.Judgements {
 		for _, one := range v.Violations {
 			all = append(all, v.ID+": "+one.Text)
 		}
@@ -136,7 +136,7 @@ func TestJudge(t *testing.T) {
 		e := good(t)
 		e.Limits.MustBite = true
 		report := e.Judge()
-		for _, v := range report.Verdicts {
+		for _, v := range report.Judgements {
 			want := Holds
 			if v.ID == "I12" || v.ID == "I13" {
 				want = Unmeasured

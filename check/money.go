@@ -84,7 +84,7 @@ func (b *bill) calls() int {
 // nothing, and for announced unknown ones; the latter not where the provider
 // could have told, as in classes idempotent and lookup.
 func (b *bill) authorised() (byPerson, byPolicy int) {
-	retries, nothing, doubtful := 0, 0, 0
+	retries, nothing, unknowns := 0, 0, 0
 	for _, t := range b.told {
 		switch {
 		case t.Event != "retry" && t.Event != "retry_lost":
@@ -99,9 +99,9 @@ func (b *bill) authorised() (byPerson, byPolicy int) {
 		case a.State == failed:
 			nothing++
 		case a.State == unknown:
-			doubtful++
+			unknowns++
 		case (a.State == accepted || a.State == answered || a.State == succeeded) && (a != d.answer || len(d.results) > d.wanted()) && b.excused(d, a):
-			doubtful++ // it was unknown once, and was heard of again too late
+			unknowns++ // it was unknown once, and was heard of again too late
 		}
 	}
 	class := b.charges[0].Class
@@ -111,7 +111,7 @@ func (b *bill) authorised() (byPerson, byPolicy int) {
 	case class == "idempotent" || class == "lookup":
 		return byPerson, nothing
 	}
-	return byPerson, nothing + doubtful
+	return byPerson, nothing + unknowns
 }
 
 // judgeJournalled looks for the attempt of each charge: the one with its key,

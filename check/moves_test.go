@@ -13,7 +13,7 @@ var fences = []spoiled{
 	{"A zombie's write that took the completed row is found", "I4", "saved it with fence 1, and by then it was 3", func(e *Evidence) {
 		o := e.op(2, "save", "w1")
 		o.Fence = 1
-		drop(&e.History, func(o *Op) bool { return o.Task == 2 && (o.Op == "orphan" || o.Client == "w1" && o.Op == "claim") })
+		drop(&e.History, func(o *Op) bool { return o.Task == 2 && (o.Op == "reclaim" || o.Client == "w1" && o.Op == "claim") })
 	}},
 	{"A fence that was given twice is found", "I4", "a fence was given twice", func(e *Evidence) {
 		o := *e.op(1, "claim", "w1")
@@ -70,8 +70,8 @@ var budgets = []spoiled{
 			e.Tables.Attempts = append(e.Tables.Attempts, a)
 		}
 	}},
-	{"A task parked for two crashes is found", "I6", "was parked for 2 crashes", func(e *Evidence) { e.taskRow(12).Crashes = 2 }},
-	{"A task parked for a throttle is found", "I6", "was parked as rate_limited after 2 waits", func(e *Evidence) { e.taskRow(9).ErrorKind = "rate_limited" }},
+	{"A task that failed for two crashes is found", "I6", "failed for 2 crashes", func(e *Evidence) { e.taskRow(12).Crashes = 2 }},
+	{"A task that failed for a throttle is found", "I6", "failed as rate_limited after 2 waits", func(e *Evidence) { e.taskRow(9).ErrorKind = "rate_limited" }},
 }
 
 var drifts = []spoiled{

@@ -152,7 +152,7 @@ func (f *Fault) validate() error {
 }
 
 func (o *Op) validate() error {
-	err := oneOf("op", o.Op, "claim", "begin", "release", "save", "fail", "orphan", "park", "cancel", "retry", "settle")
+	err := oneOf("op", o.Op, "claim", "begin", "release", "save", "fail", "reclaim", "archive", "cancel", "retry", "came_late")
 	if o.Status != "" {
 		err = errors.Join(err, oneOf("status", o.Status, statuses...))
 	}

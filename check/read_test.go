@@ -132,7 +132,7 @@ func TestCanaries(t *testing.T) {
 			if diff := cmp.Diff([]Hit{{File: c.file, Offset: c.offset}}, e.Hits); err != nil || diff != "" {
 				t.Fatalf("%v\n%s", err, diff)
 			}
-			for _, v := range e.Judge().Verdicts {
+			for _, v := range e.Judge().Judgements {
 				if v.ID == "I10" && v.State != Violated {
 					t.Errorf("I10 %s", v.State)
 				}

@@ -13,8 +13,8 @@ type Limits struct {
 	// Search bounds the search for an order that explains the history, default 1 min.
 	Search time.Duration
 
-	MaxCrashes int // workers that die over a task before it may be parked, default 3
-	MaxWaits   int // waits for rate limits or storage before it may be parked, default 100
+	MaxCrashes int // workers that die over a task before it may fail over them, default 3
+	MaxWaits   int // waits for rate limits or storage before it may fail over them, default 100
 	// ServerErrors is how many calls may follow those that the service failed by its own
 	// fault and did not bill, default 2.
 	ServerErrors int
@@ -53,8 +53,8 @@ const (
 	Unmeasured State = "not applicable" // the evidence cannot say; Note tells why
 )
 
-// Verdict is what the evidence says about one invariant.
-type Verdict struct {
+// Judgement is what the evidence says about one invariant.
+type Judgement struct {
 	ID         string      `json:"id"`
 	Claim      string      `json:"claim"`
 	State      State       `json:"state"`
@@ -99,9 +99,9 @@ type Counts struct {
 
 // Report is the judgement of a run.
 type Report struct {
-	OK       bool      `json:"ok"` // nothing is violated
-	Verdicts []Verdict `json:"verdicts"`
-	Counts   Counts    `json:"counts"`
-	Stories  []Story   `json:"stories,omitempty"`
-	Untold   int       `json:"untold,omitempty"` // violated tasks whose story was left out
+	OK         bool        `json:"ok"` // nothing is violated
+	Judgements []Judgement `json:"verdicts"`
+	Counts     Counts      `json:"counts"`
+	Stories    []Story     `json:"stories,omitempty"`
+	Untold     int         `json:"untold,omitempty"` // violated tasks whose story was left out
 }

@@ -49,7 +49,7 @@ var bites = []spoiled{
 		l.Cut, l.At = true, When{l.At.Add(time.Minute)}
 		e.submit("t-000007").Cut = true
 	}},
-	{"An unknown outcome that a late answer settled needs a cause all the same", "P6", "was called of unknown outcome by w1", func(e *Evidence) {
+	{"An unknown outcome that a late answer decided needs a cause all the same", "P6", "was called of unknown outcome by w1", func(e *Evidence) {
 		drop(&e.Faults, func(f *Fault) bool { return f.Kind == "kill" })
 		a := e.try("k4")
 		a.State, a.ErrorKind, a.ErrorMsg = succeeded, "", ""

@@ -19,7 +19,7 @@ type line struct {
 }
 
 // stories tells the tasks of the violations, in their order, each once.
-func (b *books) stories(verdicts []Verdict) (told []Story, untold int) {
+func (b *books) stories(judgements []Judgement) (told []Story, untold int) {
 	type who struct {
 		id  int64
 		tag string
@@ -28,7 +28,7 @@ func (b *books) stories(verdicts []Verdict) (told []Story, untold int) {
 	for _, d := range b.all {
 		find[who{d.id, d.tag}] = d
 	}
-	for _, v := range verdicts {
+	for _, v := range judgements {
 		for _, violation := range v.Violations {
 			w := who{violation.Task, violation.Tag}
 			d, ok := find[w]

@@ -20,7 +20,7 @@ func TestStories(t *testing.T) {
 		}
 		rest := stories[0].Timeline
 		for _, part := range []string{"client   acked", "row      created", "history  claim by w2 [fence=1 took=50ms outcome=worked]", "attempt  1 journalled", "ledger   cinema submit (sync) [billed=yes",
-			"fault    kill [target=w2", "history  orphan by r1", `attempt  1 is unknown [kind=outcome_unknown error="the worker was lost"]`, "client   seen", "in the end: failed", "kind=outcome_unknown cost=null]; delivery 4.1 is archived"} {
+			"fault    kill [target=w2", "history  reclaim by r1", `attempt  1 is unknown [kind=outcome_unknown error="the worker was lost"]`, "client   seen", "in the end: failed", "kind=outcome_unknown cost=null]; delivery 4.1 is archived"} {
 			_, after, found := strings.Cut(rest, part)
 			if !found {
 				t.Errorf("%q is not in its place in:\n%s", part, stories[0].Timeline)

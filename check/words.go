@@ -27,7 +27,7 @@ const (
 	unknown   = "unknown" // announced: nobody can say whether it happened
 )
 
-// outcomeUnknown is the error_kind of a task that was parked for a call in state unknown.
+// outcomeUnknown is the error_kind of a task that failed over a call in state unknown.
 const outcomeUnknown = "outcome_unknown"
 
 // notCharged is what a person says who authorises one more purchase.

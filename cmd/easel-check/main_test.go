@@ -76,7 +76,7 @@ func TestRun(t *testing.T) {
 	})
 	t.Run("A hundred violations are listed, and the rest counted", func(t *testing.T) {
 		var out bytes.Buffer
-		v := check.Verdict{ID: "I1", Violations: make([]check.Violation, 130)}
+		v := check.Judgement{ID: "I1", Violations: make([]check.Violation, 130)}
 		violations(&out, v)
 		if got := out.String(); strings.Count(got, "\n") != 102 || !strings.Contains(got, "I1: 30 more") {
 			t.Errorf("printed %s", got)

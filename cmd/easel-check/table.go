@@ -16,7 +16,7 @@ const shown = 100
 func table(w io.Writer, r check.Report) error {
 	out := bufio.NewWriter(w)
 	columns := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, v := range r.Verdicts {
+	for _, v := range r.Judgements {
 		state := string(v.State)
 		if v.State == check.Violated {
 			state = fmt.Sprintf("VIOLATED %d", len(v.Violations))
@@ -35,7 +35,7 @@ func table(w io.Writer, r check.Report) error {
 		c.Billed, c.BilledAgain, c.Duplicates, c.Unknown, c.Late, c.OpenAttempts)
 	fmt.Fprintf(out, "faults %d, of them ambiguous %d; resumed %d, zombies refused %d, operations %d\n",
 		c.Faults, c.Ambiguous, c.Resumed, c.ZombiesRefused, c.Operations)
-	for _, v := range r.Verdicts {
+	for _, v := range r.Judgements {
 		violations(out, v)
 	}
 	for _, s := range r.Stories {
@@ -47,7 +47,7 @@ func table(w io.Writer, r check.Report) error {
 	return out.Flush()
 }
 
-func violations(out io.Writer, v check.Verdict) {
+func violations(out io.Writer, v check.Judgement) {
 	for i, one := range v.Violations {
 		if i == 0 {
 			fmt.Fprintln(out)

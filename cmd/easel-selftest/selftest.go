@@ -184,17 +184,17 @@ func tell(o *cli.Output, w io.Writer, r selftest.Report, asked selftest.Options)
 	fmt.Fprintf(w, "\nIt bit: %d writes of zombies refused, %d answers fetched by a later worker, %d outcomes unknown, %d bought again with leave\n\n",
 		r.Zombies, c.Resumed, c.Unknown, c.BilledAgain)
 	v := o.Table()
-	for _, verdict := range r.Judged.Verdicts {
-		v.AppendRow(table.Row{verdict.ID, judged(o, verdict.State), verdict.Claim})
+	for _, judgement := range r.Judged.Judgements {
+		v.AppendRow(table.Row{judgement.ID, judged(o, judgement.State), judgement.Claim})
 	}
 	fmt.Fprintln(w, v.Render())
-	for _, verdict := range r.Judged.Verdicts {
-		for i, broken := range verdict.Violations {
+	for _, judgement := range r.Judged.Judgements {
+		for i, broken := range judgement.Violations {
 			if i == 10 {
-				fmt.Fprintf(w, "%s: %d more\n", verdict.ID, len(verdict.Violations)-i)
+				fmt.Fprintf(w, "%s: %d more\n", judgement.ID, len(judgement.Violations)-i)
 				break
 			}
-			fmt.Fprintf(w, "%s: task %d %s: %s\n", verdict.ID, broken.Task, broken.Tag, cli.Clean(broken.Text))
+			fmt.Fprintf(w, "%s: task %d %s: %s\n", judgement.ID, broken.Task, broken.Tag, cli.Clean(broken.Text))
 		}
 	}
 	fmt.Fprintf(w, "\nAgain: easel-selftest --seed %d --for %s (the schedule is the same, its effect may not be)\n", r.Seed, human.Duration(asked.For))

@@ -94,7 +94,7 @@ func TestSelftest(t *testing.T) {
 		if c := r.Judged.Counts; len(r.Faults) == 0 || c.Acknowledged < 20 || c.Billed < 20 || c.Faults == 0 {
 			t.Errorf("nothing much happened: %d kinds of faults, %+v", len(r.Faults), c)
 		}
-		for _, v := range r.Judged.Verdicts {
+		for _, v := range r.Judged.Judgements {
 			if v.ID == "I10" && v.State != "holds" {
 				t.Errorf("secrets were not looked for: %+v", v)
 			}

@@ -249,7 +249,7 @@ func (s *site) check(run check.Run, fault check.Fault, id int64) {
 		s.t.Fatal(err)
 	}
 	report := found.Judge()
-	for _, v := range report.Verdicts {
+	for _, v := range report.Judgements {
 		for _, broken := range v.Violations {
 			s.t.Errorf("%s: %s", v.ID, broken.Text)
 		}

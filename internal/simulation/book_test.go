@@ -139,30 +139,30 @@ func (b *book) noteExec(p *process, query string, args []driver.NamedValue, r dr
 		if n == 0 {
 			return nothing
 		}
-		e.Op, e.Task = "settle", number(3)
+		e.Op, e.Task = "came_late", number(3)
 		e.Fence = b.fence(e.Task)
 	case op == "save" || op == "release":
 		e.Op, e.Task, e.Fence = op, number(2), number(1)
 	case op == "fail":
 		e.Op, e.Task, e.Fence, e.Status, e.Kind = op, number(2), number(1), text(0), text(5)
 	case strings.Contains(query, "SET status = 'failed', fence") && n > 0:
-		e.Op, e.Task = "park", number(2)
+		e.Op, e.Task = "archive", number(2)
 		e.Fence = b.fence(e.Task)
 	case strings.Contains(query, "delivery + 1 ELSE 0 END, fence = CASE"):
-		return b.noteOrphans(e, args)
+		return b.noteReclaimed(e, args)
 	default:
 		return nothing
 	}
 	return func() { b.happened(e) }
 }
 
-// noteOrphans is noteExec for a statement that takes many tasks away, each with
+// noteReclaimed is noteExec for a statement that takes many tasks away, each with
 // its delivery as it was.
-func (b *book) noteOrphans(e historyEntry, args []driver.NamedValue) func() {
+func (b *book) noteReclaimed(e historyEntry, args []driver.NamedValue) func() {
 	var all []historyEntry
 	for i := 0; i+1 < len(args); i += 2 {
 		one := e
-		one.Op, one.OK = "orphan", true
+		one.Op, one.OK = "reclaim", true
 		one.Task, _ = args[i].Value.(int64)
 		delivery, _ := args[i+1].Value.(int64)
 		if b.number("SELECT delivery FROM image_generations WHERE id = ?", one.Task) != delivery+1 {

@@ -158,7 +158,7 @@ func (s *session) begin(ctx context.Context) error {
 func (s *session) do(ctx context.Context, query string, run func() (func(), error)) error {
 	op := sqlOp(query)
 	hindered := s.w.meet(s.p, false, op, "sql")
-	if op == "beat" {
+	if op == "heartbeat" {
 		if err := s.p.beats(ctx); err != nil {
 			return err
 		}

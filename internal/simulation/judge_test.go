@@ -53,7 +53,7 @@ func (w *world) judge(ctx context.Context, faultsEnded time.Time) outcome {
 		}
 	}
 	report := e.Judge()
-	for _, v := range report.Verdicts {
+	for _, v := range report.Judgements {
 		for _, broken := range v.Violations {
 			o.violations = append(o.violations, fmt.Sprintf("%s task %d %s: %s", v.ID, broken.Task, broken.Tag, broken.Text))
 		}

@@ -21,13 +21,13 @@ func (w *world) inspector() *asynq.Inspector {
 // decide is a person who goes through failed tasks: every other unknown outcome is
 // retried, some of them as not charged.
 func (w *world) decide(ctx context.Context) {
-	parked, err := w.person.tasks.List(ctx, store.Filter{Statuses: []task.Status{task.Failed}, Limit: store.MaxPage})
+	failed, err := w.person.tasks.List(ctx, store.Filter{Statuses: []task.Status{task.Failed}, Limit: store.MaxPage})
 	if err != nil {
 		panic(err)
 	}
-	for i := range parked {
+	for i := range failed {
 		if w.rnd.IntN(3) > 0 {
-			w.retry(ctx, &parked[i], w.rnd.IntN(2) == 0)
+			w.retry(ctx, &failed[i], w.rnd.IntN(2) == 0)
 		}
 	}
 }

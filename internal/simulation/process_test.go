@@ -98,9 +98,9 @@ func (p *process) thaw() {
 	}
 }
 
-// bury makes everything that a killed process still waits for fail, so that its
+// breakOff makes everything that a killed process still waits for fail, so that its
 // goroutines end.
-func (p *process) bury() {
+func (p *process) breakOff() {
 	p.mu.Lock()
 	p.dead = true
 	p.mu.Unlock()

@@ -67,7 +67,7 @@ var kinds = []struct {
 
 var (
 	redisMoments = []string{"redis", "ack", "dequeue", "publish"}
-	sqlMoments   = []string{"sql", "commit", "claim", "begin", "accept", "answer", "save", "fail", "release", "beat", "rung"}
+	sqlMoments   = []string{"sql", "commit", "claim", "begin", "accept", "answer", "save", "fail", "release", "heartbeat", "published"}
 
 	// steps are the stations of a task.
 	steps = []string{"claim", "begin", "submit", "submit dialled", "accept", "poll", "answer", "put", "save", "ack"}

@@ -176,7 +176,7 @@ func (w *world) end() {
 	w.mu.Unlock()
 	for _, p := range w.everybody() {
 		if !live[p] && p.slot != people && (p.slot >= 0 || p != w.producer) {
-			p.bury()
+			p.breakOff()
 		}
 	}
 	for _, p := range w.everybody() {

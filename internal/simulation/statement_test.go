@@ -96,8 +96,8 @@ var sqlOps = []struct{ text, op string }{
 	{"SET status = 'cancelled'", "cancel"},
 	{"retried_at = now()", "retry"},
 	{"INSERT INTO image_generations", "insert"},
-	{"INSERT INTO easel_worker", "beat"},
-	{"SET published_at = now()", "rung"},
+	{"INSERT INTO easel_worker", "heartbeat"},
+	{"SET published_at = now()", "published"},
 }
 
 func sqlOp(query string) string {

@@ -274,7 +274,7 @@ func (w *world) replaceProducer() {
 	w.mu.Unlock()
 	if old != nil { // its clients see at once that it is gone
 		old.freeze()
-		old.bury()
+		old.breakOff()
 	}
 	p := w.open(id, producers)
 	w.mu.Lock()
