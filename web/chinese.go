@@ -70,6 +70,12 @@ var chinese = map[string]string{
 	"Tasks that easel gives up are listed here, with the reason and what to do about it.": "easel 放弃的任务列在这里，并注明原因和处理办法。",
 	"Task": "任务", "Cancel": "取消",
 
+	// What was asked for, where it stands, and when.
+	"model": "模型", "size": "尺寸", "quality": "质量", "style": "风格", "steps": "步数", "cfg scale": "提示词强度", "seed": "种子", "watermark": "水印", "count": "数量", "input picture": "输入图片", "input photo": "输入照片",
+	"user": "用户", "drama": "剧", "storyboard": "分镜", "subject": "对象类型", "subject id": "对象编号", "metadata": "元数据", "idempotency key": "幂等键",
+	"priority": "优先级", "failed tries": "失败次数", "waits": "等待次数", "crashes": "崩溃次数", "delivery": "投递", "fence": "栅栏号", "worker": "工作进程", "provider's job": "服务商的任务", "file": "文件", "object": "存储地址", "none": "无",
+	"created": "创建", "published": "发布", "due": "到期", "deadline": "截止", "started": "开始", "lease until": "租约至", "cancel asked for": "请求取消", "ended": "结束", "changed": "更改",
+
 	// What a person is asked before many are retried.
 	"Nothing to retry": "没有可重试的任务",
 	"Ask about":        "询问", "task": "个任务", "tasks": "个任务", "All that failed as": "所有失败原因为", "at": "在", ", those that join them in the next moments included.": "，接下来片刻内加入的也包括在内。",

@@ -56,6 +56,7 @@ func TestChinesePages(t *testing.T) {
 		b.with(t).has(in("/tasks/1"), "密钥被拒绝", "请在配置里换上有效的密钥", "no key at openai")
 		b.with(t).has(in("/tasks/1"), "<dd>未知</dd>", " 次中 ", "任务 1 ·")
 		b.with(t).hasNot(in("/tasks/1"), " so far", "<dd>unknown</dd>")
+		b.with(t).has(in("/tasks/1"), "<bdi>服务商</bdi>", "<bdi>数量</bdi>", "<bdi>失败次数</bdi>", "<dt>发布</dt>", "<dt>结束</dt>")
 		b.with(t).has(in("/"), "<bdi>全部</bdi>")
 		b.with(t).has(in("/tasks/abc"), "“abc”不是任务编号：任务编号应为从 1 开始的整数。")
 		b.with(t).has(in("/nowhere"), "这个地址没有页面。")

@@ -185,7 +185,7 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 	clipTask(t)
 	p := storyPage{
 		Task: t, Now: now, Standing: brief(t, why, now), Why: why, Advice: adviceFor(t.ErrorKind),
-		Asked: asked(t), Stands: stands(t), Times: times(t), Reply: human.Shorten(t.APIResponse, maxReply),
+		Asked: asked(t), Stands: stands(t, attempts), Times: times(t), Reply: human.Shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.OwnedByApp(),
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.OwnedByApp(),
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
@@ -238,7 +238,7 @@ func asked(t *task.Task) []fact {
 	f.add("cfg scale", optional(t.CFGScale))
 	f.add("seed", optional(t.Seed))
 	f.add("watermark", optional(t.Watermark))
-	f.add("pictures", strconv.Itoa(t.ImageCount))
+	f.add("count", strconv.Itoa(t.ImageCount))
 	f.add("input picture", input(t.InputImageURL))
 	f.add("input photo", optional(t.InputImageID))
 	references, err := (&task.Task{Request: task.Request{ReferenceImages: t.ReferenceImages}}).Inputs()
@@ -263,8 +263,8 @@ func asked(t *task.Task) []fact {
 }
 
 // stands lists where the task stands.
-func stands(t *task.Task) []fact {
-	f := facts{{"cost", cost(t.CostMicros, t.Currency), true}}
+func stands(t *task.Task, attempts []task.Attempt) []fact {
+	f := facts{{"cost", total(t, attempts), true}}
 	f.add("priority", t.Priority.String())
 	f = append(f, fact{"failed tries", fmt.Sprintf("%d of %d", t.FailedTries, t.MaxTries()), true})
 	f.add("waits", strconv.Itoa(t.Waits))
@@ -276,6 +276,15 @@ func stands(t *task.Task) []fact {
 	f.add("file", t.LocalPath)
 	f.add("object", t.MinioURL)
 	return f
+}
+
+// total is what the task has cost, as far as it is known.
+func total(t *task.Task, attempts []task.Attempt) string {
+	happened := func(a task.Attempt) bool { return a.State != task.AttemptRejected }
+	if t.CostMicros == nil && !slices.ContainsFunc(attempts, happened) {
+		return "none"
+	}
+	return cost(t.CostMicros, t.Currency)
 }
 
 // times lists what happened when, as far as it has.

@@ -228,3 +228,33 @@ func TestTook(t *testing.T) {
 		})
 	}
 }
+
+func TestTotalCost(t *testing.T) {
+	for claim, c := range map[string]struct {
+		states []task.AttemptState
+		want   string
+	}{
+		"Without a call there is none":               {nil, "none"},
+		"Calls that did not happen cost none":        {[]task.AttemptState{task.AttemptRejected, task.AttemptRejected}, "none"},
+		"One that happened may have cost something":  {[]task.AttemptState{task.AttemptRejected, task.AttemptFailed}, "unknown"},
+		"One that may have happened costs who knows": {[]task.AttemptState{task.AttemptUnknown}, "unknown"},
+		"One that is on its way may cost something":  {[]task.AttemptState{task.AttemptSending}, "unknown"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			var attempts []task.Attempt
+			for _, s := range c.states {
+				attempts = append(attempts, task.Attempt{State: s})
+			}
+			if got := total(&task.Task{}, attempts); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+	t.Run("What the row says counts, whatever is left of its calls", func(t *testing.T) {
+		var free task.Task
+		free.CostMicros = new(int64)
+		if got := total(&free, nil); got != "free" {
+			t.Errorf("got %q", got)
+		}
+	})
+}

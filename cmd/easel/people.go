@@ -73,7 +73,7 @@ func outcome(t *task.Task, why *waiting.Reason, now time.Time) string {
 	case t.Status == task.Completed:
 		return picturePath(t)
 	case t.Status == task.Pending && t.RunAt.After(now):
-		return "due in " + human.English.Span(t.RunAt.Sub(now)) + because(t)
+		return "due " + human.English.Span(now.Sub(t.RunAt)) + because(t)
 	case t.Status == task.Processing && t.Progress > 0:
 		return strings.TrimSuffix(strconv.Itoa(t.Progress)+"%, "+sentenceOf(why), ", ")
 	case !t.Status.Final():

@@ -47,7 +47,7 @@ func TestConfigEnvironment(t *testing.T) {
 		"Variables of others are none of ours":             {"PATH=/bin", ""},
 		"Variables that Kubernetes injects are no typos":   {"EASEL_PORT_8080_TCP_ADDR=10.0.0.1", ""},
 		"Nor those of a service beside ours":               {"EASEL_REDIS_SERVICE_HOST=10.0.0.2", ""},
-		"A misspelt variable is refused with the near one": {"EASEL_LISEN=:80", "EASEL_LISEN is not a Setting of easel; did you mean EASEL_LISTEN?"},
+		"A misspelt variable is refused with the near one": {"EASEL_LISEN=:80", "EASEL_LISEN is not a setting of easel; did you mean EASEL_LISTEN?"},
 		"An unknown variable points to the list":           {"EASEL_CONJECTURE=1", "see `easel help environment`"},
 		"A drain is a duration":                            {"EASEL_DRAIN=soon", `EASEL_DRAIN is "soon"; accepted are durations from 0s to 1h`},
 		"A drain has a bound":                              {"EASEL_DRAIN=61m", `EASEL_DRAIN is "61m"; accepted are`},

@@ -283,7 +283,7 @@ func unknownVariables(vars map[string]string) []error {
 		if !strings.HasPrefix(name, "EASEL_") || slices.Contains(names, name) || injected.MatchString(name) {
 			continue
 		}
-		m := &Mistake{Name: name, Problem: "is not a Setting of easel", Accepted: "see `easel help environment` for those that are"}
+		m := &Mistake{Name: name, Problem: "is not a setting of easel", Accepted: "see `easel help environment` for those that are"}
 		if near := human.Nearest(name, names); near != "" {
 			m.Accepted = "did you mean " + near + "?"
 		}

@@ -28,11 +28,16 @@ func Duration(d time.Duration) string {
 	return s
 }
 
-// Span is how long d is, in one unit. What is below zero is still to come.
+// Span is how long d is, in one unit: the whole ones that have passed, or the nearest
+// number of those that are still to come, where d is below zero.
 func (l Language) Span(d time.Duration) string {
 	switch {
+	case d <= -time.Hour:
+		return l.ahead(l.Span(-d.Round(time.Hour)))
+	case d <= -time.Minute:
+		return l.ahead(l.Span(-d.Round(time.Minute)))
 	case d < 0:
-		return l.ahead(l.Span(-d))
+		return l.ahead(l.Span(-d.Round(time.Second)))
 	case d < time.Minute:
 		return l.length(int(d/time.Second), "s")
 	case d < time.Hour:
