@@ -119,7 +119,7 @@ func TestCallbacks(t *testing.T) {
 	t.Run("A task that failed for it learns that the job is there, and stays failed", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State = task.AttemptUnknown
-		r.check(only(r.store.Finish(r.Context(), store.Decided{Held: r.t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}}, Attempt: r.a})))
+		r.check(tables.Err(r.store.Finish(r.Context(), store.Decided{Held: r.t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}}, Attempt: r.a})))
 		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		got, err := r.store.Get(r.Context(), 1)
 		r.check(err)
@@ -132,7 +132,7 @@ func TestCallbacks(t *testing.T) {
 	t.Run("A job that is known keeps its handle, and its worker is told to ask", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State, r.a.Handle = task.AttemptAccepted, `{"v":1,"job":"true"}`
-		r.check(only(r.store.Record(r.Context(), store.Accepted{Held: r.t.Token(), Attempt: *r.a, JobID: "true"})))
+		r.check(tables.Err(r.store.Record(r.Context(), store.Accepted{Held: r.t.Token(), Attempt: *r.a, JobID: "true"})))
 		r.deaf = errors.New("redis is away")
 		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"forged"}`), 200)
 		r.same(facts{"Handle": r.attempt().Handle, "woken": r.woken}, facts{"Handle": `{"v":1,"job":"true"}`, "woken": []int64{1}})
@@ -176,6 +176,3 @@ func TestCallbacks(t *testing.T) {
 		})
 	}
 }
-
-// only is the error of what also reports something.
-func only(_ bool, err error) error { return err }

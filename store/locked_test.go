@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -134,15 +135,15 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 	writes := map[string]func(tk *task.Task) error{
 		"Release": func(tk *task.Task) error { return l.Release(whole, tk.Token(), 0, "") },
 		"Decided": func(tk *task.Task) error {
-			return only(l.Finish(whole, store.Decided{Held: tk.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted, Message: "away"}}}))
+			return tables.Err(l.Finish(whole, store.Decided{Held: tk.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.Unavailable, Executed: task.NotExecuted, Message: "away"}}}))
 		},
 		"Begin": func(tk *task.Task) error {
-			return begin(whole, l.Store, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
+			return tables.Begin(whole, l.Store, tk, &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"})
 		},
 		"Switched": func(tk *task.Task) error {
-			return only(l.Finish(whole, store.Switched{Held: tk.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "away"}))
+			return tables.Err(l.Finish(whole, store.Switched{Held: tk.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "away"}))
 		},
-		"LearntLate": func(tk *task.Task) error { return only(l.Record(whole, store.LearntLate{Task: tk.ID})) },
+		"LearntLate": func(tk *task.Task) error { return tables.Err(l.Record(whole, store.LearntLate{Task: tk.ID})) },
 	}
 	i := 0
 	for range 4 {
@@ -252,13 +253,13 @@ func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
 	for _, tk := range boats(t, s, 8) {
 		c := claimed(t, s, tk)
 		a := &task.Attempt{Key: fmt.Sprint("key ", tk.ID), Provider: "painter"}
-		must(t, begin(t.Context(), s, c, a))
+		must(t, tables.Begin(t.Context(), s, c, a))
 		calls = append(calls, a)
 	}
 	for _, a := range calls[6:] {
 		answered := *a
 		answered.State = task.AttemptAnswered
-		must(t, only(s.Record(t.Context(), store.Answered{Held: task.Token{Task: a.TaskID}, Attempt: answered})))
+		must(t, tables.Err(s.Record(t.Context(), store.Answered{Held: task.Token{Task: a.TaskID}, Attempt: answered})))
 	}
 	free := boats(t, s, 1)[0]
 	app, err := s.DB().Begin()
@@ -270,15 +271,15 @@ func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
 	var saving sync.WaitGroup
 	for _, write := range []func(a *task.Attempt) error{
 		func(a *task.Attempt) error {
-			return only(s.Record(t.Context(), store.Answered{Held: task.Token{Task: a.TaskID}, Attempt: *a}))
+			return tables.Err(s.Record(t.Context(), store.Answered{Held: task.Token{Task: a.TaskID}, Attempt: *a}))
 		},
-		func(a *task.Attempt) error { return only(s.Record(t.Context(), store.AttemptEnded{Attempt: *a})) },
+		func(a *task.Attempt) error { return tables.Err(s.Record(t.Context(), store.AttemptEnded{Attempt: *a})) },
 		func(a *task.Attempt) error {
 			_, err := s.Record(t.Context(), store.AttemptEndedIf{Attempt: *a, State: task.AttemptSending})
 			return err
 		},
 		func(a *task.Attempt) error {
-			return only(s.Record(t.Context(), store.Collected{Attempt: withRaw(a, nil)}))
+			return tables.Err(s.Record(t.Context(), store.Collected{Attempt: tables.WithRaw(a, nil)}))
 		},
 	} {
 		for range 2 {
@@ -343,8 +344,8 @@ func TestRefusesWhatBreaksAConstraint(t *testing.T) {
 			s := open(t)
 			tk := claimed(t, s, boats(t, s, 1)[0])
 			key := &task.Attempt{Key: "one key", Provider: "painter"}
-			must(t, begin(t.Context(), s, tk, key))
-			err := begin(t.Context(), s, tk, &task.Attempt{Key: "one key", Provider: "painter"})
+			must(t, tables.Begin(t.Context(), s, tk, key))
+			err := tables.Begin(t.Context(), s, tk, &task.Attempt{Key: "one key", Provider: "painter"})
 			if err == nil || !s.Refuses(err) {
 				t.Errorf("%v is not said to be refused", err)
 			}

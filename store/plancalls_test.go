@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -131,51 +132,51 @@ func ofSteps() map[string]call {
 			_, err := s.Next(ctx, task.Ref{Task: 100_004})
 			return err
 		}},
-		"Begin": {1, func(ctx context.Context, s *store.Store) error { return begin(ctx, s, held, begun) }},
+		"Begin": {1, func(ctx context.Context, s *store.Store) error { return tables.Begin(ctx, s, held, begun) }},
 		"Release": {1, func(ctx context.Context, s *store.Store) error {
 			return s.Release(ctx, task.Token{Task: 200_002, Fence: 1}, 0, "")
 		}},
 		"History":       {1, func(ctx context.Context, s *store.Store) error { _, err := s.History(ctx, held.ID); return err }},
 		"NewestAttempt": {1, func(ctx context.Context, s *store.Store) error { _, err := s.NewestAttempt(ctx); return err }},
 		"Record, of progress": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.Progressed{Held: held.Token(), Percent: 7}))
+			return tables.Err(s.Record(ctx, store.Progressed{Held: held.Token(), Percent: 7}))
 		}},
 		"Record, of an end": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.AttemptEnded{Attempt: *begun}))
+			return tables.Err(s.Record(ctx, store.AttemptEnded{Attempt: *begun}))
 		}},
 		"Record, of an input": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.InputCopied{Task: held.ID, Input: task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"}}))
+			return tables.Err(s.Record(ctx, store.InputCopied{Task: held.ID, Input: task.Input{SourceHash: "x", StorageKey: "x", ContentType: "x", SHA256: "x"}}))
 		}},
 		"Record, of a batch": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.BatchKept{Held: task.Token{Task: 200_005, Fence: 1}, Attempt: task.Attempt{ID: 100_010, TaskID: 100_010}, Results: nil, Progress: 5}))
+			return tables.Err(s.Record(ctx, store.BatchKept{Held: task.Token{Task: 200_005, Fence: 1}, Attempt: task.Attempt{ID: 100_010, TaskID: 100_010}, Results: nil, Progress: 5}))
 		}},
 		"Record, of a handle": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.Accepted{Held: held.Token(), Attempt: *begun, JobID: "job"}))
+			return tables.Err(s.Record(ctx, store.Accepted{Held: held.Token(), Attempt: *begun, JobID: "job"}))
 		}},
 		"Record, of an answer": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.Answered{Held: held.Token(), Attempt: *begun, JobID: "job"}))
+			return tables.Err(s.Record(ctx, store.Answered{Held: held.Token(), Attempt: *begun, JobID: "job"}))
 		}},
 		"Record, of an end by who heard of it": {1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.Record(ctx, store.AttemptEndedIf{Attempt: *begun, State: "x"})
 			return err
 		}},
 		"Record, of a call not sent": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.NotSent{Task: held.ID, Key: "key 100004"}))
+			return tables.Err(s.Record(ctx, store.NotSent{Task: held.ID, Key: "key 100004"}))
 		}},
 		"Record, of what was learnt late": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.LearntLate{Task: 100_004}))
+			return tables.Err(s.Record(ctx, store.LearntLate{Task: 100_004}))
 		}},
 		"Record, of how far it is collected": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Record(ctx, store.Collected{Attempt: withRaw(&task.Attempt{ID: 100_004}, nil)}))
+			return tables.Err(s.Record(ctx, store.Collected{Attempt: tables.WithRaw(&task.Attempt{ID: 100_004}, nil)}))
 		}},
 		"Finish, by a decision": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Finish(ctx, store.Decided{Held: task.Token{Task: 200_003, Fence: 1}, Decision: task.Decision{Status: task.Failed, Failure: failure}}))
+			return tables.Err(s.Finish(ctx, store.Decided{Held: task.Token{Task: 200_003, Fence: 1}, Decision: task.Decision{Status: task.Failed, Failure: failure}}))
 		}},
 		"Finish, at another provider": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Finish(ctx, store.Switched{Held: task.Token{Task: 200_004, Fence: 1}, To: task.Fallback{Provider: "rival"}, Rest: "", Reason: ""}))
+			return tables.Err(s.Finish(ctx, store.Switched{Held: task.Token{Task: 200_004, Fence: 1}, To: task.Fallback{Provider: "rival"}, Rest: "", Reason: ""}))
 		}},
 		"Finish, completed": {1, func(ctx context.Context, s *store.Store) error {
-			return only(s.Finish(ctx, store.Completed{Held: task.Token{Task: 200_006, Fence: 1}, Outcome: store.Outcome{First: &result}}))
+			return tables.Err(s.Finish(ctx, store.Completed{Held: task.Token{Task: 200_006, Fence: 1}, Outcome: store.Outcome{First: &result}}))
 		}},
 		"Finish, late": {1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.Finish(ctx, store.CameLate{Attempt: task.Attempt{ID: 100_004, TaskID: 100_004}, Outcome: store.Outcome{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}}})

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"os"
@@ -124,25 +123,4 @@ func TestReadyBeforeMigrate(t *testing.T) {
 			}
 		})
 	}
-}
-
-// only is the error of what also reports something.
-func only(_ bool, err error) error { return err }
-
-// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
-func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
-	one := t.NewAttempt(a.Key)
-	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
-	begun, err := s.Begin(ctx, one)
-	*a = begun
-	return err
-}
-
-// withRaw is a with these raw files.
-func withRaw(a *task.Attempt, all []task.RawFile) task.Attempt {
-	raw := *a
-	if err := raw.SetRawFiles(all); err != nil {
-		panic(err)
-	}
-	return raw
 }

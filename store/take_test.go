@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -37,7 +38,7 @@ func TestAClaimSeesWhatWasBegunMeanwhile(t *testing.T) {
 	s := migrated(t, address)
 	slow := slowly(t, address, s)
 	begins := func(t *testing.T, tk *task.Task) {
-		must(t, begin(t.Context(), s, tk, &task.Attempt{Key: fmt.Sprint("key of ", tk.ID), Provider: "painter"}))
+		must(t, tables.Begin(t.Context(), s, tk, &task.Attempt{Key: fmt.Sprint("key of ", tk.ID), Provider: "painter"}))
 	}
 	for claim, c := range map[string]struct {
 		before    func(t *testing.T, tk *task.Task) *task.Task
@@ -106,7 +107,7 @@ func TestAClaimIsOneStatement(t *testing.T) {
 	_, err = s.Insert(t.Context(), []*task.Task{tk})
 	must(t, err)
 	held := claimed(t, s, tk)
-	must(t, begin(t.Context(), s, held, &task.Attempt{Key: "key", Provider: "painter"}))
+	must(t, tables.Begin(t.Context(), s, held, &task.Attempt{Key: "key", Provider: "painter"}))
 	must(t, s.Release(t.Context(), held.Token(), 0, ""))
 	var c *store.Claim
 	ran := e.during(func() {

@@ -110,7 +110,7 @@ func (b *bench) fail(t *task.Task, kind task.Kind, message string) *task.Task {
 	if kind == task.OutcomeUnknown {
 		a.State = task.AttemptUnknown
 	}
-	b.check(only(b.store.Finish(b.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: kind, Executed: task.NotExecuted, Message: message}}, Attempt: a})))
+	b.check(tables.Err(b.store.Finish(b.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, FailedTries: 1, Failure: &task.Failure{Kind: kind, Executed: task.NotExecuted, Message: message}}, Attempt: a})))
 	return held
 }
 
@@ -126,8 +126,8 @@ func (b *bench) draw(t *task.Task, change func(*task.Attempt, *task.Result)) {
 	if change != nil {
 		change(a, &r)
 	}
-	b.check(only(b.store.Record(b.Context(), store.Answered{Held: held.Token(), Attempt: *a})))
-	b.check(only(b.store.Finish(b.Context(), store.Completed{Held: held.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{r}}})))
+	b.check(tables.Err(b.store.Record(b.Context(), store.Answered{Held: held.Token(), Attempt: *a})))
+	b.check(tables.Err(b.store.Finish(b.Context(), store.Completed{Held: held.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{r}}})))
 }
 
 // late keeps a picture that came after its task was taken away.
@@ -201,16 +201,4 @@ func (b *bench) refuses(w *httptest.ResponseRecorder, code int, text string) {
 	if w.Code != code || !strings.Contains(w.Body.String(), text) {
 		b.Errorf("got %d, want %d with %q\n%s", w.Code, code, text, w.Body)
 	}
-}
-
-// only is the error of what also reports something.
-func only(_ bool, err error) error { return err }
-
-// withRaw is a with these raw files.
-func withRaw(a *task.Attempt, all []task.RawFile) task.Attempt {
-	raw := *a
-	if err := raw.SetRawFiles(all); err != nil {
-		panic(err)
-	}
-	return raw
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -56,7 +57,7 @@ func five(t *testing.T) *bench {
 	_, err := b.store.Cancel(t.Context(), gone.ID)
 	b.check(err)
 	held, _ := b.begin(b.add(task.Task{}))
-	b.check(only(b.store.Record(t.Context(), store.Progressed{Held: held.Token(), Percent: 40})))
+	b.check(tables.Err(b.store.Record(t.Context(), store.Progressed{Held: held.Token(), Percent: 40})))
 	b.add(task.Task{})
 	return b
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -27,7 +28,7 @@ func TestStory(t *testing.T) {
 		held, a := b.begin(b.add(task.Task{Request: task.Request{Provider: "openai"}}))
 		a.State, a.ErrorKind, a.ErrorCode, a.ErrorMsg, a.HTTPStatus, a.ProviderRequestID =
 			task.AttemptFailed, task.ProviderError, "E42", "it broke", ptr(502), "req-7"
-		b.check(only(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.ProviderError, Executed: task.NotExecuted, Message: "it broke"}}, Attempt: a})))
+		b.check(tables.Err(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Pending, Failure: &task.Failure{Kind: task.ProviderError, Executed: task.NotExecuted, Message: "it broke"}}, Attempt: a})))
 		b.draw(held, func(a *task.Attempt, _ *task.Result) { a.CostMicros, a.Currency = ptr(int64(42_000)), "USD" })
 		b.exec("UPDATE generation_attempt SET sent_at = '2026-01-01 10:00:00.000000+00:00', finished_at = '2026-01-01 10:00:09.500000+00:00', answered_at = NULL WHERE number = 1")
 		b.exec("UPDATE generation_attempt SET sent_at = '2026-01-01 10:01:00.000000+00:00', answered_at = '2026-01-01 10:01:03.250000+00:00' WHERE number = 2")
@@ -75,9 +76,9 @@ func TestStory(t *testing.T) {
 		b := newBench(t)
 		held, a := b.begin(b.add(task.Task{}))
 		a.State, a.Answer = task.AttemptAnswered, `{"outputs":[]}`
-		b.check(only(b.store.Record(t.Context(), store.Answered{Held: held.Token(), Attempt: *a})))
-		b.check(only(b.store.Record(t.Context(), store.Collected{Attempt: withRaw(a, []task.RawFile{{StorageKey: "1/1-0.kept.bin", ContentType: "image/png", FileSize: 60, Reason: "it breaks off"}})})))
-		b.check(only(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Expired, Executed: task.NotExecuted, Message: "gone"}}})))
+		b.check(tables.Err(b.store.Record(t.Context(), store.Answered{Held: held.Token(), Attempt: *a})))
+		b.check(tables.Err(b.store.Record(t.Context(), store.Collected{Attempt: tables.WithRaw(a, []task.RawFile{{StorageKey: "1/1-0.kept.bin", ContentType: "image/png", FileSize: 60, Reason: "it breaks off"}})})))
+		b.check(tables.Err(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Expired, Executed: task.NotExecuted, Message: "gone"}}})))
 		b.has(b.get("/tasks/1"), "Buy again", `<input type="checkbox" name="buy_again" value="yes" required>`, "it breaks off", `href="/pictures/1/1-0.kept.bin" download`)
 		b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "buy_again": {"yes"}})
 		attempts, err := b.store.Attempts(t.Context(), 1)
@@ -124,7 +125,7 @@ func TestStory(t *testing.T) {
 		b := newBench(t)
 		held, a := b.begin(b.add(task.Task{}))
 		a.State = task.AttemptUnknown
-		b.check(only(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "the connection was cut"}}, Attempt: a})))
+		b.check(tables.Err(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "the connection was cut"}}, Attempt: a})))
 		page := b.get("/tasks/1")
 		b.has(page, "Ask the provider again", "you pay for it twice", `<input type="checkbox" name="not_charged" value="yes" required>`, "Give it up")
 		if n := strings.Count(page, `action="/tasks/1/retry"`); n != 2 {
@@ -136,7 +137,7 @@ func TestStory(t *testing.T) {
 		b.site.Undecided = func([]task.Attempt) (bool, string) { return true, "https://console.example.com/calls" }
 		held, a := b.begin(b.add(task.Task{}))
 		a.State, a.ErrorKind, a.ErrorMsg = task.AttemptUnknown, task.Timeout, "the connection was cut"
-		b.check(only(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "the connection was cut"}}, Attempt: a})))
+		b.check(tables.Err(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "the connection was cut"}}, Attempt: a})))
 		page := b.get("/tasks/1")
 		b.has(page, `href="https://console.example.com/calls"`, `<input type="checkbox" name="not_charged" value="yes" required>`,
 			`action="/tasks/1/give-up"`, `<input type="checkbox" name="charged" value="yes" required>`)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -153,11 +154,11 @@ func olderIsCollected(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {
 		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":0,"url":"`+r.host+`/1"}]}`
-		r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
+		r.check(tables.Err(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 		b := &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main"}
-		r.check(begin(r.Context(), r.tasks, t, b))
+		r.check(tables.Begin(r.Context(), r.tasks, t, b))
 		b.State = task.AttemptRejected
-		r.check(only(r.tasks.Record(r.Context(), store.AttemptEnded{Attempt: *b})))
+		r.check(tables.Err(r.tasks.Record(r.Context(), store.AttemptEnded{Attempt: *b})))
 	})
 	r.start()
 	r.ends(t.ID, task.Completed)
@@ -191,7 +192,7 @@ func crashedIsCollected(r *rig) {
 	r.web = func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) }
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {
 		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":0,"url":"`+r.host+`/1"}]}`
-		r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
+		r.check(tables.Err(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 	})
 	r.exec("UPDATE image_generations SET crashes = 3")
 	r.start()
@@ -220,7 +221,7 @@ func collectedAtAnyTime(r *rig) {
 func unreadableAnswer(r *rig) {
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {
 		a.State, a.Answer = task.AttemptAnswered, `{"v":1,"outputs":[{"position":"first"}]}`
-		r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
+		r.check(tables.Err(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 	})
 	r.start()
 	failed := r.ends(t.ID, task.Failed)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -49,7 +50,7 @@ func (r *rig) leaves(f func(t *task.Task, a *task.Attempt)) *task.Task {
 	c, _, err := r.tasks.Claim(r.Context(), t.Ref(), "the dead", r.lease)
 	r.check(err)
 	a := &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main", Endpoint: "/draw"}
-	r.check(begin(r.Context(), r.tasks, c.Task, a))
+	r.check(tables.Begin(r.Context(), r.tasks, c.Task, a))
 	if f != nil {
 		f(c.Task, a)
 	}
@@ -59,7 +60,7 @@ func (r *rig) leaves(f func(t *task.Task, a *task.Attempt)) *task.Task {
 func (r *rig) accepted(t *task.Task, a *task.Attempt) {
 	r.Helper()
 	a.State, a.Handle = task.AttemptAccepted, `{"job":1}`
-	r.check(only(r.tasks.Record(r.Context(), store.Accepted{Held: t.Token(), Attempt: *a, JobID: "job-1"})))
+	r.check(tables.Err(r.tasks.Record(r.Context(), store.Accepted{Held: t.Token(), Attempt: *a, JobID: "job-1"})))
 }
 
 func takenBack(r *rig) {
@@ -90,7 +91,7 @@ func answeredByTheDead(r *rig) {
 		text, err := json.Marshal(map[string]any{"outputs": drawn(pngOf(40, 30)).Outputs})
 		r.check(err)
 		a.State, a.Answer = task.AttemptAnswered, string(text)
-		r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
+		r.check(tables.Err(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 	})
 	r.start()
 	r.ends(t.ID, task.Completed)
@@ -139,12 +140,12 @@ func earlierComes(r *rig) {
 	var earlier task.Attempt
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {
 		earlier = *a
-		r.check(only(r.tasks.Record(r.Context(), store.NotSent{Task: t.ID, Key: a.Key})))
-		r.check(begin(r.Context(), r.tasks, t, &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main", Endpoint: "/draw"}))
+		r.check(tables.Err(r.tasks.Record(r.Context(), store.NotSent{Task: t.ID, Key: a.Key})))
+		r.check(tables.Begin(r.Context(), r.tasks, t, &task.Attempt{Key: uuid.NewString(), Provider: "painter", Account: "main", Endpoint: "/draw"}))
 	})
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) {
 		if r.painter.recovers.Load() == 2 { // the last question
-			r.check(only(r.tasks.Finish(r.Context(), store.CameLate{Attempt: earlier, Outcome: store.Outcome{
+			r.check(tables.Err(r.tasks.Finish(r.Context(), store.CameLate{Attempt: earlier, Outcome: store.Outcome{
 				Results: []task.Result{{GeneratedImageURL: "http://localhost/pictures/1/1-0.png", StorageKey: "1/1-0.png"}}}})))
 		}
 		return fails(task.Invalid, task.NotExecuted)

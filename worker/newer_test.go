@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -29,7 +30,7 @@ func TestLaterReleases(t *testing.T) {
 		{"So does a journalled answer", func(r *rig) {
 			id := r.leaves(func(t *task.Task, a *task.Attempt) {
 				a.State, a.Answer = task.AttemptAnswered, `{"v":2,"pictures":"somewhere new"}`
-				r.check(only(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
+				r.check(tables.Err(r.tasks.Record(r.Context(), store.Answered{Held: t.Token(), Attempt: *a})))
 			}).ID
 			r.waitsForLater(id)
 			text, err := json.Marshal(map[string]any{"v": 1, "outputs": drawn(pngOf(40, 30)).Outputs})

@@ -27,7 +27,6 @@ import (
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
-	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/worker"
 )
 
@@ -258,16 +257,4 @@ func (s served) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	web(w, req)
 	return w.Result(), nil
-}
-
-// only is the error of what also reports something.
-func only(_ bool, err error) error { return err }
-
-// begin begins a with the rest of what a call of t is, and fills in what Begin returns.
-func begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) error {
-	one := t.NewAttempt(a.Key)
-	one.Provider, one.Account, one.Endpoint, one.RequestHash, one.Images = a.Provider, a.Account, a.Endpoint, a.RequestHash, a.Images
-	begun, err := s.Begin(ctx, one)
-	*a = begun
-	return err
 }

@@ -113,10 +113,10 @@ func complete(t *testing.T, s *store.Store, id int64) {
 	row, a := claim(t, s, id)
 	micros := int64(5_000)
 	a.State, a.CostMicros, a.Currency = task.AttemptAnswered, &micros, "USD"
-	if err := only(s.Record(t.Context(), store.Answered{Held: row.Token(), Attempt: *a, JobID: "job"})); err != nil {
+	if err := tables.Err(s.Record(t.Context(), store.Answered{Held: row.Token(), Attempt: *a, JobID: "job"})); err != nil {
 		t.Fatal(err)
 	}
-	err := only(s.Finish(t.Context(), store.Completed{Held: row.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{{TaskID: id, AttemptID: a.ID, GeneratedImageURL: "http://x.test/1.png",
+	err := tables.Err(s.Finish(t.Context(), store.Completed{Held: row.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{{TaskID: id, AttemptID: a.ID, GeneratedImageURL: "http://x.test/1.png",
 		ContentType: "image/png", FileSize: 1234, Width: 64, Height: 32, SHA256: "00", StorageKey: "1/1-0.png"}}}}))
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func fail(t *testing.T, s *store.Store, id int64, f *task.Failure) {
 	if f.Executed == task.Unknown {
 		a.State = task.AttemptUnknown
 	}
-	if err := only(s.Finish(t.Context(), store.Decided{Held: row.Token(), Decision: task.Decision{Status: task.Failed, FailedTries: 1, Failure: f}, Attempt: a})); err != nil {
+	if err := tables.Err(s.Finish(t.Context(), store.Decided{Held: row.Token(), Decision: task.Decision{Status: task.Failed, FailedTries: 1, Failure: f}, Attempt: a})); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -649,6 +649,3 @@ func TestServers(t *testing.T) {
 		t.Errorf("files were made: %v", files)
 	}
 }
-
-// only is the error of what also reports something.
-func only(_ bool, err error) error { return err }

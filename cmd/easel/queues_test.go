@@ -9,6 +9,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -72,7 +73,7 @@ func TestDoctorSaysWhatIsTriedAgain(t *testing.T) {
 func retryLater(t *testing.T, s *store.Store, row *task.Task, attempt *task.Attempt, f *task.Failure) {
 	t.Helper()
 	attempt.State = task.AttemptRejected
-	if err := only(s.Finish(t.Context(), store.Decided{Held: row.Token(), Decision: task.Decision{Status: task.Pending, Delay: time.Hour, FailedTries: 1, Failure: f}, Attempt: attempt})); err != nil {
+	if err := tables.Err(s.Finish(t.Context(), store.Decided{Held: row.Token(), Decision: task.Decision{Status: task.Pending, Delay: time.Hour, FailedTries: 1, Failure: f}, Attempt: attempt})); err != nil {
 		t.Fatal(err)
 	}
 }

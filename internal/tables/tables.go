@@ -73,3 +73,15 @@ func Begin(ctx context.Context, s *store.Store, t *task.Task, a *task.Attempt) e
 	*a = begun
 	return err
 }
+
+// Err is the error of what also reports something.
+func Err(_ bool, err error) error { return err }
+
+// WithRaw is a with these raw files.
+func WithRaw(a *task.Attempt, all []task.RawFile) task.Attempt {
+	raw := *a
+	if err := raw.SetRawFiles(all); err != nil {
+		panic(err)
+	}
+	return raw
+}
