@@ -88,7 +88,7 @@ var ofMoney = []Mutant{
 	{
 		Name: "a paid call ends when asynq gives its delivery up", Rule: "A call that is being paid for does not die of a Redis that is away", Violates: []string{"P6", "I3"},
 		Edits: []Edit{{"queue/server.go", "	return r.tell(d, r.handle(d))", "	dying := *r\n	dying.ctx = outer\n	return r.tell(d, dying.handle(d))"}},
-		Lives: Lives{Placed: "^TestEachStep$/^redis_(away|hangs),_S$", Times: 4},
+		Lives: Lives{Placed: "^TestEachStep$/^redis_(away|hangs),_sync$", Times: 4},
 	},
 	{
 		Name: "the cost of earlier calls is forgotten", Rule: "A task costs what all of its calls cost", Violates: []string{"I11"},

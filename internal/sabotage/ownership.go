@@ -16,7 +16,7 @@ var ofOwnership = []Mutant{
 	{
 		Name: "no fence before a call", Rule: "Who has lost a task buys nothing for it", Violates: []string{"I4"},
 		Edits: []Edit{{"store/locked.go", "WHERE id = ? AND fence = ? AND status = 'processing'\"+s.dialect.lock", "WHERE id = ? AND fence >= ? AND status = 'processing'\"+s.dialect.lock"}},
-		Lives: Lives{Placed: "^TestEachCommand$/^S,_worker_paused,_sql$", Times: 12},
+		Lives: Lives{Placed: "^TestEachCommand$/^sync,_worker_paused,_sql$", Times: 12},
 	},
 	{
 		Name: "a claim gives no new fence", Rule: "A claim makes the fence grow", Violates: []string{"I4"},
@@ -44,7 +44,7 @@ var ofOwnership = []Mutant{
 	{
 		Name: "a lease never ends", Rule: "The tasks of a dead worker go to another", Violates: []string{"I1"},
 		Edits: []Edit{{"store/watch.go", "\"(worker IS NOT NULL AND \" + over + \" AND", "\"(\" + strings.Replace(over, \"< now()\", \"IS NULL\", 1) + \" AND"}},
-		Lives: Lives{Placed: "^TestEachStep$/^worker_killed,_S$", Times: 1},
+		Lives: Lives{Placed: "^TestEachStep$/^worker_killed,_sync$", Times: 1},
 	},
 	{
 		Name: "workers are called dead after an outage of the database", Rule: "After an outage nobody is called dead for one lease", Violates: []string{"P6", "I3"},
@@ -52,7 +52,7 @@ var ofOwnership = []Mutant{
 			{"store/watch.go", "before.beat == now.beat && gap <= now.lease/3", "before.beat == now.beat && gap > 0"},
 			{"store/watch.go", "	w.seen, w.ended = nil, time.Time{}\n", ""},
 		},
-		Lives: Lives{Placed: "^TestEachStep$/^database_away,_S$", Times: 4},
+		Lives: Lives{Placed: "^TestEachStep$/^database_away,_sync$", Times: 4},
 	},
 	{
 		Name: "the heartbeat on the shared pool", Rule: "The heartbeat stands in no line",
