@@ -13,7 +13,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +27,6 @@ func TestComplete(t *testing.T) {
 	inBubble(t, []claim{
 		{"A committed row becomes a stored picture", storedPicture},
 		{"Several pictures that lie at the provider are fetched in order", fetchedPictures},
-		{"A job is polled, its progress shown, and completed", polledJob},
-		{"A poll that fails is no failure of the task", failedPolls},
 		{"A large picture has a thumbnail and a preview", func(r *rig) {
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(pngOf(1400, 700)), nil }
 			r.start()
@@ -82,9 +79,6 @@ func TestComplete(t *testing.T) {
 			answer.Outputs[0].Tiles = 2
 			badPicture(r, answer, "no grid of 2 x 2")
 		}},
-		{"A hint makes a job be asked after at once", hintedJob},
-		{"A service that calls back is told where, and only one that does", calledBack},
-		{"A job that never ends is given up at its deadline and not bought again", endlessJob},
 		{"A truncated picture fails the task with the picture's reason", func(r *rig) {
 			badPicture(r, drawn(pngOf(40, 30)[:60]), "the PNG file of 60 bytes is incomplete")
 		}},
@@ -96,43 +90,6 @@ func TestComplete(t *testing.T) {
 		{"An expired address is renewed by one poll", expiredOnce},
 		{"An address that stays expired is tried for its life, and its picture is not bought again", expiredForEver},
 		{"A reply that is no JSON does not cost the picture", strangeReply},
-		{"A row without a model gets the default's price and name", func(r *rig) {
-			r.svc.Prices = provider.Prices{{Model: "brush", Micros: 7}}
-			r.start()
-			t := r.asks()
-			r.same(*r.ends(t.ID, task.Completed).CostMicros, int64(7))
-			r.same(r.results(t.ID)[0].Model, "brush")
-		}},
-		{"What nobody can price has no cost, and what is free costs nothing", func(r *rig) {
-			r.svc.Prices = nil
-			r.start()
-			r.same(r.ends(r.asks().ID, task.Completed).CostMicros, (*int64)(nil))
-			r.painter.can.Free = true
-			r.same(*r.ends(r.asks().ID, task.Completed).CostMicros, int64(0))
-		}},
-		{"A picture that turns out to be broken was billed all the same", func(r *rig) {
-			r.svc.Prices = provider.Prices{{Micros: 7}}
-			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(pngOf(40, 30)[:60]), nil }
-			r.start()
-			t := r.asks()
-			cost := r.ends(t.ID, task.Failed).CostMicros
-			r.same(cost != nil && *cost == 7, true)
-		}},
-		{"A job that failed and is billed has its price, and one that is not billed none", func(r *rig) {
-			r.svc.Prices = provider.Prices{{Micros: 7, Currency: "USD"}}
-			var billed atomic.Bool
-			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
-				return provider.Answer{}, &task.Failure{Kind: task.Moderated, Executed: task.Executed, Billed: billed.Load(), Message: "refused"}
-			}
-			r.start()
-			t := r.asks()
-			r.same(r.ends(t.ID, task.Failed).CostMicros, (*int64)(nil))
-			billed.Store(true)
-			t = r.asks()
-			got := r.ends(t.ID, task.Failed)
-			r.same(got.CostMicros, new(int64(7*max(got.ImageCount, 1))))
-			r.same(facts{"Currency": got.Currency, "CostMicros": r.attempts(t.ID)[0].CostMicros}, facts{"Currency": "USD", "CostMicros": got.CostMicros})
-		}},
 		{"Twenty repetitions of one order are one call", repeated},
 	})
 }
@@ -155,103 +112,6 @@ func fetchedPictures(r *rig) {
 	}
 	r.same(got, []task.Result{{Position: 0, Width: 11, SourceURL: r.host + "/11"}, {Position: 1, Width: 12, SourceURL: r.host + "/12"}, {Position: 2, Width: 13, SourceURL: r.host + "/13"}})
 	r.same(facts{"Width": *done.Width, "CostMicros": *done.CostMicros}, facts{"Width": 11, "CostMicros": int64(120_000)})
-}
-
-func polledJob(r *rig) {
-	shown := make(chan struct{})
-	r.painter.accepts(func(ctx context.Context, n int) (provider.Answer, error) {
-		if n == 1 {
-			return working(40), nil
-		}
-		select {
-		case <-shown:
-			return drawn(pngOf(40, 30)), nil
-		case <-ctx.Done():
-			return fails(task.Timeout, task.NotExecuted)
-		}
-	})
-	r.start()
-	t := r.asks()
-	r.until("progress is shown", func() bool { return r.get(t.ID).Progress == 40 })
-	r.same(facts{"ProviderJobID": r.get(t.ID).ProviderJobID, "states": r.states(t.ID)},
-		facts{"ProviderJobID": "job-1", "states": []task.AttemptState{task.AttemptAccepted}})
-	close(shown)
-	r.same(r.ends(t.ID, task.Completed).Progress, 100)
-	r.same(r.painter.submits.Load(), int64(1))
-}
-
-func hintedJob(r *rig) {
-	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
-		if n == 1 {
-			return provider.Answer{Handle: json.RawMessage(`{"job":1}`), PollAfter: 10 * time.Minute}, nil
-		}
-		return drawn(pngOf(40, 30)), nil
-	})
-	p := r.start()
-	t := r.asks()
-	r.until("it is polled", func() bool { return r.painter.polls.Load() == 1 })
-	began := time.Now()
-	p.Wake(t.ID)
-	p.Wake(t.ID + 1) // of no concern to this process
-	r.ends(t.ID, task.Completed)
-	if took := time.Since(began); took > time.Minute {
-		r.Errorf("it took %s", took)
-	}
-}
-
-func calledBack(r *rig) {
-	r.equip = func(w *worker.Worker) { w.CallbackURL = "https://easel.test/callbacks/" }
-	r.start()
-	r.ends(r.asks().ID, task.Completed)
-	r.painter.can.Callback = true
-	r.ends(r.asks().ID, task.Completed)
-	r.svc.Accounts[0].Callbacks = true
-	t := r.asks()
-	r.ends(t.ID, task.Completed)
-	attempts, err := r.tasks.Attempts(r.Context(), t.ID)
-	r.check(err)
-	var urls []string
-	for _, c := range r.painter.calls {
-		urls = append(urls, c.CallbackURL)
-	}
-	r.same(urls, []string{"", "", "https://easel.test/callbacks/painter/" + attempts[0].Key})
-}
-
-func failedPolls(r *rig) {
-	r.svc.Deadline = 20 * time.Second
-	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) {
-		switch n {
-		case 1:
-			return fails(task.Unavailable, task.NotExecuted)
-		case 2:
-			return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.NotExecuted, RetryAfter: 24 * time.Hour}
-		}
-		return drawn(pngOf(40, 30)), nil
-	})
-	r.start()
-	t := r.asks()
-	began := time.Now()
-	r.same(r.ends(t.ID, task.Completed).FailedTries, 0)
-	r.same(r.painter.submits.Load(), int64(1))
-	if took := time.Since(began); took > r.svc.Deadline+5*time.Second {
-		r.Errorf("a poll waited for %s, beyond the deadline of its job", took)
-	}
-}
-
-func endlessJob(r *rig) {
-	r.svc.Deadline = 20 * time.Second
-	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return working(0), nil })
-	r.start()
-	t := r.asks()
-	failed := r.ends(t.ID, task.Failed)
-	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Timeout, "states": []task.AttemptState{task.AttemptAccepted}})
-
-	// A person looks again: the job is asked after by its handle.
-	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
-	r.check(err)
-	r.ends(t.ID, task.Completed)
-	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(1), "recovers": int64(0)})
 }
 
 func badPicture(r *rig, answer provider.Answer, reason string) {
