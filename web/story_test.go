@@ -41,6 +41,9 @@ func TestStory(t *testing.T) {
 		b.has(first, "failed", "provider_error", "<code>E42</code>", "it broke", "<dd>502</dd>", "req-7", "<dd>9.5s</dd>", "<dd>unknown</dd>",
 			`<time datetime="2026-01-01T10:00:00Z">2026-01-01 10:00:00 UTC</time>`)
 	})
+}
+
+func TestStoryOfPictures(t *testing.T) {
 	t.Run("It shows a picture with all that is known of it", func(t *testing.T) {
 		b := newBench(t)
 		b.draw(b.add(task.Task{}), func(_ *task.Attempt, r *task.Result) {
@@ -101,6 +104,9 @@ func TestStory(t *testing.T) {
 		b.hasNot(answer, "late.png")
 		b.has(late, "late.png")
 	})
+}
+
+func TestStorySaysWhatToDo(t *testing.T) {
 	t.Run("A failed task says who has to act and offers a retry", func(t *testing.T) {
 		b := newBench(t)
 		b.fail(b.add(task.Task{}), task.Auth, "the provider refused our key")
@@ -155,6 +161,9 @@ func TestStory(t *testing.T) {
 		b.hasNot(b.get("/tasks/1"), "/give-up")
 		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"0"}, "charged": {"yes"}}), 409, "cannot be given up")
 	})
+}
+
+func TestStoryIsBounded(t *testing.T) {
 	t.Run("Long values are cut", func(t *testing.T) {
 		b := newBench(t)
 		params := map[string]string{}
