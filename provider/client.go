@@ -97,13 +97,13 @@ type HTTPRequest struct {
 	Lists bool
 
 	// Free says that the request buys nothing, as a poll does. Its failures
-	// are never Maybe, and it need not be a POST with a body.
+	// are never Unknown, and it need not be a POST with a body.
 	Free bool
 }
 
 // Do sends r once and reads the answer. Every status is an answer, redirects
-// too: none is followed. The error is a *task.Failure: Executed No if the
-// service cannot have had the whole body, and otherwise Maybe. Long texts of the answer
+// too: none is followed. The error is a *task.Failure: NotExecuted if the
+// service cannot have had the whole body, and otherwise Unknown. Long texts of the answer
 // lie in a file for as long as the Reply is used; a picture that is taken from them is a
 // file of its own.
 //

@@ -21,7 +21,7 @@ type Fault struct {
 
 	// Unbilled marks a failure of the service's own that drew nothing and that it does not
 	// bill, or says to send again; beside it stands where the service says so. Its Kind
-	// is ProviderError and its Executed Yes. What a gateway has answered is none of it.
+	// is ProviderError, and Executed. What a gateway has answered is none of it.
 	Unbilled bool
 	// Model marks a refusal of the one model: the account is fine for all others.
 	Model bool

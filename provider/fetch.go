@@ -32,7 +32,7 @@ type Download struct {
 // carries it on. A body shorter than its Content-Length is an error. What the bytes
 // are, the caller finds out.
 //
-// Failures speak of the download: Executed is always No, for asking again for a
+// Failures speak of the download: Executed is always NotExecuted, for asking again for a
 // picture buys nothing. Expired means that the service no longer has it. An error of
 // dialling with a method Refusal is final: the address is not one to fetch from.
 func (c *Client) Fetch(ctx context.Context, rawURL string, header http.Header, limit int64) (*Download, error) {

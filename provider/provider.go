@@ -30,19 +30,19 @@ type Provider interface {
 
 	// Submit makes exactly one HTTP request, which may cost money, and never
 	// repeats it. A failure says in Executed whether the call was carried out.
-	// When ctx ends after the request was written, that is Maybe.
+	// When ctx ends after the request was written, that is Unknown.
 	Submit(ctx context.Context, c Call) (Answer, error)
 
 	// Poll asks after an accepted job, by its handle alone. It costs nothing and
-	// may be repeated by any worker. A failure with Executed Yes ends the job;
-	// with Executed No it only says that this poll did not work.
+	// may be repeated by any worker. A failure that says Executed ends the job;
+	// with NotExecuted it says only that this poll did not work.
 	Poll(ctx context.Context, handle json.RawMessage) (Answer, error)
 
 	// Cancel asks the service to stop the job. Best effort: the job may still end well.
 	Cancel(ctx context.Context, handle json.RawMessage) error
 
 	// Recover looks for a call whose outcome was lost. It returns the answer, or
-	// a failure: Executed No proves that the call never happened, Maybe that
+	// a failure: NotExecuted proves that the call never happened, Unknown that
 	// the service cannot tell.
 	Recover(ctx context.Context, l Lost) (Answer, error)
 }

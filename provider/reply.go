@@ -168,7 +168,7 @@ func weight(f *task.Failure) int {
 
 // Ended is the failure of a job that the service says has ended badly. Faults
 // judge it by codes as they judge an answer, except that the job has ended: with
-// Executed No it would be asked after for ever.
+// NotExecuted it would be asked after for ever.
 func (fs Faults) Ended(r Reply, message, text string, codes ...string) *task.Failure {
 	row := Fault{Kind: task.ProviderError, Executed: task.Executed}
 	for _, code := range codes {

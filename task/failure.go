@@ -84,7 +84,7 @@ type Failure struct {
 	Detail   string // the provider's own text
 	Next     string // what the reader can do now, one sentence
 
-	// Unbilled says of a call with Executed Yes that the service itself named a failure
+	// Unbilled says of a call that was carried out that the service itself named a failure
 	// of its own, drew nothing and bills nothing: the only call that the machine may
 	// make again although it was carried out. Nothing else is to set it.
 	Unbilled bool
@@ -92,7 +92,7 @@ type Failure struct {
 	// not even the service may know it as a refusal.
 	SpendsTry bool
 
-	// Billed says of a call with Executed Yes that the service bills it although it brought
+	// Billed says of a call that was carried out that the service bills it although it brought
 	// nothing, as it says itself.
 	Billed bool
 

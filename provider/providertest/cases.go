@@ -125,7 +125,7 @@ func (s Suite) endures(t *testing.T) {
 }
 
 // statuses tries each error status without a code that the table knows. A 5xx
-// must not be No unless the table names the status.
+// must not be NotExecuted unless the table names the status.
 func (s Suite) statuses(t *testing.T) {
 	b := s.bench(t)
 	for status := 400; status < 600; status++ {
