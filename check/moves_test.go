@@ -32,6 +32,9 @@ var ends = []spoiled{
 	{"A final row that moved is found in the history", "I5", "moved without a retry", func(e *Evidence) {
 		drop(&e.History, func(o *Op) bool { return o.Task == 13 && o.Op == "retry" })
 	}},
+	{"A task that is claimed after its delivery was archived is found", "I5", "moved without a retry", func(e *Evidence) {
+		e.op(2, "reclaim", "r1").Op = "archive"
+	}},
 	{"A retry of what was not final is found", "I5", "was retried when it was not final", func(e *Evidence) {
 		e.op(5, "fail", "w1").Status = pending
 	}},
