@@ -152,8 +152,8 @@ func earlierComes(r *rig) {
 	}
 	r.start()
 	r.ends(t.ID, task.Completed)
-	r.same([]any{r.states(t.ID), r.painter.submits.Load(), r.painter.recovers.Load()},
-		[]any{[]task.AttemptState{task.AttemptSucceeded, task.AttemptRejected}, int64(0), int64(2)})
+	r.same(facts{"states": r.states(t.ID), "submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()},
+		facts{"states": []task.AttemptState{task.AttemptSucceeded, task.AttemptRejected}, "submits": int64(0), "recovers": int64(2)})
 }
 
 // lostBeforeAJump: to the database the call was made at that time.
