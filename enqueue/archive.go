@@ -25,7 +25,7 @@ func (r *Reconciler) markUnknownOutcome(ctx context.Context, deliveries []queue.
 // archive fails a waiting row whose delivery is archived: a person has archived it, or
 // the app has set a failed row back to pending.
 func (r *Reconciler) archive(ctx context.Context, delivery queue.Delivery) error {
-	f := &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "archived by hand in the dashboard", Next: "`easel retry` or Run in the dashboard brings it back"}
+	f := &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "archived by hand in the dashboard", Advice: task.RetryByHand}
 	// The row may have been retried or claimed since it was read; Archive decides.
 	why, err := r.Tasks.Archive(ctx, delivery.Ref, f)
 	if err != nil || why == nil {

@@ -212,7 +212,7 @@ func (r *Relay) archiveOrPublish(ctx context.Context, name string, deliveries []
 	for i := range deliveries {
 		refs[i] = deliveries[i].Ref
 	}
-	n, err := r.Tasks.ArchiveNeverClaimed(ctx, refs, r.Services.Unknown(name, "Configure it or change the row's provider, then retry the task"))
+	n, err := r.Tasks.ArchiveNeverClaimed(ctx, refs, r.Services.Unknown(name))
 	if n > 0 {
 		r.Log.Warn().Int64("tasks", n).Int64("task", refs[0].Task).Str("provider", name).Msg("refused: provider is not configured")
 	}

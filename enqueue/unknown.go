@@ -22,8 +22,8 @@ func (e *UnknownOutcome) Error() string {
 	if e.Console != "" {
 		where = " (" + e.Console + ")"
 	}
-	return fmt.Sprintf("task %[1]d was not retried: nobody can say whether its last call was billed, and %[2]s cannot be asked by easel. Look the call up at the provider%[3]s: "+
-		"if it was not charged, `easel retry %[1]d --not-charged` sends it again; if it was, `easel give-up %[1]d` ends it", e.Task, e.Provider, where)
+	return fmt.Sprintf("task %d was not retried: nobody can say whether its last call was billed, and %s cannot be asked by easel. "+
+		"Look the call up at the provider%s, and say whether it was charged", e.Task, e.Provider, where)
 }
 
 // Undecided is what a page says of it.

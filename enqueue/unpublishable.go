@@ -14,10 +14,10 @@ func unpublishable(ref task.Ref) *task.Failure {
 	switch {
 	case ref.Task < 1:
 		f.Message = fmt.Sprintf("id is %d; accepted are ids from 1 to %d", ref.Task, math.MaxInt64)
-		f.Next = "Delete the row by SQL and insert it without an id"
+		f.Advice = task.InsertWithoutID
 	case ref.Delivery < 0:
-		f.Message = fmt.Sprintf("delivery was %d; accepted are numbers from 0 to %d", ref.Delivery, math.MaxInt32)
-		f.Next = fmt.Sprintf("It is 0 now: `easel retry %d` goes on from there", ref.Task)
+		f.Message = fmt.Sprintf("delivery was %d; accepted are numbers from 0 to %d; it is 0 now", ref.Delivery, math.MaxInt32)
+		f.Advice = task.RetryByHand
 	default:
 		return nil
 	}

@@ -5,8 +5,8 @@ import "github.com/redis/go-redis/v9"
 // keys are the keys of an account as the scripts know them:
 //
 //	KEYS[1]  slots    sorted set: who holds a slot, until when (milliseconds)
-//	KEYS[2]  closed   hash: until, reason
-//	KEYS[3]  breaker  hash: failures (in a row), until, reason (of the last)
+//	KEYS[2]  closed   hash: until, reason, eases, advice, about
+//	KEYS[3]  breaker  hash: failures (in a row), until; reason, advice and about of the last
 //	KEYS[4]  rate     string: when the calls that were let through are all paid for,
 //	                  in seconds since rateEpoch
 //
@@ -138,11 +138,11 @@ return 0
 `)
 
 // shut closes an account for ARGV[1] milliseconds because of ARGV[2]; ARGV[3] is 1 if
-// that ends by itself. It never shortens a closing.
+// that ends by itself, ARGV[4] and ARGV[5] are what can be done. It never shortens a closing.
 var shut = redis.NewScript(clock + `
 local till = now + tonumber(ARGV[1])
 if till > number(KEYS[2], 'until') then
-	redis.call('HSET', KEYS[2], 'until', till, 'reason', ARGV[2], 'eases', ARGV[3])
+	redis.call('HSET', KEYS[2], 'until', till, 'reason', ARGV[2], 'eases', ARGV[3], 'advice', ARGV[4], 'about', ARGV[5])
 	redis.call('PEXPIRE', KEYS[2], ARGV[1])
 end
 return 0
@@ -151,10 +151,10 @@ return 0
 // fail counts a failure. The one that reaches ARGV[1] opens the breaker for
 // ARGV[2] milliseconds; those of calls that were already under way then do not
 // prolong it. Failures more than ARGV[3] milliseconds apart are not in a row. ARGV[4]
-// says what failed.
+// says what failed, ARGV[5] and ARGV[6] what can be done.
 var fail = redis.NewScript(clock + `
 local n = redis.call('HINCRBY', KEYS[3], 'failures', 1)
-redis.call('HSET', KEYS[3], 'reason', ARGV[4])
+redis.call('HSET', KEYS[3], 'reason', ARGV[4], 'advice', ARGV[5], 'about', ARGV[6])
 if n >= tonumber(ARGV[1]) and number(KEYS[3], 'until') <= now then
 	redis.call('HSET', KEYS[3], 'until', now + tonumber(ARGV[2]))
 end
@@ -164,7 +164,7 @@ return 0
 
 // look answers until when the account is closed, the reason, until when its
 // breaker is open, the failures in a row, the slots taken, 1 if the closing ends by
-// itself, and the last failure.
+// itself, and the last failure; then what can be done about the closing and the failure.
 var look = redis.NewScript(clock + `
 local function ahead(till)
 	if till > now then return till end
@@ -178,5 +178,9 @@ return {
 	redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf'),
 	redis.call('HGET', KEYS[2], 'eases') or '',
 	redis.call('HGET', KEYS[3], 'reason') or '',
+	redis.call('HGET', KEYS[2], 'advice') or '',
+	redis.call('HGET', KEYS[2], 'about') or '',
+	redis.call('HGET', KEYS[3], 'advice') or '',
+	redis.call('HGET', KEYS[3], 'about') or '',
 }
 `)

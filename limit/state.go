@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/easelqueue/easel/task"
 )
 
 const (
@@ -22,30 +24,43 @@ const (
 // Status is where an account stands, by the clock of Redis.
 type Status struct {
 	ClosedUntil time.Time // zero if the account takes calls
-	Reason      string    // why it is closed; a sentence without secrets
+	Why         Why       // why it is closed
 	Eases       bool      // that ends by itself: a pause that the service asked for, or a breaker's
 	Failures    int       // in a row
 	InFlight    int       // slots taken; accounts without such a limit take none
 }
 
+// Why is what people are told of an account that is closed; it holds no secrets.
+type Why struct {
+	Reason string // a sentence
+	Advice task.Advice
+	About  string // the argument of Advice
+}
+
+// WhyOf is what people are told of an account that is closed for f.
+func WhyOf(f *task.Failure) Why { return Why{Reason: f.Reason(), Advice: f.Advice, About: f.About} }
+
+// args are those of the scripts that keep it.
+func (w Why) args() []any { return []any{string(w.Advice), cut(w.About)} }
+
 // Close refuses all calls to the account for d, for every worker, such as after
 // a refused key. It never shortens a closing; d over MaxClosed is cut, d of 0 or
-// less does nothing. The reason is shown to people.
-func (l *Limiter) Close(ctx context.Context, account string, d time.Duration, reason string) error {
-	return l.shut(ctx, account, d, reason, "")
+// less does nothing.
+func (l *Limiter) Close(ctx context.Context, account string, d time.Duration, why Why) error {
+	return l.shut(ctx, account, d, why, "")
 }
 
 // Pause is Close for what ends by itself, such as a 429 with Retry-After.
-func (l *Limiter) Pause(ctx context.Context, account string, d time.Duration, reason string) error {
-	return l.shut(ctx, account, d, reason, "1")
+func (l *Limiter) Pause(ctx context.Context, account string, d time.Duration, why Why) error {
+	return l.shut(ctx, account, d, why, "1")
 }
 
-func (l *Limiter) shut(ctx context.Context, account string, d time.Duration, reason, eases string) error {
+func (l *Limiter) shut(ctx context.Context, account string, d time.Duration, why Why, eases string) error {
 	if d <= 0 {
 		return nil
 	}
 	ms := max(min(d, MaxClosed).Milliseconds(), 1)
-	return l.run(ctx, account, shut, ms, cut(reason), eases)
+	return l.run(ctx, account, shut, append([]any{ms, cut(why.Reason), eases}, why.args()...)...)
 }
 
 func cut(reason string) string {
@@ -56,10 +71,10 @@ func cut(reason string) string {
 }
 
 // Failed counts a failure of the kind that means that the service is broken.
-// What the caller did wrong is none. The reason is shown to people.
-func (l *Limiter) Failed(ctx context.Context, account, reason string) error {
+// What the caller did wrong is none.
+func (l *Limiter) Failed(ctx context.Context, account string, why Why) error {
 	b := l.breaker()
-	return l.run(ctx, account, fail, b.Failures, b.Open.Milliseconds(), (b.Open + forget).Milliseconds(), cut(reason))
+	return l.run(ctx, account, fail, append([]any{b.Failures, b.Open.Milliseconds(), (b.Open + forget).Milliseconds(), cut(why.Reason)}, why.args()...)...)
 }
 
 // Succeeded says that the service works: its failures are forgotten and the
@@ -88,13 +103,14 @@ func (l *Limiter) Status(ctx context.Context, account string) (Status, error) {
 	if until := max(shutUntil, openUntil); until > 0 {
 		s.ClosedUntil = time.UnixMilli(until).UTC()
 	}
+	word := func(i int) string { return answer[i].(string) }
 	switch {
 	case shutUntil > 0:
-		s.Reason, s.Eases = answer[1].(string), answer[5].(string) == "1"
+		s.Why, s.Eases = Why{Reason: word(1), Advice: task.Advice(word(7)), About: word(8)}, word(5) == "1"
 	case openUntil > 0:
-		s.Reason, s.Eases = fmt.Sprintf("%d failures in a row", s.Failures), true
-		if last := answer[6].(string); last != "" {
-			s.Reason += ", the last: " + last
+		s.Why, s.Eases = Why{Reason: fmt.Sprintf("%d failures in a row", s.Failures), Advice: task.Advice(word(9)), About: word(10)}, true
+		if last := word(6); last != "" {
+			s.Why.Reason += ", the last: " + last
 		}
 	}
 	return s, nil

@@ -15,13 +15,13 @@ var unlimited = provider.Limits{}
 func TestClose(t *testing.T) {
 	onEach(t, "A closed account is closed for everyone, until its time is over", func(t *testing.T, c cluster) {
 		a, b := c.worker(), c.worker()
-		must(t, a.Close(t.Context(), account, time.Second, "429: slow down"))
+		must(t, a.Close(t.Context(), account, time.Second, Why{Reason: "429: slow down"}))
 		g, wait, err := b.Acquire(t.Context(), account, unlimited)
 		must(t, err)
 		if g != nil || wait <= 0 || wait > time.Second {
 			t.Errorf("slot %v, wait %s", g, wait)
 		}
-		if s := status(t, b); s.Reason != "429: slow down" || time.Until(s.ClosedUntil) > time.Second {
+		if s := status(t, b); s.Why.Reason != "429: slow down" || time.Until(s.ClosedUntil) > time.Second {
 			t.Errorf("status: %+v", s)
 		}
 		if g, _, err := b.Acquire(t.Context(), "openai/other", unlimited); g == nil || err != nil {
@@ -35,31 +35,31 @@ func TestClose(t *testing.T) {
 
 	onEach(t, "A closing is never shortened", func(t *testing.T, c cluster) {
 		l := c.worker()
-		must(t, l.Close(t.Context(), account, time.Minute, "long"))
-		must(t, l.Close(t.Context(), account, time.Millisecond, "short"))
-		must(t, l.Close(t.Context(), account, -time.Hour, "past"))
+		must(t, l.Close(t.Context(), account, time.Minute, Why{Reason: "long"}))
+		must(t, l.Close(t.Context(), account, time.Millisecond, Why{Reason: "short"}))
+		must(t, l.Close(t.Context(), account, -time.Hour, Why{Reason: "past"}))
 		must(t, l.Succeeded(t.Context(), account))
-		if s := status(t, l); s.Reason != "long" || time.Until(s.ClosedUntil) < 50*time.Second {
+		if s := status(t, l); s.Why.Reason != "long" || time.Until(s.ClosedUntil) < 50*time.Second {
 			t.Errorf("status: %+v", s)
 		}
 	})
 
 	onEach(t, "A pause is told from a closing that somebody has to end", func(t *testing.T, c cluster) {
 		l := c.worker()
-		must(t, l.Pause(t.Context(), account, time.Minute, "429"))
-		if s := status(t, l); !s.Eases || s.Reason != "429" {
+		must(t, l.Pause(t.Context(), account, time.Minute, Why{Reason: "429"}))
+		if s := status(t, l); !s.Eases || s.Why.Reason != "429" {
 			t.Errorf("paused: %+v", s)
 		}
-		must(t, l.Close(t.Context(), account, time.Hour, "401"))
-		if s := status(t, l); s.Eases || s.Reason != "401" {
+		must(t, l.Close(t.Context(), account, time.Hour, Why{Reason: "401"}))
+		if s := status(t, l); s.Eases || s.Why.Reason != "401" {
 			t.Errorf("closed: %+v", s)
 		}
 	})
 
 	onEach(t, "A Retry-After of a year is cut, and so is a long reason", func(t *testing.T, c cluster) {
 		l := c.worker()
-		must(t, l.Close(t.Context(), account, 365*24*time.Hour, strings.Repeat("é", 1000)))
-		if s := status(t, l); time.Until(s.ClosedUntil) > MaxClosed || len(s.Reason) > maxReason || !strings.HasSuffix(s.Reason, "é") {
+		must(t, l.Close(t.Context(), account, 365*24*time.Hour, Why{Reason: strings.Repeat("é", 1000)}))
+		if s := status(t, l); time.Until(s.ClosedUntil) > MaxClosed || len(s.Why.Reason) > maxReason || !strings.HasSuffix(s.Why.Reason, "é") {
 			t.Errorf("status: %+v", s)
 		}
 	})
@@ -69,7 +69,7 @@ func TestBreaker(t *testing.T) {
 	fail := func(t *testing.T, l *Limiter, n int) {
 		t.Helper()
 		for range n {
-			must(t, l.Failed(t.Context(), account, "500: it broke"))
+			must(t, l.Failed(t.Context(), account, Why{Reason: "500: it broke"}))
 		}
 	}
 
@@ -83,7 +83,7 @@ func TestBreaker(t *testing.T) {
 		if acquireOn(t, b, unlimited) != nil {
 			t.Error("not open after three failures")
 		}
-		if s := status(t, b); s.Reason != "3 failures in a row, the last: 500: it broke" || !s.Eases || s.Failures != 3 || s.ClosedUntil.IsZero() {
+		if s := status(t, b); s.Why.Reason != "3 failures in a row, the last: 500: it broke" || !s.Eases || s.Failures != 3 || s.ClosedUntil.IsZero() {
 			t.Errorf("status: %+v", s)
 		}
 	})
@@ -188,8 +188,8 @@ func TestRedis(t *testing.T) {
 		l := c.worker()
 		acquireOn(t, l, provider.Limits{PerMinute: 60, InFlight: 5})
 		must(t, l.renew(t.Context(), time.Second))
-		must(t, l.Failed(t.Context(), account, "500: it broke"))
-		must(t, l.Close(t.Context(), account, time.Minute, "busy"))
+		must(t, l.Failed(t.Context(), account, Why{Reason: "500: it broke"}))
+		must(t, l.Close(t.Context(), account, time.Minute, Why{Reason: "busy"}))
 		found, err := l.Redis.Keys(t.Context(), "*").Result()
 		must(t, err)
 		if len(found) != 4 {
@@ -210,8 +210,8 @@ func TestRedis(t *testing.T) {
 		l := &Limiter{Redis: client}
 		_, _, acquireErr := l.Acquire(t.Context(), account, unlimited)
 		_, statusErr := l.Status(t.Context(), account)
-		for _, err := range []error{acquireErr, statusErr, l.Close(t.Context(), account, time.Second, "x"),
-			l.Failed(t.Context(), account, "500: it broke"), l.Succeeded(t.Context(), account)} {
+		for _, err := range []error{acquireErr, statusErr, l.Close(t.Context(), account, time.Second, Why{Reason: "x"}),
+			l.Failed(t.Context(), account, Why{Reason: "500: it broke"}), l.Succeeded(t.Context(), account)} {
 			if err == nil || !strings.Contains(err.Error(), account) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got %v", err)
 			}

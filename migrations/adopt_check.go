@@ -32,7 +32,7 @@ var room = map[string]int{"status": 10, "error_msg": 4000, "image_url": 255, "mi
 var bookkeeping = map[string][]string{
 	"image_generations": {"priority", "run_at", "deadline_at", "max_attempts", "idempotency_key", "request_hash", "webhook_url", "fallbacks", "fit_inputs",
 		"attempt", "waits", "crashes", "delivery", "lease_until", "worker", "published_at", "cancel_requested_at", "retried_at", "progress",
-		"error_kind", "error_code", "started_at", "cost_micros", "currency", "answer_result_id"},
+		"error_kind", "error_code", "started_at", "cost_micros", "currency", "answer_result_id", "error_advice", "error_about"},
 	"generation_result": {"attempt_id", "position", "source_url", "model", "content_type", "file_size", "width", "height", "sha256", "storage_key",
 		"thumbnail_key", "seed", "revised_prompt"},
 }

@@ -131,7 +131,7 @@ func (a *API) own(address string) error {
 		return nil
 	}
 	return &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the address to ask after the job at is none of the provider's",
-		Detail: Scrub(address), Next: "Check base_url: it must be that under which the job was begun"}
+		Detail: Scrub(address), Advice: task.RestoreBaseURL}
 }
 
 // domain is the last two labels of a name of three or more, and otherwise all of

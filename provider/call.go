@@ -20,9 +20,9 @@ func (r *Request) Check(limit int) error {
 	switch n := utf8.RuneCountInString(r.Prompt); {
 	case r.Model == "":
 		return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "model is empty and the provider has no default",
-			Next: "Name one with the task (--model), or for all of the provider's tasks in easel.yaml (model:)"}
+			Advice: task.SetModel}
 	case strings.TrimSpace(r.Prompt) == "":
-		return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "prompt is empty", Next: "Say what to draw"}
+		return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "prompt is empty", Advice: task.WritePrompt}
 	case n > limit:
 		return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf("prompt has %d characters; accepted are 1 to %d", n, limit)}
 	}

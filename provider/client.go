@@ -146,7 +146,7 @@ func (r HTTPRequest) build(ctx context.Context) (*http.Request, *body, error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, content)
 	if err != nil {
 		return nil, nil, &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "the address of the service is not a URL",
-			Detail: Scrub(bare(err).Error(), r.Secrets...), Next: "Check base_url in the provider's configuration"}
+			Detail: Scrub(bare(err).Error(), r.Secrets...), Advice: task.CheckBaseURL}
 	}
 	req.ContentLength = int64(len(r.Body))
 	if r.Header != nil {
@@ -230,7 +230,7 @@ func (r HTTPRequest) lost(ctx context.Context, err error, taken bool) *task.Fail
 		f.Kind, f.Executed, f.Message = task.Unavailable, task.NotExecuted, "the provider could not be asked"
 	case !taken:
 		f.Kind, f.Executed, f.Message = task.Unavailable, task.NotExecuted, "the provider could not be reached; the call was not sent"
-		f.Next = "Check base_url, DNS, proxy and certificates if this lasts"
+		f.Advice = task.CheckNetwork
 	case late:
 		f.Kind, f.Message = task.Timeout, "the provider gave no answer in time"
 	case ctx.Err() != nil:

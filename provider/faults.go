@@ -17,7 +17,8 @@ type Fault struct {
 	Status   int    // used where Code is empty
 	Kind     task.Kind
 	Executed task.Execution
-	Next     string // what the reader can do, one sentence without a full stop
+	Advice   task.Advice
+	About    string // the argument of Advice
 
 	// Unbilled marks a failure of the service's own that drew nothing and that it does not
 	// bill, or says to send again; beside it stands where the service says so. Its Kind
@@ -40,7 +41,7 @@ type Faults []Fault
 func (fs Faults) Failure(r Reply, text string, codes ...string) *task.Failure {
 	row := r.judged(fs.of(r, text, codes), text)
 	if !r.free && (row.Executed == task.NotExecuted || row.Code == "" && r.Status == http.StatusServiceUnavailable) && ofModel(r.Status, text) {
-		row = Fault{Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Next: "Open the model for the account at the provider, or name one that it may use"}
+		row = Fault{Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Advice: task.OpenModel}
 	}
 	f := r.failure(row, answered(r.Status))
 	f.SpendsTry = row.Kind == task.RateLimited && r.OK() && !row.Within2xx && !r.free
@@ -82,7 +83,7 @@ func (r Reply) judged(row Fault, text string) Fault {
 	case r.OK() && !r.free && row.Executed == task.NotExecuted && (r.worked() || afterwards.MatchString(text)):
 		return Fault{Kind: task.ProviderError, Executed: task.Unknown}
 	case r.Status == http.StatusForbidden && r.page():
-		return Fault{Kind: task.Unavailable, Executed: task.NotExecuted, Next: "Look who answers with this page: a proxy or firewall stands before the provider"}
+		return Fault{Kind: task.Unavailable, Executed: task.NotExecuted, Advice: task.CheckProxy}
 	case r.Status >= 500 && (r.page() || row.Code == "" && len(bytes.TrimSpace(r.Body)) == 0):
 		return faultOf(r.Status)
 	case row.Unbilled && r.free: // of the asking, not of what was asked about
@@ -138,11 +139,11 @@ func (f Fault) names(code string) bool {
 func faultOf(status int) Fault {
 	switch status {
 	case 401:
-		return Fault{Kind: task.Auth, Executed: task.NotExecuted, Next: "Check the account's key and what it may do"}
+		return Fault{Kind: task.Auth, Executed: task.NotExecuted, Advice: task.CheckKey}
 	case 403: // which need not be about the key: what else the account asks for goes on
-		return Fault{Kind: task.Auth, Executed: task.NotExecuted, Model: true, Next: "Check what the account's key may do, and whether it may use this model"}
+		return Fault{Kind: task.Auth, Executed: task.NotExecuted, Model: true, Advice: task.CheckKey}
 	case 402:
-		return Fault{Kind: task.Billing, Executed: task.NotExecuted, Next: "Top up the account at the provider"}
+		return Fault{Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp}
 	case 408:
 		return Fault{Kind: task.Timeout, Executed: task.Unknown}
 	case 429:
@@ -152,7 +153,7 @@ func faultOf(status int) Fault {
 	case status >= 500:
 		return Fault{Kind: task.ProviderError, Executed: task.Unknown}
 	case status >= 400:
-		return Fault{Kind: task.Invalid, Executed: task.NotExecuted, Next: "Correct the request as the provider says"}
+		return Fault{Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest}
 	}
 	return Fault{Kind: task.BadAnswer, Executed: task.Unknown}
 }

@@ -65,7 +65,7 @@ func (in Inputs) Check(field string, urls ...string) error {
 				name = fmt.Sprintf("%s %d", field, i+1)
 			}
 			return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: name + " " + reason,
-				Next: "Give an http or https URL, or a data URL with base64"}
+				Advice: task.GiveAddress}
 		}
 	}
 	return nil

@@ -15,7 +15,7 @@ var errNewer = errors.New("written by a later release")
 func Newer(what string, version, known int) *task.Failure {
 	return &task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Cause: errNewer,
 		Message: fmt.Sprintf("the %s has version %d; this worker knows up to %d", what, version, known),
-		Next:    "A worker of the later release goes on with it"}
+		Advice:  task.WaitForRelease}
 }
 
 // IsNewer reports whether err says that a later release has to go on.

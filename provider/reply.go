@@ -83,7 +83,7 @@ func (r Reply) illegible(cause error) *task.Failure {
 		f = r.Bad("the provider's answer is empty")
 	case body[0] == '<':
 		f = r.Bad("the provider's answer is a web page and no JSON")
-		f.Next = "Check base_url: a proxy or another service may have answered"
+		f.Advice, f.About = task.CheckProxy, ""
 	default:
 		f = r.Bad("the provider's answer is no JSON of the expected form")
 	}
@@ -206,7 +206,7 @@ func (r Reply) Bad(message string) *task.Failure {
 }
 
 func (r Reply) failure(row Fault, message string) *task.Failure {
-	f := &task.Failure{Kind: row.Kind, Executed: row.Executed, Message: message, Next: row.Next,
+	f := &task.Failure{Kind: row.Kind, Executed: row.Executed, Message: message, Advice: row.Advice, About: row.About,
 		Unbilled: row.Unbilled, OfModel: row.Model, HTTPStatus: r.Status, RequestID: r.RequestID, RetryAfter: r.RetryAfter}
 	if r.cut && (f.Unbilled || f.Executed == task.NotExecuted) { // what would have come might have been a picture
 		f.Executed, f.Unbilled = task.Unknown, false

@@ -35,7 +35,7 @@ func TestStatusesWithoutATable(t *testing.T) {
 func TestFaults(t *testing.T) {
 	table := provider.Faults{
 		{Code: "Busy.Plan", Kind: task.Billing, Executed: task.NotExecuted},
-		{Code: "Busy*", Kind: task.Unavailable, Executed: task.NotExecuted, Next: "Wait"},
+		{Code: "Busy*", Kind: task.Unavailable, Executed: task.NotExecuted, Advice: task.Wait},
 		{Status: 409, Kind: task.ProviderError, Executed: task.Unknown},
 	}
 	for _, c := range []struct {

@@ -42,7 +42,7 @@ func (r *Request) fits(service string, c Capabilities) error {
 		if a.set && !a.can {
 			return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted,
 				Message: fmt.Sprintf("%s cannot honour %s with model %q", service, a.field, r.Model),
-				Next:    "Leave it out or choose another provider or model"}
+				Advice:  task.LeaveOut}
 		}
 	}
 	if len(r.Inputs) > c.MaxInputs {

@@ -39,8 +39,8 @@ func TestSettings(t *testing.T) {
 				t.Errorf("%q lacks %q", f.Message, want)
 			}
 		}
-		if f.Next != "Parameters of this provider are: bool, empty, enum, high, low, text, word" {
-			t.Errorf("Next is %q", f.Next)
+		if f.Advice != task.UseParameters || f.About != "bool, empty, enum, high, low, text, word" {
+			t.Errorf("it advises %s about %q", f.Advice, f.About)
 		}
 	})
 	t.Run("Ten thousand unknown names do not make a long message", func(t *testing.T) {

@@ -120,7 +120,7 @@ func (s scrubbed) failure(err error) error {
 func (s scrubbed) scrub(f *task.Failure) *task.Failure {
 	clean := *f
 	clean.Code, clean.RequestID = s.word(f.Code), s.word(f.RequestID)
-	for _, text := range []*string{&clean.Message, &clean.Detail, &clean.Next} {
+	for _, text := range []*string{&clean.Message, &clean.Detail, &clean.About} {
 		*text = cut(s.hide.line(*text), maxDetail)
 	}
 	return &clean

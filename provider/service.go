@@ -23,7 +23,8 @@ type Service struct {
 	Retry        task.Retry
 	Prices       Prices
 	Console      string // the provider's page on which people look calls up; empty if none is known
-	Setup        string // what would give it an account, one sentence; said while it has none
+	Needs        string // the variables of which one would give it an account
+	Disabled     string // why an account of it cannot be used; empty if none is disabled
 }
 
 // Account is one key at a service and what its owner grants us.
@@ -108,8 +109,8 @@ func (s Services) check(t *task.Task) (*Service, Call, error) {
 }
 
 // Unknown is the failure of a task whose provider is not configured.
-func (s Services) Unknown(name, next string) *task.Failure {
-	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Next: next,
+func (s Services) Unknown(name string) *task.Failure {
+	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ConfigureProvider,
 		Message: fmt.Sprintf("provider %q is not configured; configured are: %s", cut(name, 80), s.list())}
 	if near := human.Nearest(name, s.Names()); near != "" {
 		f.Message += " (did you mean " + near + "?)"
@@ -138,13 +139,21 @@ func (s Services) list() string {
 func (s Services) For(t *task.Task) (*Service, error) {
 	svc, ok := s[t.Provider]
 	if !ok {
-		return nil, s.Unknown(t.Provider, "A provider is there when its key is set or easel.yaml names it: see `easel help environment`")
+		return nil, s.Unknown(t.Provider)
 	}
 	if len(svc.Accounts) == 0 {
-		return nil, &task.Failure{Kind: task.Auth, Executed: task.NotExecuted,
-			Message: fmt.Sprintf("provider %q has no account", t.Provider), Next: cmp.Or(svc.Setup, "Give it a key: see `easel doctor`")}
+		return nil, svc.noAccount()
 	}
 	return svc, nil
+}
+
+// noAccount is the failure of a task of a service that has none.
+func (s *Service) noAccount() *task.Failure {
+	f := &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: fmt.Sprintf("provider %q has no account", s.Name), Advice: task.GiveKey, About: s.Needs}
+	if s.Disabled != "" {
+		f.Message, f.Advice, f.About = f.Message+": "+s.Disabled, task.CheckKey, ""
+	}
+	return f
 }
 
 // Capabilities returns what p can do for t.

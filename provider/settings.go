@@ -94,11 +94,8 @@ func (s *Settings) Err() error {
 	if len(mistakes) == 0 {
 		return nil
 	}
-	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: cut(strings.Join(mistakes, "; "), maxDetail), Next: "This provider takes no parameters"}
-	if len(s.known) > 0 {
-		f.Next = "Parameters of this provider are: " + strings.Join(slices.Sorted(slices.Values(s.known)), ", ")
-	}
-	return f
+	return &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: cut(strings.Join(mistakes, "; "), maxDetail),
+		Advice: task.UseParameters, About: strings.Join(slices.Sorted(slices.Values(s.known)), ", ")}
 }
 
 // unknown is what is wrong with a parameter that no method has asked for, or empty.

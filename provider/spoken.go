@@ -23,14 +23,14 @@ var sayings = []struct {
 	whole  []string
 	within []string
 }{
-	{Fault{Kind: task.Billing, Executed: task.NotExecuted, Next: "Top up the account at the provider"},
+	{Fault{Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp},
 		[]string{"insufficient", "quota exceeded", "exceeded quota", "out of credit", "out of credits", "no credit", "no credits", "arrears"},
 		[]string{"insufficient balance", "insufficient account balance", "insufficient user balance", "insufficient quota", "insufficient user quota",
 			"insufficient credit", "insufficient fund", "balance is insufficient", "quota is insufficient", "credit is insufficient", "credits are insufficient",
 			"balance is not enough", "balance not enough", "quota is not enough", "quota not enough", "not enough balance", "not enough quota", "not enough credit",
 			"exceeded your current quota", "pre consume token quota failed", "account is in arrears",
 			"余额不足", "额度不足", "额度已用尽", "额度已用完", "预扣费额度失败", "欠费"}},
-	{Fault{Kind: task.Auth, Executed: task.NotExecuted, Next: "Check the account's key and what it may do"},
+	{Fault{Kind: task.Auth, Executed: task.NotExecuted, Advice: task.CheckKey},
 		[]string{"unauthorized", "api key", "apikey"},
 		[]string{"invalid api key", "incorrect api key", "wrong api key", "missing api key", "no api key", "api key is invalid", "api key not found", "invalid apikey", "invalid token",
 			"无效的令牌", "令牌无效", "令牌已过期", "令牌不存在", "无效的密钥", "密钥无效", "密钥错误"}},
@@ -38,7 +38,7 @@ var sayings = []struct {
 		[]string{"rate limit", "rate limited", "too many requests", "throttled", "throttling", "限流", "频繁", "请求频繁"},
 		[]string{"rate limit exceeded", "rate limit reached", "exceeded rate limit", "exceeded the rate limit", "请求过于频繁", "请求太频繁", "访问过于频繁"}},
 	// Whether the prompt or a finished picture was refused is not said: it may be billed.
-	{Fault{Kind: task.Moderated, Executed: task.Executed, Next: "Change the prompt or the input pictures"}, nil,
+	{Fault{Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase}, nil,
 		[]string{"moderation", "content policy", "sensitive", "safety system", "safety filter", "safety check", "safety polic", "safety reason", "敏感", "违规"}},
 }
 

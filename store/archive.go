@@ -48,9 +48,9 @@ func (s *Store) Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*ta
 		why = reasonFor(&t, last, f)
 		// No fence in the condition: the row is ours and its status the guard.
 		_, err = tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE image_generations SET status = 'failed', `+fenceGrows+`, error_msg = ?, error_kind = ?, error_code = ?,
+			UPDATE image_generations SET status = 'failed', `+fenceGrows+`, `+blamed+`,
 				delivery = CASE WHEN delivery < 0 THEN 0 ELSE delivery END, completed_at = now(), updated_at = now(), `+costs+`
-			WHERE id = ? AND delivery = ? AND status = 'pending'`), null(why.Error()), why.Kind, null(why.Code), ref.Task, ref.Delivery)
+			WHERE id = ? AND delivery = ? AND status = 'pending'`), append(blame(why.RowError()), ref.Task, ref.Delivery)...)
 		return err
 	})
 	if err != nil {
@@ -65,18 +65,20 @@ func reasonFor(t *task.Task, last *task.Attempt, f *task.Failure) *task.Failure 
 	ended := t.CompletedAt != nil
 	switch {
 	case last != nil && last.State == task.AttemptUnknown:
-		held := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: f.Message + "; " + noWord, Next: "`easel show` says how to go on"}
+		held := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: f.Message + "; " + noWord, Advice: task.DecideByHand}
 		if ended {
 			held.Message = setBack + "; " + noWord
 		}
 		if last.ErrorMsg != "" {
-			held.Message += ": " + strings.TrimSuffix(last.ErrorMsg, ".")
+			held.Message += ": " + strings.TrimSuffix(last.Reason(), ".")
 		}
 		return held
 	case ended && t.ErrorKind != "":
-		return &task.Failure{Kind: t.ErrorKind, Executed: task.NotExecuted, Code: t.ErrorCode, Message: setBack + "; " + strings.TrimPrefix(t.ErrorMsg, setBack+"; ")}
+		before := t.Failure(task.NotExecuted)
+		before.Message = setBack + "; " + strings.TrimPrefix(before.Message, setBack+"; ")
+		return before
 	case ended:
-		return &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: setBack + " after it had ended", Next: "`easel retry` brings it back"}
+		return &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: setBack + " after it had ended", Advice: task.RetryByHand}
 	}
 	return f
 }
@@ -91,9 +93,9 @@ func (s *Store) MarkUnknownOutcome(ctx context.Context, refs []task.Ref) (int64,
 		return 0, nil
 	}
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
-		n, err = s.amongst(ctx, tx, refs, hiddenUnknown, `error_kind = ?, updated_at = now(), error_msg = '`+noWord+`'
+		n, err = s.amongst(ctx, tx, refs, hiddenUnknown, `error_kind = ?, error_advice = ?, error_about = NULL, updated_at = now(), error_msg = '`+noWord+`'
 			|| coalesce(': ' || (SELECT a.error_msg FROM generation_attempt a WHERE a.task_id = image_generations.id ORDER BY a.number DESC LIMIT 1), '')
-			|| '. `+"`easel show`"+` says how to go on'`, task.OutcomeUnknown)
+			|| ?`, task.OutcomeUnknown, task.DecideByHand, task.DecideByHand.Ending(""))
 		return err
 	})
 	return n, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -71,13 +72,13 @@ const sinceRetry = "coalesce((SELECT g.retried_at FROM image_generations g WHERE
 // have it collected, but it is neither unknown nor unsent.
 func (s *Store) endAttempt(ctx context.Context, q sqlx.ExecerContext, a *task.Attempt, late bool) error {
 	_, err := q.ExecContext(ctx, s.db.Rebind(`
-		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), error_kind = ?, error_code = ?, error_msg = ?,
+		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), `+blamed+`,
 			provider_request_id = coalesce(?, provider_request_id), finished_at = `+sinceRetry+`,
 			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE coalesce(cost_micros, ?) END,
 			currency = coalesce(currency, ?), price_version = coalesce(price_version, ?)
 		WHERE `+s.call(`(state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))`)),
-		a.State, a.HTTPStatus, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), null(a.ProviderRequestID),
-		a.Unbilled, a.Unbilled, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID, late, a.State, a.State)
+		slices.Concat([]any{a.State, a.HTTPStatus}, blame(a.RowError), []any{null(a.ProviderRequestID),
+			a.Unbilled, a.Unbilled, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID, late, a.State, a.State})...)
 	return err
 }
 

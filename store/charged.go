@@ -40,10 +40,10 @@ func (s *Store) GiveUp(ctx context.Context, ref task.Ref, cost *task.Money) (*ta
 		}
 		// No fence: status and reason are the guard, and only the reason and the cost change.
 		return tx.GetContext(ctx, &t, tx.Rebind(`
-			UPDATE image_generations SET error_kind = ?, error_msg = 'a person found that the call was charged, and gave its picture up' || coalesce(': ' || error_msg, ''),
-				updated_at = now(), `+costs+`
+			UPDATE image_generations SET error_kind = ?, error_msg = 'a person found that the call was charged, and gave its picture up' || coalesce(': ' || replace(error_msg, ?, ''), ''),
+				error_advice = NULL, error_about = NULL, updated_at = now(), `+costs+`
 			WHERE id = ? AND (delivery = ? OR ? < 0) AND status = 'failed' AND error_kind IN (?, ?) AND deleted_at IS NULL
-			RETURNING `+taskColumns), task.Charged, ref.Task, ref.Delivery, ref.Delivery, task.OutcomeUnknown, task.Archived)
+			RETURNING `+taskColumns), task.Charged, task.DecideByHand.Ending(""), ref.Task, ref.Delivery, ref.Delivery, task.OutcomeUnknown, task.Archived)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, s.notAllowed(ctx, ref, "given up")

@@ -164,7 +164,8 @@ func (s *Store) release(ctx context.Context, q sqlx.ExecerContext, held task.Tok
 	return s.fenced(q.ExecContext(ctx, s.db.Rebind(`
 		UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
 			error_msg = CASE WHEN `+stays+` THEN error_msg ELSE ? END, error_kind = CASE WHEN `+stays+` THEN error_kind END,
-			error_code = CASE WHEN `+stays+` THEN error_code END, updated_at = now(), `+costs+`
+			error_code = CASE WHEN `+stays+` THEN error_code END, error_advice = CASE WHEN `+stays+` THEN error_advice END,
+			error_about = CASE WHEN `+stays+` THEN error_about END, updated_at = now(), `+costs+`
 		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 		after.Milliseconds(), null(reason), held.Task, held.Fence))
 }

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/easelqueue/easel/task"
 )
 
 // The columns of each table as they are read: empty text stands for NULL.
 var (
 	taskColumns = "id, " + requestList(requestColumn.read) + ", " + columns("*request_hash",
 		"*status", "attempt", "waits", "crashes", "delivery", "fence", "lease_until", "*worker", "published_at",
-		"cancel_requested_at", "retried_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code",
+		"cancel_requested_at", "retried_at", "progress", "*task_id", "*error_msg", "*error_kind", "*error_code", "*error_advice", "*error_about",
 		"started_at", "completed_at", "created_at", "updated_at", "deleted_at",
 		"*image_url", "*minio_url", "*local_path", "width", "height", "*api_response", "cost_micros", "*currency", "answer_result_id")
 
@@ -19,7 +21,7 @@ var (
 
 	attemptColumns = columns(
 		"id", "task_id", "delivery", "number", "attempt_key", "provider", "*account", "*endpoint", "*request_hash", "#images", "state",
-		"*handle", "*answer", "*kept", "*provider_request_id", "http_status", "*error_kind", "*error_code", "*error_msg",
+		"*handle", "*answer", "*kept", "*provider_request_id", "http_status", "*error_kind", "*error_code", "*error_msg", "*error_advice", "*error_about",
 		"unbilled", "cost_micros", "*currency", "*price_version", "*worker", "fence", "sent_at", "answered_at", "finished_at")
 
 	resultColumns = columns(
@@ -52,6 +54,19 @@ func columns(names ...string) string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// blamed are the columns of why something failed; their arguments are those of blame.
+const blamed = "error_msg = ?, error_kind = ?, error_code = ?, error_advice = ?, error_about = ?"
+
+func blame(e task.RowError) []any {
+	return []any{null(e.ErrorMsg), null(string(e.ErrorKind)), null(e.ErrorCode), null(string(e.ErrorAdvice)), null(e.ErrorAbout)}
+}
+
+// blameless are blamed of what has not failed; with a note it has an error_msg all the same.
+const (
+	blameless = "error_msg = NULL, " + noFailure
+	noFailure = "error_kind = NULL, error_code = NULL, error_advice = NULL, error_about = NULL"
+)
 
 // null is text as it is written: NULL if it is empty, and without what Postgres
 // refuses in text, since what a provider says must not keep a row from being saved.

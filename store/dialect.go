@@ -200,7 +200,10 @@ func sqliteDialect() (dialect, error) {
 // which are those of the fields of a struct in JSON.
 func sqliteObject(row reflect.Type) string {
 	var members []string
-	for field := range row.Fields() {
+	for _, field := range reflect.VisibleFields(row) {
+		if field.Anonymous {
+			continue
+		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		value := name
 		switch field.Type {

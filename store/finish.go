@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -75,11 +76,11 @@ func (e Decided) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fini
 	d := e.Decision
 	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind(`
 			UPDATE image_generations SET status = ?, run_at = `+s.dialect.later+`, attempt = ?, waits = ?,
-				error_msg = ?, error_kind = ?, error_code = ?, worker = NULL, lease_until = NULL, updated_at = now(),
+				`+blamed+`, worker = NULL, lease_until = NULL, updated_at = now(),
 				completed_at = CASE WHEN ? THEN now() END, `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-		d.Status, d.Delay.Milliseconds(), d.FailedTries, d.Waits, null(d.Failure.Error()), d.Failure.Kind, null(d.Failure.Code),
-		d.Status.Final(), e.Held.Task, e.Held.Fence))
+		slices.Concat([]any{d.Status, d.Delay.Milliseconds(), d.FailedTries, d.Waits}, blame(d.Failure.RowError()),
+			[]any{d.Status.Final(), e.Held.Task, e.Held.Fence})...))
 	did, err := s.endedWith(ctx, tx, e.Held, e.Attempt, err)
 	if err != nil || !did.fenced && d.Failure.Kind != task.OutcomeUnknown {
 		return did, err
@@ -113,7 +114,7 @@ type Switched struct {
 func (e Switched) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error) {
 	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind(`
 			UPDATE image_generations SET provider = ?, model = ?, fallbacks = ?, status = 'pending', run_at = now(), published_at = NULL,
-				attempt = 0, waits = 0, crashes = 0, worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL, updated_at = now(), `+costs+`
+				attempt = 0, waits = 0, crashes = 0, worker = NULL, lease_until = NULL, error_msg = ?, `+noFailure+`, updated_at = now(), `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 		e.To.Provider, null(e.To.Model), null(e.Rest), null(e.Reason), e.Held.Task, e.Held.Fence))
 	return s.endedWith(ctx, tx, e.Held, e.Attempt, err)

@@ -17,10 +17,10 @@ func (s *Store) cameAfterAll(ctx context.Context, tx sqlx.ExtContext, a *task.At
 	// No fence: nobody holds the task. Its status, its reason and that no other call came
 	// after this one are the guard.
 	_, err := tx.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET error_kind = ?, error_code = NULL, error_msg = ?, updated_at = now()
+		UPDATE image_generations SET `+blamed+`, updated_at = now()
 		WHERE id = ? AND status = 'failed' AND error_kind IN (?, ?, ?, ?)
 			AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?)`),
-		f.Kind, f.Error(), a.TaskID, task.Timeout, task.Expired, task.Deadline, task.Auth, a.Number)
+		append(blame(f.RowError()), a.TaskID, task.Timeout, task.Expired, task.Deadline, task.Auth, a.Number)...)
 	return err
 }
 
@@ -49,8 +49,9 @@ func (s *Store) reconsider(ctx context.Context, tx sqlx.ExtContext, id int64) er
 		WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') RETURNING id, status, coalesce(image_count, 0) AS image_count, coalesce(error_kind, '') AS error_kind`), id)
 	if err == nil && t.Status == task.Cancelled {
 		// No fence: nobody holds the task, and its status is the guard.
-		_, err = tx.ExecContext(ctx, s.db.Rebind(`UPDATE image_generations SET error_msg = CASE WHEN `+owes+` THEN ? END
-			WHERE id = ? AND status = 'cancelled' AND (error_msg = ? OR `+owes+`)`), owed, id, owed)
+		_, err = tx.ExecContext(ctx, s.db.Rebind(`UPDATE image_generations SET error_msg = CASE WHEN `+owes+` THEN ? END,
+				error_advice = CASE WHEN `+owes+` THEN ? END, error_about = NULL
+			WHERE id = ? AND status = 'cancelled' AND (error_msg LIKE ? OR `+owes+`)`), owed.Error(), owed.Advice, id, owed.Message+"%")
 		return err
 	}
 	if errors.Is(err, sql.ErrNoRows) || err == nil && (t.Status != task.Failed || t.ErrorKind != task.OutcomeUnknown) {
@@ -69,8 +70,8 @@ func (s *Store) reconsider(ctx context.Context, tx sqlx.ExtContext, id int64) er
 	}
 	// Only the reason changes, and only a wrong one: status and reason are the guard.
 	_, err = tx.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET error_kind = ?, error_code = ?, error_msg = ?, updated_at = now()
+		UPDATE image_generations SET `+blamed+`, updated_at = now()
 		WHERE id = ? AND status = 'failed' AND error_kind = ?`),
-		f.Kind, null(f.Code), f.Error(), id, task.OutcomeUnknown)
+		append(blame(f.RowError()), id, task.OutcomeUnknown)...)
 	return err
 }

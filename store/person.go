@@ -42,7 +42,7 @@ func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task
 			return nil
 		}
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_msg = 'a person found that this call was not charged'
+			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_advice = NULL, error_about = NULL, error_msg = 'a person found that this call was not charged'
 			WHERE task_id = ? AND (state = 'unknown' OR state = 'sending' AND NOT EXISTS (SELECT 1 FROM easel_worker w
 				WHERE w.id = generation_attempt.worker AND w.lease_until >= now()))`), ref.Task)
 		return err
@@ -54,7 +54,7 @@ func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task
 type NothingPaid struct{ Task int64 }
 
 func (e *NothingPaid) Error() string {
-	return fmt.Sprintf("task %d has no call that was paid for and not collected; `easel retry %d` is enough", e.Task, e.Task)
+	return fmt.Sprintf("task %d has no call that was paid for and not collected; a retry is enough", e.Task)
 }
 
 // BuyAgain is Retry by a person who gives up what was paid for and cannot be collected:
@@ -65,8 +65,9 @@ func (s *Store) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error) 
 		// They ended when they were last heard of: what ends after the retry counts as refused by it.
 		r, err := tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE generation_attempt SET state = 'failed', finished_at = coalesce(answered_at, sent_at), error_kind = coalesce(error_kind, 'expired'),
-				error_msg = 'it was paid for and not collected, and a person decided to buy again' || coalesce(': ' || error_msg, '')
-			WHERE task_id = ? AND state IN ('accepted', 'answered')`), ref.Task)
+				error_msg = 'it was paid for and not collected, and a person decided to buy again' || coalesce(': ' || replace(replace(error_msg, ?, ''), ?, ''), ''),
+				error_advice = NULL, error_about = NULL
+			WHERE task_id = ? AND state IN ('accepted', 'answered')`), task.RetryCollects.Ending(""), task.RetryAsks.Ending(""), ref.Task)
 		if err != nil {
 			return err
 		}
@@ -88,7 +89,7 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 		err := tx.GetContext(ctx, &t, tx.Rebind(`
 			UPDATE image_generations SET status = 'pending', `+deliveryGrows+`, fence = CASE WHEN fence < `+lastFence+` THEN fence + 1 ELSE 1 END, attempt = 0, waits = 0, crashes = 0,
 				published_at = NULL, run_at = now(), retried_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
-				error_msg = NULL, error_kind = NULL, error_code = NULL, completed_at = NULL, updated_at = now(),
+				`+blameless+`, completed_at = NULL, updated_at = now(),
 				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled')
 				AND deleted_at IS NULL AND NOT `+ownedByApp+s.dialect.lock+`)
@@ -113,7 +114,7 @@ func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) err
 }
 
 // owed says of a cancelled task that nobody fetches a picture of it that was paid for.
-const owed = "it was cancelled after a call was paid for whose picture had not come yet: `easel retry` fetches it and does not pay for it twice"
+var owed = &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "it was cancelled after a call was paid for whose picture had not come yet", Advice: task.RetryCollects}
 
 // owes is the condition that a task has such a call.
 const owes = "EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered')"
@@ -130,10 +131,12 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 	err := s.patiently(ctx, func() error {
 		return s.db.GetContext(ctx, &t, s.db.Rebind(`
 			UPDATE image_generations SET status = 'cancelled', `+fenceGrows+`, cancel_requested_at = now(), completed_at = now(),
-				lease_until = NULL, updated_at = now(), error_msg = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_msg END, `+costs+`
+				lease_until = NULL, updated_at = now(), error_msg = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_msg END,
+				error_advice = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_advice END,
+				error_about = CASE WHEN status = 'pending' AND `+owes+` THEN NULL ELSE error_about END, `+costs+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND status IN ('pending', 'processing')
 				AND deleted_at IS NULL AND NOT `+ownedByApp+s.dialect.lock+`)
-			RETURNING `+taskColumns), owed, id)
+			RETURNING `+taskColumns), owed.Error(), owed.Advice, id)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, s.notAllowed(ctx, task.Ref{Task: id, Delivery: -1}, "cancelled")
@@ -152,8 +155,8 @@ func (s *Store) archiveAll(ctx context.Context, refs []task.Ref, holds string, f
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
 	var n int64
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
-		n, err = s.amongst(ctx, tx, refs, holds, `status = 'failed', `+fenceGrows+`, error_msg = ?, error_kind = ?,
-			completed_at = now(), updated_at = now(), `+costs, null(f.Error()), f.Kind)
+		n, err = s.amongst(ctx, tx, refs, holds, `status = 'failed', `+fenceGrows+`, `+blamed+`,
+			completed_at = now(), updated_at = now(), `+costs, blame(f.RowError())...)
 		return err
 	})
 	return n, err

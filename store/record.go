@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -49,7 +50,7 @@ func (f Accepted) single() bool { return f.JobID == "" }
 func (f Accepted) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
 	return s.withJob(ctx, q, f.Held, f.JobID, `UPDATE generation_attempt SET state = ?, handle = ?, provider_request_id = ?, http_status = ?,
-			error_kind = NULL, error_code = NULL, error_msg = NULL, finished_at = NULL
+			`+blameless+`, finished_at = NULL
 		WHERE `+s.call("state IN ('sending', 'unknown')"),
 		task.AttemptAccepted, null(a.Handle), null(a.ProviderRequestID), a.HTTPStatus, a.ID)
 }
@@ -67,7 +68,7 @@ func (f Answered) single() bool { return f.JobID == "" }
 func (f Answered) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
 	return s.withJob(ctx, q, f.Held, f.JobID, `UPDATE generation_attempt SET state = ?, answer = ?, provider_request_id = coalesce(?, provider_request_id),
-			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, error_kind = NULL, error_code = NULL, error_msg = NULL,
+			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, `+blameless+`,
 			unbilled = false, answered_at = now(), finished_at = NULL
 		WHERE `+s.call("state NOT IN ('answered', 'succeeded')"),
 		task.AttemptAnswered, null(a.Answer), null(a.ProviderRequestID), a.HTTPStatus, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID)
@@ -128,9 +129,8 @@ func (AttemptEndedIf) single() bool { return true }
 func (f AttemptEndedIf) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
 	return s.changed(q.ExecContext(ctx, s.db.Rebind(`
-		UPDATE generation_attempt SET state = ?, error_kind = ?, error_code = ?, error_msg = ?, finished_at = now()
-		WHERE `+s.call("state = ?")),
-		a.State, null(string(a.ErrorKind)), null(a.ErrorCode), null(a.ErrorMsg), a.ID, f.State))
+		UPDATE generation_attempt SET state = ?, `+blamed+`, finished_at = now()
+		WHERE `+s.call("state = ?")), slices.Concat([]any{a.State}, blame(a.RowError), []any{a.ID, f.State})...))
 }
 
 // NotSent says: the call of that attempt was not made, if it was journalled at all: it ends as
@@ -147,7 +147,7 @@ func (f NotSent) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool,
 		return false, err
 	}
 	changed, err := s.changed(q.ExecContext(ctx, s.db.Rebind(`
-		UPDATE generation_attempt SET state = 'rejected', error_kind = NULL, error_code = NULL, error_msg = 'the call was not made', finished_at = now()
+		UPDATE generation_attempt SET state = 'rejected', error_msg = 'the call was not made', `+noFailure+`, finished_at = now()
 		WHERE attempt_key = ? AND state IN ('sending', 'unknown')`), f.Key))
 	if err != nil {
 		return false, err

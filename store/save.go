@@ -19,7 +19,7 @@ type Outcome struct {
 
 // completes are the columns of a completed task; see completing.
 const completes = `status = 'completed', progress = 100, completed_at = now(), updated_at = now(),
-	worker = NULL, lease_until = NULL, error_msg = ?, error_kind = NULL, error_code = NULL,
+	worker = NULL, lease_until = NULL, error_msg = ?, ` + noFailure + `,
 	image_url = ?, minio_url = ?, local_path = ?, width = ?, height = ?, api_response = coalesce(?, api_response),
 	answer_result_id = coalesce(?, (SELECT r.id FROM generation_result r WHERE r.task_id = image_generations.id AND r.attempt_id = ? AND r.position = ?)), ` + costs
 
@@ -59,7 +59,7 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExecerContext, a *task.
 	}
 	// An answer that holds pictures has done its duty: they are in storage.
 	_, err := tx.ExecContext(ctx, s.db.Rebind(`
-		UPDATE generation_attempt SET state = 'succeeded', error_msg = ?, finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
+		UPDATE generation_attempt SET state = 'succeeded', error_msg = ?, error_advice = NULL, error_about = NULL, finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
 		WHERE id = ? AND state <> 'succeeded'`), null(a.ErrorMsg), a.ID)
 	return err
 }

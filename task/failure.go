@@ -82,7 +82,8 @@ type Failure struct {
 	Message  string // one sentence of ours, without a full stop
 	Code     string // the provider's own code
 	Detail   string // the provider's own text
-	Next     string // what the reader can do now, one sentence
+	Advice   Advice // what can be done about it
+	About    string // the argument of Advice
 
 	// Unbilled says of a call that was carried out that the service itself named a failure
 	// of its own, drew nothing and bills nothing: the only call that the machine may
@@ -105,23 +106,21 @@ type Failure struct {
 	Cause      error         `json:"-"` // for errors.Is and errors.As; never shown
 }
 
-// Error is what a person reads in error_msg: our sentence, the provider's code
-// and text, and what to do next.
-func (f *Failure) Error() string {
-	var b strings.Builder
-	b.WriteString(f.Message)
+// Reason is our sentence with the provider's code and text.
+func (f *Failure) Reason() string {
 	switch {
 	case f.Code != "" && strings.Contains(f.Message, "("+f.Code): // as this wrote it before, and so its text
+		return f.Message
 	case f.Code != "" && f.Detail != "":
-		b.WriteString(" (" + f.Code + ": " + f.Detail + ")")
+		return f.Message + " (" + f.Code + ": " + f.Detail + ")"
 	case f.Code != "" || f.Detail != "":
-		b.WriteString(" (" + f.Code + f.Detail + ")")
+		return f.Message + " (" + f.Code + f.Detail + ")"
 	}
-	if f.Next != "" {
-		b.WriteString(". " + f.Next)
-	}
-	return b.String()
+	return f.Message
 }
+
+// Error is what a person reads in error_msg: the reason, and what can be done about it.
+func (f *Failure) Error() string { return f.Reason() + f.Advice.Ending(f.About) }
 
 func (f *Failure) Unwrap() error { return f.Cause }
 

@@ -139,11 +139,11 @@ func TestOffset(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	h := calls(task.History{ImageCount: 6},
-		task.Attempt{State: task.AttemptSucceeded, Images: 2, ErrorMsg: "picture 1 of 6 is missing"},
-		task.Attempt{State: task.AttemptFailed, Images: 2, ErrorMsg: "no cats.", FinishedAt: at(1)},
-		task.Attempt{State: task.AttemptFailed, Images: 2, Unbilled: true, ErrorMsg: "broken", FinishedAt: at(1)},
+		task.Attempt{State: task.AttemptSucceeded, Images: 2, RowError: task.RowError{ErrorMsg: "picture 1 of 6 is missing"}},
+		task.Attempt{State: task.AttemptFailed, Images: 2, RowError: task.RowError{ErrorMsg: "no cats."}, FinishedAt: at(1)},
+		task.Attempt{State: task.AttemptFailed, Images: 2, Unbilled: true, RowError: task.RowError{ErrorMsg: "broken"}, FinishedAt: at(1)},
 		task.Attempt{State: task.AttemptSending, Images: 2})
-	last := task.Attempt{ID: 40, State: task.AttemptAnswered, ErrorMsg: "picture 6 of 6 is missing"}
+	last := task.Attempt{ID: 40, State: task.AttemptAnswered, RowError: task.RowError{ErrorMsg: "picture 6 of 6 is missing"}}
 	want := "picture 1 of 6 is missing; call 2 for 2 of 6 pictures brought none: no cats; picture 6 of 6 is missing"
 	if got := h.Missing(&last); got != want {
 		t.Errorf("%q, want %q", got, want)

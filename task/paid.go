@@ -52,19 +52,19 @@ func AnyCollectable(attempts []Attempt) bool {
 	return false
 }
 
-// NextStep is what a retry by hand begins with.
-type NextStep string
+// RetryStep is what a retry by hand begins with. What a person is told to do is Advice.
+type RetryStep string
 
 const (
-	Collects NextStep = "collect" // fetches what was paid for; what other calls lack is drawn after it
-	Asks     NextStep = "ask"     // looks a call up whose outcome is unknown
-	Takes    NextStep = "take"    // takes pictures that are all in our storage already
-	Buys     NextStep = "buy"     // makes a new call
+	Collects RetryStep = "collect" // fetches what was paid for; what other calls lack is drawn after it
+	Asks     RetryStep = "ask"     // looks a call up whose outcome is unknown
+	Takes    RetryStep = "take"    // takes pictures that are all in our storage already
+	Buys     RetryStep = "buy"     // makes a new call
 )
 
 // AfterRetry says what a retry by hand begins with, by the task's calls in their order
 // and how many of its pictures are still to be drawn.
-func AfterRetry(attempts []Attempt, left int) NextStep {
+func AfterRetry(attempts []Attempt, left int) RetryStep {
 	if len(attempts) == 0 {
 		return Buys
 	}
@@ -102,15 +102,15 @@ func RevisedReason(attempts []Attempt, left int) *Failure {
 	}
 	switch {
 	case rejected:
-		return &Failure{Kind: Unavailable, Executed: NotExecuted, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Next: "Retry it"}
+		return &Failure{Kind: Unavailable, Executed: NotExecuted, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Advice: RetryByHand}
 	case AnyCollectable(attempts):
 		// How it ended is still not known: its answer may complete the task.
 		return &Failure{Kind: OutcomeUnknown, Executed: Executed, Message: "the provider has run this call after all; its worker had lost it",
-			Next: "`easel retry` collects what it drew and does not pay for it twice"}
+			Advice: RetryCollects}
 	case last.State == AttemptSucceeded:
 		return CameLate(last.Number)
 	}
-	f := &Failure{Kind: last.ErrorKind, Executed: Executed, Code: last.ErrorCode, Message: last.ErrorMsg}
+	f := last.Failure(Executed)
 	if f.Kind == "" || f.Kind == OutcomeUnknown {
 		f.Kind = ProviderError
 	}
@@ -121,7 +121,7 @@ func RevisedReason(attempts []Attempt, left int) *Failure {
 // when the task was not waiting for them any more.
 func CameLate(number int) *Failure {
 	return &Failure{Kind: Timeout, Executed: Executed, Message: fmt.Sprintf("the pictures of attempt %d came late and are kept", number),
-		Next: "`easel retry` completes the task with them, and buys only what is still missing"}
+		Advice: RetryTakes}
 }
 
 func lastSuccess(attempts []Attempt) *Attempt {

@@ -8,7 +8,7 @@ func TestARetryBeginsWithWhatWasPaidFor(t *testing.T) {
 		claim  string
 		states []AttemptState
 		left   int
-		next   NextStep
+		next   RetryStep
 	}{
 		{"Without a call one is made", nil, one, Buys},
 		{"After one that certainly did not happen another is made", []AttemptState{AttemptRejected}, one, Buys},

@@ -105,7 +105,9 @@ func (t *Task) failByService(v *Decision, r Retry, rnd func() float64) bool {
 	v.Failure = &f
 	if r.HoldServerErrors || t.ServerErrors >= r.ServerErrors {
 		v.FailedTries++
-		f.Next = cmp.Or(f.Next, "Nothing was billed: retry it when the provider is well again")
+		if f.Advice == "" {
+			f.Advice = RetryWhenWell
+		}
 		return false
 	}
 	v.Delay = r.backoff(t.ServerErrors+1, rnd)
@@ -144,7 +146,7 @@ func (t *Task) failByKind(v *Decision, r Retry, rnd func() float64) bool {
 func tooLate(f *Failure) *Failure {
 	return &Failure{Kind: Deadline, Executed: f.Executed, Unbilled: f.Unbilled, Code: f.Code, Detail: f.Detail, HTTPStatus: f.HTTPStatus,
 		RequestID: f.RequestID, Message: "the task's deadline leaves no time for another try after: " + f.Message,
-		Next: "Retry it with a later deadline_at", Cause: f}
+		Advice: ExtendDeadline, Cause: f}
 }
 
 // backoff returns a random delay of up to Base doubled n-1 times, capped.
@@ -160,7 +162,7 @@ func unknown(f *Failure) *Failure {
 	u := *f
 	u.Kind = OutcomeUnknown
 	u.Message = "nobody can say whether the provider ran and billed this call: " + f.Message
-	u.Next = "`easel show` says how to go on"
+	u.Advice, u.About = DecideByHand, ""
 	u.Cause = f
 	return &u
 }

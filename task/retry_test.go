@@ -94,8 +94,8 @@ func TestFail(t *testing.T) {
 
 func TestFailure(t *testing.T) {
 	t.Run("It reads as our sentence, the provider's words and what to do", func(t *testing.T) {
-		f := &Failure{Executed: NotExecuted, Message: "openai refuses the key", Code: "invalid_api_key", Detail: "Incorrect API key", Next: "Set OPENAI_API_KEY"}
-		if got, want := f.Error(), "openai refuses the key (invalid_api_key: Incorrect API key). Set OPENAI_API_KEY"; got != want {
+		f := &Failure{Executed: NotExecuted, Message: "openai refuses the key", Code: "invalid_api_key", Detail: "Incorrect API key", Advice: GiveKey, About: "OPENAI_API_KEY"}
+		if got, want := f.Error(), "openai refuses the key (invalid_api_key: Incorrect API key). Set OPENAI_API_KEY in the environment of easel"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})

@@ -123,14 +123,12 @@ type Standing struct {
 	RetriedAt         *time.Time `json:"retried_at,omitempty"` // when a person last brought it back
 	Progress          int        `json:"progress"`             // percent
 	ProviderJobID     string     `json:"task_id,omitempty"`
-	ErrorMsg          string     `json:"error_msg,omitempty"`
-	ErrorKind         Kind       `json:"error_kind,omitempty"`
-	ErrorCode         string     `json:"error_code,omitempty"`
 	StartedAt         *time.Time `json:"started_at,omitempty"`
 	CompletedAt       *time.Time `json:"completed_at,omitempty"`
 	CreatedAt         time.Time  `json:"created_at"`
 	UpdatedAt         time.Time  `json:"updated_at"`
 	DeletedAt         *time.Time `json:"deleted_at,omitempty"`
+	RowError
 }
 
 // Outcome is what came out of a task, mirrored from its first result, and what it has cost.
@@ -244,18 +242,16 @@ type Attempt struct {
 	RawFiles          string       `json:"kept,omitempty"`   // JSON array of Kept: bytes of the answer that are no picture for us
 	ProviderRequestID string       `json:"provider_request_id,omitempty"`
 	HTTPStatus        *int         `json:"http_status,omitempty"`
-	ErrorKind         Kind         `json:"error_kind,omitempty"`
-	ErrorCode         string       `json:"error_code,omitempty"`
-	ErrorMsg          string       `json:"error_msg,omitempty"`
-	Unbilled          bool         `json:"unbilled,omitempty"`    // failed by the service's own fault, which it does not bill
-	CostMicros        *int64       `json:"cost_micros,omitempty"` // null is unknown, 0 is free
-	Currency          string       `json:"currency,omitempty"`
-	PriceVersion      string       `json:"price_version,omitempty"`
-	Worker            string       `json:"worker,omitempty"`
-	Fence             int64        `json:"fence"`
-	SentAt            time.Time    `json:"sent_at"`
-	AnsweredAt        *time.Time   `json:"answered_at,omitempty"`
-	FinishedAt        *time.Time   `json:"finished_at,omitempty"`
+	RowError
+	Unbilled     bool       `json:"unbilled,omitempty"`    // failed by the service's own fault, which it does not bill
+	CostMicros   *int64     `json:"cost_micros,omitempty"` // null is unknown, 0 is free
+	Currency     string     `json:"currency,omitempty"`
+	PriceVersion string     `json:"price_version,omitempty"`
+	Worker       string     `json:"worker,omitempty"`
+	Fence        int64      `json:"fence"`
+	SentAt       time.Time  `json:"sent_at"`
+	AnsweredAt   *time.Time `json:"answered_at,omitempty"`
+	FinishedAt   *time.Time `json:"finished_at,omitempty"`
 }
 
 // Result is one picture in our own storage, one row of generation_result.

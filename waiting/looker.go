@@ -123,7 +123,7 @@ func (l *Looker) account(ctx context.Context, name string, limits provider.Limit
 	if err != nil {
 		return Account{}, err
 	}
-	a := Account{Name: name, Until: s.ClosedUntil, Why: s.Reason, Eases: s.Eases, InFlight: s.InFlight, Places: limits.InFlight, PerMinute: limits.PerMinute}
+	a := Account{Name: name, Until: s.ClosedUntil, Why: s.Why.Reason, Advice: s.Why.Advice, About: s.Why.About, Eases: s.Eases, InFlight: s.InFlight, Places: limits.InFlight, PerMinute: limits.PerMinute}
 	spent, err := l.Limits.Spent(ctx, name, limits.PerMinute)
 	if spent > 0 {
 		a.Spent = at.Add(spent)

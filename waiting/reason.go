@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/task"
 )
 
 // Kind is what a task waits for.
@@ -58,6 +59,9 @@ type Reason struct {
 	Name  string    `json:"name,omitempty"` // of the provider, account, queue or worker that it is about
 	Count int       `json:"count,omitempty"`
 	Said  string    `json:"said,omitempty"` // the words of the service or of the last failure
+
+	Advice task.Advice `json:"advice,omitempty"` // what can be done about what Said says
+	About  string      `json:"about,omitempty"`  // the argument of Advice
 }
 
 // MarshalJSON adds the human.English sentence.

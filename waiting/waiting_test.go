@@ -163,7 +163,7 @@ func (a *asked) Infos(context.Context, []string) (map[string]queue.Info, error) 
 }
 func (a *asked) Status(context.Context, string) (limit.Status, error) {
 	a.redis++
-	return limit.Status{ClosedUntil: noon.Add(time.Hour), Reason: "401"}, nil
+	return limit.Status{ClosedUntil: noon.Add(time.Hour), Why: limit.Why{Reason: "401"}}, nil
 }
 
 func (a *asked) Spent(context.Context, string, int) (time.Duration, error) { a.redis++; return 0, nil }

@@ -45,14 +45,14 @@ var since = map[Kind]words{
 }
 
 var remedies = map[Kind]words{
-	Storage:   {"Make room or mend its access; see `easel doctor`", "请腾出空间或修复权限，参见 `easel doctor`"},
+	Storage:   {"Make room or mend its access", "请腾出空间或修复权限"},
 	RedisAway: {"Start Redis or mend the way to it; nothing is lost, the rows bring it all back", "请启动 Redis 或修复连接；不会丢失任何东西，数据库里的行会把一切带回来"},
-	NoWorker:  {"Start `easel up` or `easel worker`", "请启动 `easel up` 或 `easel worker`"},
+	NoWorker:  {"Start a worker", "请启动工作进程"},
 	Unserved:  {"Start a worker that has the provider in its configuration, or correct the task's provider", "请启动配置了该服务商的工作进程，或改正任务的 provider"},
-	Paused:    {"Resume the queue: `easel queues resume %[1]s`, or in asynqmon, at /queues", "请恢复这个队列：`easel queues resume %[1]s`，或在 asynqmon（/queues）里操作"},
+	Paused:    {"Resume the queue, which asynqmon does, at /queues", "请恢复这个队列，可在 asynqmon（/queues）里操作"},
 	Closed:    {"Mend it as the service says; the account is tried again by itself", "请按服务商的说明处理；账号会自动再试"},
 	App:       {"Only the app ends it", "只有应用自己能结束它"},
-	Decision:  {"Look the call up at the provider, then decide on its page or with `easel retry`", "请在服务商处核对这次调用，然后在任务页面或用 `easel retry` 决定"},
+	Decision:  {"Look the call up at the provider, or have easel ask it, and decide", "请到服务商处核对这次调用，或让 easel 询问，然后决定"},
 	Collect:   {"Retry it: that collects what was paid for and does not pay for it twice", "请重试这个任务：会取回已付费的图片，不会再次购买"},
 	Retry:     {"Mend what the last failure names; it is tried again by itself until its tries are used up", "请处理上次失败指出的问题；次数用完之前会自动重试"},
 }
@@ -90,7 +90,11 @@ func (r Reason) Remedy(l human.Language) string {
 	if r.Who == Nobody {
 		return ""
 	}
-	return r.fill(remedies[r.Kind].in(l))
+	advice := l.Advice(r.Advice, r.About)
+	if advice == "" || r.Kind != Retry && r.Kind != Closed {
+		return r.fill(remedies[r.Kind].in(l))
+	}
+	return advice + l.Of("; it is tried again by itself", "；会自动再试")
 }
 
 // Actor says who has to act.

@@ -38,12 +38,14 @@ type Queue struct {
 
 // Account is what a provider grants, and how it stands.
 type Account struct {
-	Name     string    `json:"name"` // provider/account
-	Until    time.Time `json:"closed_until,omitzero"`
-	Why      string    `json:"why,omitempty"`   // the service's own words
-	Eases    bool      `json:"eases,omitempty"` // the closing ends by itself
-	InFlight int       `json:"in_flight,omitempty"`
-	Places   int       `json:"places,omitempty"` // calls at a time; 0 is no limit
+	Name     string      `json:"name"` // provider/account
+	Until    time.Time   `json:"closed_until,omitzero"`
+	Why      string      `json:"why,omitempty"` // the service's own words
+	Advice   task.Advice `json:"advice,omitempty"`
+	About    string      `json:"about,omitempty"` // the argument of Advice
+	Eases    bool        `json:"eases,omitempty"` // the closing ends by itself
+	InFlight int         `json:"in_flight,omitempty"`
+	Places   int         `json:"places,omitempty"` // calls at a time; 0 is no limit
 
 	PerMinute int       `json:"per_minute,omitempty"` // calls a minute; 0 is no limit
 	Spent     time.Time `json:"spent_until,omitzero"` // they are used up until then
@@ -93,7 +95,8 @@ func (w *World) Why(t *task.Task, last *Call) *Reason {
 
 // later is for a task whose time has not come.
 func later(t *task.Task) *Reason {
-	r := &Reason{Kind: Scheduled, Who: Nobody, Since: t.UpdatedAt, Until: t.RunAt, Said: t.ErrorMsg}
+	r := &Reason{Kind: Scheduled, Who: Nobody, Since: t.UpdatedAt, Until: t.RunAt}
+	r.tells(t)
 	switch t.ErrorKind {
 	case "":
 		if t.ErrorMsg != "" {
@@ -107,6 +110,14 @@ func later(t *task.Task) *Reason {
 		r.Kind = Retry
 	}
 	return r
+}
+
+// tells adds what the row says of the last failure.
+func (r *Reason) tells(t *task.Task) {
+	r.Said = t.Reason()
+	if t.Advised() {
+		r.Advice, r.About = t.ErrorAdvice, t.ErrorAbout
+	}
 }
 
 // held is for a task that a worker has.
@@ -127,7 +138,8 @@ func (w *World) held(t *task.Task, last *Call) *Reason {
 	case last.State == task.AttemptAccepted:
 		r.Kind, r.Name, r.Since = Drawing, t.Provider, last.SentAt
 	case last.State == task.AttemptAnswered && t.ErrorKind == task.Storage: // it is just tried again
-		r.Kind, r.Who, r.Said = Storage, Operator, t.ErrorMsg
+		r.Kind, r.Who = Storage, Operator
+		r.tells(t)
 	case last.State == task.AttemptAnswered:
 		r.Kind = Keeping
 	}
@@ -155,7 +167,8 @@ func (w *World) queued(t *task.Task, last *Call) *Reason {
 	case !queue.Paused.IsZero():
 		r.Kind, r.Who, r.Name, r.From = Paused, Operator, name, queue.Paused
 	case last != nil && last.State == task.AttemptAnswered && t.ErrorKind == task.Storage && w.At.Sub(t.RunAt) < brief: // it is just tried again
-		r.Kind, r.Who, r.Name, r.Said = Storage, Operator, "", t.ErrorMsg
+		r.Kind, r.Who, r.Name = Storage, Operator, ""
+		r.tells(t)
 	case w.Blind:
 		r.Kind, r.Name = Unknown, ""
 	case last.paidFor():
@@ -213,7 +226,8 @@ func (w *World) room(r *Reason, provider string, queue Queue) *Reason {
 	case full != nil:
 		r.Kind, r.Name, r.Count = Full, full.Name, full.InFlight
 	case closed != nil:
-		r.Kind, r.Who, r.Name, r.Until, r.Said = Closed, Operator, closed.Name, closed.Until, closed.Why
+		r.Kind, r.Who, r.Name, r.Until = Closed, Operator, closed.Name, closed.Until
+		r.Said, r.Advice, r.About = closed.Why, closed.Advice, closed.About
 		if closed.Eases && closed.Until.Sub(w.At) <= brief {
 			r.Who = Nobody
 		}

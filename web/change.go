@@ -75,7 +75,7 @@ func storyOf(id int64) redirect { return redirect("/tasks/" + strconv.FormatInt(
 
 // confirmPage asks before many tasks are retried.
 type confirmPage struct {
-	advice
+	kindWords
 	Kind     task.Kind
 	Provider string
 	Count    int
@@ -107,6 +107,6 @@ func (s *Site) retryKind(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := confirmPage{advice: adviceFor(p.Kind), Kind: p.Kind, Provider: p.Provider, Count: p.count(tally)}
+	c := confirmPage{kindWords: wordsFor(p.Kind), Kind: p.Kind, Provider: p.Provider, Count: p.count(tally)}
 	return view{name: "confirm", Title: "Retry " + strconv.Itoa(c.Count) + " tasks?", Here: "failed", Data: c}, nil
 }

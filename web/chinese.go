@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/task"
 )
 
 // say returns text in the language, for those texts of the pages that are the same each
@@ -19,6 +20,17 @@ func say(l human.Language) func(text string) string {
 			return inPattern(text)
 		}
 		return text
+	}
+}
+
+// advise returns what can be done about a failure, as a sentence in the language; empty if the
+// row does not say.
+func advise(l human.Language) func(e task.RowError) string {
+	return func(e task.RowError) string {
+		if !e.Advised() {
+			return ""
+		}
+		return l.Advice(e.ErrorAdvice, e.ErrorAbout) + l.Of(".", "。")
 	}
 }
 

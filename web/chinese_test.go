@@ -36,7 +36,7 @@ func TestChinesePages(t *testing.T) {
 	})
 	t.Run("So is who has to act on a failure, and how", func(t *testing.T) {
 		for _, k := range append([]task.Kind{""}, task.Kinds...) {
-			a := adviceFor(k)
+			a := wordsFor(k)
 			for _, text := range []string{a.Title, a.Who, a.What} {
 				if chineseOf(text) == text {
 					t.Errorf("%s: %q is not", k, text)

@@ -28,7 +28,7 @@ type failedPage struct {
 
 // group is the failed tasks of one kind.
 type group struct {
-	advice
+	kindWords
 	Kind      task.Kind
 	Count     int
 	Providers []store.Tally // the largest first
@@ -67,7 +67,7 @@ func (s *Site) failed(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := failedPage{Total: pick{}.count(tally), Groups: s.groups(tally), Kind: p.Kind, Title: adviceFor(p.Kind).Title, Done: done(q.Get("retried"))}
+	d := failedPage{Total: pick{}.count(tally), Groups: s.groups(tally), Kind: p.Kind, Title: wordsFor(p.Kind).Title, Done: done(q.Get("retried"))}
 	if p.Before > 0 {
 		d.Newest = pick{Kind: p.Kind}.at("/failed")
 	}
@@ -90,7 +90,7 @@ func (s *Site) groups(tally []store.Tally) []group {
 		i := slices.IndexFunc(all, func(g group) bool { return g.Kind == c.ErrorKind })
 		if i < 0 {
 			i = len(all)
-			all = append(all, group{advice: adviceFor(c.ErrorKind), Kind: c.ErrorKind})
+			all = append(all, group{kindWords: wordsFor(c.ErrorKind), Kind: c.ErrorKind})
 		}
 		all[i].Count += c.Tasks
 		all[i].Providers = append(all[i].Providers, c)

@@ -173,7 +173,7 @@ func TestKinds(t *testing.T) {
 	t.Run("Every kind says who has to act and how", func(t *testing.T) {
 		titles := map[string]task.Kind{}
 		for _, k := range task.Kinds {
-			a, ok := advices[k]
+			a, ok := wordsOf[k]
 			if !ok || a.Title == "" || a.Who == "" || !strings.HasSuffix(a.What, ".") {
 				t.Errorf("%s: %+v", k, a)
 			}

@@ -45,7 +45,7 @@ type card struct {
 func (c card) Words() string { return human.Shorten(c.Prompt, cardPrompt) }
 
 // Reason is why the task failed, or why it waits.
-func (c card) Reason() string { return human.Shorten(c.ErrorMsg, cardReason) }
+func (c card) Reason() string { return human.Shorten(c.Task.Reason(), cardReason) }
 
 // Age is how old the task is, in as few characters as can be.
 func (c card) Age() string { return human.English.Span(max(c.Now.Sub(c.CreatedAt), 0)) }
@@ -59,7 +59,7 @@ func (c card) Standing() string {
 }
 
 // KindTitle names the kind of failure.
-func (c card) KindTitle() string { return adviceFor(c.ErrorKind).Title }
+func (c card) KindTitle() string { return wordsFor(c.ErrorKind).Title }
 
 func (s *Site) gallery(r *http.Request) (answer, error) {
 	p, err := parsePick(r.URL.Query())

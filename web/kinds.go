@@ -2,21 +2,21 @@ package web
 
 import "github.com/easelqueue/easel/task"
 
-// advice says of a kind of failure who has to act, and how.
-type advice struct {
+// kindWords say of a kind of failure who has to act, and how.
+type kindWords struct {
 	Title string
 	Who   string
 	What  string
 }
 
-func adviceFor(k task.Kind) advice {
-	if a, ok := advices[k]; ok {
+func wordsFor(k task.Kind) kindWords {
+	if a, ok := wordsOf[k]; ok {
 		return a
 	}
-	return advice{"Without a reason", "Whoever set it to failed", "The row says failed but not why; it was not easel that wrote it. A retry works as usual."}
+	return kindWords{"Without a reason", "Whoever set it to failed", "The row says failed but not why; it was not easel that wrote it. A retry works as usual."}
 }
 
-var advices = map[task.Kind]advice{
+var wordsOf = map[task.Kind]kindWords{
 	task.Invalid: {"Request refused", "Who asked for it",
 		"The request as it stands cannot be carried out: do what the reason says. A retry helps only if its cause lay outside the task and is mended; else enqueue a new one."},
 	task.Unsupported: {"Not supported", "Who asked for it",

@@ -127,7 +127,7 @@ func (p pick) chips(tally []store.Tally) (statuses, providers, kinds []chip) {
 	for _, name := range distinct(tally, string(p.Kind), func(c store.Tally) string { return string(c.ErrorKind) }) {
 		with := all
 		with.Kind = task.Kind(name)
-		if c := newChip(tally, adviceFor(with.Kind).Title, with, all, p.Kind == with.Kind); c.Count > 0 || c.On {
+		if c := newChip(tally, wordsFor(with.Kind).Title, with, all, p.Kind == with.Kind); c.Count > 0 || c.On {
 			kinds = append(kinds, c)
 		}
 	}

@@ -25,7 +25,7 @@ type storyPage struct {
 	Now      time.Time
 	Standing string
 	Why      *why // what it waits for; nil if for nothing, or if that is not known
-	Advice   advice
+	Words    kindWords
 	Answer   []shot
 	Late     []shot
 	Calls    []call
@@ -44,7 +44,7 @@ type storyPage struct {
 }
 
 // Told says that what the task waits for tells its last error already.
-func (p storyPage) Told() bool { return p.Why != nil && p.Why.Urgent() && p.Why.Said == p.ErrorMsg }
+func (p storyPage) Told() bool { return p.Why != nil && p.Why.Urgent() && p.Why.Said == p.Reason() }
 
 // Code is the provider's code of the failure, unless its message says it already.
 func (p storyPage) Code() string { return unsaid(p.ErrorCode, p.ErrorMsg) }
@@ -184,19 +184,20 @@ func (s *Site) story(r *http.Request) (answer, error) {
 func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why, now time.Time) storyPage {
 	clipTask(t)
 	p := storyPage{
-		Task: t, Now: now, Standing: brief(t, why, now), Why: why, Advice: adviceFor(t.ErrorKind),
+		Task: t, Now: now, Standing: brief(t, why, now), Why: why, Words: wordsFor(t.ErrorKind),
 		Asked: asked(t), Stands: stands(t, attempts), Times: times(t), Reply: human.Shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.OwnedByApp(),
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.OwnedByApp(),
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
 	}
 	if p.PaidFor = p.CanRetry && task.AnyCollectable(attempts); p.PaidFor {
-		p.Advice.What = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
+		p.Words.What = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
 	}
 	p.Answer, p.Late = split(t, results)
 	for _, a := range attempts {
-		clip(maxValue, &a.Provider, &a.Account, &a.Endpoint, &a.ProviderRequestID, &a.ErrorCode, &a.ErrorMsg, &a.Key, &a.Worker,
+		clip(maxValue, &a.Provider, &a.Account, &a.Endpoint, &a.ProviderRequestID, &a.Key, &a.Worker,
 			&a.Currency, &a.PriceVersion)
+		clipError(&a.RowError)
 		p.Calls = append(p.Calls, call{a, now})
 	}
 	slices.Reverse(p.Calls) // the newest is what the reader came for
@@ -207,8 +208,18 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 // texts of any length.
 func clipTask(t *task.Task) {
 	clip(task.MaxPrompt, &t.Prompt, &t.NegativePrompt)
-	clip(maxValue, &t.ErrorMsg, &t.ErrorCode)
 	clip(task.MaxText, &t.Provider, &t.Currency)
+	clipError(&t.RowError)
+}
+
+// clipError bounds the reason, and not what can be done about it.
+func clipError(e *task.RowError) {
+	clip(maxValue, &e.ErrorCode, &e.ErrorAbout)
+	reason, ending := e.Reason(), ""
+	if e.Advised() {
+		ending = e.ErrorAdvice.Ending(e.ErrorAbout)
+	}
+	e.ErrorMsg = human.Shorten(reason, maxValue) + ending
 }
 
 func clip(n int, texts ...*string) {

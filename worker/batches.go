@@ -124,9 +124,8 @@ func (s *step) uncollectedBatch(ctx context.Context) (*task.Attempt, error) {
 // owing is how a task ends of which nothing is left to draw but what its call a was paid for.
 // What the others have brought stays, and a retry by hand collects the rest.
 func (s *step) owing(a *task.Attempt) ending {
-	why, _, _ := strings.Cut(a.ErrorMsg, retryCollects)
 	many := max(s.t.ImageCount, 1)
-	f := &task.Failure{Kind: a.ErrorKind, Executed: task.Executed, Code: a.ErrorCode, Next: retryCollects,
-		Message: fmt.Sprintf("call %d for %d of %d pictures: %s", a.Number, cmp.Or(a.Images, many), many, strings.TrimRight(why, ". "))}
+	f := &task.Failure{Kind: a.ErrorKind, Executed: task.Executed, Code: a.ErrorCode, Advice: task.RetryCollects,
+		Message: fmt.Sprintf("call %d for %d of %d pictures: %s", a.Number, cmp.Or(a.Images, many), many, strings.TrimRight(a.Reason(), ". "))}
 	return decided{decision: s.fails(f)}
 }

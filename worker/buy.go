@@ -73,7 +73,7 @@ func (s *step) buy(ctx context.Context) (phase, queue.Verdict) {
 func (s *step) mayNotBegin() *task.Failure {
 	if s.t.DeadlineAt != nil && time.Now().After(*s.t.DeadlineAt) {
 		return &task.Failure{Kind: task.Deadline, Executed: task.NotExecuted,
-			Message: "deadline_at passed before the call was made", Next: "Retry it with a later deadline_at"}
+			Message: "deadline_at passed before the call was made", Advice: task.ExtendDeadline}
 	}
 	if err := s.t.Validate(); err != nil {
 		return task.AsFailure(err)

@@ -138,7 +138,7 @@ func cancelledOwes(r *rig) {
 	t := r.asks()
 	r.until("it waits for its picture", func() bool { return r.get(t.ID).Status == task.Pending && len(r.attempts(t.ID)) == 1 })
 	r.cancel(t.ID)
-	r.same(r.get(t.ID).ErrorMsg, "it was cancelled after a call was paid for whose picture had not come yet: `easel retry` fetches it and does not pay for it twice")
+	r.same(r.get(t.ID).ErrorMsg, "it was cancelled after a call was paid for whose picture had not come yet. A retry fetches it again and does not pay for it twice")
 	alive()
 	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), false)
 	r.check(err)
@@ -152,6 +152,6 @@ func cancelledWhileFetched(r *rig) {
 	t := r.asks()
 	r.until("it is fetched", func() bool { return gets.Load() > 0 && r.get(t.ID).Status == task.Processing })
 	r.cancel(t.ID)
-	r.until("it says so", func() bool { return strings.Contains(r.get(t.ID).ErrorMsg, "`easel retry` fetches it") })
+	r.until("it says so", func() bool { return strings.Contains(r.get(t.ID).ErrorMsg, "A retry fetches it") })
 	r.same(facts{"Status": r.get(t.ID).Status, "states": r.states(t.ID)}, facts{"Status": task.Cancelled, "states": []task.AttemptState{task.AttemptAnswered}})
 }

@@ -118,7 +118,7 @@ func (s *step) ofFailed(ctx context.Context, t *task.Task) queue.Verdict {
 // fenceExhausted archives a row whose fence is at the bound of its column.
 func (s *step) fenceExhausted(ctx context.Context) queue.Verdict {
 	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf("fence is %d, the last number of its column, so that no worker can take the task; "+
-		"accepted are numbers from 0 to %d", math.MaxInt64, math.MaxInt64-1), Next: fmt.Sprintf("`easel retry %d` sets it to 1", s.delivery.Task)}
+		"accepted are numbers from 0 to %d; a retry sets it to 1", math.MaxInt64, math.MaxInt64-1), Advice: task.RetryByHand}
 	why, err := s.w.Tasks.Archive(ctx, s.delivery.Ref, f)
 	switch {
 	case err != nil:

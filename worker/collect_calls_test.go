@@ -45,7 +45,7 @@ func deadPart(r *rig) {
 	r.same(facts{"ErrorKind": failed.ErrorKind, "widths": r.widths(t.ID), "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.Expired, "widths": []string{"0:100", "2:300"}, "submits": int64(3)})
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSucceeded, task.AttemptAnswered, task.AttemptSucceeded})
-	for _, text := range []string{"call 2 for 1 of 3 pictures", "404", "`easel retry` fetches it again"} {
+	for _, text := range []string{"call 2 for 1 of 3 pictures", "404", "A retry fetches it again"} {
 		r.same(facts{"text": text, "ErrorMsg names text": strings.Contains(failed.ErrorMsg, text)}, facts{"text": text, "ErrorMsg names text": true})
 	}
 	alive()
@@ -239,7 +239,7 @@ func forgottenJob(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Expired, "states": []task.AttemptState{task.AttemptAccepted}})
-	if !strings.Contains(failed.ErrorMsg, "the painter says expired. `easel retry` asks after it again and does not pay for it twice") {
+	if !strings.Contains(failed.ErrorMsg, "the painter says expired. A retry asks after it again and does not pay for it twice") {
 		r.Errorf("the reason is %q", failed.ErrorMsg)
 	}
 	polls := r.painter.polls.Load()

@@ -169,7 +169,7 @@ func boundedByLife(r *rig) {
 	if took := time.Since(began); took < 10*time.Minute || took > 10*time.Minute+10*time.Second {
 		r.Errorf("it was given up after %s", took)
 	}
-	for _, text := range []string{"404", "`easel retry` fetches it again and does not pay for it twice", "--buy-again"} {
+	for _, text := range []string{"404", "A retry fetches it again and does not pay for it twice"} {
 		r.same(facts{"text": text, "ErrorMsg names text": strings.Contains(failed.ErrorMsg, text)}, facts{"text": text, "ErrorMsg names text": true})
 	}
 	r.in(failed.Ref(), queue.Archived)

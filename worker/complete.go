@@ -84,7 +84,7 @@ func (allDrawn) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 		return unwritten{err}, none
 	}
 	if o.First == nil {
-		return taskFailed{failure: &task.Failure{Kind: s.last.ErrorKind, Executed: task.Executed, Code: s.last.ErrorCode, Message: s.last.ErrorMsg}}, none
+		return taskFailed{failure: s.last.Failure(task.Executed)}, none
 	}
 	s.log.Info().Str("status", string(task.Completed)).Msg("completed with pictures that are kept already")
 	if _, err := s.writeEnd(ctx, store.Completed{Held: s.t.Token(), Outcome: o}); err != nil {

@@ -48,7 +48,7 @@ func (in *input) makeCopy(ctx context.Context) ([]byte, error) {
 	checked, err := in.s.w.Checker.Check(ctx, bytes.NewReader(content))
 	var bad *codec.Error
 	if errors.As(err, &bad) {
-		return nil, &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "cannot be used", Detail: bad.Message, Cause: bad, Next: "Give a whole PNG, JPEG, WebP or GIF"}
+		return nil, &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "cannot be used", Detail: bad.Message, Cause: bad, Advice: task.ReplacePicture, About: "PNG, JPEG, WebP, GIF"}
 	}
 	if err != nil {
 		return nil, later("could not be checked", err)
@@ -117,7 +117,7 @@ func inputFailure(err error) *task.Failure {
 	f.Executed, f.Cause = task.NotExecuted, err
 	switch f.Kind {
 	case task.Expired, task.BadAnswer, task.Invalid:
-		f.Kind, f.Next = task.Invalid, "Give an address that can be reached and shows the picture"
+		f.Kind, f.Advice, f.About = task.Invalid, task.ReplacePicture, ""
 	default:
 		f.Kind = task.Unavailable
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/easelqueue/easel/internal/tables"
+	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -203,7 +204,7 @@ func waitsSinceItLooks(r *rig) {
 }
 
 func resumedWhileClosed(r *rig) {
-	r.check(r.limiter.Close(r.Context(), "painter/main", time.Hour, "maintenance"))
+	r.check(r.limiter.Close(r.Context(), "painter/main", time.Hour, limit.Why{Reason: "maintenance"}))
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
 	t := r.leaves(r.accepted)
 	r.start()
@@ -216,7 +217,7 @@ func resumedWhileClosed(r *rig) {
 
 func neverHappenedWhileClosed(r *rig) {
 	r.svc.Timeout = time.Millisecond
-	r.check(r.limiter.Close(r.Context(), "painter/main", time.Minute, "maintenance"))
+	r.check(r.limiter.Close(r.Context(), "painter/main", time.Minute, limit.Why{Reason: "maintenance"}))
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.NotExecuted) }
 	t := r.leaves(nil)
 	r.start()

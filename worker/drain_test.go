@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -49,7 +50,7 @@ func drainsPolls(r *rig) {
 }
 
 func drainsLimits(r *rig) {
-	r.check(r.limiter.Close(r.Context(), "painter/main", time.Hour, "maintenance"))
+	r.check(r.limiter.Close(r.Context(), "painter/main", time.Hour, limit.Why{Reason: "maintenance"}))
 	first := r.start()
 	t := r.asks()
 	before := r.get(t.ID)

@@ -92,7 +92,7 @@ func unusable(bad *codec.Error) *task.Failure {
 
 func later(message string, err error) *task.Failure {
 	return &task.Failure{Kind: task.Storage, Executed: task.NotExecuted, Message: message, Detail: err.Error(),
-		Next: "It is tried again and not bought again", Cause: err}
+		Advice: task.Wait, Cause: err}
 }
 
 type nopCloser struct{ *bytes.Reader }

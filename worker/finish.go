@@ -170,8 +170,8 @@ func (e unwritten) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	if errors.Is(e.err, store.ErrRefused) && !s.refused {
 		s.refused = true // if the database refuses this as well, the task is handed back
 		s.log.Error().Err(e.err).Msg("the database refuses a row")
-		return taskFailed{failure: &task.Failure{Kind: task.Internal, Executed: task.Executed, Message: "the database refuses what belongs to this task",
-			Detail: e.err.Error(), Next: "What was bought is " + cmp.Or(s.onlyIn, "in the journal of its last attempt") + "; please report it"}}, none
+		return taskFailed{failure: &task.Failure{Kind: task.Internal, Executed: task.Executed, Advice: task.ReportToProject,
+			Message: "the database refuses what belongs to this task; what was bought is " + cmp.Or(s.onlyIn, "in the journal of its last attempt"), Detail: e.err.Error()}}, none
 	}
 	return nil, retry(s.w.lease(), "the database did not take the row: "+e.err.Error())
 }

@@ -122,7 +122,7 @@ func (in *input) inline(ctx context.Context, data string) (string, error) {
 	}
 	if !ok {
 		return "", &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: fmt.Sprintf("has %d bytes; %s takes up to %d", size, in.s.svc.Name, in.can.Inline),
-			Next: "Give a smaller picture, or allow that it is scaled down (fit_inputs, --fit-inputs)"}
+			Advice: task.FitPicture}
 	}
 	reference, err := to.Upload(ctx, data)
 	if err != nil {
@@ -157,7 +157,7 @@ func (in *input) presign(ctx context.Context) (string, error) {
 	if !ok {
 		if strings.HasPrefix(in.address, "data:") {
 			return "", &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: fmt.Sprintf("is a data URL; %s takes addresses only", in.s.svc.Name),
-				Next: "Give an http or https address, or keep pictures in object storage, from which they can be lent"}
+				Advice: task.GiveWebAddress}
 		}
 		return in.address, nil
 	}

@@ -95,7 +95,7 @@ func (s *step) noteCollected(ctx context.Context, c *collection) error {
 // givenUp is how a task ends whose pictures were paid for and cannot be had now. The attempt
 // stays answered: a retry by hand collects again, and only a person's word buys.
 func (s *step) givenUp(f *task.Failure) ending {
-	f.Executed, f.Next = task.Executed, retryCollects
+	f.Executed, f.Advice, f.About = task.Executed, task.RetryCollects, ""
 	if s.last.Images > 0 && s.severalCalls() {
 		return emptyBatch{f, task.AttemptAnswered}
 	}

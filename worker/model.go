@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -31,23 +32,23 @@ func modelKey(svc *provider.Service, a provider.Account, model string, kind task
 func (s *step) closeModel(ctx context.Context, f *task.Failure) {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	if err := s.w.Limiter.Close(ctx, modelKey(s.svc, s.account, s.t.Model, f.Kind), modelPause, f.Error()); err != nil {
+	if err := s.w.Limiter.Close(ctx, modelKey(s.svc, s.account, s.t.Model, f.Kind), modelPause, limit.WhyOf(f)); err != nil {
 		s.log.Debug().Err(err).Msg("the model is not closed")
 	}
 }
 
 // modelRefused returns why the account may not use the model, as the last task for it was
-// told; empty if it may, or nobody knows.
-func (w *Worker) modelRefused(ctx context.Context, svc *provider.Service, a provider.Account, model string) (task.Kind, string) {
+// told; a zero Why if it may, or nobody knows.
+func (w *Worker) modelRefused(ctx context.Context, svc *provider.Service, a provider.Account, model string) (task.Kind, limit.Why) {
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
 	for _, kind := range []task.Kind{task.Unsupported, task.Billing, task.Auth} {
 		status, err := w.Limiter.Status(ctx, modelKey(svc, a, model, kind))
 		if err == nil && !status.ClosedUntil.IsZero() {
-			return kind, status.Reason
+			return kind, status.Why
 		}
 	}
-	return "", ""
+	return "", limit.Why{}
 }
 
 // elsewhere reports whether another account of the service may use the task's model.
@@ -56,7 +57,7 @@ func (s *step) elsewhere(ctx context.Context) bool {
 		if a.Name == s.account.Name {
 			continue
 		}
-		if _, why := s.w.modelRefused(ctx, s.svc, a, s.t.Model); why == "" {
+		if _, why := s.w.modelRefused(ctx, s.svc, a, s.t.Model); why.Reason == "" {
 			return true
 		}
 	}
@@ -67,18 +68,18 @@ func (s *step) elsewhere(ctx context.Context) bool {
 // the task waits for another account, or it fails with the provider's words, as it would have
 // by a call of its own. A refusal that does not name the model may pass: it waits.
 func (s *step) modelClosed(ctx context.Context) ending {
-	kind, reason := s.w.modelRefused(ctx, s.svc, s.account, s.t.Model)
+	kind, why := s.w.modelRefused(ctx, s.svc, s.account, s.t.Model)
 	switch {
-	case reason == "" && s.room.slot == nil && len(s.svc.Accounts) > 0: // it has just opened
+	case why.Reason == "" && s.room.slot == nil && len(s.svc.Accounts) > 0: // it has just opened
 		return released{time.Second, "the model is open again"}
-	case reason == "":
+	case why.Reason == "":
 		return nil
 	case s.elsewhere(ctx):
-		return released{time.Second, "account " + s.account.Name + " of " + s.svc.Name + " may not use the model: " + reason}
+		return released{time.Second, "account " + s.account.Name + " of " + s.svc.Name + " may not use the model: " + why.Reason}
 	case kind == task.Auth:
-		return released{modelPause, s.svc.Name + " has just refused a call for this model: " + reason}
+		return released{modelPause, s.svc.Name + " has just refused a call for this model: " + why.Reason}
 	}
 	return taskFailed{failure: &task.Failure{Kind: kind, Executed: task.NotExecuted, OfModel: true,
-		Message: "no call was made, since " + s.svc.Name + " has just refused the model: " + reason,
-		Next:    "The model is tried again after " + modelPause.String()}}
+		Message: "no call was made, since " + s.svc.Name + " has just refused the model, which is tried again after " + modelPause.String() + ": " + why.Reason,
+		Advice:  why.Advice, About: why.About}}
 }

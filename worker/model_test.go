@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
 )
@@ -106,7 +107,7 @@ func modelTakesNoRate(r *rig) {
 	r.svc.Accounts = append(r.svc.Accounts, provider.Account{Name: "spare", Provider: newPainter(), Limits: provider.Limits{InFlight: 1}})
 	taken, _, err := r.limiter.Acquire(r.Context(), "painter/spare", r.svc.Accounts[1].Limits)
 	r.check(err)
-	r.check(r.limiter.Close(r.Context(), "painter/main/closed", 10*time.Minute, "no"))
+	r.check(r.limiter.Close(r.Context(), "painter/main/closed", 10*time.Minute, limit.Why{Reason: "no"}))
 	r.start()
 	for range 5 {
 		r.asksFor(task.Task{Request: task.Request{Model: "closed"}})
@@ -119,8 +120,8 @@ func modelTakesNoRate(r *rig) {
 func modelHoldsNoneUp(r *rig) {
 	spare := newPainter()
 	r.svc.Accounts = append(r.svc.Accounts, provider.Account{Name: "spare", Provider: spare})
-	r.check(r.limiter.Close(r.Context(), "painter/main/closed", time.Hour, "no"))
-	r.check(r.limiter.Close(r.Context(), "painter/spare", 5*time.Minute, "no"))
+	r.check(r.limiter.Close(r.Context(), "painter/main/closed", time.Hour, limit.Why{Reason: "no"}))
+	r.check(r.limiter.Close(r.Context(), "painter/spare", 5*time.Minute, limit.Why{Reason: "no"}))
 	r.start()
 	var closed []*task.Task
 	for range 3 {

@@ -36,7 +36,7 @@ func (s *step) stays(ctx context.Context, pause time.Duration) bool {
 // fetchedLater is how the step ends until the picture is worth another look.
 func (s *step) fetchedLater(f *task.Failure, pause time.Duration) ending {
 	s.log.Info().Dur("next", pause).Str("error", f.Error()).Msg("a picture that was paid for is not there yet")
-	return released{pause, "a picture that was paid for is fetched again and not bought again: " + f.Error()}
+	return released{pause, "a picture that was paid for is fetched again and not bought again: " + f.Reason()}
 }
 
 // pauseBefore returns how long to wait before a picture is fetched again: a part of the
@@ -47,15 +47,13 @@ func (s *step) pauseBefore(f *task.Failure) (time.Duration, *task.Failure) {
 	left, over := s.addressEnds(vain)
 	if left <= 0 {
 		over.Cause, over.Code, over.HTTPStatus, over.RequestID = f, f.Code, f.HTTPStatus, f.RequestID
-		over.Message, over.Detail, over.Next = over.Message+": "+f.Message, f.Detail, retryCollects
+		over.Message, over.Detail, over.Advice = over.Message+": "+f.Message, f.Detail, task.RetryCollects
 		return 0, over
 	}
 	pause := min(max(vain/2, firstPause), pauseCap)
 	pause = max(time.Duration((0.5+random())*float64(pause)), min(f.RetryAfter, pauseCap))
 	return min(pause, left), nil // the last look is at the end
 }
-
-const retryCollects = "`easel retry` fetches it again and does not pay for it twice; `easel retry --buy-again` has a new one drawn, which is paid for as well"
 
 // addressEnds returns for how much longer the addresses of an answer are tried that have
 // been tried in vain for that long, and as what the task fails after it. A deadline goes by

@@ -160,11 +160,9 @@ func (s *step) uncollected(f *task.Failure) ending {
 		f.Executed = task.Unknown
 		return callFailed{f}
 	}
-	f.Executed, f.Next = task.Executed, retryAsks
+	f.Executed, f.Advice, f.About = task.Executed, task.RetryAsks, ""
 	return decided{decision: s.fails(f)}
 }
-
-const retryAsks = "`easel retry` asks after it again and does not pay for it twice; `easel retry --buy-again` has a new one drawn, which may be paid for as well"
 
 // backoff spaces polls that fail.
 func backoff(failures int) time.Duration {

@@ -24,7 +24,7 @@ func TestNonsenseRows(t *testing.T) {
 			r.same(r.painter.submits.Load(), int64(0))
 		}},
 		{"A service without an account says how to give it one", func(r *rig) {
-			r.svc.Accounts, r.svc.Setup = nil, "Set PAINTER_KEY"
+			r.svc.Accounts, r.svc.Needs = nil, "PAINTER_KEY"
 			r.exec("INSERT INTO image_generations (provider, prompt, max_attempts) VALUES ('painter', 'a cat', 2)")
 			r.start()
 			failed := r.ends(1, task.Failed)
@@ -75,8 +75,8 @@ func unfit(r *rig) {
 	r.exec("INSERT INTO image_generations (id, provider, prompt, fence, delivery) VALUES (1, 'painter', 'a cat', 9223372036854775807, 0), (2, 'painter', 'a cat', 0, -3), (-5, 'painter', 'a cat', 0, 0)")
 	r.start()
 	for id, reason := range map[int64]string{
-		1:  "fence is 9223372036854775807, the last number of its column, so that no worker can take the task; accepted are numbers from 0 to 9223372036854775806. `easel retry 1` sets it to 1",
-		2:  "delivery was -3; accepted are numbers from 0 to 2147483647. It is 0 now: `easel retry 2` goes on from there",
+		1:  "fence is 9223372036854775807, the last number of its column, so that no worker can take the task; accepted are numbers from 0 to 9223372036854775806; a retry sets it to 1. Retry it",
+		2:  "delivery was -3; accepted are numbers from 0 to 2147483647; it is 0 now. Retry it",
 		-5: "id is -5; accepted are ids from 1 to 9223372036854775807. Delete the row by SQL and insert it without an id",
 	} {
 		failed := r.ends(id, task.Failed)
@@ -115,7 +115,7 @@ func TestEmptyBalance(t *testing.T) {
 		r.until("the account is closed", func() bool {
 			s, err := r.limiter.Status(r.Context(), "painter/main")
 			r.check(err)
-			return strings.Contains(s.Reason, "the balance is used up")
+			return strings.Contains(s.Why.Reason, "the balance is used up")
 		})
 		next := r.asks()
 		r.passes(20 * time.Second)

@@ -18,7 +18,7 @@ func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
 	if most := s.svc.Retry.WithDefaults().MaxCrashes; s.t.Crashes >= most {
 		return s.endWith(s.failsInside(&task.Failure{Kind: task.Crashed, Executed: task.NotExecuted, // the last of them perhaps within its call
 			Message: fmt.Sprintf("%d workers died while they held this task", s.t.Crashes),
-			Next:    "Look at their logs around its attempts, then retry it"}))
+			Advice:  task.ReadWorkerLogs}))
 	}
 	if s.last == nil {
 		return buying, none

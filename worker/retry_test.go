@@ -64,7 +64,7 @@ func rateLimited(r *rig) {
 	r.until("the account is closed", func() bool {
 		s, err := r.limiter.Status(r.Context(), "painter/main")
 		r.check(err)
-		return s.Reason == "slow down"
+		return s.Why.Reason == "slow down"
 	})
 	second := r.asks()
 	r.passes(50 * time.Second)

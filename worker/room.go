@@ -135,7 +135,7 @@ func (w *Worker) closed(ctx context.Context, svc *provider.Service) string {
 		if err != nil || s.ClosedUntil.IsZero() || s.Eases {
 			return ""
 		}
-		why = cmp.Or(why, s.Reason)
+		why = cmp.Or(why, s.Why.Reason)
 	}
 	return why
 }
@@ -164,7 +164,7 @@ func (w *Worker) tryAccounts(ctx context.Context, svc *provider.Service, model s
 	first, passed := rand.IntN(len(svc.Accounts)), 0
 	for i := range svc.Accounts {
 		account := svc.Accounts[(first+i)%len(svc.Accounts)]
-		if _, why := w.modelRefused(ctx, svc, account, model); why != "" {
+		if _, why := w.modelRefused(ctx, svc, account, model); why.Reason != "" {
 			passed++
 			continue
 		}
@@ -204,11 +204,11 @@ func (s *step) tellLimiter(ctx context.Context, f *task.Failure) {
 	switch f.Kind {
 	case task.RateLimited:
 		pause := min(cmp.Or(f.RetryAfter, time.Second), s.svc.Retry.WithDefaults().MaxAfter)
-		_ = s.w.Limiter.Pause(ctx, key, pause, f.Error())
+		_ = s.w.Limiter.Pause(ctx, key, pause, limit.WhyOf(f))
 	case task.Auth, task.Billing: // a person has to act, and every further call would be refused
-		_ = s.w.Limiter.Close(ctx, key, 30*time.Second, f.Error())
+		_ = s.w.Limiter.Close(ctx, key, 30*time.Second, limit.WhyOf(f))
 	case task.Unavailable, task.ProviderError, task.Timeout, task.BadAnswer:
-		_ = s.w.Limiter.Failed(ctx, key, f.Error())
+		_ = s.w.Limiter.Failed(ctx, key, limit.WhyOf(f))
 	default:
 		_ = s.w.Limiter.Succeeded(ctx, key) // it answered, and that is what the breaker asks
 	}

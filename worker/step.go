@@ -131,7 +131,7 @@ func (s *step) panics(cause any) (phase, queue.Verdict) {
 	}
 	s.panicked = true
 	return s.endWith(s.failsInside(&task.Failure{Kind: task.Internal, Executed: task.NotExecuted, Message: "easel or an adapter of it panicked",
-		Next: "The log has the stack; please report it"}))
+		Advice: task.ReportToProject}))
 }
 
 // failsInside is how the task fails for something that may have happened within its call.

@@ -44,7 +44,7 @@ type switched struct {
 
 func (e switched) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	_, err := s.writeEnd(ctx, store.Switched{Held: s.t.Token(), To: e.to, Rest: e.rest, Attempt: s.ended(e.endsCall),
-		Reason: fmt.Sprintf("%s did not draw: %s", s.svc.Name, e.failure.Error())})
+		Reason: fmt.Sprintf("%s did not draw: %s", s.svc.Name, e.failure.Reason())})
 	if err != nil && !errors.Is(err, store.ErrFenced) {
 		return unwritten{err}, none
 	}

@@ -273,9 +273,9 @@ func TestWait(t *testing.T) {
 	t.Run("A task that fails ends with 3 and its reason", func(t *testing.T) {
 		d := newDesk(t)
 		d.enqueue("x", "--key", "k")
-		fail(t, d.open(), 1, &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "the prompt was refused", Code: "E7", Next: "Change it"})
+		fail(t, d.open(), 1, &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "the prompt was refused", Code: "E7", Advice: task.Rephrase})
 		got := d.easel("enqueue", "x", "--key", "k", "--wait")
-		got.wants(t, 3, "task 1 failed: the prompt was refused (E7). Change it")
+		got.wants(t, 3, "task 1 failed: the prompt was refused (E7). Change the prompt or the input pictures")
 		if got.out != "" {
 			t.Errorf("stdout holds %q", got.out)
 		}

@@ -81,10 +81,10 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 		groups.AppendRow(table.Row{g.Tasks, string(g.ErrorKind), cli.OneLine(g.Provider, 20), retryHint(g, d.services)})
 	}
 	fmt.Fprintln(w, groups.Render())
-	newest := o.Table("id", "kind", "provider", "age", "prompt", "error")
+	newest := o.Table("id", "kind", "provider", "age", "prompt", "error", "next")
 	for _, t := range d.Newest {
 		newest.AppendRow(table.Row{t.ID, string(t.ErrorKind), cli.OneLine(t.Provider, 20), human.English.Span(now.Sub(t.CreatedAt)),
-			cli.OneLine(t.Prompt, 30), cli.OneLine(t.ErrorMsg, 300)})
+			cli.OneLine(t.Prompt, 30), cli.OneLine(t.ErrorMsg, 300), advised(&t)})
 	}
 	fmt.Fprintln(w, "\n"+newest.Render())
 }

@@ -61,7 +61,7 @@ func sentence(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &locked) {
 		return err.Error() + " (it took too long)"
 	}
-	return err.Error()
+	return err.Error() + inShell(err)
 }
 
 // problem is err as programs read it.
@@ -69,7 +69,7 @@ func problem(err error, code int) cli.Problem {
 	p := cli.Problem{Message: err.Error(), Exit: code}
 	var f *task.Failure
 	if errors.As(err, &f) {
-		p.Kind, p.Code, p.Next = string(f.Kind), f.Code, f.Next
+		p.Kind, p.Code, p.Next, p.Advice, p.About = string(f.Kind), f.Code, f.Advice.Sentence(f.About), string(f.Advice), f.About
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		p.Kind = "not_found"

@@ -79,7 +79,7 @@ type refusal struct {
 }
 
 func (a *program) retryEach(ctx context.Context, args []string, notCharged bool) error {
-	next := make(map[int64]task.NextStep)
+	next := make(map[int64]task.RetryStep)
 	return a.moveEach(ctx, args, func(id int64) string { return "is pending again: " + begins[next[id]] }, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
 		t, err := get(ctx, s, id)
 		if err != nil {
@@ -99,7 +99,7 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool)
 }
 
 // afterRetry says what a retry of the task begins with, by all of its calls.
-func afterRetry(ctx context.Context, s *store.Store, t *task.Task, attempts []task.Attempt) (task.NextStep, error) {
+func afterRetry(ctx context.Context, s *store.Store, t *task.Task, attempts []task.Attempt) (task.RetryStep, error) {
 	h, err := s.History(ctx, t.ID)
 	if err != nil {
 		return "", err
@@ -108,7 +108,7 @@ func afterRetry(ctx context.Context, s *store.Store, t *task.Task, attempts []ta
 }
 
 // begins says what a retry begins with.
-var begins = map[task.NextStep]string{
+var begins = map[task.RetryStep]string{
 	task.Collects: "what was paid for is collected, and nothing is bought",
 	task.Asks:     "the call of unknown outcome is asked after first",
 	task.Takes:    "pictures that are in storage already are taken, and nothing is bought",
@@ -148,7 +148,7 @@ func reason(id int64, err error) string {
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Sprintf("task %d: %v; see `easel list`", id, store.ErrNotFound)
 	}
-	return err.Error()
+	return err.Error() + inShell(err)
 }
 
 func (a *program) answerMoved(answer moved, done func(id int64) string) error {

@@ -41,7 +41,7 @@ type story struct {
 	Results  []task.Result   `json:"results"`
 
 	services provider.Services
-	next     task.NextStep // what a retry begins with
+	next     task.RetryStep // what a retry begins with
 }
 
 func (a *program) show(ctx context.Context, arg string) error {
@@ -195,6 +195,9 @@ func acts(why *waiting.Reason, now time.Time) string {
 	text := "Who has to act: " + why.Actor(human.English)
 	if remedy := why.Remedy(human.English); remedy != "" {
 		text += ". " + remedy
+	}
+	if typed := waitCommand(why); typed != "" {
+		text += ": `" + typed + "`"
 	}
 	if waits := why.For(now); waits > 0 {
 		text += " (for " + human.English.Span(waits) + " now)"

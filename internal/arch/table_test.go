@@ -35,7 +35,7 @@ var table = map[string]rule{
 	"gc":    {imports: []string{"picture", "store"}, tests: []string{"picture/dir", "task"}},
 	"guard": {},
 
-	"limit": {imports: []string{"provider", redis, zerolog}, tests: []string{miniredis}},
+	"limit": {imports: []string{"task", "provider", redis, zerolog}, tests: []string{miniredis}},
 	"queue": {imports: []string{"task", "internal/crash", asynq, asynqmon, redis, zerolog}, tests: []string{miniredis}},
 
 	"migrations":      {imports: []string{goose}, tests: []string{pq, sqlite}},
@@ -78,7 +78,8 @@ var table = map[string]rule{
 
 	"internal/arch":   {},
 	"internal/budget": {}, // what providers, pictures and the worker take from in common
-	"internal/human":  {}, // words for pages and terminals alike; whoever presents something asks it
+	// Words for pages and terminals alike, what to do after a failure among them; whoever presents something asks it.
+	"internal/human": {imports: []string{"task"}},
 	// It asks a database what the README asks it.
 	"internal/docs":       {tests: []string{"task", pq, yaml}},
 	"internal/httpserver": {imports: []string{xsync}},

@@ -49,7 +49,9 @@ type Problem struct {
 	Message string   `json:"message"`
 	Kind    string   `json:"kind,omitempty"`
 	Code    string   `json:"code,omitempty"`
-	Next    string   `json:"next,omitempty"`
+	Next    string   `json:"next,omitempty"`   // what can be done, a sentence
+	Advice  string   `json:"advice,omitempty"` // its code
+	About   string   `json:"about,omitempty"`  // and the argument of that
 	Details []string `json:"details,omitempty"`
 	Exit    int      `json:"exit"`
 }

@@ -241,7 +241,7 @@ func TestYAML(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err = c.Services.Check(&task.Task{Request: task.Request{Provider: "openai", Prompt: "x"}})
-		if err == nil || !strings.Contains(err.Error(), "--model") || !strings.Contains(err.Error(), "easel.yaml (model:)") {
+		if err == nil || task.AsFailure(err).Advice != task.SetModel || !strings.Contains(err.Error(), "easel.yaml (model:)") {
 			t.Errorf("got %v", err)
 		}
 	})

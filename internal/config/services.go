@@ -103,7 +103,7 @@ func (p Provider) Service(client *provider.Client) (*provider.Service, error) {
 		Name: p.Name, DefaultModel: p.Model, Concurrency: p.Concurrency, Timeout: p.Timeout, Deadline: p.Deadline, Prices: p.Prices,
 		Retry: task.Retry{Base: p.BaseDelay, Cap: p.MaxDelay, MaxWaits: p.MaxWaits, OnUnknown: p.OnUnknown,
 			ServerErrors: p.ServerErrors, HoldServerErrors: p.HoldServerErrors},
-		Setup: "Set " + strings.Join(p.MissingKeys(), " or ") + " in the environment of easel, and check with `easel doctor`",
+		Needs: strings.Join(p.MissingKeys(), ", "),
 	}
 	for i, a := range p.Accounts {
 		if !a.Usable() {
@@ -113,7 +113,7 @@ func (p Provider) Service(client *provider.Client) (*provider.Service, error) {
 		var bad *badFile
 		if errors.As(err, &bad) {
 			p.Accounts[i].Disabled = bad.Error()
-			s.Setup = "Account " + a.Name + " is disabled: " + bad.Error()
+			s.Disabled = "account " + a.Name + " is disabled: " + bad.Error()
 			continue
 		}
 		if err != nil {

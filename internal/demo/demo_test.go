@@ -31,9 +31,9 @@ func TestJudge(t *testing.T) {
 func TestMade(t *testing.T) {
 	attempts := []task.Attempt{
 		{State: task.AttemptSucceeded},
-		{State: task.AttemptUnknown, ErrorKind: task.OutcomeUnknown},
-		{State: task.AttemptRejected, ErrorKind: task.Unavailable},
-		{State: task.AttemptRejected, ErrorMsg: "the call was not made"},
+		{State: task.AttemptUnknown, RowError: task.RowError{ErrorKind: task.OutcomeUnknown}},
+		{State: task.AttemptRejected, RowError: task.RowError{ErrorKind: task.Unavailable}},
+		{State: task.AttemptRejected, RowError: task.RowError{ErrorMsg: "the call was not made"}},
 	}
 	t.Run("A call that was journalled and never made does not count", func(t *testing.T) {
 		if got := made(attempts); got != 3 {

@@ -103,11 +103,11 @@ func (e entry) nothing(r provider.Reply) *task.Failure {
 	files := e.files()
 	switch {
 	case slices.ContainsFunc(files, file.video):
-		f.Message, f.Next = "the workflow saved a video and no picture", "Let the workflow end in SaveImage, or in SaveAnimatedWEBP for moving pictures"
+		f.Message = "the workflow saved a video and no picture"
 	case slices.ContainsFunc(files, file.preview) || e.has("PreviewImage"):
-		f.Message, f.Next = "the workflow shows a preview and saves no picture", "Put SaveImage in the place of PreviewImage"
+		f.Message, f.About = "the workflow shows a preview and saves no picture", "PreviewImage"
 	case e.has("SaveImageWebsocket"):
-		f.Message, f.Next = "the workflow sends its picture over a websocket and saves none", "Put SaveImage in the place of SaveImageWebsocket"
+		f.Message, f.About = "the workflow sends its picture over a websocket and saves none", "SaveImageWebsocket"
 	}
 	return f
 }
@@ -162,23 +162,18 @@ func (e entry) failure(r provider.Reply) *task.Failure {
 // exception is the name of a Python exception without its module.
 func exception(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
-const (
-	correct = "Correct the workflow, or what the task puts into it"
-	save    = "Let the workflow end in a node that saves, such as SaveImage"
-)
-
 // faults is the server's table of errors.
 var faults = provider.Faults{
-	{Code: "OutOfMemoryError", Kind: task.Unsupported, Executed: task.Executed, Next: "Ask for a smaller size or fewer pictures, or give the server more memory"},
-	{Code: "no_output", Kind: task.Unsupported, Executed: task.Executed, Next: save},
-	{Code: "prompt_outputs_failed_validation", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
-	{Code: "prompt_no_outputs", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
-	{Code: "no_prompt", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
-	{Code: "invalid_prompt", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Code: "OutOfMemoryError", Kind: task.Unsupported, Executed: task.Executed, Advice: task.AskForLess},
+	{Code: "no_output", Kind: task.Unsupported, Executed: task.Executed, Advice: task.SaveImage},
+	{Code: "prompt_outputs_failed_validation", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectWorkflow},
+	{Code: "prompt_no_outputs", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectWorkflow},
+	{Code: "no_prompt", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectWorkflow},
+	{Code: "invalid_prompt", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectWorkflow},
 	{Code: "invalid_prompt_id", Kind: task.Internal, Executed: task.NotExecuted},
-	{Code: "missing_node_type", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Install the node that the workflow names"},
+	{Code: "missing_node_type", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectWorkflow},
 
-	{Status: http.StatusRequestEntityTooLarge, Kind: task.Invalid, Executed: task.NotExecuted, Next: "Give a smaller input picture, or raise the server's max-upload-size"},
+	{Status: http.StatusRequestEntityTooLarge, Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ShrinkPicture},
 }
 
 // problem is how the server writes an error: of the whole workflow, and of its nodes.

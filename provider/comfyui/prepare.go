@@ -67,7 +67,8 @@ func (a *Adapter) Prepare(r provider.Request) (provider.Call, error) {
 func (a *Adapter) numbers(values map[string]any, r provider.Request) error {
 	set := func(place string, given bool, value any) error {
 		if given && !a.flow.has(place) {
-			return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: fmt.Sprintf("the workflow has no place for %s", place), Next: "Leave it out, or write {{" + place + "}} into the workflow"}
+			return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: fmt.Sprintf("the workflow has no place for %s", place),
+				Advice: task.AddPlaceholder, About: "{{" + place + "}}"}
 		}
 		if given {
 			values[place] = value
@@ -108,7 +109,7 @@ func (a *Adapter) shape(values map[string]any, r provider.Request) error {
 	case r.Size == "":
 		return nil
 	case !a.flow.has("width") || !a.flow.has("height"):
-		return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: "the workflow has no place for a size", Next: "Leave size out, or write {{width}} and {{height}} into the workflow"}
+		return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: "the workflow has no place for a size", Advice: task.AddPlaceholder, About: "{{width}}, {{height}}"}
 	case !pixels || min(s.W, s.H) < 16 || max(s.W, s.H) > maxSide:
 		return provider.Invalid("size is %q; accepted is width x height, sides of 16 to %d pixels", r.Size, maxSide)
 	}

@@ -94,7 +94,7 @@ func TestAJobWithoutOutputIsFinalAndSaysWhy(t *testing.T) {
 func final(t *testing.T, err error, says string) {
 	t.Helper()
 	f := task.AsFailure(err)
-	if f == nil || !strings.Contains(f.Message, says) || f.Next == "" {
+	if f == nil || !strings.Contains(f.Message, says) || f.Advice == "" {
 		t.Fatalf("got %v; want %q and what to do", err, says)
 	}
 	waiting := task.Task{Request: task.Request{MaxAttempts: 5}}

@@ -9,24 +9,18 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-const (
-	rephrase = "Change the prompt or the input pictures"
-	correct  = "Correct the input as the model's page says"
-	look     = "Give input pictures that the provider can reach and read"
-)
-
 // faults is the service's table of errors: the types of the models' and of the
 // queue's. A queue that could not start a job has not run it.
 var faults = provider.Faults{
-	{Code: "has_nsfw_concepts", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "content_policy_violation", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "no_media_generated", Kind: task.BadAnswer, Executed: task.Executed, Next: rephrase},
-	{Code: "image_too_large", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
-	{Code: "image_too_small", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
-	{Code: "image_load_error", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
-	{Code: "file_download_error", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
-	{Code: "file_too_large", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
-	{Code: "unsupported_image_format", Kind: task.Invalid, Executed: task.NotExecuted, Next: look},
+	{Code: "has_nsfw_concepts", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "content_policy_violation", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "no_media_generated", Kind: task.BadAnswer, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "image_too_large", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ReplacePicture},
+	{Code: "image_too_small", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ReplacePicture},
+	{Code: "image_load_error", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ReplacePicture},
+	{Code: "file_download_error", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ReplacePicture},
+	{Code: "file_too_large", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ReplacePicture},
+	{Code: "unsupported_image_format", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ReplacePicture},
 
 	{Code: "request_timeout", Kind: task.Timeout, Executed: task.Unknown},
 	{Code: "startup_timeout", Kind: task.Unavailable, Executed: task.NotExecuted},
@@ -40,11 +34,11 @@ var faults = provider.Faults{
 	// above the queue has run again ten times before it gave up.
 	{Code: "runner_server_error", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
 
-	{Status: http.StatusForbidden, Kind: task.Billing, Executed: task.NotExecuted, Next: "Check the key, and top up the account: one without balance is locked"},
-	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.NotExecuted, Next: "Top up the account at fal"},
+	{Status: http.StatusForbidden, Kind: task.Billing, Executed: task.NotExecuted, Advice: task.CheckAccount},
+	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp, About: "fal"},
 	{Status: http.StatusInternalServerError, Kind: task.ProviderError, Executed: task.Executed, Unbilled: true}, // as above
-	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Next: "Name a model of the provider, such as fal-ai/flux/dev"},
-	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Advice: task.NameModel, About: "fal-ai/flux/dev"},
+	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest},
 }
 
 // problem is how the service writes an error: a model's detail is a list of what is

@@ -9,21 +9,16 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-const (
-	rephrase = "Change the prompt or the input pictures"
-	correct  = "Correct the request as the provider says"
-)
-
 // faults is the service's table of errors.
 var faults = provider.Faults{
-	{Code: "INVALID_ARGUMENT", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
-	{Code: "FAILED_PRECONDITION", Kind: task.Invalid, Executed: task.NotExecuted, Next: "See the provider's text: the account's place or billing may not allow this model"},
-	{Code: "API_KEY_INVALID", Kind: task.Auth, Executed: task.NotExecuted, Next: "Give the account a valid key"},
-	{Code: "UNAUTHENTICATED", Kind: task.Auth, Executed: task.NotExecuted, Next: "Give the account a valid key"},
-	{Code: "PERMISSION_DENIED", Kind: task.Auth, Executed: task.NotExecuted, Next: "Check what the account's key may do"},
-	{Code: "NOT_FOUND", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Name a model that the provider still has"},
-	{Code: "daily_quota_of_model", Kind: task.Billing, Executed: task.NotExecuted, Model: true, Next: "Wait for the next day, raise the quota or name another model"},
-	{Code: "daily_quota", Kind: task.Billing, Executed: task.NotExecuted, Next: "Wait for the next day or raise the quota"},
+	{Code: "INVALID_ARGUMENT", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest},
+	{Code: "FAILED_PRECONDITION", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CheckAccount},
+	{Code: "API_KEY_INVALID", Kind: task.Auth, Executed: task.NotExecuted, Advice: task.CheckKey},
+	{Code: "UNAUTHENTICATED", Kind: task.Auth, Executed: task.NotExecuted, Advice: task.CheckKey},
+	{Code: "PERMISSION_DENIED", Kind: task.Auth, Executed: task.NotExecuted, Advice: task.CheckKey},
+	{Code: "NOT_FOUND", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.NameModel},
+	{Code: "daily_quota_of_model", Kind: task.Billing, Executed: task.NotExecuted, Model: true, Advice: task.RaiseModelLimit},
+	{Code: "daily_quota", Kind: task.Billing, Executed: task.NotExecuted, Advice: task.RaiseQuota},
 	{Code: "RESOURCE_EXHAUSTED", Kind: task.RateLimited, Executed: task.NotExecuted},
 	// "If your request fails with a 400 or 500 error, you won't be charged for the tokens
 	// used": ai.google.dev/gemini-api/docs/billing.
@@ -34,24 +29,24 @@ var faults = provider.Faults{
 
 // blocks is what it means that a prompt was blocked: nothing was drawn.
 var blocks = provider.Faults{
-	{Code: "*", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},
+	{Code: "*", Kind: task.Moderated, Executed: task.NotExecuted, Advice: task.Rephrase},
 }
 
 // finishes is what the reasons mean for which a model ends without a picture.
 var finishes = provider.Faults{
-	{Code: "SAFETY", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "IMAGE_SAFETY", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "IMAGE_PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "BLOCKLIST", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "SPII", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "RECITATION", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "IMAGE_RECITATION", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "NO_IMAGE", Kind: task.BadAnswer, Executed: task.Executed, Next: "Ask for a picture more plainly"},
+	{Code: "SAFETY", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "IMAGE_SAFETY", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "IMAGE_PROHIBITED_CONTENT", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "BLOCKLIST", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "SPII", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "RECITATION", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "IMAGE_RECITATION", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "NO_IMAGE", Kind: task.BadAnswer, Executed: task.Executed, Advice: task.AskPlainly},
 	{Code: "IMAGE_OTHER", Kind: task.BadAnswer, Executed: task.Executed},
 	{Code: "MAX_TOKENS", Kind: task.BadAnswer, Executed: task.Executed},
 	{Code: "OTHER", Kind: task.BadAnswer, Executed: task.Executed},
-	{Code: "STOP", Kind: task.BadAnswer, Executed: task.Executed, Next: "Ask for a picture more plainly"},
+	{Code: "STOP", Kind: task.BadAnswer, Executed: task.Executed, Advice: task.AskPlainly},
 }
 
 // problem is how the service writes an error.

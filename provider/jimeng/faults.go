@@ -8,23 +8,21 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-const rephrase = "Change the prompt or the input pictures"
-
 // faults is the service's table of errors.
 var faults = provider.Faults{
-	{Code: "50411", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},                               // an input picture
-	{Code: "50412", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},                               // the prompt
-	{Code: "50413", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},                               // words in the prompt
-	{Code: "50518", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},                               // a right to an input picture
-	{Code: "50511", Kind: task.Moderated, Executed: task.Executed, Next: "Retry it once: another drawing may pass"}, // the drawing
-	{Code: "50512", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},                                  // what the drawing says
-	{Code: "50519", Kind: task.Moderated, Executed: task.Executed, Next: "Retry it once: another drawing may pass"}, // a right to the drawing
-	{Code: "50520", Kind: task.ProviderError, Executed: task.Unknown},                                               // moderation broke
+	{Code: "50411", Kind: task.Moderated, Executed: task.NotExecuted, Advice: task.Rephrase}, // an input picture
+	{Code: "50412", Kind: task.Moderated, Executed: task.NotExecuted, Advice: task.Rephrase}, // the prompt
+	{Code: "50413", Kind: task.Moderated, Executed: task.NotExecuted, Advice: task.Rephrase}, // words in the prompt
+	{Code: "50518", Kind: task.Moderated, Executed: task.NotExecuted, Advice: task.Rephrase}, // a right to an input picture
+	{Code: "50511", Kind: task.Moderated, Executed: task.Executed, Advice: task.Redraw},      // the drawing
+	{Code: "50512", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},    // what the drawing says
+	{Code: "50519", Kind: task.Moderated, Executed: task.Executed, Advice: task.Redraw},      // a right to the drawing
+	{Code: "50520", Kind: task.ProviderError, Executed: task.Unknown},                        // moderation broke
 	{Code: "50521", Kind: task.ProviderError, Executed: task.Unknown},
 	{Code: "50522", Kind: task.ProviderError, Executed: task.Unknown},
 	{Code: "50429", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true}, // too many in a second
 	{Code: "50430", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true}, // too many at a time
-	{Code: "50400", Kind: task.Auth, Executed: task.NotExecuted, Next: "Check the keys, and that the service is open for the account"},
+	{Code: "50400", Kind: task.Auth, Executed: task.NotExecuted, Advice: task.CheckAccount},
 	{Code: "50500", Kind: task.ProviderError, Executed: task.Unknown},
 	{Code: "50501", Kind: task.ProviderError, Executed: task.Unknown},
 }

@@ -18,28 +18,23 @@ const (
 	queued      = 22
 )
 
-const (
-	rephrase = "Change the prompt"
-	accounts = "Look at the proxy's accounts"
-)
-
 // faults is the proxies' table: the envelope's codes, what gateways write as text,
 // and words for the reasons for which a task fails, which are free text.
 var faults = provider.Faults{
-	{Code: "3", Kind: task.Unavailable, Executed: task.NotExecuted, Next: accounts},
-	{Code: "9", Kind: task.Unavailable, Executed: task.NotExecuted, Next: accounts},
+	{Code: "3", Kind: task.Unavailable, Executed: task.NotExecuted, Advice: task.CheckProxyAccounts},
+	{Code: "9", Kind: task.Unavailable, Executed: task.NotExecuted, Advice: task.CheckProxyAccounts},
 	{Code: "23", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true}, // the queue is full
-	{Code: "24", Kind: task.Moderated, Executed: task.NotExecuted, Next: rephrase},
+	{Code: "24", Kind: task.Moderated, Executed: task.NotExecuted, Advice: task.Rephrase},
 	{Code: "30", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true},
-	{Code: "4", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Correct the request as the proxy says"},
+	{Code: "4", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest},
 
-	{Code: "quota_not_enough", Kind: task.Billing, Executed: task.NotExecuted, Next: "Top up the account at the gateway"},
+	{Code: "quota_not_enough", Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp},
 	{Code: "queue_full", Kind: task.RateLimited, Executed: task.NotExecuted, Within2xx: true},
 
-	{Code: "banned", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "invalid_parameter", Kind: task.Invalid, Executed: task.Executed, Next: "Correct the flags in the prompt"},
-	{Code: "timeout", Kind: task.Timeout, Executed: task.Executed, Next: accounts},
-	{Code: "MODAL", Kind: task.Unsupported, Executed: task.Executed, Next: "Turn remix off for the proxy's account"},
+	{Code: "banned", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "invalid_parameter", Kind: task.Invalid, Executed: task.Executed, Advice: task.CorrectRequest},
+	{Code: "timeout", Kind: task.Timeout, Executed: task.Executed, Advice: task.CheckProxyAccounts},
+	{Code: "MODAL", Kind: task.Unsupported, Executed: task.Executed, Advice: task.TurnOff, About: "remix"},
 }
 
 // words tell what a text is about.

@@ -11,18 +11,18 @@ import (
 // the prompt or a finished picture, which cannot be told apart, so that it
 // counts as carried out.
 var faults = provider.Faults{
-	{Code: "moderation_blocked", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
-	{Code: "content_policy_violation", Kind: task.Moderated, Executed: task.Executed, Next: rephrase},
+	{Code: "moderation_blocked", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "content_policy_violation", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
 
-	{Code: "invalid_api_key", Kind: task.Auth, Executed: task.NotExecuted, Next: "Give the account a valid key"},
-	{Code: "model_not_found", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Name a model that the account may use"},
+	{Code: "invalid_api_key", Kind: task.Auth, Executed: task.NotExecuted, Advice: task.CheckKey},
+	{Code: "model_not_found", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.OpenModel},
 
-	{Code: "insufficient_quota", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
-	{Code: "credit_balance_exhausted", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
-	{Code: "billing_hard_limit_reached", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
-	{Code: "organization_spend_limit_exceeded", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
-	{Code: "project_spend_limit_exceeded", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
-	{Code: "organization_usage_limit_exceeded", Kind: task.Billing, Executed: task.NotExecuted, Next: pay},
+	{Code: "insufficient_quota", Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp},
+	{Code: "credit_balance_exhausted", Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp},
+	{Code: "billing_hard_limit_reached", Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp},
+	{Code: "organization_spend_limit_exceeded", Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp},
+	{Code: "project_spend_limit_exceeded", Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp},
+	{Code: "organization_usage_limit_exceeded", Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp},
 
 	{Code: "rate_limit_exceeded", Kind: task.RateLimited, Executed: task.NotExecuted},
 	{Code: "slow_down", Kind: task.RateLimited, Executed: task.NotExecuted},
@@ -34,8 +34,3 @@ var faults = provider.Faults{
 	{Status: http.StatusRequestTimeout, Kind: task.Timeout, Executed: task.Unknown},
 	{Status: http.StatusConflict, Kind: task.ProviderError, Executed: task.Unknown},
 }
-
-const (
-	rephrase = "Change the prompt or the input pictures"
-	pay      = "Add credit or raise the limit in the provider's billing settings"
-)

@@ -98,8 +98,8 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	case a.wantsForm(c, reply):
 		a.forms.Store(true)
 		return provider.Answer{}, &task.Failure{Kind: task.RateLimited, Executed: task.NotExecuted, HTTPStatus: reply.Status, RequestID: reply.RequestID,
-			RetryAfter: time.Millisecond, Code: "edits_as_form", Message: "the service takes calls with input pictures as forms and not as JSON; it drew nothing",
-			Next: "It is sent again as a form; edits: multipart in the account's configuration spares the first call"}
+			RetryAfter: time.Millisecond, Code: "edits_as_form", Message: "the service takes calls with input pictures as forms and not as JSON, and drew nothing; edits: multipart in the account's configuration spares such a call",
+			Advice: task.Wait}
 	case !reply.OK() && a.async && reply.Status == http.StatusNotFound && !unknownModel(reply):
 		return provider.Answer{}, notEnabled(reply)
 	}
@@ -120,7 +120,7 @@ func (a *Adapter) wantsForm(c provider.Call, r provider.Reply) bool {
 func notEnabled(r provider.Reply) *task.Failure {
 	f := faults.Failure(r, r.Complaint().Text())
 	f.Kind, f.Executed, f.Message = task.Unsupported, task.NotExecuted, "the service does not take calls that are polled"
-	f.Next = "Remove async: on from the account's configuration, or have the gateway enable asynchronous image tasks"
+	f.Advice, f.About = task.TurnOff, "async"
 	return f
 }
 

@@ -161,8 +161,8 @@ func (s Suite) rows(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%s %d is %s, executed %s", row.Code, row.Status, row.Kind, row.Executed), func(t *testing.T) {
 			f := b.fails(t.Context(), t, Answers(status, string(s.ErrorBody(code, "a reason of the service"))))
-			if f.Kind != row.Kind || f.Executed != row.Executed || f.Unbilled != row.Unbilled || f.OfModel != row.Model || f.Code != code || f.Next != row.Next {
-				t.Errorf("got %s, executed %s, code %q, next %q", f.Kind, f.Executed, f.Code, f.Next)
+			if f.Kind != row.Kind || f.Executed != row.Executed || f.Unbilled != row.Unbilled || f.OfModel != row.Model || f.Code != code || f.Advice != row.Advice || f.About != row.About {
+				t.Errorf("got %s, executed %s, code %q, advice %s %q", f.Kind, f.Executed, f.Code, f.Advice, f.About)
 			}
 			if code != "" && !strings.Contains(f.Error(), "a reason of the service") {
 				t.Errorf("the service's own text is lost: %v", f)

@@ -15,11 +15,11 @@ import (
 // model has run is billed however it ended, and the service's own client repeats a POST
 // after a 429 only.
 var faults = provider.Faults{
-	{Code: "nsfw", Kind: task.Moderated, Executed: task.Executed, Next: "Change the prompt or the input pictures"},
-	{Code: "E005", Kind: task.Moderated, Executed: task.Executed, Next: "Change the prompt or the input pictures"},
-	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.NotExecuted, Next: "Add credit to the account at Replicate"},
-	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Next: "Name a model as owner/name or owner/name:version"},
-	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.NotExecuted, Next: "Correct the input as the model's page says"},
+	{Code: "nsfw", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Code: "E005", Kind: task.Moderated, Executed: task.Executed, Advice: task.Rephrase},
+	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp, About: "Replicate"},
+	{Status: http.StatusNotFound, Kind: task.Unsupported, Executed: task.NotExecuted, Model: true, Advice: task.NameModel, About: "owner/name:version"},
+	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest},
 }
 
 // problem is how the service writes an error; often there is only a detail.

@@ -208,7 +208,7 @@ func (p prediction) done(r provider.Reply) (provider.Answer, error) {
 	pictures := picturesOf(p.Output, 0)
 	if len(pictures) == 0 {
 		return provider.Answer{}, &task.Failure{Kind: task.BadAnswer, Executed: task.Executed, Billed: true, Message: "the model's output is no picture", HTTPStatus: r.Status,
-			Next: "Choose a model that draws, or one whose output is an address or a list of addresses"}
+			Advice: task.ChooseImageModel}
 	}
 	ans, err := r.Done(r.Outputs(pictures), p.kept)
 	ans.JobID = string(p.ID)

@@ -11,21 +11,19 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-const correct = "Correct the request as the server says"
-
 // faults is the server's table of errors: the exceptions that it names, and what it
 // answers without one.
 var faults = provider.Faults{
-	{Code: "OutOfMemoryError", Kind: task.Unsupported, Executed: task.Executed, Next: "Ask for a smaller size or fewer pictures, or give the server more memory"},
-	{Code: "no_api", Kind: task.Unavailable, Executed: task.NotExecuted, Next: "Start the server with --api, and check base_url"},
-	{Code: "Sampler not found", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
-	{Code: "Init image not found", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
-	{Code: "Invalid encoded image", Kind: task.Invalid, Executed: task.NotExecuted, Next: "Give an input picture that the server can read"},
-	{Code: "Requests not allowed", Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
+	{Code: "OutOfMemoryError", Kind: task.Unsupported, Executed: task.Executed, Advice: task.AskForLess},
+	{Code: "no_api", Kind: task.Unavailable, Executed: task.NotExecuted, Advice: task.CheckServer, About: "--api"},
+	{Code: "Sampler not found", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest},
+	{Code: "Init image not found", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest},
+	{Code: "Invalid encoded image", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.ReplacePicture},
+	{Code: "Requests not allowed", Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest},
 
-	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.NotExecuted, Next: correct},
-	{Status: http.StatusBadGateway, Kind: task.Unavailable, Executed: task.NotExecuted, Next: "Look whether the server runs behind its proxy"},
-	{Status: http.StatusServiceUnavailable, Kind: task.Unavailable, Executed: task.NotExecuted, Next: "Look whether the server runs behind its proxy"},
+	{Status: http.StatusUnprocessableEntity, Kind: task.Invalid, Executed: task.NotExecuted, Advice: task.CorrectRequest},
+	{Status: http.StatusBadGateway, Kind: task.Unavailable, Executed: task.NotExecuted, Advice: task.CheckServer},
+	{Status: http.StatusServiceUnavailable, Kind: task.Unavailable, Executed: task.NotExecuted, Advice: task.CheckServer},
 }
 
 // known reports whether the server's sentence is one of the table's.

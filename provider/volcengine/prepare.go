@@ -124,7 +124,7 @@ func (b *body) size(asked string, m model) error {
 func (b *body) tuning(m model) error {
 	switch {
 	case !m.tuned && (b.Seed != nil || b.GuidanceScale != nil):
-		return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: fmt.Sprintf("model %q takes no seed and no cfg_scale", b.Model), Next: "Leave them out"}
+		return &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, Message: fmt.Sprintf("model %q takes no seed and no cfg_scale", b.Model), Advice: task.LeaveOut}
 	case b.Seed != nil && (*b.Seed < -1 || *b.Seed > maxSeed):
 		return provider.Invalid("seed is %d; accepted are -1 to %d", *b.Seed, maxSeed)
 	case b.GuidanceScale != nil && !(*b.GuidanceScale >= 1 && *b.GuidanceScale <= 10):

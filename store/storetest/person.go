@@ -211,7 +211,7 @@ func cancelsFinal(b *bench) {
 }
 
 func archivedBy() *task.Failure {
-	return &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "archived in asynqmon", Next: "Retry it to bring it back"}
+	return &task.Failure{Kind: task.Archived, Executed: task.NotExecuted, Message: "archived in asynqmon", Advice: task.RetryByHand}
 }
 
 func archives(b *bench) {
@@ -219,8 +219,8 @@ func archives(b *bench) {
 	why, err := b.store.Archive(b.Context(), t.Ref(), archivedBy())
 	b.check(err)
 	got := b.get(t.ID)
-	b.same(facts{"why != nil": why != nil, "Status": got.Status, "Fence": got.Fence, "ErrorKind": got.ErrorKind, "ErrorMsg": got.ErrorMsg},
-		facts{"why != nil": true, "Status": task.Failed, "Fence": int64(1), "ErrorKind": task.Archived, "ErrorMsg": "archived in asynqmon. Retry it to bring it back"})
+	b.same(facts{"why != nil": why != nil, "Status": got.Status, "Fence": got.Fence, "RowError": got.RowError},
+		facts{"why != nil": true, "Status": task.Failed, "Fence": int64(1), "RowError": archivedBy().RowError()})
 	b.near(*got.CompletedAt, 0)
 }
 
