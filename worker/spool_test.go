@@ -161,7 +161,7 @@ func refusedWithoutSpool(r *rig) {
 	r.exec("CREATE TRIGGER no BEFORE UPDATE ON generation_attempt WHEN NEW.state = 'answered' BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: no'); END")
 	r.start()
 	failed := r.ends(r.asks().ID, task.Failed)
-	if want := "What was bought is neither in the journal nor in a spool: look the call up at the provider"; !strings.Contains(failed.ErrorMsg, want) {
+	if want := "what was bought is neither in the journal nor in a spool: look the call up at the provider"; !strings.Contains(failed.ErrorMsg, want) {
 		r.Errorf("the task says %q", failed.ErrorMsg)
 	}
 	r.exec("DROP TRIGGER no")

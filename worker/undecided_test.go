@@ -35,7 +35,7 @@ func undecided(r *rig) {
 	failed := r.ends(t.ID, task.Failed)
 	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
 	var unknown *enqueue.UnknownOutcome
-	if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "--not-charged") || !strings.Contains(err.Error(), "give-up") {
+	if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "say whether it was charged") {
 		r.Fatalf("the retry says %v", err)
 	}
 	n, err := r.client.RetryAll(r.Context(), store.Filter{}, false, nil)

@@ -126,7 +126,7 @@ func complete(t *testing.T, s *store.Store, id int64) {
 func fail(t *testing.T, s *store.Store, id int64, f *task.Failure) {
 	t.Helper()
 	row, a := claim(t, s, id)
-	a.State, a.ErrorKind, a.ErrorMsg = task.AttemptFailed, f.Kind, f.Error()
+	a.State, a.RowError = task.AttemptFailed, f.RowError()
 	if f.Executed == task.Unknown {
 		a.State = task.AttemptUnknown
 	}

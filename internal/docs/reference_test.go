@@ -186,8 +186,8 @@ func TestEveryProviderIsExplained(t *testing.T) {
 
 func TestEveryKindAndStatusIsExplained(t *testing.T) {
 	for _, p := range both(t, "docs/statuses.md") {
-		parts := strings.Split(strings.Join(p.prose, "\n"), "\n## ") // what comes before, statuses, states of attempts, kinds
-		for part, want := range map[string]string{parts[1]: fmt.Sprint(task.Statuses), parts[3]: fmt.Sprint(task.Kinds)} {
+		parts := strings.Split(strings.Join(p.prose, "\n"), "\n## ") // what comes before, statuses, states of attempts, kinds, advice
+		for part, want := range map[string]string{parts[1]: fmt.Sprint(task.Statuses), parts[3]: fmt.Sprint(task.Kinds), parts[4]: fmt.Sprint(task.AllAdvice())} {
 			explained := first(&page{prose: strings.Split(part, "\n")})
 			names := strings.Fields(strings.Trim(want, "[]"))
 			for _, name := range names {

@@ -164,6 +164,9 @@ func (s Suite) rows(t *testing.T) {
 			if f.Kind != row.Kind || f.Executed != row.Executed || f.Unbilled != row.Unbilled || f.OfModel != row.Model || f.Code != code || f.Advice != row.Advice || f.About != row.About {
 				t.Errorf("got %s, executed %s, code %q, advice %s %q", f.Kind, f.Executed, f.Code, f.Advice, f.About)
 			}
+			if row.Advice.Sentence(row.About) == "" && row.Advice != "" || row.About != "" && !strings.Contains(row.Advice.Sentence(row.About), row.About) {
+				t.Errorf("advice %q with %q is none that anybody could put into words", row.Advice, row.About)
+			}
 			if code != "" && !strings.Contains(f.Error(), "a reason of the service") {
 				t.Errorf("the service's own text is lost: %v", f)
 			}

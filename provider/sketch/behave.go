@@ -33,20 +33,21 @@ const serverError task.Kind = "server_error"
 var faults = map[task.Kind]struct {
 	executed task.Execution
 	message  string
+	advice   task.Advice
 }{
-	serverError:         {task.Executed, "the service failed by its own fault and bills nothing"},
-	task.RateLimited:    {task.NotExecuted, "the service is asked too often"},
-	task.Unavailable:    {task.NotExecuted, "the service is too busy to begin"},
-	task.Auth:           {task.NotExecuted, "the service refuses the key"},
-	task.Billing:        {task.NotExecuted, "the service's account has no money left"},
-	task.Invalid:        {task.NotExecuted, "the service refuses the request"},
-	task.Unsupported:    {task.NotExecuted, "the service cannot do that"},
-	task.ProviderError:  {task.Unknown, "the service broke"},
-	task.Timeout:        {task.Unknown, "the service gave no answer in time"},
-	task.OutcomeUnknown: {task.Unknown, "the connection broke after the call was sent"},
-	task.BadAnswer:      {task.Executed, "the service's answer cannot be used"},
-	task.Moderated:      {task.Executed, "the service refuses the prompt or the picture"},
-	task.Expired:        {task.Executed, "the service no longer has the picture"},
+	serverError:         {task.Executed, "the service failed by its own fault and bills nothing", ""},
+	task.RateLimited:    {task.NotExecuted, "the service is asked too often", ""},
+	task.Unavailable:    {task.NotExecuted, "the service is too busy to begin", ""},
+	task.Auth:           {task.NotExecuted, "the service refuses the key", task.CheckKey},
+	task.Billing:        {task.NotExecuted, "the service's account has no money left", task.TopUp},
+	task.Invalid:        {task.NotExecuted, "the service refuses the request", task.CorrectRequest},
+	task.Unsupported:    {task.NotExecuted, "the service cannot do that", task.LeaveOut},
+	task.ProviderError:  {task.Unknown, "the service broke", ""},
+	task.Timeout:        {task.Unknown, "the service gave no answer in time", ""},
+	task.OutcomeUnknown: {task.Unknown, "the connection broke after the call was sent", ""},
+	task.BadAnswer:      {task.Executed, "the service's answer cannot be used", ""},
+	task.Moderated:      {task.Executed, "the service refuses the prompt or the picture", task.Rephrase},
+	task.Expired:        {task.Executed, "the service no longer has the picture", ""},
 }
 
 // behave reads the parameters that make the service slow or failing.
@@ -155,7 +156,7 @@ func (j job) failure(number int) *task.Failure {
 }
 
 func (j job) fault(kind task.Kind) *task.Failure {
-	f := &task.Failure{Kind: kind, Executed: faults[kind].executed, Message: faults[kind].message, Code: string(kind),
+	f := &task.Failure{Kind: kind, Executed: faults[kind].executed, Message: faults[kind].message, Advice: faults[kind].advice, Code: string(kind),
 		Detail: "asked for by the task's parameters"}
 	if kind == serverError {
 		f.Kind, f.Unbilled = task.ProviderError, true
