@@ -5,9 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/task"
 )
 
 var unlimited = provider.Limits{}
@@ -53,6 +55,24 @@ func TestClose(t *testing.T) {
 		must(t, l.Close(t.Context(), account, time.Hour, Why{Reason: "401"}))
 		if s := status(t, l); s.Eases || s.Why.Reason != "401" {
 			t.Errorf("closed: %+v", s)
+		}
+	})
+
+	onEach(t, "A closing and an open breaker say what can be done", func(t *testing.T, c cluster) {
+		l := c.worker()
+		broke := Why{Reason: "502", Advice: task.CheckServer, About: "--api"}
+		for range 3 {
+			must(t, l.Failed(t.Context(), account, broke))
+		}
+		want := broke
+		want.Reason = "3 failures in a row, the last: 502"
+		if diff := cmp.Diff(want, status(t, l).Why); diff != "" {
+			t.Errorf("the breaker: %s", diff)
+		}
+		refused := Why{Reason: "401", Advice: task.GiveKey, About: "PAINTER_KEY"}
+		must(t, l.Close(t.Context(), account, time.Minute, refused))
+		if diff := cmp.Diff(refused, status(t, l).Why); diff != "" {
+			t.Errorf("the closing: %s", diff)
 		}
 	})
 

@@ -121,6 +121,21 @@ func TestWhyATaskWaits(t *testing.T) {
 			}
 		})
 	}
+	t.Run("What can be done about a refusal is told in the reader's language, and not in the words of the reason", func(t *testing.T) {
+		refused := (&task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "openai refuses the key", Advice: task.GiveKey, About: "OPENAI_API_KEY"}).RowError()
+		one, w := due(), well()
+		one.RunAt, one.RowError = soon, refused
+		closed := due()
+		w.Accounts["openai"][0].Until, w.Accounts["openai"][0].Why = soon, "openai refuses the key"
+		w.Accounts["openai"][0].Advice, w.Accounts["openai"][0].About = task.GiveKey, "OPENAI_API_KEY"
+		for _, r := range []*Reason{w.Why(&one, nil), w.Why(&closed, nil)} {
+			got := [...]string{r.Said, r.Remedy(human.English), r.Remedy(human.Chinese)}
+			want := [...]string{"openai refuses the key", "Set OPENAI_API_KEY in the environment of easel; it is tried again by itself", "请在 easel 的环境变量里设置 OPENAI_API_KEY；会自动再试"}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %s", r.Kind, diff)
+			}
+		}
+	})
 	t.Run("What has ended waits for nothing", func(t *testing.T) {
 		one := due()
 		one.Status = task.Completed

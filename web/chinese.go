@@ -23,14 +23,23 @@ func say(l human.Language) func(text string) string {
 	}
 }
 
-// advise returns what can be done about a failure, as a sentence in the language; empty if the
-// row does not say.
+// remedy returns what can be done, as a sentence in the language; empty if the code says nothing.
+func remedy(l human.Language) func(a task.Advice, about string) string {
+	return func(a task.Advice, about string) string {
+		if told := l.Advice(a, about); told != "" {
+			return told + l.Of(".", "。")
+		}
+		return ""
+	}
+}
+
+// advise is remedy for what a row says of a failure; empty if it does not.
 func advise(l human.Language) func(e task.RowError) string {
 	return func(e task.RowError) string {
 		if !e.Advised() {
 			return ""
 		}
-		return l.Advice(e.ErrorAdvice, e.ErrorAbout) + l.Of(".", "。")
+		return remedy(l)(e.ErrorAdvice, e.ErrorAbout)
 	}
 }
 

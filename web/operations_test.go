@@ -18,7 +18,7 @@ type night struct{ at time.Time }
 
 func (n night) Operations(context.Context) (*waiting.World, error) {
 	return &waiting.World{At: n.at, Redis: "connection refused", Queues: map[string]waiting.Queue{"openai": {Paused: n.at.Add(-time.Hour), Waiting: 3}, "idle": {}}, Gone: []waiting.Worker{{SeenAt: n.at.Add(-time.Minute)}},
-		Accounts: map[string][]waiting.Account{"openai": {{Name: "openai/main", Until: n.at.Add(time.Minute), Why: "401: <b>Incorrect</b> API key"}}},
+		Accounts: map[string][]waiting.Account{"openai": {{Name: "openai/main", Until: n.at.Add(time.Minute), Why: "401: <b>Incorrect</b> API key", Advice: task.GiveKey, About: "OPENAI_API_KEY"}}},
 		Oldest:   []waiting.Backlog{{Provider: "openai", Tasks: 7, Since: n.at.Add(-2 * time.Hour)}}}, nil
 }
 
@@ -41,7 +41,7 @@ func TestOperations(t *testing.T) {
 	b.add(task.Task{})
 	t.Run("The page names what does not go and who says so", func(t *testing.T) {
 		b.with(t).has(b.get("/operations"), "Redis does not answer", "connection refused", "No worker is running", "paused", "2026-01-10 11:00:00 UTC",
-			"takes no calls until", "401: &lt;b&gt;Incorrect&lt;/b&gt; API key", "7", "the oldest for 2h")
+			"takes no calls until", "401: &lt;b&gt;Incorrect&lt;/b&gt; API key. Set OPENAI_API_KEY in the environment of easel.", "7", "the oldest for 2h")
 	})
 	t.Run("It does not say that queues are empty which it cannot see", func(t *testing.T) {
 		blind := newBench(t)

@@ -157,7 +157,7 @@ var pages = map[human.Language]map[string]*template.Template{human.English: pars
 
 func parsePages(l human.Language) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"say": say(l), "advise": advise(l), "ago": l.Ago, "asset": assetPath, "clock": human.Time, "link": link, "stamp": stamp, "lasted": func(at, then time.Time) string { return l.Span(max(at.Sub(then), 0)) },
+		"say": say(l), "advise": advise(l), "remedy": remedy(l), "ago": l.Ago, "asset": assetPath, "clock": human.Time, "link": link, "stamp": stamp, "lasted": func(at, then time.Time) string { return l.Span(max(at.Sub(then), 0)) },
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	all := make(map[string]*template.Template)
 	for _, name := range []string{"gallery", "story", "failed", "confirm", "refusal", "operations"} {

@@ -50,7 +50,7 @@ func modelRefusedForNow(r *rig) {
 func refusesModel(_ context.Context, c provider.Call) (provider.Answer, error) {
 	if c.Model == "closed" {
 		return provider.Answer{}, &task.Failure{Kind: task.Unsupported, Executed: task.NotExecuted, OfModel: true, HTTPStatus: 403,
-			Message: "the provider answered 403", Detail: "must be verified to use the model closed"}
+			Message: "the provider answered 403", Detail: "must be verified to use the model closed", Advice: task.OpenModel}
 	}
 	if c.Model == "spent" {
 		return provider.Answer{}, &task.Failure{Kind: task.Billing, Executed: task.NotExecuted, OfModel: true, HTTPStatus: 403,
@@ -80,8 +80,8 @@ func modelClosed(r *rig) {
 	r.start()
 	for range 5 {
 		failed := r.ends(r.asksFor(task.Task{Request: task.Request{Model: "closed"}}).ID, task.Failed)
-		r.same(facts{"ErrorKind": failed.ErrorKind, "ErrorMsg says must be verified": strings.Contains(failed.ErrorMsg, "must be verified")},
-			facts{"ErrorKind": task.Unsupported, "ErrorMsg says must be verified": true})
+		r.same(facts{"ErrorKind": failed.ErrorKind, "ErrorAdvice": failed.ErrorAdvice, "ErrorMsg says must be verified": strings.Contains(failed.ErrorMsg, "must be verified")},
+			facts{"ErrorKind": task.Unsupported, "ErrorAdvice": task.OpenModel, "ErrorMsg says must be verified": true})
 	}
 	r.same(r.painter.submits.Load(), int64(1))
 	r.passes(time.Minute)

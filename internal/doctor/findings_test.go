@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
 )
 
@@ -24,7 +25,10 @@ func TestWaits(t *testing.T) {
 	}{
 		{"A refused key fails, and names the variable",
 			waiting.World{Accounts: map[string][]waiting.Account{"openai": {{Name: "openai/main", Until: noon.Add(time.Second), Why: "401: bad key"}}}},
-			"account openai/main", Fail, []string{"401: bad key", "OPENAI_API_KEY"}},
+			"account openai/main", Fail, []string{"401: bad key", "Mend what it names", "OPENAI_API_KEY"}},
+		{"What can be done about it is said",
+			waiting.World{Accounts: map[string][]waiting.Account{"openai": {{Name: "openai/main", Until: noon.Add(time.Second), Why: "402: empty", Advice: task.TopUp, About: "OpenAI"}}}},
+			"account openai/main", Fail, []string{"402: empty", "Top up the account at OpenAI, or raise its limit; the account is tried again by itself"}},
 		{"What ends by itself does not", waiting.World{Accounts: map[string][]waiting.Account{"openai": {{Name: "openai/main", Until: noon.Add(time.Second), Eases: true, Why: "10 failures in a row, the last: 500"}}}},
 			"account openai/main", Warn, []string{"the last: 500", "status page"}},
 		{"Tasks that no worker serves fail, and the last one that did is named",

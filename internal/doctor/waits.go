@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -77,7 +78,7 @@ func closedFinding(cfg config.Config, a waiting.Account) Finding {
 	if a.Eases {
 		return f
 	}
-	f.Result, f.Do = Fail, "Mend what it names; the account is tried again by itself"
+	f.Result, f.Do = Fail, cmp.Or(human.English.Advice(a.Advice, a.About), "Mend what it names")+"; the account is tried again by itself"
 	for _, p := range cfg.Providers {
 		for _, one := range p.Accounts {
 			if p.Name+"/"+one.Name == a.Name && one.KeyVariable != "" {
