@@ -80,7 +80,7 @@ func archivesAdvised(b *bench) {
 }
 
 func advisesDecision(b *bench) {
-	t, _ := b.doubted()
+	t, _ := b.lastCallUnknown()
 	b.exec("UPDATE image_generations SET error_kind = 'archived'")
 	b.exec("UPDATE generation_attempt SET error_msg = 'no answer'")
 	n, err := b.store.MarkUnknownOutcome(b.Context(), []task.Ref{t.Ref()})
