@@ -77,7 +77,7 @@ func (e callFailed) write(_ context.Context, s *step) (ending, queue.Verdict) {
 // blame notes f on the attempt.
 func (s *step) blame(f *task.Failure) {
 	a := s.last
-	a.ErrorKind, a.ErrorCode, a.ErrorMsg = f.Kind, f.Code, f.Error()
+	a.RowError = f.RowError()
 	a.ProviderRequestID = cmp.Or(f.RequestID, a.ProviderRequestID)
 	if f.Billed && a.State == task.AttemptFailed && a.CostMicros == nil {
 		s.charge(nil, s.asked(), nil)

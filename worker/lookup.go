@@ -35,10 +35,11 @@ func (s *step) lookUp(ctx context.Context) (phase, queue.Verdict) {
 	case never && early > 0:
 		return s.endWith(released{early, fmt.Sprintf("%s does not have attempt %d yet, and it may still be on its way", s.svc.Name, a.Number)})
 	case never:
-		a.State, a.ErrorMsg = task.AttemptRejected, "the provider never had this call: "+f.Message
+		a.State, a.ErrorMsg, a.ErrorAdvice, a.ErrorAbout = task.AttemptRejected, "the provider never had this call: "+f.Message, "", ""
 	case was == task.AttemptUnknown && a.ErrorMsg != "": // it was known why, which says more than that nobody can tell
 	default:
-		a.State, a.ErrorKind, a.ErrorMsg = task.AttemptUnknown, task.OutcomeUnknown, f.Error()
+		a.State, a.RowError = task.AttemptUnknown, f.RowError()
+		a.ErrorKind = task.OutcomeUnknown
 	}
 	still, err := s.write(ctx, store.AttemptEndedIf{Attempt: *a, State: was})
 	switch {
@@ -65,7 +66,7 @@ func (s *step) recover(ctx context.Context) (provider.Answer, error) {
 func (s *step) notFound(f *task.Failure, was task.AttemptState) *task.Failure {
 	a := s.last
 	if was == task.AttemptUnknown {
-		return &task.Failure{Kind: a.ErrorKind, Executed: task.Unknown, Code: a.ErrorCode, Message: a.ErrorMsg}
+		return a.Failure(task.Unknown)
 	}
 	f.Kind, f.Executed = task.OutcomeUnknown, task.Unknown
 	f.Message = fmt.Sprintf("the worker lost attempt %d while it called %s: %s", a.Number, s.svc.Name, f.Message)

@@ -67,6 +67,7 @@ func modelRefused(r *rig) {
 	r.ends(r.asksFor(task.Task{Request: task.Request{Model: "open"}}).ID, task.Completed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "FailedTries": failed.FailedTries, "ErrorMsg says must be verified": strings.Contains(failed.ErrorMsg, "must be verified")},
 		facts{"ErrorKind": task.Unsupported, "FailedTries": 1, "ErrorMsg says must be verified": true})
+	r.same(r.attempts(failed.ID)[0].RowError, failed.RowError)
 	if took := time.Since(began); took > 20*time.Second {
 		r.Errorf("the other model waited %s", took)
 	}

@@ -138,7 +138,7 @@ func (s *step) cancel(ctx context.Context) (phase, queue.Verdict) {
 	}
 	s.log.Info().Msg("cancelled, also at the provider")
 	a := s.last
-	a.State, a.ErrorKind, a.ErrorMsg = task.AttemptFailed, task.Stopped, "the task was cancelled while the provider worked on it"
+	a.State, a.RowError = task.AttemptFailed, task.RowError{ErrorKind: task.Stopped, ErrorMsg: "the task was cancelled while the provider worked on it"}
 	// A retry by hand may have brought its answer meanwhile.
 	if _, err := s.write(ctx, store.AttemptEndedIf{Attempt: *a, State: task.AttemptAccepted}); err != nil {
 		return s.endWith(unwritten{err})
