@@ -169,7 +169,7 @@ func TestBadInput(t *testing.T) {
 		"Up says where its address comes from":           {[]string{"up", "--port", "3"}, "", 2, "the address of the pages is EASEL_LISTEN"},
 		"A prompt may begin with a dash after two":       {[]string{"enqueue", "-5"}, "", 2, "a prompt that begins with - comes after --"},
 		"A duration is asked for with an example":        {[]string{"enqueue", "x", "--in", "tomorrow"}, "", 2, `--in is "tomorrow"; accepted are durations such as 90m`},
-		"A slip in a provider's name is corrected":       {[]string{"enqueue", "x", "--provider", "opnai"}, "", 2, "volcengine (did you mean openai?). A provider is there"},
+		"A slip in a provider's name is corrected":       {[]string{"enqueue", "x", "--provider", "opnai"}, "", 2, "volcengine (did you mean openai?). Correct its name, or configure it"},
 		"A size out of range is refused":                 {[]string{"enqueue", "x", "--size", "999999x999999"}, "", 2, "size"},
 		"An unknown parameter is refused":                {[]string{"enqueue", "x", "--param", "colour=red"}, "", 2, "colour"},
 		"A parameter has a name and a value":             {[]string{"enqueue", "x", "--param", "colour"}, "", 2, "accepted is name=value"},
