@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -14,7 +15,7 @@ func (b *bench) failAs(t *task.Task, f *task.Failure) {
 	b.Helper()
 	held, a := b.begin(t)
 	a.State, a.RowError = task.AttemptFailed, f.RowError()
-	b.check(only(b.store.Finish(b.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: f}, Attempt: a})))
+	b.check(tables.Err(b.store.Finish(b.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: f}, Attempt: a})))
 }
 
 func TestAdvice(t *testing.T) {
