@@ -40,8 +40,7 @@ func (r *run) judge(ctx context.Context) error {
 	}
 	policy, class := make(map[string]string), make(map[string]string)
 	for _, name := range providers {
-		short, rule, _ := strings.Cut(name, "-")
-		policy[name], class[name] = rule, strings.ToUpper(short)
+		class[name], policy[name], _ = strings.Cut(name, "-")
 	}
 	expect := r.expectations()
 	run := check.Run{Seed: int64(r.Seed), Policy: policy, Class: class, Began: check.When{Time: r.began}, FaultsEnded: check.When{Time: r.ended},
@@ -170,7 +169,7 @@ func (r *run) lookAtPages(ctx context.Context, s *slot) {
 		return
 	}
 	defer out.Close()
-	for _, path := range []string{"/", "/failed", "/tasks/1", "/queues/api/queues", "/queues/api/queues/k-hold/archived_tasks"} {
+	for _, path := range []string{"/", "/failed", "/tasks/1", "/queues/api/queues", "/queues/api/queues/idempotent-hold/archived_tasks"} {
 		if page, err := fetch(ctx, "http://"+s.listening+path); err == nil {
 			_, _ = out.Write(page)
 		}

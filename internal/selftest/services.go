@@ -7,7 +7,7 @@ import (
 
 // providers are what the tasks are spread over: each class holds unknown outcomes,
 // and the two that cannot avoid them also as a service that may be asked again.
-var providers = []string{"k-hold", "c-hold", "a-hold", "s-hold", "a-retry", "s-retry"}
+var providers = []string{"idempotent-hold", "lookup-hold", "async-hold", "sync-hold", "async-retry", "sync-retry"}
 
 // services are how the fake provider is spoken to: as the real services of its classes,
 // where there are any.
@@ -19,7 +19,7 @@ var services = map[string]struct{ adapter, model, path string }{
 }
 
 // calledBack is the provider whose service calls back.
-const calledBack = "a-retry"
+const calledBack = "async-retry"
 
 const yamlOne = `  %s:
     adapter: %s
@@ -41,8 +41,8 @@ const yamlOne = `  %s:
 func configuration(fakeprovider string, has func(adapter string) bool) string {
 	text := "providers:\n"
 	for _, name := range providers {
-		short, policy, _ := strings.Cut(name, "-")
-		class, more := strings.ToUpper(short), ""
+		class, policy, _ := strings.Cut(name, "-")
+		more := ""
 		if !has(services[class].adapter) {
 			continue
 		}
