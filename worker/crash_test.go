@@ -122,7 +122,7 @@ func lostJobFound(r *rig) {
 }
 
 func neverHappened(r *rig) {
-	r.svc.Timeout = r.lease
+	r.svc.Timeout = time.Minute // so that the first question comes too early
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.NotExecuted) }
 	t := r.leaves(nil)
 	r.start()
@@ -137,7 +137,7 @@ func neverHappened(r *rig) {
 }
 
 func earlierComes(r *rig) {
-	r.svc.Timeout = r.lease
+	r.svc.Timeout = time.Minute
 	var earlier task.Attempt
 	t := r.leaves(func(t *task.Task, a *task.Attempt) {
 		earlier = *a
