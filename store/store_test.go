@@ -20,16 +20,11 @@ import (
 // TestMain puts the tests into a zone far from UTC: a local time that slips into
 // a row is half a day wrong then.
 //
-// Most tests wait for a server, so that several run at once. Under the race detector
-// the status machine lives through a quarter of its lives; make test runs it once
-// more without.
+// Most tests wait for a server, so that several run at once.
 func TestMain(m *testing.M) {
 	time.Local = time.FixedZone("far", 13*3600)
 	flag.Parse()
 	unlessGiven("test.parallel", "6")
-	if servertest.UnderRace() {
-		unlessGiven("rapid.checks", "25")
-	}
 	os.Exit(m.Run())
 }
 

@@ -122,7 +122,7 @@ func lostJobFound(r *rig) {
 }
 
 func neverHappened(r *rig) {
-	r.svc.Timeout = time.Minute // so that the first question comes too early
+	r.svc.Timeout = 3 * r.lease // so that the first question comes too early
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.NotExecuted) }
 	t := r.leaves(nil)
 	r.start()

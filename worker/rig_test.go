@@ -45,8 +45,8 @@ type claim struct {
 
 // inBubble proves claims with SQLite and an in-process Redis, in fake time: the
 // leases, back-offs and polls are those of production and cost nothing. Under the
-// race detector, which makes SQLite and that Redis eight times as slow, one in five is
-// proven; make test proves all of them without it.
+// race detector, which makes easel five times as slow, one in five is proven; make test
+// proves all of them without it.
 func inBubble(t *testing.T, claims []claim) {
 	t.Helper()
 	t.Parallel()

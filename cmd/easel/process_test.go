@@ -79,7 +79,7 @@ func (b *binary) get(t testing.TB) string {
 			return
 		}
 		b.program = filepath.Join(b.folder, "easel")
-		out, err := exec.Command("go", "test", "-c", fmt.Sprintf("-race=%t", b.race), "-ldflags", "-s -w", "-o", b.program, ".").CombinedOutput()
+		out, err := exec.Command("go", "test", "-c", fmt.Sprintf("-race=%t", b.race), "-gcflags=modernc.org/sqlite/lib=-race=false", "-gcflags=github.com/yuin/gopher-lua/...=-race=false", "-ldflags", "-s -w", "-o", b.program, ".").CombinedOutput()
 		if err != nil {
 			b.err = fmt.Errorf("%w\n%s", err, out)
 		}

@@ -88,9 +88,6 @@ func TestProviderFaults(t *testing.T) {
 					}
 					prove(t, class+policy, fault{Kind: kind, Slot: any_})
 				}
-				if coarse && j > 0 {
-					return
-				}
 				prove(t, class+policy, fault{Kind: pollsFail, Slot: any_, Op: "poll", For: time.Minute})
 				for _, kind := range []string{downloadsFail, unknownYet, halves} {
 					prove(t, class+policy, fault{Kind: kind, Slot: any_, Op: "download", For: time.Minute})
@@ -113,9 +110,6 @@ func TestEachCommand(t *testing.T) {
 			{Kind: kill, Op: "redis", After: true, For: 5 * time.Second}, {Kind: pause, Op: "redis", After: true, For: 40 * time.Second},
 			{Kind: kill, Op: "sql", After: true, For: 5 * time.Second}, {Kind: pause, Op: "sql", After: true, For: 40 * time.Second},
 		} {
-			if coarse && class != "async" {
-				continue
-			}
 			t.Run(fmt.Sprintf("%s, %s, %s", class, f.Kind, f.Op), func(t *testing.T) {
 				t.Parallel()
 				for n := 1; n <= last; n += *stride {

@@ -1,5 +1,3 @@
-//go:build !race
-
 package simulation
 
 // A run of a seed costs about a second and a half of one processor, one of a placed
@@ -9,5 +7,4 @@ const (
 	seedsByDefault  = 20
 	strideByDefault = 3
 	thinByDefault   = 2
-	coarse          = false
 )
