@@ -76,7 +76,7 @@ func (r *rig) completed() *task.Task {
 	base := fmt.Sprintf("%d/%d-0", t.ID, a.ID)
 	r.puts(base+".png", base+".thumb.jpg", base+".preview.jpg", fmt.Sprintf("%d/input-0.png", t.ID))
 	r.check(tables.Err(r.store.Record(r.Context(), store.InputCopied{Task: t.ID, Input: task.Input{StorageKey: fmt.Sprintf("%d/input-0.png", t.ID), SourceHash: "h", ContentType: "image/png", SHA256: "s"}})))
-	r.check(tables.Err(r.store.Finish(r.Context(), store.Completed{Held: t.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{{GeneratedImageURL: "/" + base, ContentType: "image/png", StorageKey: base + ".png",
+	r.check(tables.Err(r.store.Finish(r.Context(), store.Completed{Held: t.Token(), Attempt: a, Completion: store.Completion{Results: []task.Result{{GeneratedImageURL: "/" + base, ContentType: "image/png", StorageKey: base + ".png",
 		ThumbnailKey: base + ".thumb.jpg", FileSize: 10}}}})))
 	return t
 }

@@ -81,9 +81,9 @@ func (n newerPayload) Error() string {
 // version that this release does not; anything else is archived.
 func unreadable(err error) Verdict {
 	if errors.As(err, new(newerPayload)) {
-		return Verdict{Outcome: Retry, After: unknownVersionDelay, Reason: err.Error()}
+		return Verdict{Action: Retry, After: unknownVersionDelay, Reason: err.Error()}
 	}
-	return Verdict{Outcome: Archive, Reason: err.Error()}
+	return Verdict{Action: Archive, Reason: err.Error()}
 }
 
 // parsePayload returns what a payload says; a newerPayload if a later release wrote it.

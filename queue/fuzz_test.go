@@ -24,7 +24,7 @@ func FuzzPayload(f *testing.F) {
 			}
 		default:
 			v := unreadable(err)
-			if v.Reason == "" || v.Outcome == Done || v.Outcome == Retry && v.After <= 0 {
+			if v.Reason == "" || v.Action == Done || v.Action == Retry && v.After <= 0 {
 				t.Fatalf("%q: %+v", data, v)
 			}
 		}

@@ -24,9 +24,9 @@ func oneOfEach(t *testing.T, q *Queue) map[State]Delivery {
 	stop := serve(t, Server{Queue: q, Handler: func(_ context.Context, r Delivery) Verdict {
 		switch r.Ref {
 		case delivery(3).Ref:
-			return Verdict{Outcome: Retry, After: time.Hour}
+			return Verdict{Action: Retry, After: time.Hour}
 		case delivery(4).Ref:
-			return Verdict{Outcome: Archive, Reason: "moderated"}
+			return Verdict{Action: Archive, Reason: "moderated"}
 		}
 		<-release
 		return Verdict{}

@@ -167,8 +167,8 @@ func TestNames(t *testing.T) {
 		}
 	})
 	t.Run("A verdict is told to asynq as valid text", func(t *testing.T) {
-		for text, v := range map[string]Verdict{"ab": {Outcome: Retry, Reason: "a\xffb"}, "archived: ab": {Outcome: Archive, Reason: "a\xffb"}} {
-			if got := v.asynq(false); got.Error() != text || errors.Is(got, asynq.SkipRetry) != (v.Outcome == Archive) {
+		for text, v := range map[string]Verdict{"ab": {Action: Retry, Reason: "a\xffb"}, "archived: ab": {Action: Archive, Reason: "a\xffb"}} {
+			if got := v.asynq(false); got.Error() != text || errors.Is(got, asynq.SkipRetry) != (v.Action == Archive) {
 				t.Errorf("%+v is told as %q", v, got)
 			}
 		}

@@ -149,7 +149,7 @@ func (q *Queue) remove(ctx context.Context, queue, id string, orphansOnly bool) 
 // knows a Run also of what a person archived in asynqmon. One that is absent is
 // fine; for one that a worker holds it returns ErrActive.
 func (q *Queue) Archive(ctx context.Context, d Delivery, reason string) error {
-	return q.archive(ctx, d, Verdict{Outcome: Archive, Reason: reason}.asynq(false).Error())
+	return q.archive(ctx, d, Verdict{Action: Archive, Reason: reason}.asynq(false).Error())
 }
 
 // archive is Archive with the whole of the last error that asynq is to keep.

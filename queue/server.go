@@ -142,7 +142,7 @@ func (r *run) take(outer context.Context, t *asynq.Task) error {
 		return r.tell(d, unreadable(err))
 	}
 	if !r.enter(outer) {
-		return Verdict{Outcome: Retry, Reason: "the worker is stopping"}.asynq(false)
+		return Verdict{Action: Retry, Reason: "the worker is stopping"}.asynq(false)
 	}
 	defer func() { <-r.slots }()
 	return r.tell(d, r.handle(d))
@@ -152,7 +152,7 @@ func (r *run) take(outer context.Context, t *asynq.Task) error {
 // a handler that had to wait before it could act on it. If Redis cannot say, the Run is lost
 // and can be repeated.
 func (r *run) tell(d Delivery, v Verdict) error {
-	if v.Outcome != Retry {
+	if v.Action != Retry {
 		return v.asynq(false)
 	}
 	wasRun, err := r.Queue.WasRun(r.ctx, d)
@@ -183,7 +183,7 @@ func (r *run) handle(d Delivery) (v Verdict) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			r.log(d).Str("stack", string(debug.Stack())).Msgf("handler panicked: %v", cause)
-			v = Verdict{Outcome: Retry, After: errorDelay, Reason: fmt.Sprintf("panic: %v", cause)}
+			v = Verdict{Action: Retry, After: errorDelay, Reason: fmt.Sprintf("panic: %v", cause)}
 		}
 	}()
 	return r.Handler(r.ctx, d)

@@ -44,7 +44,7 @@ func TestServer(t *testing.T) {
 				if calls == 3 {
 					return Verdict{}
 				}
-				return Verdict{Outcome: Retry, After: time.Duration(2-calls) * after, Reason: "the provider is busy"}
+				return Verdict{Action: Retry, After: time.Duration(2-calls) * after, Reason: "the provider is busy"}
 			}})
 			publishAll(t, q, delivery(1))
 			first := receive(t, "it comes", heard)
@@ -75,7 +75,7 @@ func TestServer(t *testing.T) {
 		},
 		"Archive is archived with its reason": func(t *testing.T, q *Queue) {
 			serve(t, Server{Queue: q, Handler: func(context.Context, Delivery) Verdict {
-				return Verdict{Outcome: Archive, Reason: "moderated: no cats"}
+				return Verdict{Action: Archive, Reason: "moderated: no cats"}
 			}})
 			publishAll(t, q, delivery(1))
 			eventually(t, "it is archived", func() bool { return state(t, q, delivery(1)) == Archived })
@@ -123,7 +123,7 @@ func TestServer(t *testing.T) {
 			serve(t, Server{Queue: q, Concurrency: 1, Handler: func(ctx context.Context, _ Delivery) Verdict {
 				entered <- ctx
 				<-leave
-				return Verdict{Outcome: Archive, Reason: "cancelled"}
+				return Verdict{Action: Archive, Reason: "cancelled"}
 			}})
 			publishAll(t, q, delivery(1))
 			ctx := receive(t, "it enters", entered)
@@ -184,7 +184,7 @@ func TestDrain(t *testing.T) {
 			stop := serve(t, Server{Queue: q, Drain: 50 * time.Millisecond, Handler: func(ctx context.Context, _ Delivery) Verdict {
 				entered <- struct{}{}
 				<-ctx.Done()
-				return Verdict{Outcome: Retry, Reason: "handed back"}
+				return Verdict{Action: Retry, Reason: "handed back"}
 			}})
 			publishAll(t, q, delivery(1))
 			receive(t, "it enters", entered)

@@ -10,18 +10,18 @@ import (
 
 // Verdict is what becomes of a delivery. The zero value is Done.
 type Verdict struct {
-	Outcome Outcome
-	After   time.Duration // of Retry: it comes with the next whole second after this; 0 is at once
-	Reason  string        // shown in asynqmon; holds no secret
+	Action Action
+	After  time.Duration // of Retry: it comes with the next whole second after this; 0 is at once
+	Reason string        // shown in asynqmon; holds no secret
 }
 
-// Outcome is one of the three things that a Verdict may say.
-type Outcome int
+// Action is one of the three things that a Verdict may say.
+type Action int
 
 const (
-	Done    Outcome = iota // the row needs no further delivery
-	Retry                  // the row waits and is delivered again. It is no failure: asynq's count of retries does not move
-	Archive                // the row has failed, and asynq's archive mirrors it
+	Done    Action = iota // the row needs no further delivery
+	Retry                 // the row waits and is delivered again. It is no failure: asynq's count of retries does not move
+	Archive               // the row has failed, and asynq's archive mirrors it
 )
 
 const (
@@ -46,7 +46,7 @@ type asynqError struct {
 
 // asynq is the verdict as asynq's handlers return it.
 func (v Verdict) asynq(wasRun bool) error {
-	if v.Outcome == Done {
+	if v.Action == Done {
 		return nil
 	}
 	return &asynqError{v, wasRun}
@@ -54,7 +54,7 @@ func (v Verdict) asynq(wasRun bool) error {
 
 func (e *asynqError) Error() string {
 	switch {
-	case e.Outcome == Archive:
+	case e.Action == Archive:
 		return clip(archivedPrefix + e.Reason)
 	case e.wasRun:
 		return clip(archivedPrefix + "run again by hand, then: " + e.Reason)
@@ -64,7 +64,7 @@ func (e *asynqError) Error() string {
 
 // Unwrap makes asynq archive the delivery.
 func (e *asynqError) Unwrap() error {
-	if e.Outcome == Archive {
+	if e.Action == Archive {
 		return asynq.SkipRetry
 	}
 	return nil

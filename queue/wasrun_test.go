@@ -22,7 +22,7 @@ func TestWasRun(t *testing.T) {
 		}})
 		return heard
 	}
-	archives := func(int) Verdict { return Verdict{Outcome: Archive, Reason: "moderated"} }
+	archives := func(int) Verdict { return Verdict{Action: Archive, Reason: "moderated"} }
 	onBoth(t, claims{
 		"A person's Run is told from a first delivery": func(t *testing.T, q *Queue) {
 			heard := hear(t, q, archives)
@@ -53,7 +53,7 @@ func TestWasRun(t *testing.T) {
 				if call == 1 {
 					return archives(call)
 				}
-				return Verdict{Outcome: Retry, Reason: "no database"}
+				return Verdict{Action: Retry, Reason: "no database"}
 			})
 			publishAll(t, q, delivery(1))
 			receive(t, "it comes", heard)

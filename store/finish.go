@@ -37,29 +37,29 @@ func (s *Store) Finish(ctx context.Context, e Ending) (completed bool, err error
 }
 
 // Completed says: the pictures are in storage. Without an attempt the task is completed with
-// pictures that its calls have brought before, of which Outcome.First is one. If the task is
+// pictures that its calls have brought before, of which Completion.First is one. If the task is
 // not the holder's any more nothing is written, and CameLate is the way to keep what was bought.
 type Completed struct {
-	Held    task.Token
-	Attempt *task.Attempt
-	Outcome Outcome
+	Held       task.Token
+	Attempt    *task.Attempt
+	Completion Completion
 }
 
 func (e Completed) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error) {
-	if e.Outcome.first() == nil || e.Attempt != nil && len(e.Outcome.Results) == 0 {
+	if e.Completion.first() == nil || e.Attempt != nil && len(e.Completion.Results) == 0 {
 		return finished{}, errors.New("a task is not completed without a picture")
 	}
 	if e.Attempt != nil {
 		if err := s.hold(ctx, tx, e.Held); err != nil { // the row of the task before those of its calls
 			return finished{}, err
 		}
-		if err := s.saveResults(ctx, tx, e.Attempt, e.Outcome.Results); err != nil {
+		if err := s.saveResults(ctx, tx, e.Attempt, e.Completion.Results); err != nil {
 			return finished{}, err
 		}
 	}
 	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+completes+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-		append(e.Outcome.completing(e.Attempt), e.Held.Task, e.Held.Fence)...))
+		append(e.Completion.completing(e.Attempt), e.Held.Task, e.Held.Fence)...))
 	return finished{completed: true}, err
 }
 
@@ -124,8 +124,8 @@ func (e Switched) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fin
 // held only because nobody knew the outcome of this very call is completed by them; of every
 // other one only the cost, and a reason that is not true any more, are corrected.
 type CameLate struct {
-	Attempt task.Attempt
-	Outcome Outcome
+	Attempt    task.Attempt
+	Completion Completion
 }
 
 func (e CameLate) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error) {
@@ -133,10 +133,10 @@ func (e CameLate) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fin
 	if err := s.lock(ctx, tx, id); err != nil {
 		return finished{}, err
 	}
-	if err := s.saveResults(ctx, tx, &e.Attempt, e.Outcome.Results); err != nil {
+	if err := s.saveResults(ctx, tx, &e.Attempt, e.Completion.Results); err != nil {
 		return finished{}, err
 	}
-	completed, err := s.completeHeld(ctx, tx, &e.Attempt, e.Outcome)
+	completed, err := s.completeHeld(ctx, tx, &e.Attempt, e.Completion)
 	if err != nil || completed {
 		return finished{completed: completed}, err
 	}

@@ -26,7 +26,7 @@ func (s *Store) cameAfterAll(ctx context.Context, tx sqlx.ExtContext, a *task.At
 
 // completeHeld completes a task that is held over the outcome of a, if a is its last
 // call and nothing is left to draw.
-func (s *Store) completeHeld(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, o Outcome) (bool, error) {
+func (s *Store) completeHeld(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, o Completion) (bool, error) {
 	if o.first() == nil {
 		return false, nil
 	}

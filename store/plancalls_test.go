@@ -176,10 +176,10 @@ func ofSteps() map[string]call {
 			return tables.Err(s.Finish(ctx, store.Switched{Held: task.Token{Task: 200_004, Fence: 1}, To: task.Fallback{Provider: "rival"}, Rest: "", Reason: ""}))
 		}},
 		"Finish, completed": {1, func(ctx context.Context, s *store.Store) error {
-			return tables.Err(s.Finish(ctx, store.Completed{Held: task.Token{Task: 200_006, Fence: 1}, Outcome: store.Outcome{First: &result}}))
+			return tables.Err(s.Finish(ctx, store.Completed{Held: task.Token{Task: 200_006, Fence: 1}, Completion: store.Completion{First: &result}}))
 		}},
 		"Finish, late": {1, func(ctx context.Context, s *store.Store) error {
-			_, err := s.Finish(ctx, store.CameLate{Attempt: task.Attempt{ID: 100_004, TaskID: 100_004}, Outcome: store.Outcome{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}}})
+			_, err := s.Finish(ctx, store.CameLate{Attempt: task.Attempt{ID: 100_004, TaskID: 100_004}, Completion: store.Completion{Results: []task.Result{{Position: 3, GeneratedImageURL: "http://x"}}}})
 			return err
 		}},
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// Outcome is what a successful attempt leaves on its task.
-type Outcome struct {
+// Completion is what a successful attempt leaves on its task.
+type Completion struct {
 	Results     []task.Result
 	Warning     string // what of the request could not be had, such as a picture that was refused
 	APIResponse string // the provider's reply, scrubbed
@@ -25,7 +25,7 @@ const completes = `status = 'completed', progress = 100, completed_at = now(), u
 
 // completing returns the arguments of completes. a is the call whose results have just been
 // stored, and have ids only since then; nil if there is none.
-func (o *Outcome) completing(a *task.Attempt) []any {
+func (o *Completion) completing(a *task.Attempt) []any {
 	first := o.first()
 	attempt := first.AttemptID
 	if attempt == 0 && a != nil {
@@ -36,7 +36,7 @@ func (o *Outcome) completing(a *task.Attempt) []any {
 }
 
 // first is the picture that the task shows; nil if there is none.
-func (o *Outcome) first() *task.Result {
+func (o *Completion) first() *task.Result {
 	if o.First == nil && len(o.Results) > 0 {
 		return &o.Results[0]
 	}

@@ -127,13 +127,13 @@ func (b *bench) draw(t *task.Task, change func(*task.Attempt, *task.Result)) {
 		change(a, &r)
 	}
 	b.check(tables.Err(b.store.Record(b.Context(), store.Answered{Held: held.Token(), Attempt: *a})))
-	b.check(tables.Err(b.store.Finish(b.Context(), store.Completed{Held: held.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{r}}})))
+	b.check(tables.Err(b.store.Finish(b.Context(), store.Completed{Held: held.Token(), Attempt: a, Completion: store.Completion{Results: []task.Result{r}}})))
 }
 
 // late keeps a picture that came after its task was taken away.
 func (b *bench) late(a *task.Attempt, r task.Result) {
 	b.Helper()
-	_, err := b.store.Finish(b.Context(), store.CameLate{Attempt: *a, Outcome: store.Outcome{Results: []task.Result{r}}})
+	_, err := b.store.Finish(b.Context(), store.CameLate{Attempt: *a, Completion: store.Completion{Results: []task.Result{r}}})
 	b.check(err)
 }
 

@@ -79,7 +79,7 @@ func (e batchKept) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	_, err := s.write(ctx, store.BatchKept{Held: s.t.Token(), Attempt: *s.last, Results: e.results, Progress: percent})
 	switch {
 	case errors.Is(err, store.ErrFenced):
-		return cameLate{store.Outcome{Results: e.results, Warning: s.last.ErrorMsg}}, none
+		return cameLate{store.Completion{Results: e.results, Warning: s.last.ErrorMsg}}, none
 	case err != nil:
 		return unwritten{err}, none
 	}

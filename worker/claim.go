@@ -46,11 +46,11 @@ func (s *step) claim(ctx context.Context) (phase, queue.Verdict) {
 }
 
 func retry(after time.Duration, reason string) queue.Verdict {
-	return queue.Verdict{Outcome: queue.Retry, After: after, Reason: reason}
+	return queue.Verdict{Action: queue.Retry, After: after, Reason: reason}
 }
 
 func archive(reason string) queue.Verdict {
-	return queue.Verdict{Outcome: queue.Archive, Reason: reason}
+	return queue.Verdict{Action: queue.Archive, Reason: reason}
 }
 
 // noAnswer is the verdict when nothing is known and nothing was written.

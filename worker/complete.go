@@ -26,12 +26,12 @@ func (e collected) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	if owed != nil {
 		return batchKept(e), none // the next step finds nothing to draw, and ends the task
 	}
-	o, err := s.outcome(ctx, e.results)
+	o, err := s.completion(ctx, e.results)
 	if err != nil {
 		return unwritten{err}, none
 	}
 	o.APIResponse = string(s.answer.Raw)
-	_, err = s.writeEnd(ctx, store.Completed{Held: s.t.Token(), Attempt: s.last, Outcome: o})
+	_, err = s.writeEnd(ctx, store.Completed{Held: s.t.Token(), Attempt: s.last, Completion: o})
 	switch {
 	case errors.Is(err, store.ErrFenced):
 		return cameLate{o}, none
@@ -45,12 +45,12 @@ func (e collected) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 
 // cameLate keeps pictures whose task was taken away, unless it is gone altogether.
 // They complete a task that is held over this very call.
-type cameLate struct{ outcome store.Outcome }
+type cameLate struct{ completion store.Completion }
 
 func (e cameLate) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	completed := false
 	err := s.persist(ctx, func(ctx context.Context) (err error) {
-		completed, err = s.w.Journal.Finish(ctx, store.CameLate{Attempt: *s.last, Outcome: e.outcome})
+		completed, err = s.w.Journal.Finish(ctx, store.CameLate{Attempt: *s.last, Completion: e.completion})
 		if err == nil {
 			return nil
 		}
@@ -59,7 +59,7 @@ func (e cameLate) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 		}
 		return err
 	})
-	s.log.Info().Int("pictures", len(e.outcome.Results)).Bool("completed", completed).Msg("too late: the pictures are kept beside the task, or complete one that was held for them")
+	s.log.Info().Int("pictures", len(e.completion.Results)).Bool("completed", completed).Msg("too late: the pictures are kept beside the task, or complete one that was held for them")
 	if err != nil {
 		return unwritten{err}, none
 	}
@@ -79,7 +79,7 @@ func (allDrawn) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	if owed != nil {
 		return s.owing(owed), none
 	}
-	o, err := s.outcome(ctx, nil)
+	o, err := s.completion(ctx, nil)
 	if err != nil {
 		return unwritten{err}, none
 	}
@@ -87,16 +87,16 @@ func (allDrawn) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 		return taskFailed{failure: s.last.Failure(task.Executed)}, none
 	}
 	s.log.Info().Str("status", string(task.Completed)).Msg("completed with pictures that are kept already")
-	if _, err := s.writeEnd(ctx, store.Completed{Held: s.t.Token(), Outcome: o}); err != nil {
+	if _, err := s.writeEnd(ctx, store.Completed{Held: s.t.Token(), Completion: o}); err != nil {
 		return unwritten{err}, none
 	}
 	return nil, queue.Verdict{}
 }
 
-// outcome is what the task ends with: the pictures that the last call has brought, the
+// completion is what the task ends with: the pictures that the last call has brought, the
 // first of all that are kept, and what is missing.
-func (s *step) outcome(ctx context.Context, results []task.Result) (store.Outcome, error) {
-	o := store.Outcome{Results: results}
+func (s *step) completion(ctx context.Context, results []task.Result) (store.Completion, error) {
+	o := store.Completion{Results: results}
 	if s.imagesDone == 0 || len(results) >= max(s.t.ImageCount, 1) { // others came too late for it
 		o.Warning = s.last.ErrorMsg
 		return o, nil

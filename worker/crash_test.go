@@ -146,7 +146,7 @@ func earlierComes(r *rig) {
 	})
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) {
 		if r.painter.recovers.Load() == 2 { // the last question
-			r.check(tables.Err(r.tasks.Finish(r.Context(), store.CameLate{Attempt: earlier, Outcome: store.Outcome{
+			r.check(tables.Err(r.tasks.Finish(r.Context(), store.CameLate{Attempt: earlier, Completion: store.Completion{
 				Results: []task.Result{{GeneratedImageURL: "http://localhost/pictures/1/1-0.png", StorageKey: "1/1-0.png"}}}})))
 		}
 		return fails(task.Invalid, task.NotExecuted)

@@ -198,7 +198,7 @@ func silentTogether(r *rig) {
 	r.passes(2*r.lease + r.every/2)
 	r.exec("ALTER TABLE away RENAME TO easel_worker")
 	verdict := second.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"})
-	r.same(facts{"Outcome": verdict.Outcome, "Worker": r.get(t.ID).Worker}, facts{"Outcome": queue.Retry, "Worker": first.Self.ID})
+	r.same(facts{"Action": verdict.Action, "Worker": r.get(t.ID).Worker}, facts{"Action": queue.Retry, "Worker": first.Self.ID})
 	answer <- drawn(pngOf(40, 30))
 	done := r.ends(t.ID, task.Completed)
 	r.same(facts{"Crashes": done.Crashes, "submits": r.painter.submits.Load()}, facts{"Crashes": 0, "submits": int64(1)})

@@ -60,7 +60,7 @@ func heldTakesNothing(r *rig) {
 		once.Do(func() {
 			<-ready
 			for range 5 {
-				if v := p.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"}); v.Outcome != queue.Retry {
+				if v := p.Handle(r.Context(), queue.Delivery{Ref: t.Ref(), Provider: "painter"}); v.Action != queue.Retry {
 					r.Errorf("the delivery of a task that is held ended with %+v", v)
 				}
 			}

@@ -116,7 +116,7 @@ func complete(t *testing.T, s *store.Store, id int64) {
 	if err := tables.Err(s.Record(t.Context(), store.Answered{Held: row.Token(), Attempt: *a, JobID: "job"})); err != nil {
 		t.Fatal(err)
 	}
-	err := tables.Err(s.Finish(t.Context(), store.Completed{Held: row.Token(), Attempt: a, Outcome: store.Outcome{Results: []task.Result{{TaskID: id, AttemptID: a.ID, GeneratedImageURL: "http://x.test/1.png",
+	err := tables.Err(s.Finish(t.Context(), store.Completed{Held: row.Token(), Attempt: a, Completion: store.Completion{Results: []task.Result{{TaskID: id, AttemptID: a.ID, GeneratedImageURL: "http://x.test/1.png",
 		ContentType: "image/png", FileSize: 1234, Width: 64, Height: 32, SHA256: "00", StorageKey: "1/1-0.png"}}}}))
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func (a *program) doctor(ctx context.Context) error {
 }
 
 func (o *output) diagnosis(w io.Writer, d doctor.Diagnosis) {
-	colors := map[doctor.Verdict]cli.Ink{doctor.OK: cli.Green, doctor.Warn: cli.Yellow, doctor.Fail: cli.Red}
+	colors := map[doctor.Severity]cli.Ink{doctor.OK: cli.Green, doctor.Warn: cli.Yellow, doctor.Fail: cli.Red}
 	t := o.Table()
 	for _, f := range d.Findings {
 		t.AppendRow(table.Row{cli.Paint(o.Color, colors[f.Result], string(f.Result)), f.Check, cli.OneLine(f.Detail, 500)})

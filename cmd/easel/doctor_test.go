@@ -93,7 +93,7 @@ func TestDoctor(t *testing.T) {
 func TestDoctorAsksProviders(t *testing.T) {
 	for claim, c := range map[string]struct {
 		status int
-		want   doctor.Verdict
+		want   doctor.Severity
 		detail string
 	}{
 		"A key that is taken is well":              {200, doctor.OK, "takes the key"},

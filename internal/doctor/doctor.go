@@ -9,21 +9,21 @@ import (
 	"github.com/easelqueue/easel/internal/config"
 )
 
-// Verdict is how bad a finding is.
-type Verdict string
+// Severity is how bad a finding is.
+type Severity string
 
 const (
-	OK   Verdict = "ok"
-	Warn Verdict = "warn" // works, but should be looked at
-	Fail Verdict = "fail" // easel cannot work like that
+	OK   Severity = "ok"
+	Warn Severity = "warn" // works, but should be looked at
+	Fail Severity = "fail" // easel cannot work like that
 )
 
 // Finding is what one check found.
 type Finding struct {
-	Check  string  `json:"check"`
-	Result Verdict `json:"result"`
-	Detail string  `json:"detail"`       // what was found
-	Do     string  `json:"do,omitempty"` // what to do about it
+	Check  string   `json:"check"`
+	Result Severity `json:"result"`
+	Detail string   `json:"detail"`       // what was found
+	Do     string   `json:"do,omitempty"` // what to do about it
 }
 
 // Diagnosis is the answer of doctor.

@@ -20,7 +20,7 @@ func TestWaits(t *testing.T) {
 		claim string
 		world waiting.World
 		check string
-		want  Verdict
+		want  Severity
 		says  []string
 	}{
 		{"A refused key fails, and names the variable",

@@ -50,7 +50,7 @@ func forgetsAdvice(b *bench) {
 	b.same(retried.RowError, task.RowError{})
 
 	t := b.take(b.advised(task.Pending).Ref(), "second", lease).Task
-	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Outcome: outcome()}))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Completion: completion()}))
 	b.same(b.get(t.ID).RowError, task.RowError{ErrorMsg: "picture 1 was refused"})
 
 	t = b.take(b.advised(task.Pending).Ref(), "second", lease).Task
@@ -125,6 +125,6 @@ func advisesCancelled(b *bench) {
 	b.exec("UPDATE image_generations SET error_msg = 'it was cancelled after a call was paid for whose picture had not come yet: retry it', error_advice = NULL")
 	b.check(b.record(store.LearntLate{Task: t.ID}))
 	b.same(b.get(t.ID).RowError, want)
-	b.late(a, outcome())
+	b.late(a, completion())
 	b.same(b.get(t.ID).RowError, task.RowError{})
 }

@@ -131,7 +131,7 @@ func appResults(b *bench) {
 func appDeletes(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	b.late(a, store.Outcome{Results: []task.Result{{GeneratedImageURL: "x", StorageKey: "1/a.png"}}})
+	b.late(a, store.Completion{Results: []task.Result{{GeneratedImageURL: "x", StorageKey: "1/a.png"}}})
 	b.check(b.record(store.InputCopied{Task: t.ID, Input: task.Input{SourceHash: "h", StorageKey: "1/in.png", ContentType: "image/png", SHA256: "s"}}))
 	b.exec("INSERT INTO generation_parameter (task_id, parameter_name, parameter_value) VALUES (%d, 'response_format', 'url')", t.ID)
 	b.exec("INSERT INTO generation_result (task_id, generated_image_url) VALUES (%d, 'y')", t.ID)

@@ -41,7 +41,7 @@ func keepsBatch(b *bench) {
 	t := b.held()
 	a := b.batch(t, 2)
 	a.ErrorMsg = "picture 2 is missing"
-	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}))
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: completion().Results, Progress: 40}))
 	got := b.get(t.ID)
 	b.same(facts{"Status": got.Status, "Progress": got.Progress, "Fence": got.Fence, "CostMicros": *got.CostMicros, "Currency": got.Currency, "ImageURL": got.ImageURL},
 		facts{"Status": task.Processing, "Progress": 40, "Fence": t.Fence, "CostMicros": int64(40_000), "Currency": "USD", "ImageURL": ""})
@@ -55,7 +55,7 @@ func keepsBatchFenced(b *bench) {
 	a := b.batch(t, 2)
 	_, err := b.store.Cancel(b.Context(), t.ID)
 	b.check(err)
-	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
+	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: completion().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same(facts{"State": b.attempts(t.ID)[0].State, "len results": len(b.results(t.ID))}, facts{"State": task.AttemptAnswered, "len results": 0})
@@ -66,7 +66,7 @@ func countsDone(b *bench) {
 	t.ImageCount = 9
 	b.exec("UPDATE image_generations SET image_count = 9 WHERE id = %d", t.ID)
 	b.same(b.imagesDone(t, true), 0)
-	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.batch(t, 4), Results: outcome().Results, Progress: 40}))
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.batch(t, 4), Results: completion().Results, Progress: 40}))
 	b.same(b.imagesDone(t, false), 4)
 	a := b.batch(t, 3)
 	a.State = task.AttemptFailed
@@ -93,15 +93,15 @@ func countsDone(b *bench) {
 	b.exec("UPDATE generation_result SET storage_key = NULL")
 	b.same(b.imagesDone(t, false), 0)
 	all := b.batch(t, 0)
-	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *all, Results: outcome().Results, Progress: 40}))
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *all, Results: completion().Results, Progress: 40}))
 	b.same(b.imagesDone(t, false), 9)
 }
 
 func savesKept(b *bench) {
 	t := b.held()
-	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.batch(t, 2), Results: outcome().Results, Progress: 40}))
+	b.check(b.record(store.BatchKept{Held: t.Token(), Attempt: *b.batch(t, 2), Results: completion().Results, Progress: 40}))
 	first := b.results(t.ID)[1]
-	b.check(b.finish(store.Completed{Held: t.Token(), Outcome: store.Outcome{First: &first, Warning: "two are missing"}}))
+	b.check(b.finish(store.Completed{Held: t.Token(), Completion: store.Completion{First: &first, Warning: "two are missing"}}))
 	got := b.get(t.ID)
 	b.same(facts{"Status": got.Status, "ImageURL": got.ImageURL, "ErrorMsg": got.ErrorMsg, "CostMicros": *got.CostMicros},
 		facts{"Status": task.Completed, "ImageURL": first.GeneratedImageURL, "ErrorMsg": "two are missing", "CostMicros": int64(40_000)})
@@ -111,11 +111,11 @@ func savesKept(b *bench) {
 
 func savesNothing(b *bench) {
 	t := b.held()
-	if err := b.finish(store.Completed{Held: t.Token(), Outcome: store.Outcome{}}); err == nil {
+	if err := b.finish(store.Completed{Held: t.Token(), Completion: store.Completion{}}); err == nil {
 		b.Error("it was completed with nothing")
 	}
-	first := outcome().Results[0]
-	if err := b.finish(store.Completed{Held: t.Token(), Attempt: b.batch(t, 1), Outcome: store.Outcome{First: &first}}); err == nil {
+	first := completion().Results[0]
+	if err := b.finish(store.Completed{Held: t.Token(), Attempt: b.batch(t, 1), Completion: store.Completion{First: &first}}); err == nil {
 		b.Error("it was completed with a picture that no call has brought")
 	}
 	b.same(b.get(t.ID).Status, task.Processing)

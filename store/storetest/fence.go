@@ -51,7 +51,7 @@ func loses(b *bench, takeAway func(*task.Task)) {
 		"Release":  func() error { return s.Release(ctx, t.Token(), 0, "late") },
 		"Progress": func() error { return b.record(store.Progressed{Held: t.Token(), Percent: 99}) },
 		"Begin":    func() error { return b.beginAs(t, &task.Attempt{Key: "late", Provider: "painter"}) },
-		"Save":     func() error { return b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}) },
+		"Save":     func() error { return b.finish(store.Completed{Held: t.Token(), Attempt: a, Completion: completion()}) },
 		"Fail":     func() error { return b.finish(store.Decided{Held: t.Token(), Decision: decision, Attempt: &ended}) },
 		"Fail without an attempt": func() error {
 			return b.finish(store.Decided{Held: t.Token(), Decision: decision})

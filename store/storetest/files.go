@@ -21,7 +21,7 @@ func files() []claim {
 func (b *bench) kept() *task.Task {
 	b.Helper()
 	t := b.held()
-	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Outcome: outcome()}))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Completion: completion()}))
 	return t
 }
 

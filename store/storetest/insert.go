@@ -189,7 +189,7 @@ func rawRow(b *bench) {
 
 func cascades(b *bench) {
 	c := b.take(b.insert(everything()).Ref(), "first", lease)
-	b.check(b.finish(store.Completed{Held: c.Task.Token(), Attempt: b.begin(c.Task), Outcome: outcome()}))
+	b.check(b.finish(store.Completed{Held: c.Task.Token(), Attempt: b.begin(c.Task), Completion: completion()}))
 	b.exec("DELETE FROM image_generations WHERE id = %d", c.Task.ID)
 	b.empty()
 }

@@ -158,7 +158,7 @@ func transitions(b *bench) {
 	b.leads("End failed", a, end(failed), outcomes{failed, failed, failed, failed, rejected, failed, succeeded})
 	b.leads("End answered", a, end(answer), outcomes{answer, answer, answer, answer, rejected, failed, succeeded})
 	b.leads("End unknown", a, end(unknown), outcomes{unknown, unknown, accept, answer, rejected, failed, succeeded})
-	b.leads("KeepLate", a, func() error { b.late(a, store.Outcome{}); return nil },
+	b.leads("KeepLate", a, func() error { b.late(a, store.Completion{}); return nil },
 		outcomes{succeeded, succeeded, succeeded, succeeded, succeeded, succeeded, succeeded})
 }
 

@@ -25,9 +25,9 @@ func learning() []claim {
 }
 
 // late keeps what the call brought too late and reports whether that completed its task.
-func (b *bench) late(a *task.Attempt, o store.Outcome) bool {
+func (b *bench) late(a *task.Attempt, o store.Completion) bool {
 	b.Helper()
-	completed, err := b.store.Finish(b.Context(), store.CameLate{Attempt: *a, Outcome: o})
+	completed, err := b.store.Finish(b.Context(), store.CameLate{Attempt: *a, Completion: o})
 	b.check(err)
 	return completed
 }
@@ -52,7 +52,7 @@ func completesHeld(b *bench) {
 			b.exec("%s", statement)
 		}
 		before := b.get(t.ID)
-		if got := b.late(answered(a), outcome()); got != completes {
+		if got := b.late(answered(a), completion()); got != completes {
 			b.Errorf("after %q it is completed: %t", spoil, got)
 		}
 		got := b.get(t.ID)
@@ -95,7 +95,7 @@ func learnsOfEarlier(b *bench) {
 		b.exec("UPDATE image_generations SET image_count = %d WHERE id = %d", map[bool]int{true: 2, false: 3}[bought], t.ID)
 		b.exec("UPDATE generation_attempt SET images = 2 WHERE id = %d", a.ID)
 		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
-		b.same(b.late(answered(a), outcome()), false)
+		b.same(b.late(answered(a), completion()), false)
 		got := b.get(t.ID)
 		if came := strings.Contains(got.ErrorMsg, "of attempt 1 came late and are kept"); came != bought || !bought && got.ErrorKind != task.Billing {
 			b.Errorf("with all its pictures drawn (%t) it says %s: %s", bought, got.ErrorKind, got.ErrorMsg)
@@ -122,7 +122,7 @@ func cameAfterAll(b *bench) {
 					SELECT id, 0, 2, 'another of %s', 'painter', 'rejected', 'w', 1, now() FROM image_generations WHERE id = %d`, kind, t.ID)
 			}
 			b.exec("UPDATE image_generations SET error_kind = '%s', error_msg = 'it does not come' WHERE id = %d", kind, t.ID)
-			b.same(b.late(answered(a), outcome()), false)
+			b.same(b.late(answered(a), completion()), false)
 			got := b.get(t.ID)
 			if said := strings.Contains(got.ErrorMsg, "of attempt 1 came late and are kept"); got.Status != task.Failed || said != (corrected && !later) {
 				b.Errorf("%s, with a later call %t, says %q", kind, later, got.ErrorMsg)
@@ -156,7 +156,7 @@ func costsLate(b *bench) {
 		a := b.begin(t)
 		b.exec("UPDATE image_generations SET status = '%s', error_kind = 'timeout' WHERE id = %d", status, t.ID)
 		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
-		b.late(answered(a), outcome())
+		b.late(answered(a), completion())
 		got := b.get(t.ID)
 		if got.CostMicros == nil || *got.CostMicros != 40_000 || got.Currency != "USD" || got.Status != status {
 			b.Errorf("a %s task is %s and costs %v %s", status, got.Status, got.CostMicros, got.Currency)
@@ -232,7 +232,7 @@ func keepsBatchTaken(b *bench) {
 	t := b.held()
 	a := b.batch(t, 2)
 	b.exec("UPDATE image_generations SET fence = fence + 1, worker = 'second' WHERE id = %d", t.ID)
-	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: outcome().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
+	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: completion().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
 	}
 	b.same(facts{"State": b.attempts(t.ID)[0].State, "len results": len(b.results(t.ID)), "Progress": b.get(t.ID).Progress},

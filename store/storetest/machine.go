@@ -164,7 +164,7 @@ func (m *machine) save(t *rapid.T) {
 		t.Skip("no attempt was begun under this claim")
 	}
 	results := []task.Result{{GeneratedImageURL: "http://here/1.png", ContentType: "image/png", Width: 1, Height: 1, StorageKey: "1.png"}}
-	m.wrote(t, "save", valid, m.finish(store.Completed{Held: c.Task.Token(), Attempt: a, Outcome: store.Outcome{Results: results}}))
+	m.wrote(t, "save", valid, m.finish(store.Completed{Held: c.Task.Token(), Attempt: a, Completion: store.Completion{Results: results}}))
 	if valid {
 		m.status = task.Completed
 	}

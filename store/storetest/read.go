@@ -192,7 +192,7 @@ func resultsOfMany(b *bench) {
 	var ids []int64
 	for range 3 {
 		t := b.held()
-		b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Outcome: outcome()}))
+		b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Completion: completion()}))
 		ids = append(ids, t.ID)
 	}
 	b.exec("INSERT INTO generation_result (task_id, generated_image_url) VALUES (%d, 'http://app')", ids[1])

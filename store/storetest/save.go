@@ -30,8 +30,8 @@ func failing() []claim {
 	}
 }
 
-func outcome() store.Outcome {
-	return store.Outcome{
+func completion() store.Completion {
+	return store.Completion{
 		Results: []task.Result{
 			{Position: 0, GeneratedImageURL: "/images/1/1-0.png", SourceURL: "https://cdn.example.com/a", Model: "m-1", ContentType: "image/png",
 				FileSize: 5 << 32, Width: 1024, Height: 768, SHA256: "ab", StorageKey: "1/1-0.png", ThumbnailKey: "1/1-0.thumb.jpg",
@@ -47,8 +47,8 @@ func saves(b *bench) {
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(b.begin(t))})) // an earlier call that was paid as well
 	a := answered(b.begin(t))
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *a}))
-	o := outcome()
-	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: o}))
+	o := completion()
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Completion: o}))
 
 	got := b.get(t.ID)
 	b.near(*got.CompletedAt, 0)
@@ -77,9 +77,9 @@ func savesClean(b *bench) {
 	t := b.held()
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: pendingVerdict()}))
 	t = b.take(t.Ref(), "second", lease).Task
-	o := outcome()
+	o := completion()
 	o.Warning = ""
-	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Outcome: o}))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: b.begin(t), Completion: o}))
 	got := b.get(t.ID)
 	b.same(facts{"ErrorMsg": got.ErrorMsg, "ErrorKind": got.ErrorKind, "ErrorCode": got.ErrorCode},
 		facts{"ErrorMsg": "", "ErrorKind": task.Kind(""), "ErrorCode": ""})
@@ -91,7 +91,7 @@ func savesSlim(b *bench) {
 		a := answered(b.begin(t))
 		a.Answer = strings.Repeat("x", length)
 		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *a}))
-		b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}))
+		b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Completion: completion()}))
 		attempts, err := b.store.Attempts(b.Context(), t.ID)
 		b.check(err)
 		b.same(facts{"len attempts": len(attempts), "len Answer": len(attempts[0].Answer)}, facts{"len attempts": 1, "len Answer": want})
@@ -101,9 +101,9 @@ func savesSlim(b *bench) {
 func savesOnce(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}))
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Completion: completion()}))
 	b.unchanged(t.ID, func() {
-		if err := b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}); !errors.Is(err, store.ErrFenced) {
+		if err := b.finish(store.Completed{Held: t.Token(), Attempt: a, Completion: completion()}); !errors.Is(err, store.ErrFenced) {
 			b.Error(err)
 		}
 	})
@@ -114,7 +114,7 @@ func keepsLate(b *bench) {
 	a := b.begin(t)
 	ignore(b.store.Cancel(b.Context(), t.ID))
 	before := b.get(t.ID)
-	b.late(a, outcome())
+	b.late(a, completion())
 	b.same(b.get(t.ID), before)
 	b.same(len(b.results(t.ID)), 2)
 	got := b.attempts(t.ID)[0]
@@ -125,15 +125,15 @@ func keepsLate(b *bench) {
 func keepsLateOnce(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	b.late(a, outcome())
-	b.unchanged(t.ID, func() { b.late(a, outcome()) })
+	b.late(a, completion())
+	b.unchanged(t.ID, func() { b.late(a, completion()) })
 }
 
 func twoAttempts(b *bench) {
 	t := b.held()
 	old, a := b.begin(t), b.begin(t)
-	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Outcome: outcome()}))
-	b.late(old, outcome())
+	b.check(b.finish(store.Completed{Held: t.Token(), Attempt: a, Completion: completion()}))
+	b.late(old, completion())
 	var order []int64
 	for _, r := range b.results(t.ID) {
 		order = append(order, r.AttemptID)
