@@ -46,12 +46,12 @@ type rig struct {
 	t       *task.Task
 	a       *task.Attempt
 	woken   []int64
-	deaf    error
+	away    error
 }
 
 func (r *rig) Wake(_ context.Context, id int64) error {
 	r.woken = append(r.woken, id)
-	return r.deaf
+	return r.away
 }
 
 func newRig(t *testing.T) *rig {
@@ -133,7 +133,7 @@ func TestCallbacks(t *testing.T) {
 		r := newRig(t)
 		r.a.State, r.a.Handle = task.AttemptAccepted, `{"v":1,"job":"true"}`
 		r.check(tables.Err(r.store.Record(r.Context(), store.Accepted{Held: r.t.Token(), Attempt: *r.a, JobID: "true"})))
-		r.deaf = errors.New("redis is away")
+		r.away = errors.New("redis is away")
 		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"forged"}`), 200)
 		r.same(facts{"Handle": r.attempt().Handle, "woken": r.woken}, facts{"Handle": `{"v":1,"job":"true"}`, "woken": []int64{1}})
 	})

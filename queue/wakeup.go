@@ -13,7 +13,8 @@ import (
 // hundred times a second. Nothing depends on the message but speed: without it
 // a server looks again after Poll.
 
-// wakeUpChannel is where Publish tells the servers of a provider that it has published.
+// wakeUpChannel is where Publish tells the servers of a provider that it has published. Its
+// name is one that workers of a former release know.
 func wakeUpChannel(provider string) string { return "easel:rings:" + provider }
 
 // wakeUp wakes a server that waits at its empty queues. It holds one signal, so that

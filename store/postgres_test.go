@@ -76,8 +76,8 @@ func TestView(t *testing.T) {
 	})
 }
 
-// bells returns the channel of easel_ring's notifications.
-func bells(t *testing.T, address string) <-chan *pq.Notification {
+// notifications returns the channel of what easel_ring tells.
+func notifications(t *testing.T, address string) <-chan *pq.Notification {
 	t.Helper()
 	l := pq.NewListener(address, time.Second, time.Second, nil)
 	t.Cleanup(func() { l.Close() })
@@ -86,7 +86,7 @@ func bells(t *testing.T, address string) <-chan *pq.Notification {
 	return l.Notify
 }
 
-// heard counts the bells until now: notifications come in the order of their
+// heard counts the notifications until now: notifications come in the order of their
 // commits, so a mark of our own ends the count.
 func heard(t *testing.T, db *sql.DB, notes <-chan *pq.Notification) (n int) {
 	t.Helper()
@@ -107,7 +107,7 @@ func TestNotify(t *testing.T) {
 	s := open(t, address)
 	db := s.DB()
 	db.SetMaxOpenConns(1) // what leaked from one transaction would be seen in the next
-	notes := bells(t, address)
+	notes := notifications(t, address)
 	boat := func() []*task.Task {
 		return []*task.Task{{Request: task.Request{Provider: "painter", Prompt: "a boat"}}}
 	}

@@ -87,7 +87,7 @@ const claimAhead = 10 * time.Minute
 // than a lease, or was made when the clock was ahead, and the worker has left (then
 // its lease ends before it was seen), or its heartbeat is still the one that has stood
 // still. That is compared within the statement that takes the task: one that beats
-// meanwhile is spared. A row that no worker has ever held is the app's, which lets
+// meanwhile is left alone. A row that no worker has ever held is the app's, which lets
 // nobody else end it.
 // It returns the condition and its arguments.
 func (s *Store) leaseDead() (condition string, args []any) {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestProvidersCommand(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.env = []string{"ARK_API_KEY=the-ark-key", "REPLICATE_API_TOKEN=the-replicate-token"}
 	t.Run("It shows who is configured, and what would configure the others", func(t *testing.T) {
 		d.easel("providers").wants(t, 0, "sketch", "doubao-seedream-4-0-250828", "polled, can be cancelled, can call back", "set GEMINI_API_KEY", "name it in easel.yaml")

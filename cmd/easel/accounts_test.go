@@ -9,7 +9,7 @@ import (
 )
 
 func TestABadWorkflowDisablesItsAccountAlone(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	writeFile(t, "pages.json", `{"nodes":[{"id":1}],"links":[]}`)
 	writeFile(t, "easel.yaml", "providers: {comfyui: {accounts: [{workflow: pages.json}]}, fal: {}}")
 	d.env = []string{"FAL_KEY=the-fal-key"}
@@ -29,7 +29,7 @@ func TestABadWorkflowDisablesItsAccountAlone(t *testing.T) {
 }
 
 func TestOpenAIAccountsSayHowTheirGatewayIsSpokenTo(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.env = []string{"OPENAI_API_KEY=the-key"}
 	writeFile(t, "easel.yaml", "providers: {openai: {model: m, accounts: [{async: on, edits: multipart}]}}")
 	d.easel("providers", "openai").wants(t, 0, "polled")

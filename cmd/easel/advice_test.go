@@ -11,7 +11,7 @@ import (
 )
 
 func TestAdvice(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.enqueue("x", "--key", "a")
 	d.enqueue("y", "--key", "b")
 	fail(t, d.open(), 1, &task.Failure{Kind: task.Deadline, Executed: task.NotExecuted, Message: "too late", Advice: task.ExtendDeadline})

@@ -24,18 +24,18 @@ import (
 // canary is a secret that must not be seen anywhere.
 const canary = "sk-canary-0123456789"
 
-// desk is one person at a shell, with a data folder of their own.
-type desk struct {
+// shell is one person at a terminal, with a data folder of their own.
+type shell struct {
 	t     *testing.T
 	data  string
 	env   []string
 	stdin string
 }
 
-func newDesk(t *testing.T) *desk {
+func newShell(t *testing.T) *shell {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	return &desk{t: t, data: "easel-data"}
+	return &shell{t: t, data: "easel-data"}
 }
 
 // said is what a command left behind.
@@ -44,19 +44,19 @@ type said struct {
 	out, errors string
 }
 
-func (d *desk) easel(args ...string) said {
+func (d *shell) easel(args ...string) said {
 	d.t.Helper()
 	return d.easelWithin(d.t.Context(), args...)
 }
 
-func (d *desk) easelWithin(ctx context.Context, args ...string) said {
+func (d *shell) easelWithin(ctx context.Context, args ...string) said {
 	var out, errs bytes.Buffer
 	code := run(ctx, args, strings.NewReader(d.stdin), &out, &errs, d.env)
 	return said{code, out.String(), errs.String()}
 }
 
 // must runs a command that has to work, and reads its JSON into v if v is not nil.
-func (d *desk) must(v any, args ...string) said {
+func (d *shell) must(v any, args ...string) said {
 	d.t.Helper()
 	if v != nil {
 		args = append(args, "--json")
@@ -73,14 +73,14 @@ func (d *desk) must(v any, args ...string) said {
 	return got
 }
 
-func (d *desk) enqueue(args ...string) int64 {
+func (d *shell) enqueue(args ...string) int64 {
 	d.t.Helper()
 	var answer enqueued
 	d.must(&answer, append([]string{"enqueue"}, args...)...)
 	return answer.Task.ID
 }
 
-func (d *desk) open() *store.Store {
+func (d *shell) open() *store.Store {
 	d.t.Helper()
 	s, err := store.Open(d.t.Context(), "sqlite:"+filepath.Join(d.data, "easel.db"))
 	if err != nil {
@@ -195,7 +195,7 @@ func TestBadInput(t *testing.T) {
 		"A script must mean a retry of many":             {[]string{"retry", "--status", "completed", "--yes"}, "", 2, "only failed and cancelled"},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			d := newDesk(t)
+			d := newShell(t)
 			d.env = []string{c.env}
 			got := d.easel(c.args...)
 			got.wants(t, c.code, c.want)
@@ -216,7 +216,7 @@ func TestBadInput(t *testing.T) {
 
 func TestEnqueue(t *testing.T) {
 	t.Run("A task arrives with all that was said", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		id := d.enqueue("一只红狐狸", "--size", "512x512", "--seed", "0", "--priority", "high", "--user", "7", "--count", "2",
 			"--input", "https://x.test/a.png", "--input", "https://x.test/b.png", "--metadata", `{"a":1}`, "--in", "1h", "--deadline", "2h")
 		var told story
@@ -229,7 +229,7 @@ func TestEnqueue(t *testing.T) {
 		}
 	})
 	t.Run("The same key gives the same task", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		first := d.enqueue("x", "--key", "k")
 		var again enqueued
 		d.must(&again, "enqueue", "x", "--key", "k")
@@ -239,7 +239,7 @@ func TestEnqueue(t *testing.T) {
 		d.easel("enqueue", "other", "--key", "k").wants(t, 1, "already stands for task")
 	})
 	t.Run("A prompt may come from stdin", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.stdin = "two\nlines\n"
 		var told story
 		d.must(&told, "show", fmt.Sprint(d.enqueue("-")))
@@ -248,12 +248,12 @@ func TestEnqueue(t *testing.T) {
 		}
 	})
 	t.Run("A Redis that is down loses nothing", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.env = []string{"EASEL_REDIS_URL=redis://127.0.0.1:1"}
 		d.easel("enqueue", "x").wants(t, 0, "Redis at redis://127.0.0.1:1 does not answer", "task 1 is enqueued")
 	})
 	t.Run("What is refused makes no database", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.easel("enqueue", "")
 		d.easel("list").wants(t, 1, "there is no database")
 	})
@@ -261,7 +261,7 @@ func TestEnqueue(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	t.Run("The path of the picture is all that goes to stdout", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.enqueue("x", "--key", "k")
 		complete(t, d.open(), 1)
 		got := d.easel("enqueue", "x", "--key", "k", "--wait")
@@ -271,7 +271,7 @@ func TestWait(t *testing.T) {
 		}
 	})
 	t.Run("A task that fails ends with 3 and its reason", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.enqueue("x", "--key", "k")
 		fail(t, d.open(), 1, &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "the prompt was refused", Code: "E7", Advice: task.Rephrase})
 		got := d.easel("enqueue", "x", "--key", "k", "--wait")
@@ -286,7 +286,7 @@ func TestWait(t *testing.T) {
 		}
 	})
 	t.Run("It says that no worker runs, waits on, and sees the end", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.enqueue("x", "--key", "k")
 		s := d.open()
 		reader, writer := io.Pipe()
@@ -303,7 +303,7 @@ func TestWait(t *testing.T) {
 		}
 	})
 	t.Run("^C leaves the task and says how to look at it", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.enqueue("x", "--key", "k")
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -315,7 +315,7 @@ func TestWait(t *testing.T) {
 		}
 	})
 	t.Run("watch ID ends as the task does", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.enqueue("x")
 		d.must(nil, "cancel", "1")
 		d.easel("watch", "1").wants(t, 3, "cancelled")
@@ -340,7 +340,7 @@ func readUntil(t *testing.T, r *io.PipeReader, words string) string {
 }
 
 func TestList(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	for i := range 5 {
 		d.enqueue(fmt.Sprint("prompt ", i))
 	}
@@ -374,7 +374,7 @@ func TestList(t *testing.T) {
 }
 
 func TestTablesAlign(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.enqueue("一只红狐狸")
 	d.enqueue("a red fox")
 	s := d.open()
@@ -390,7 +390,7 @@ func TestTablesAlign(t *testing.T) {
 }
 
 func TestShow(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.enqueue("a \x1b[31mred\x1b[0m fox\x07\u202e", "--size", "64x64", "--param", "delay=1s")
 	s := d.open()
 	complete(t, s, 1)
@@ -404,8 +404,8 @@ func TestShow(t *testing.T) {
 
 func TestRetryAndCancel(t *testing.T) {
 	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}
-	setup := func(t *testing.T) (*desk, *store.Store) {
-		d := newDesk(t)
+	setup := func(t *testing.T) (*shell, *store.Store) {
+		d := newShell(t)
 		for range 4 {
 			d.enqueue("x")
 		}
@@ -588,7 +588,7 @@ func TestRetryAndCancel(t *testing.T) {
 }
 
 func TestMigrate(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.easel("migrate", "status").wants(t, 1, "`easel migrate up` makes it")
 	d.easel("migrate", "up").wants(t, 0, "applied")
 	d.easel("migrate", "up").wants(t, 0, "nothing to do")
@@ -599,7 +599,7 @@ func TestMigrate(t *testing.T) {
 }
 
 func TestVersionAndHelp(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	var b app.Build
 	d.must(&b, "version")
 	if b.Go == "" || b.Version == "" {
@@ -619,7 +619,7 @@ func TestVersionAndHelp(t *testing.T) {
 }
 
 func TestServers(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.env = []string{"EASEL_DATABASE_URL=" + servertest.Postgres(t), "EASEL_REDIS_URL=" + servertest.Redis(t).URL}
 	t.Run("Nothing but migrate changes a server's tables", func(t *testing.T) {
 		d.easel("enqueue", "x").wants(t, 1, "`easel migrate up`")

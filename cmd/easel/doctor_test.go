@@ -19,7 +19,7 @@ import (
 )
 
 // examined runs doctor and returns its findings by check.
-func (d *desk) examined() (doctor.Diagnosis, map[string]doctor.Finding, said) {
+func (d *shell) examined() (doctor.Diagnosis, map[string]doctor.Finding, said) {
 	d.t.Helper()
 	got := d.easel("doctor", "--json")
 	var answer doctor.Diagnosis
@@ -35,7 +35,7 @@ func (d *desk) examined() (doctor.Diagnosis, map[string]doctor.Finding, said) {
 
 func TestDoctor(t *testing.T) {
 	t.Run("A fresh folder is healthy, and stays as it was", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		answer, _, got := d.examined()
 		if !answer.Healthy || got.code != 0 {
 			t.Errorf("got %+v", answer)
@@ -45,17 +45,17 @@ func TestDoctor(t *testing.T) {
 		}
 	})
 	t.Run("It says that no worker runs and that keys are missing", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.enqueue("x")
 		d.easel("doctor").wants(t, 0, "Start `easel up`", "Set OPENAI_API_KEY", "EASEL_DRAIN", "none set; `easel up` brings its own")
 	})
 	t.Run("Mistakes of the configuration are findings", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.env = []string{"EASEL_DRAIN=x"}
 		d.easel("doctor").wants(t, 1, "fail", "EASEL_DRAIN is")
 	})
 	t.Run("A database and a Redis that are down fail without their passwords", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.env = []string{"EASEL_DATABASE_URL=postgres://u:" + canary + "@127.0.0.1:1/x", "EASEL_REDIS_URL=redis://:" + canary + "@127.0.0.1:1"}
 		_, found, got := d.examined()
 		if got.code != 1 || found["database"].Result != doctor.Fail || found["redis"].Result != doctor.Fail {
@@ -66,14 +66,14 @@ func TestDoctor(t *testing.T) {
 		}
 	})
 	t.Run("A Redis that answers is well", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.env = []string{"EASEL_REDIS_URL=redis://" + miniredis.RunT(t).Addr()}
 		if _, found, _ := d.examined(); found["redis"].Result == doctor.Fail {
 			t.Errorf("got %+v", found["redis"])
 		}
 	})
 	t.Run("A folder that is a file fails", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		writeFile(t, "pictures", "")
 		d.env = []string{"EASEL_PICTURES=pictures"}
 		if _, found, _ := d.examined(); found["picture folder"].Result != doctor.Fail {
@@ -81,7 +81,7 @@ func TestDoctor(t *testing.T) {
 		}
 	})
 	t.Run("Missing tables fail", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.must(nil, "migrate", "up")
 		d.must(nil, "migrate", "down", "--yes")
 		if _, found, _ := d.examined(); found["tables"].Result != doctor.Fail || !strings.Contains(found["tables"].Do, "easel migrate up") {
@@ -108,7 +108,7 @@ func TestDoctorAsksProviders(t *testing.T) {
 				io.WriteString(w, canary)
 			}))
 			defer server.Close()
-			d := newDesk(t)
+			d := newShell(t)
 			writeFile(t, "easel.yaml", "providers: {openai: {accounts: [{base_url: '"+server.URL+"/v1'}]}}")
 			d.env = []string{"OPENAI_API_KEY=" + canary}
 			_, found, got := d.examined()
@@ -127,7 +127,7 @@ func TestDoctorAsksProviders(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.enqueue("old")
 	d.enqueue("x")
 	s := d.open()
@@ -152,7 +152,7 @@ func TestWatch(t *testing.T) {
 
 func TestStreams(t *testing.T) {
 	t.Run("What is no terminal gets no colours", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.enqueue("x")
 		if got := d.must(nil, "list"); strings.Contains(got.out, "\x1b") {
 			t.Errorf("got %q", got.out)

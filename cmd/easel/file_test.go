@@ -23,7 +23,7 @@ func writeFile(t *testing.T, name, text string) {
 
 func TestEnqueueFile(t *testing.T) {
 	t.Run("Every line becomes a task, with the flags as defaults", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		writeFile(t, "tasks.jsonl", `{"prompt":"one","seed":7}
 
 {"prompt":"two","size":"64x64","priority":"low","reference_images":["https://x.test/a.png"],"metadata":{"a":1}}`)
@@ -44,7 +44,7 @@ func TestEnqueueFile(t *testing.T) {
 		}
 	})
 	t.Run("More than a batch arrives whole", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		writeFile(t, "tasks.jsonl", strings.Repeat(`{"prompt":"x"}`+"\n", batchTasks+3))
 		var answer manyEnqueued
 		d.must(&answer, "enqueue", "--file", "tasks.jsonl", "--from-line", "2")
@@ -53,7 +53,7 @@ func TestEnqueueFile(t *testing.T) {
 		}
 	})
 	t.Run("--wait tells how all of them ended", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		writeFile(t, "tasks.jsonl", `{"prompt":"x","idempotency_key":"a"}`+"\n"+`{"prompt":"y","idempotency_key":"b"}`)
 		d.must(nil, "enqueue", "--file", "tasks.jsonl")
 		s := d.open()
@@ -78,17 +78,17 @@ func TestEnqueueFile(t *testing.T) {
 		"A line is bounded":                  {`{"prompt":"` + strings.Repeat("x", request.MaxLine) + `"}`, "tasks.jsonl:2: the line is longer than"},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			d := newDesk(t)
+			d := newShell(t)
 			writeFile(t, "tasks.jsonl", `{"prompt":"good"}`+"\n"+c.line)
 			d.easel("enqueue", "--file", "tasks.jsonl").wants(t, 2, c.want)
 			d.easel("list").wants(t, 1, "there is no database")
 		})
 	}
 	t.Run("A folder is no file", func(t *testing.T) {
-		newDesk(t).easel("enqueue", "--file", ".").wants(t, 2, "not a regular file")
+		newShell(t).easel("enqueue", "--file", ".").wants(t, 2, "not a regular file")
 	})
 	t.Run("An empty file is a mistake", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		writeFile(t, "tasks.jsonl", "\n\n")
 		d.easel("enqueue", "--file", "tasks.jsonl").wants(t, 2, "holds no tasks")
 	})
@@ -96,7 +96,7 @@ func TestEnqueueFile(t *testing.T) {
 
 func TestInputFiles(t *testing.T) {
 	t.Run("A picture becomes a data URL", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		var picture bytes.Buffer
 		if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
 			t.Fatal(err)
@@ -109,12 +109,12 @@ func TestInputFiles(t *testing.T) {
 		}
 	})
 	t.Run("What is no picture is refused", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		writeFile(t, "a.png", "just text")
 		d.easel("enqueue", "x", "--input", "a.png").wants(t, 2, "is not a picture but text/plain")
 	})
 	t.Run("A file that is too large is refused", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		writeFile(t, "a.png", "\x89PNG\x0D\x0A\x1A\x0A")
 		if err := os.Truncate("a.png", maxInputFile+1); err != nil {
 			t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 
 const giveUpHelp = `Say of failed tasks whose outcome is unknown that their call was charged, after somebody
 has looked it up at the provider. The tasks stay failed, with that reason and with the
-cost that the price table names, and are not offered as doubtful any more. A picture
+cost that the price table names, and are no longer offered as unknown. A picture
 that still arrives is kept.`
 
 func (a *program) giveUpCommand() *cobra.Command {

@@ -15,7 +15,7 @@ import (
 )
 
 func TestQueues(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	d.enqueue("x")
 	d.env = []string{"EASEL_LISTEN=127.0.0.1:1"}
 	for _, args := range [][]string{{"queues"}, {"queues", "pause", "sketch"}} {
@@ -59,7 +59,7 @@ func TestQueues(t *testing.T) {
 }
 
 func TestDoctorSaysWhatIsTriedAgain(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	id := d.enqueue("x")
 	s := d.open()
 	row, attempt := claim(t, s, id)
@@ -87,7 +87,7 @@ func TestRetryHint(t *testing.T) {
 }
 
 func TestHelpNamesWhatAccountsTake(t *testing.T) {
-	d := newDesk(t)
+	d := newShell(t)
 	got := d.must(nil, "help", "environment")
 	got.wants(t, 0, "key of the provider midjourney; easel.yaml has to name its base_url\n", "key of the provider openai\n")
 	for _, k := range kinds {

@@ -179,19 +179,19 @@ func TestRecovery(t *testing.T) {
 		o := newOuting(t, "sync", fakeprovider.Options{Takes: time.Hour}, 1)
 		o.insert(n, "fakeprovider", nil)
 		o.start("worker").works()
-		ringing := func() int {
+		published := func() int {
 			waiting, err := o.redis.LLen(t.Context(), "asynq:{fakeprovider}:pending").Result()
 			if err != nil {
 				t.Fatal(err)
 			}
 			return int(waiting)
 		}
-		eventually(t, 5*time.Minute, "all are published", func() bool { return ringing() >= n-2 })
+		eventually(t, 5*time.Minute, "all are published", func() bool { return published() >= n-2 })
 		emptied := time.Now()
 		if err := o.redis.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		o.within(emptied, 10*time.Second, "all are published again", func() bool { return ringing() >= n-2 })
+		o.within(emptied, 10*time.Second, "all are published again", func() bool { return published() >= n-2 })
 		if keys, err := o.redis.Keys(t.Context(), "asynq:{fakeprovider}:t:*").Result(); err != nil || len(keys) > n {
 			t.Errorf("%d deliveries for %d tasks (%v)", len(keys), n, err)
 		}

@@ -18,7 +18,7 @@ import (
 
 func TestWhatIsWrongIsSaidFirstAndShort(t *testing.T) {
 	t.Run("A prompt of several words is to be quoted", func(t *testing.T) {
-		newDesk(t).easel("enqueue", "a", "red", "fox").wants(t, cli.ExitUsage, "the PROMPT came as 3 words; quote it: easel enqueue \"a red fox\"")
+		newShell(t).easel("enqueue", "a", "red", "fox").wants(t, cli.ExitUsage, "the PROMPT came as 3 words; quote it: easel enqueue \"a red fox\"")
 	})
 	server, err := url.Parse(servertest.Postgres(t))
 	if err != nil {
@@ -28,13 +28,13 @@ func TestWhatIsWrongIsSaidFirstAndShort(t *testing.T) {
 	q.Set("sslmode", "require")
 	server.RawQuery = q.Encode()
 	t.Run("A server without SSL names ?sslmode=disable", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.env = []string{"EASEL_DATABASE_URL=" + server.String()}
 		d.easel("list").wants(t, cli.ExitFailure, "SSL is not enabled", "say sslmode=disable in EASEL_DATABASE_URL")
 		d.easel("doctor").wants(t, cli.ExitFailure, "ay sslmode=disable in EASEL_DATABASE_URL")
 	})
 	t.Run("What keeps easel from starting is all that it says", func(t *testing.T) {
-		d := newDesk(t)
+		d := newShell(t)
 		d.env = []string{"EASEL_DATABASE_URL=" + server.String(), "EASEL_REDIS_URL=" + servertest.Redis(t).URL}
 		for _, command := range []string{"up", "worker"} {
 			got := d.easel(command)

@@ -59,7 +59,7 @@ func TestPing(t *testing.T) {
 	}))
 	defer server.Close()
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
-	d := newDesk(t)
+	d := newShell(t)
 	d.env = []string{"EASEL_LISTEN=0.0.0.0:" + port, "EASEL_PUBLIC_URL=https://art.test", "HTTP_PROXY=http://127.0.0.1:1"}
 	t.Run("Pages on all addresses are asked here, under their public name", func(t *testing.T) {
 		d.easel("ping").wants(t, 0, "http://127.0.0.1:"+port+"/healthz answers")

@@ -23,7 +23,7 @@ type Provider struct {
 	Deadline    time.Duration
 	OnUnknown   task.OnUnknown // empty leaves it to the adapter
 	// ServerErrors is how many calls may follow those that the service failed by its own
-	// fault and did not bill; HoldServerErrors parks at the first.
+	// fault and did not bill; HoldServerErrors waits for a person at the first.
 	ServerErrors     int
 	HoldServerErrors bool
 	MaxWaits         int

@@ -4,7 +4,7 @@ package sabotage
 var ofOwnership = []Mutant{
 	{
 		Name: "no fence on save", Rule: "Every write carries the fence of its claim", Violates: []string{"I4"},
-		Edits: []Edit{{"store/finish.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Outcome.completing(e.Attempt)", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Outcome.completing(e.Attempt)"},
+		Edits: []Edit{{"store/finish.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Completion.completing(e.Attempt)", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Completion.completing(e.Attempt)"},
 			{"store/locked.go", "WHERE id = ? AND fence = ? AND status = 'processing'\"+s.dialect.lock", "WHERE id = ? AND fence >= ? AND status = 'processing'\"+s.dialect.lock"}},
 		Lives: Lives{First: 26, Seeds: 10},
 	},

@@ -14,7 +14,7 @@ var ofTruth = []Mutant{
 	},
 	{
 		Name: "a late answer does not complete the task that was held for it", Rule: "What is learnt late reaches the row",
-		Edits: []Edit{{"store/finish.go", "	completed, err := s.completeHeld(ctx, tx, &e.Attempt, e.Outcome)\n", "	completed, err := false, error(nil)\n"}},
+		Edits: []Edit{{"store/finish.go", "	completed, err := s.completeHeld(ctx, tx, &e.Attempt, e.Completion)\n", "	completed, err := false, error(nil)\n"}},
 		Lives: Lives{Test: Test{"worker", "^TestZombies$"}},
 	},
 	{

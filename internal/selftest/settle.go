@@ -59,11 +59,11 @@ func (r *run) quiet(ctx context.Context) (quiet bool, left string) {
 	if err != nil {
 		return false, err.Error()
 	}
-	ringing := 0
+	waiting := 0
 	for _, e := range entries {
 		if e.State != "archived" {
-			ringing++
+			waiting++
 		}
 	}
-	return open == 0 && ringing == 0, fmt.Sprintf("%d tasks and %d deliveries left", open, ringing)
+	return open == 0 && waiting == 0, fmt.Sprintf("%d tasks and %d deliveries left", open, waiting)
 }

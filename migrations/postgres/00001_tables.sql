@@ -182,8 +182,8 @@ CREATE TABLE IF NOT EXISTS photo_tag (
     PRIMARY KEY (photo_id, tag_id)
 );
 
--- An insert from anywhere wakes the relays when it commits. The library rings
--- by itself and says so in easel.quiet, because every notifying commit waits
+-- An insert from anywhere wakes the relays when it commits. The library wakes
+-- them by itself and says so in easel.quiet, because every notifying commit waits
 -- for the one before it.
 -- +goose StatementBegin
 CREATE FUNCTION easel_notify() RETURNS trigger LANGUAGE plpgsql AS $$
