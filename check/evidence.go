@@ -210,6 +210,9 @@ type Run struct {
 	// Expect names counters of the product that must not be zero in a run that bites.
 	Expect   map[string]int `json:"expect"`
 	Canaries []string       `json:"canaries"`
+	// ClocksApart is by how many milliseconds the clocks of the books may have differed; 0 leaves
+	// it to Limits.
+	ClocksApart int64 `json:"clocks_apart_ms,omitempty"`
 	// Resources counts goroutines, fds and the like before the first task and
 	// after settling, by process; a process that was killed is left out.
 	Resources map[string]Span `json:"resources,omitempty"`

@@ -71,6 +71,10 @@ var innocent = []spoiled{
 	{claim: "A charge may be as much before its attempt as clocks differ", spoil: func(e *Evidence) {
 		e.try("k10").SentAt = When{e.submit("t-000010").At.Add(4 * time.Millisecond)}
 	}},
+	{claim: "Clocks differ by as much as the run says", spoil: func(e *Evidence) {
+		e.Run.ClocksApart = 62_000
+		e.try("k10").SentAt = When{e.submit("t-000010").At.Add(time.Minute)}
+	}},
 	{claim: "A line of the ledger that names only its job belongs to its task", spoil: func(e *Evidence) {
 		e.Ledger = append(e.Ledger, Entry{At: e.Run.Settled, Event: "poll", Provider: "atelier", Class: "async", Job: "job-2"})
 	}},

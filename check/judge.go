@@ -58,7 +58,7 @@ var invariants = []struct {
 
 // Judge compares the books and says which invariants hold.
 func (e Evidence) Judge() Report {
-	e.Limits = e.Limits.withDefaults()
+	e.Limits = e.Limits.withDefaults(e.Run)
 	e.Ledger = slices.Clone(e.Ledger) // lines are completed
 	b := newBooks(&e)
 	report := Report{OK: true, Counts: b.counts()}

@@ -182,6 +182,9 @@ func (r *Run) validate() error {
 			errs = append(errs, fmt.Errorf("canary %d has %d bytes; at least %d are needed to be found by no chance", i, len(c), minCanary))
 		}
 	}
+	if r.ClocksApart < 0 || r.ClocksApart > maxClocksApart {
+		errs = append(errs, fmt.Errorf("clocks_apart_ms is %d; accepted are 0 to %d", r.ClocksApart, maxClocksApart))
+	}
 	return within("run.json", errors.Join(errs...))
 }
 

@@ -1,14 +1,18 @@
 package check
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Limits say how strictly evidence is judged. The zero value of a field stands
 // for its default.
 type Limits struct {
-	// Clock is how far the clocks of two books may be apart, default 5 ms. It must
-	// be shorter than a call, or a call that is journalled afterwards goes unseen.
+	// Clock is how far the clocks of two books may be apart, default what the run says, or
+	// else 5 ms. It must be shorter than a call, or a call that is journalled afterwards goes unseen.
 	Clock time.Duration
-	// Slack is how long before and after its time a fault may show, default 2 s.
+	// Slack is how long before and after its time a fault may show, default 2 s, or what
+	// the run says of its clocks if that is more.
 	Slack time.Duration
 	// Search bounds the search for an order that explains the history, default 1 min.
 	Search time.Duration
@@ -25,9 +29,13 @@ type Limits struct {
 	MustBite bool // a run in which nothing was refused, resumed or unknown proves nothing
 }
 
-func (l Limits) withDefaults() Limits {
-	set(&l.Clock, 5*time.Millisecond)
-	set(&l.Slack, 2*time.Second)
+// maxClocksApart is an hour, in milliseconds.
+const maxClocksApart = 3_600_000
+
+func (l Limits) withDefaults(r Run) Limits {
+	apart := time.Duration(r.ClocksApart) * time.Millisecond
+	set(&l.Clock, cmp.Or(apart, 5*time.Millisecond))
+	set(&l.Slack, max(apart, 2*time.Second))
 	set(&l.Search, time.Minute)
 	set(&l.MaxCrashes, 3)
 	set(&l.MaxWaits, 100)

@@ -42,8 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	var limits check.Limits
 	asJSON := flags.Bool("json", false, "print the report as JSON")
 	flags.BoolVar(&limits.MustBite, "must-bite", false, "a run in which nothing was refused, resumed or unknown is a violation")
-	flags.DurationVar(&limits.Clock, "clock", 0, "how far the clocks of two books may be apart (default 5ms)")
-	flags.DurationVar(&limits.Slack, "slack", 0, "how long before and after its time a fault may show (default 2s)")
+	flags.DurationVar(&limits.Clock, "clock", 0, "how far the clocks of two books may be apart (default what run.json says, or 5ms)")
+	flags.DurationVar(&limits.Slack, "slack", 0, "how long before and after its time a fault may show (default 2s, or what run.json says of the clocks if that is more)")
 	flags.DurationVar(&limits.Search, "search", 0, "bound of the search for an order that explains the history (default 1m)")
 	flags.IntVar(&limits.Stories, "stories", 0, "tasks whose story is told (default 50)")
 	folder, err := parse(flags, args)

@@ -28,12 +28,18 @@ func setDatabase(c *Config, v string) error {
 	return nil
 }
 
-// checkServer refuses an address of Postgres without a host.
+// checkServer refuses an address of Postgres without a host, and one whose password ends it.
 func checkServer(v string) error {
-	if u, err := url.Parse(v); err != nil || u.Host == "" && u.Query().Get("host") == "" {
+	if u, err := url.Parse(v); err != nil || torn(u) || u.Host == "" && u.Query().Get("host") == "" {
 		return errors.New("is not a URL with a host (a special character in the password must be written as %XX)")
 	}
 	return nil
+}
+
+// torn reports whether a part of the password was taken for the host and what follows it: an @
+// behind the host is what stood before the host. That part would be shown as no secret.
+func torn(u *url.URL) bool {
+	return u.Fragment != "" || strings.Contains(u.EscapedPath()+u.RawQuery, "@")
 }
 
 func isServer(a Address) bool { return a.Scheme() == "postgres" || a.Scheme() == "postgresql" }
@@ -52,10 +58,12 @@ func setDirect(c *Config, v string) error {
 
 func setRedis(c *Config, v string) error {
 	client, err := queue.Redis(v)
-	if err != nil {
+	if err == nil {
+		defer client.Close()
+	}
+	if u, bad := url.Parse(v); err != nil || bad != nil || torn(u) {
 		return errors.New("cannot be read (a special character in the password must be written as %XX)")
 	}
-	client.Close()
 	c.RedisURL = Address(v)
 	return nil
 }

@@ -44,7 +44,10 @@ func (r *run) judge(ctx context.Context) error {
 	}
 	expect := r.expectations()
 	run := check.Run{Seed: int64(r.Seed), Policy: policy, Class: class, Began: check.When{Time: r.began}, FaultsEnded: check.When{Time: r.ended},
-		Settled: check.When{Time: settled}, Expect: expect, Canaries: r.canaries()}
+		Settled: check.When{Time: settled}, Expect: expect, Canaries: r.canaries(), ClocksApart: 20}
+	if r.jumped { // so far apart are the rows' times and those of the other books
+		run.ClocksApart = (clockStep + 2*time.Second).Milliseconds()
+	}
 	at := evidence.Site{DB: r.tasks.DB(), Redis: r.redis, Pictures: r.stored(), MayStand: map[string][]string{"answer": {r.token}}}
 	if err := at.Gather(ctx, r.Folder, evidence.Books{Run: run, Told: told, Faults: r.book()}); err != nil {
 		return fmt.Errorf("gather the evidence: %w", err)
@@ -53,10 +56,7 @@ func (r *run) judge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the evidence: %w", err)
 	}
-	found.Limits = check.Limits{MustBite: r.For >= bitesAfter && len(r.Options.Kinds) == 0, Clock: 20 * time.Millisecond}
-	if r.jumped { // so far apart are the rows' times and those of the other books
-		found.Limits.Clock, found.Limits.Slack = clockStep+2*time.Second, clockStep+2*time.Second
-	}
+	found.Limits.MustBite = r.For >= bitesAfter && len(r.Options.Kinds) == 0
 	r.report = r.conclude(ctx, found.Judge())
 	return nil
 }
