@@ -25,6 +25,10 @@ type Handler struct {
 	OnError func(r *http.Request, err error)
 }
 
+// VersionParameter is what an address has in its query that names one content for ever. Without it
+// browsers ask again after ten minutes: another database's picture may have the same key.
+const VersionParameter = "v"
+
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
@@ -61,7 +65,10 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !f.inline {
 		w.Header().Set("Content-Disposition", "attachment")
 	}
-	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	w.Header().Set("Cache-Control", "private, max-age=600")
+	if r.URL.Query().Get(VersionParameter) != "" {
+		w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	}
 	http.ServeContent(w, r, "", time.Time{}, file)
 }
 

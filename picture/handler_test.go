@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,7 +52,7 @@ func (library) Origin() string { return "https://bucket.test" }
 func serve(h Handler, method, path string, header http.Header) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(method, "http://localhost/", nil)
-	r.URL.Path = path
+	r.URL.Path, r.URL.RawQuery, _ = strings.Cut(path, "?")
 	r.Header = header
 	h.ServeHTTP(w, r)
 	return w
@@ -62,7 +63,7 @@ func TestHandler(t *testing.T) {
 	h := Handler{Store: shelf{pictures: map[string][]byte{"7/1-0.png": []byte("0123456789"), "7/1-1.JPG": html, "7/1-2.svg": html, "7/1-3": html}}}
 
 	t.Run("A picture is served so that browsers run nothing and keep it", func(t *testing.T) {
-		w := serve(h, "GET", "/7/1-0.png", nil)
+		w := serve(h, "GET", "/7/1-0.png?v=84d89877f0d4", nil)
 		if w.Code != 200 || w.Body.String() != "0123456789" {
 			t.Fatalf("got %d %q", w.Code, w.Body)
 		}
@@ -73,6 +74,11 @@ func TestHandler(t *testing.T) {
 			if got := w.Header().Get(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
+		}
+	})
+	t.Run("An address that does not say which content it means is asked for again", func(t *testing.T) {
+		if got := serve(h, "GET", "/7/1-0.png", nil).Header().Get("Cache-Control"); got != "private, max-age=600" {
+			t.Errorf("Cache-Control is %q", got)
 		}
 	})
 	t.Run("HEAD has the headers alone", func(t *testing.T) {

@@ -86,13 +86,13 @@ func TestGallery(t *testing.T) {
 	})
 	t.Run("A card shows what its task came to", func(t *testing.T) {
 		b := five(t)
-		b.has(b.get("/"), `<img src="/pictures/1/small%20one%3F.jpg"`, "一只红狐狸", "the provider refused the prompt",
+		b.has(b.get("/"), `<img src="/pictures/1/small%20one%3F.jpg?v=c0ffee"`, "一只红狐狸", "the provider refused the prompt",
 			`<progress max="100" value="40">`, "cancelled by a person", "not in the queue yet")
 	})
 	t.Run("A picture without a thumbnail stands for itself", func(t *testing.T) {
 		b := newBench(t)
 		b.draw(b.add(task.Task{}), nil)
-		b.has(b.get("/"), `<img src="/pictures/1/1-0.png"`)
+		b.has(b.get("/"), `<img src="/pictures/1/1-0.png?v=c0ffee"`)
 	})
 	t.Run("A picture that came too late is on no card", func(t *testing.T) {
 		b := newBench(t)

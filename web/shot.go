@@ -14,12 +14,12 @@ import (
 type shot struct{ task.Result }
 
 // File is the picture's address on this site, or "" if it is not in our storage.
-func (p shot) File() string { return pictureURL(p.StorageKey) }
+func (p shot) File() string { return pictureURL(p.StorageKey, p.SHA256) }
 
 // Small is the address of its thumbnail, or of the picture if it has none. It is ""
 // if browsers show neither.
 func (p shot) Small() string {
-	return cmp.Or(pictureURL(p.ThumbnailKey), p.shown())
+	return cmp.Or(pictureURL(p.ThumbnailKey, p.SHA256), p.shown())
 }
 
 // Large is the address of its preview, or of the picture if that is not larger. It is
@@ -28,7 +28,7 @@ func (p shot) Large() string {
 	if !picture.HasPreview(p.Width, p.Height) {
 		return p.shown()
 	}
-	return cmp.Or(pictureURL(picture.PreviewKey(p.ThumbnailKey)), p.shown())
+	return cmp.Or(pictureURL(picture.PreviewKey(p.ThumbnailKey), p.SHA256), p.shown())
 }
 
 // shown is File, if browsers show it.
@@ -42,12 +42,17 @@ func (p shot) shown() string {
 // Bytes is how large the file is.
 func (p shot) Bytes() string { return human.Size(p.FileSize) }
 
-// pictureURL is "" for a key that no store takes.
-func pictureURL(key string) string {
+// pictureURL is "" for a key that no store takes. The sum tells pictures of two databases
+// apart that have the same key at the same address, so that browsers may keep them.
+func pictureURL(key, sum string) string {
 	if picture.CheckKey(key) != nil {
 		return ""
 	}
-	return (&url.URL{Path: "/pictures/" + key}).EscapedPath()
+	u := url.URL{Path: "/pictures/" + key}
+	if sum != "" {
+		u.RawQuery = url.Values{picture.VersionParameter: {sum[:min(len(sum), 12)]}}.Encode()
+	}
+	return u.String()
 }
 
 // split parts the pictures of a task into those that are its answer and those

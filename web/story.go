@@ -80,7 +80,7 @@ type stray struct{ task.RawFile }
 func (k stray) Position() int { return k.RawFile.Position + 1 }
 
 // File is the address of the bytes, to be saved.
-func (k stray) File() string { return pictureURL(k.StorageKey) }
+func (k stray) File() string { return pictureURL(k.StorageKey, "") }
 
 // Strays are the bytes that were kept as they came.
 func (c call) Strays() []stray {

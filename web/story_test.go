@@ -49,14 +49,14 @@ func TestStoryOfPictures(t *testing.T) {
 		b.draw(b.add(task.Task{}), func(_ *task.Attempt, r *task.Result) {
 			r.Seed, r.RevisedPrompt, r.SourceURL = ptr(int64(99)), "a fox, revised", "https://cdn.example.com/x.png?sig=1&t=2"
 		})
-		b.has(b.get("/tasks/1"), `<a class="picture" href="/pictures/1/1-0.png"><img src="/pictures/1/1-0.png"`, `width="640" height="480"`,
+		b.has(b.get("/tasks/1"), `<a class="picture" href="/pictures/1/1-0.png?v=c0ffee"><img src="/pictures/1/1-0.png?v=c0ffee"`, `width="640" height="480"`,
 			"640 × 480", "1.5 kB", "<dd>1500</dd>", "<code>c0ffee</code>", "seed 99", "a fox, revised",
 			`<a href="https://cdn.example.com/x.png" rel="noopener noreferrer nofollow"`)
 	})
 	t.Run("A picture that browsers do not show is offered as a file", func(t *testing.T) {
 		b := newBench(t)
 		b.draw(b.add(task.Task{}), func(_ *task.Attempt, r *task.Result) { r.StorageKey, r.ContentType = "1/1-0.heic", "image/heic" })
-		b.has(b.get("/tasks/1"), "Browsers do not show this kind of file", `<a href="/pictures/1/1-0.heic" download>`)
+		b.has(b.get("/tasks/1"), "Browsers do not show this kind of file", `<a href="/pictures/1/1-0.heic?v=c0ffee" download>`)
 		b.hasNot(b.get("/tasks/1"), `<img src="/pictures/`)
 		b.has(b.get("/"), "A picture that browsers do not show")
 		b.hasNot(b.get("/"), `<img src="/pictures/`)
