@@ -5,9 +5,7 @@
 package enqueue
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/rs/zerolog"
@@ -136,41 +134,6 @@ func (c *Client) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error)
 	c.dropOld(ctx, t)
 	c.Publish(ctx, t)
 	return t, nil
-}
-
-// RetryAll retries every task that f picks and that a retry can move, and
-// returns how many that were. It goes on until f is exhausted, a page at a time; rows
-// that another transaction has locked are left out, and the error names the first.
-func (c *Client) RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error) {
-	if len(f.Statuses) == 0 {
-		f.Statuses = []task.Status{task.Failed}
-	}
-	f.Limit, f.Ours = 500, true
-	done, locked := 0, error(nil)
-	for {
-		page, err := c.Tasks.List(ctx, f)
-		if err != nil || len(page) == 0 {
-			return done, cmp.Or(err, locked)
-		}
-		for i := range page {
-			t, err := c.Retry(ctx, page[i].Ref(), notCharged)
-			if leftAlone(err) {
-				continue // somebody else was faster, or it wants a decision of its own
-			}
-			if row := new(store.Locked); errors.As(err, &row) && ctx.Err() == nil {
-				locked = cmp.Or(locked, fmt.Errorf("task %d: %w", page[i].ID, err))
-				continue
-			}
-			if err != nil {
-				return done, err
-			}
-			done++
-			if each != nil {
-				each(t)
-			}
-		}
-		f.Before = page[len(page)-1].ID
-	}
 }
 
 // Cancel ends a task that is not final. Its delivery is taken out of the queue;

@@ -31,6 +31,7 @@ func TestClient(t *testing.T) {
 		{"A cancelled task loses its delivery, and a retried one gets another", cancelAndRetry},
 		{"What is final is neither cancelled nor, if it is completed, retried", notAllowed},
 		{"All failed tasks come back, over several pages", retryAll},
+		{"A word about calls is said of the tasks that were looked at, and of none that joins them", retryLooked},
 		{"Without a queue the relay publishes", func(r *rig) {
 			r.client.Queue = nil
 			t := lighthouse()
@@ -243,6 +244,22 @@ func retryAll(r *rig) {
 	r.check(err)
 	r.same(facts{"done": done, "told": told, "left": left, "r.get(4).Delivery": r.get(4).Delivery, "r.get(1).Delivery": r.get(1).Delivery},
 		facts{"done": many - 3, "told": many - 3, "left": 0, "r.get(4).Delivery": 1, "r.get(1).Delivery": 0})
+}
+
+func retryLooked(r *rig) {
+	r.client.Queue = nil
+	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse()})
+	r.check(err)
+	r.exec("UPDATE image_generations SET status = 'failed', error_kind = 'outcome_unknown' WHERE id <> 2")
+	unknown := store.Filter{Kinds: []task.Kind{task.OutcomeUnknown}}
+	looked, err := r.client.Retryable(r.Context(), unknown)
+	r.check(err)
+	r.exec("UPDATE image_generations SET status = 'failed', error_kind = 'outcome_unknown' WHERE id = 2") // joins them
+	r.exec("UPDATE image_generations SET delivery = 1 WHERE id = 3")                                      // was retried, and failed anew
+	done, err := r.client.RetryEach(r.Context(), looked, true, nil)
+	r.check(err)
+	r.same(facts{"done": done, "1": r.get(1).Status, "2": r.get(2).Status, "3": r.get(3).Status},
+		facts{"done": 1, "1": task.Pending, "2": task.Failed, "3": task.Failed})
 }
 
 func retryAllLocked(r *rig) {

@@ -210,7 +210,7 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		}
 	})
 	t.Run("A write that waits ends with its context and says why", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		if err := l.Release(ctx, l.held[0].Token(), 0, ""); err == nil || !strings.Contains(err.Error(), "another transaction holds the row of the task locked, so nothing was changed") {
 			t.Error(err)

@@ -131,7 +131,7 @@ func realRig(t *testing.T, database, address string) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{T: t, real: true, redis: client, lease: 1500 * time.Millisecond, every: 50 * time.Millisecond,
-		patience: 30 * time.Second, drain: 10 * time.Second}
+		patience: 2 * time.Minute, drain: 10 * time.Second}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.web(w, req) }))
 	t.Cleanup(server.Close)
 	r.host, r.http = server.URL, &http.Client{Transport: provider.NewTransport()}

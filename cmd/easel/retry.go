@@ -202,17 +202,29 @@ func (a *program) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes boo
 		return err
 	}
 	defer s.Close()
+	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
+	defer done()
+	// That a call was not charged is said of those that are there now, and of none that joins them.
+	var looked []task.Ref
 	var answer retriedAll
-	if answer.Picked, err = s.Count(ctx, picked); err != nil {
+	if notCharged {
+		looked, err = client.Retryable(ctx, picked)
+		answer.Picked = len(looked)
+	} else {
+		answer.Picked, err = s.Count(ctx, picked)
+	}
+	if err != nil {
 		return err
 	}
 	if answer.Picked > 0 {
 		if err := a.confirm(ctx, yes, retryQuestion(answer.Picked, notCharged)); err != nil {
 			return err
 		}
-		client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
-		defer done()
-		if answer.Retried, err = a.retryPicked(ctx, client, picked, notCharged, answer.Picked); err != nil {
+		retry := func(each func(*task.Task)) (int, error) { return client.RetryAll(ctx, picked, false, each) }
+		if notCharged {
+			retry = func(each func(*task.Task)) (int, error) { return client.RetryEach(ctx, looked, true, each) }
+		}
+		if answer.Retried, err = a.retryPicked(retry, answer.Picked); err != nil {
 			return fmt.Errorf("%d of %d tasks are pending again, then: %w", answer.Retried, answer.Picked, err)
 		}
 	}
@@ -233,11 +245,11 @@ func retryQuestion(tasks int, notCharged bool) string {
 	return question + ". Go on?"
 }
 
-func (a *program) retryPicked(ctx context.Context, client *enqueue.Client, picked store.Filter, notCharged bool, total int) (int, error) {
+func (a *program) retryPicked(retry func(each func(*task.Task)) (int, error), total int) (int, error) {
 	bar := a.out.Progress("retrying", total)
 	defer bar.Stop()
 	done := 0
-	return client.RetryAll(ctx, picked, notCharged, func(*task.Task) {
+	return retry(func(*task.Task) {
 		done++
 		if done%50 == 0 || done == total {
 			bar.Set(done, fmt.Sprintf("%d of %d", done, total))
