@@ -78,7 +78,7 @@ func TestCallbacks(t *testing.T) {
 	})
 	t.Run("It brings a call back whose answer was lost: a retry by hand gets its picture and buys nothing", func(t *testing.T) {
 		eventually(t, 5*time.Minute, "the callback names the job", func() bool { return attempt().Handle != "" })
-		if out := s.easel(0, "show", "1"); !strings.Contains(out, "has run this call after all") || !strings.Contains(out, "collects what it drew and does not pay for it twice") ||
+		if out := s.easel(0, "show", "1"); !strings.Contains(out, "has run this call after all") || !strings.Contains(out, "collects what was paid for and does not pay for it twice") ||
 			!strings.Contains(out, "Who has to act: the operator. Retry it") || strings.Contains(out, "--not-charged") || strings.Contains(out, "Look the call up") {
 			t.Errorf("the story does not say that the job was found:\n%s", out)
 		}
