@@ -61,13 +61,13 @@ func completesHeld(b *bench) {
 			b.same(facts{"Status": got.Status, "AnswerResultID": got.AnswerResultID}, facts{"Status": before.Status, "AnswerResultID": (*int64)(nil)})
 			continue
 		}
-		b.same(*got.AnswerResultID, b.results(t.ID)[0].ID)
+		b.same(got.AnswerResultID, new(b.results(t.ID)[0].ID))
 		b.same(facts{
 			"Status": got.Status, "ErrorKind": got.ErrorKind, "ErrorMsg": got.ErrorMsg, "ImageURL": got.ImageURL,
-			"CostMicros": *got.CostMicros, "Fence": got.Fence, "Delivery": got.Delivery,
+			"CostMicros": got.CostMicros, "Fence": got.Fence, "Delivery": got.Delivery,
 		}, facts{
 			"Status": task.Completed, "ErrorKind": task.Kind(""), "ErrorMsg": "picture 1 was refused", "ImageURL": "/images/1/1-0.png",
-			"CostMicros": int64(40_000), "Fence": before.Fence, "Delivery": before.Delivery,
+			"CostMicros": new(int64(40_000)), "Fence": before.Fence, "Delivery": before.Delivery,
 		})
 	}
 }
