@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// History is what the rows of a task say of its calls and of what they have brought, read
-// at one moment. Attempts are in their order and come without Answer and RawFiles, which
+// History is what the rows of a task say of its calls and of what they have brought. Only who
+// holds the task's fence may take it for one moment's: it is read table by table. Attempts are in their order and come without Answer and RawFiles, which
 // may be megabytes; Results are those of the first attempt first, and before all others
 // those that an app has added by itself.
 type History struct {
