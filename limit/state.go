@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// MaxClosed is the longest that Close believes.
-	MaxClosed = 24 * time.Hour
+	// maxClosed is the longest that Close believes.
+	maxClosed = 24 * time.Hour
 
 	maxReason = 255 // bytes of why an account is closed
 
@@ -44,7 +44,7 @@ func WhyOf(f *task.Failure) Why { return Why{Reason: f.Reason(), Advice: f.Advic
 func (w Why) args() []any { return []any{string(w.Advice), cut(w.About)} }
 
 // Close refuses all calls to the account for d, for every worker, such as after
-// a refused key. It never shortens a closing; d over MaxClosed is cut, d of 0 or
+// a refused key. It never shortens a closing; d over maxClosed is cut, d of 0 or
 // less does nothing.
 func (l *Limiter) Close(ctx context.Context, account string, d time.Duration, why Why) error {
 	return l.shut(ctx, account, d, why, "")
@@ -59,7 +59,7 @@ func (l *Limiter) shut(ctx context.Context, account string, d time.Duration, why
 	if d <= 0 {
 		return nil
 	}
-	ms := max(min(d, MaxClosed).Milliseconds(), 1)
+	ms := max(min(d, maxClosed).Milliseconds(), 1)
 	return l.run(ctx, account, shut, append([]any{ms, cut(why.Reason), eases}, why.args()...)...)
 }
 

@@ -79,7 +79,7 @@ func TestClose(t *testing.T) {
 	onEach(t, "A Retry-After of a year is cut, and so is a long reason", func(t *testing.T, c cluster) {
 		l := c.worker()
 		must(t, l.Close(t.Context(), account, 365*24*time.Hour, Why{Reason: strings.Repeat("é", 1000)}))
-		if s := status(t, l); time.Until(s.ClosedUntil) > MaxClosed || len(s.Why.Reason) > maxReason || !strings.HasSuffix(s.Why.Reason, "é") {
+		if s := status(t, l); time.Until(s.ClosedUntil) > maxClosed || len(s.Why.Reason) > maxReason || !strings.HasSuffix(s.Why.Reason, "é") {
 			t.Errorf("status: %+v", s)
 		}
 	})

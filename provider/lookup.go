@@ -2,10 +2,10 @@ package provider
 
 import "github.com/easelqueue/easel/task"
 
-// CanAsk reports whether somebody can be asked about a call whose outcome is not known:
+// canAsk reports whether somebody can be asked about a call whose outcome is not known:
 // its job by a handle, or its service by our key. Of accounts that this process does not
 // have it says yes: a worker may have them.
-func (s Services) CanAsk(a task.Attempt) bool {
+func (s Services) canAsk(a task.Attempt) bool {
 	svc, known := s[a.Provider]
 	if !known || a.Handle != "" {
 		return true
@@ -22,7 +22,7 @@ func (s Services) CanAsk(a task.Attempt) bool {
 // this process's.
 func (s Services) Asks(provider string) bool {
 	svc, known := s[provider]
-	return !known || len(svc.Accounts) == 0 || s.CanAsk(task.Attempt{Provider: provider, Account: svc.Accounts[0].Name})
+	return !known || len(svc.Accounts) == 0 || s.canAsk(task.Attempt{Provider: provider, Account: svc.Accounts[0].Name})
 }
 
 // Undecided reports whether the last of a task's calls, in their order, waits for a
@@ -33,7 +33,7 @@ func (s Services) Undecided(attempts []task.Attempt) bool {
 		return false
 	}
 	last := attempts[len(attempts)-1]
-	return last.State == task.AttemptUnknown && !task.AnyCollectable(attempts) && !s.CanAsk(last)
+	return last.State == task.AttemptUnknown && !task.AnyCollectable(attempts) && !s.canAsk(last)
 }
 
 // Console is the provider's own page on which a call can be looked up; empty if none is

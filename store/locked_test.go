@@ -346,11 +346,14 @@ func TestRefusesWhatBreaksAConstraint(t *testing.T) {
 			key := &task.Attempt{Key: "one key", Provider: "painter"}
 			must(t, tables.Begin(t.Context(), s, tk, key))
 			err := tables.Begin(t.Context(), s, tk, &task.Attempt{Key: "one key", Provider: "painter"})
-			if err == nil || !s.Refuses(err) {
+			if !errors.Is(err, store.ErrRefused) {
 				t.Errorf("%v is not said to be refused", err)
 			}
-			if s.Refuses(context.DeadlineExceeded) {
-				t.Error("a database that is away refuses nothing")
+			late, cancel := context.WithDeadline(t.Context(), time.Now())
+			defer cancel()
+			err = tables.Begin(late, s, tk, &task.Attempt{Key: "another key", Provider: "painter"})
+			if err == nil || errors.Is(err, store.ErrRefused) {
+				t.Errorf("%v of a database that does not answer is said to be a refusal", err)
 			}
 		})
 	}

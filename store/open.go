@@ -129,10 +129,10 @@ func OpenDB(db *sql.DB, name migrations.Dialect) (*Store, error) {
 	return s, nil
 }
 
-// Dedicated opens up to n connections apart from the pool, which the caller
+// dedicated opens up to n connections apart from the pool, which the caller
 // closes: nobody else's statements stand before theirs. They go to the direct
 // address if there is one. A store without an address has none to give.
-func (s *Store) Dedicated(n int) (*sql.DB, error) {
+func (s *Store) dedicated(n int) (*sql.DB, error) {
 	if s.direct == "" {
 		return nil, errors.New("a store over a pool that was handed in has no address for further connections")
 	}

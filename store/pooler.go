@@ -187,7 +187,7 @@ var errNoSession = errors.New("a connection pooler stands before the database th
 // direct address's, or ours if no pooler is in between. done gives it back.
 func (s *Store) Sessions(ctx context.Context) (db *sql.DB, done func(), err error) {
 	if s.HasDirect() {
-		db, err := s.Dedicated(2)
+		db, err := s.dedicated(2)
 		if err != nil {
 			return nil, nil, err
 		}

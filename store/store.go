@@ -82,9 +82,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Refuses reports whether the database will never take what was written: its
+// refuses reports whether the database will never take what was written: its
 // error is about the values.
-func (s *Store) Refuses(err error) bool { return err != nil && s.dialect.isRefused(err) }
+func (s *Store) refuses(err error) bool { return err != nil && s.dialect.isRefused(err) }
 
 // refused is an ErrRefused in the words of the database.
 type refused struct{ error }
@@ -93,7 +93,7 @@ func (r refused) Is(target error) bool { return target == ErrRefused }
 func (r refused) Unwrap() error        { return r.error }
 
 func (s *Store) refusable(err error) error {
-	if s.Refuses(err) {
+	if s.refuses(err) {
 		return refused{err}
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -70,7 +71,7 @@ type Call struct {
 // paidFor reports whether the provider is known to have taken the call, and its
 // pictures are not in our storage yet.
 func (c *Call) paidFor() bool {
-	return c != nil && (c.State == task.AttemptAccepted || c.State == task.AttemptAnswered)
+	return c != nil && (&task.Attempt{State: c.State}).Collectable()
 }
 
 // Why says what t waits for; nil if it waits for nothing. last is its last call, and
@@ -153,8 +154,8 @@ func (w *World) queued(t *task.Task, last *Call) *Reason {
 		r.Since = t.CreatedAt
 	}
 	serves := func(worker Worker) bool { return slices.Contains(worker.Providers, t.Provider) }
-	name := QueueName(t)
-	queue := w.Queues[name]
+	name := queue.Delivery{Provider: t.Provider, Priority: t.Priority}.Queue()
+	line := w.Queues[name]
 	switch {
 	case w.Redis != "":
 		r.Kind, r.Who, r.Said, r.Name = RedisAway, Operator, w.Redis, ""
@@ -164,17 +165,17 @@ func (w *World) queued(t *task.Task, last *Call) *Reason {
 		r.Kind, r.Who, r.From = Unserved, Operator, w.Seen(t.Provider)
 	case t.PublishedAt == nil:
 		r.Kind, r.Name = Unpublished, ""
-	case !queue.Paused.IsZero():
-		r.Kind, r.Who, r.Name, r.From = Paused, Operator, name, queue.Paused
+	case !line.Paused.IsZero():
+		r.Kind, r.Who, r.Name, r.From = Paused, Operator, name, line.Paused
 	case last != nil && last.State == task.AttemptAnswered && t.ErrorKind == task.Storage && w.At.Sub(t.RunAt) < brief: // it is just tried again
 		r.Kind, r.Who, r.Name = Storage, Operator, ""
 		r.tells(t)
 	case w.Blind:
 		r.Kind, r.Name = Unknown, ""
 	case last.paidFor():
-		r.turn(queue) // it goes on with what was bought, which needs no room
+		r.turn(line) // it goes on with what was bought, which needs no room
 	default:
-		return w.room(r, t.Provider, queue)
+		return w.room(r, t.Provider, line)
 	}
 	return r
 }
@@ -235,12 +236,4 @@ func (w *World) room(r *Reason, provider string, queue Queue) *Reason {
 		r.turn(queue)
 	}
 	return r
-}
-
-// QueueName is the queue in which the task waits.
-func QueueName(t *task.Task) string {
-	if t.Priority == task.Normal {
-		return t.Provider
-	}
-	return t.Provider + ":" + t.Priority.String()
 }

@@ -33,14 +33,14 @@ func asked(t *task.Task) []fact {
 	f.add("seed", optional(t.Seed))
 	f.add("watermark", optional(t.Watermark))
 	f.add("count", strconv.Itoa(t.ImageCount))
-	f.add("input picture", input(t.InputImageURL))
+	f.add("input picture", pictureAddress(t.InputImageURL))
 	f.add("input photo", optional(t.InputImageID))
 	references, err := (&task.Task{Request: task.Request{ReferenceImages: t.ReferenceImages}}).Inputs()
 	if err != nil {
 		f.add("references", err.Error())
 	}
 	for i, address := range references {
-		f.add("reference "+strconv.Itoa(i+1), input(address))
+		f.add("reference "+strconv.Itoa(i+1), pictureAddress(address))
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
 		f.add(human.Shorten(name, task.MaxText), t.Parameters[name])

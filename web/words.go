@@ -34,9 +34,9 @@ func link(address string) string {
 	return address
 }
 
-// input is the address of a picture; one that is spelled out in a data URL is
+// pictureAddress is where a picture is; one that is spelled out in a data URL is
 // only named.
-func input(address string) string {
+func pictureAddress(address string) string {
 	head, _, ok := strings.Cut(address, ",")
 	if ok && strings.HasPrefix(address, "data:") {
 		return human.Shorten(head, 60) + " (" + human.Size(int64(len(address))) + ")"

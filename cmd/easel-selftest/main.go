@@ -40,11 +40,15 @@ type program struct {
 	out *cli.Output
 }
 
+func (a *program) logTo() app.LogTo {
+	return app.LogTo{Writer: a.out.Stderr, Terminal: a.out.ErrTerminal, Color: a.out.ErrColor}
+}
+
 // with wires an easel and runs work with it.
 func (a *program) with(ctx context.Context, migrate bool, work func(context.Context, *app.App) error) error {
 	cfg, err := config.Load(a.env, kinds)
 	if err != nil {
 		return err
 	}
-	return app.With(ctx, cfg, a.env, app.NewLog(a.out, cfg), migrate, work)
+	return app.With(ctx, cfg, a.env, app.NewLog(a.logTo(), cfg), migrate, work)
 }

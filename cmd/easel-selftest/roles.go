@@ -102,7 +102,7 @@ func (p *producer) run(ctx context.Context, a *program, cfg config.Config) (err 
 		return err
 	}
 	defer client.Close()
-	log := app.NewLog(a.out, cfg)
+	log := app.NewLog(a.logTo(), cfg)
 	p.client = &enqueue.Client{Tasks: p.tasks, Queue: &queue.Queue{Redis: client, Log: log}, Services: cfg.Services, Log: log}
 	tick := time.NewTicker(p.every)
 	defer tick.Stop()

@@ -56,7 +56,7 @@ func (a *program) demo(ctx context.Context, exit bool) error {
 	if err != nil {
 		return err
 	}
-	e, err := app.New(ctx, cfg, app.NewLog(a.out.Output, cfg), true)
+	e, err := app.New(ctx, cfg, app.NewLog(a.logTo(), cfg), true)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

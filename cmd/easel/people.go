@@ -45,7 +45,7 @@ func money(micros *int64, currency string) string {
 	return human.Money(*micros, currency)
 }
 
-// address of a picture: a data URL is named by its size, not spelled out.
+// pictureAddress is where a picture is: a data URL is named by its size, not spelled out.
 func pictureAddress(url string) string {
 	head, _, ok := strings.Cut(url, ",")
 	if !strings.HasPrefix(url, "data:") || !ok {

@@ -113,7 +113,7 @@ func (a *program) hold(ctx context.Context, names []string, pause bool) error {
 		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	ctx, cancel := context.WithTimeout(ctx, app.RedisTimeout)
 	defer cancel()
 	answer := held{Paused: pause}
 	if answer.Queues, err = (&queue.Queue{Redis: client}).SetPaused(ctx, names, pause); err != nil {

@@ -46,13 +46,17 @@ func (a *program) workerCommand() *cobra.Command {
 		}}
 }
 
+func (a *program) logTo() app.LogTo {
+	return app.LogTo{Writer: a.out.Stderr, Terminal: a.out.ErrTerminal, Color: a.out.ErrColor}
+}
+
 // with wires the program and runs work with it.
 func (a *program) with(ctx context.Context, migrate bool, work func(context.Context, *app.App) error) error {
 	cfg, err := config.Load(a.env, kinds)
 	if err != nil {
 		return err
 	}
-	return app.With(ctx, cfg, a.env, app.NewLog(a.out.Output, cfg), migrate, func(ctx context.Context, e *app.App) error {
+	return app.With(ctx, cfg, a.env, app.NewLog(a.logTo(), cfg), migrate, func(ctx context.Context, e *app.App) error {
 		e.Lease = cmp.Or(lease, e.Lease)
 		return work(ctx, e)
 	})

@@ -16,11 +16,8 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-const (
-	// databaseGrace is how long a wait outlasts a database that does not answer.
-	databaseGrace = time.Minute
-	redisTimeout  = 3 * time.Second
-)
+// databaseGrace is how long a wait outlasts a database that does not answer.
+const databaseGrace = time.Minute
 
 // waiter waits for tasks to end and shows how far they are.
 type waiter struct {

@@ -10,7 +10,8 @@ import (
 	"github.com/easelqueue/easel/store"
 )
 
-const redisTimeout = 3 * time.Second
+// RedisTimeout bounds what a command asks of Redis.
+const RedisTimeout = 3 * time.Second
 
 // OpenClient returns what brings tasks to the queue, and what closes it. Without a Redis
 // that answers, of which say is told, it only writes rows: they are safe, and a worker
@@ -22,7 +23,7 @@ func OpenClient(ctx context.Context, cfg config.Config, s *store.Store, say func
 	}
 	redis, err := queue.Redis(string(cfg.RedisURL))
 	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+		ctx, cancel := context.WithTimeout(ctx, RedisTimeout)
 		defer cancel()
 		if err = redis.Ping(ctx).Err(); err != nil {
 			redis.Close()

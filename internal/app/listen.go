@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"runtime/debug"
 	"time"
@@ -10,17 +11,23 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
-	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
 )
 
-// NewLog writes to stderr: for a person on a terminal, else JSON.
-func NewLog(o *cli.Output, cfg config.Config) zerolog.Logger {
+// LogTo is where a log goes, and what its reader can take.
+type LogTo struct {
+	Writer   io.Writer
+	Terminal bool // Writer is one
+	Color    bool // it shows colours
+}
+
+// NewLog writes for a person on a terminal, else JSON.
+func NewLog(to LogTo, cfg config.Config) zerolog.Logger {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	zerolog.DurationFieldUnit = time.Millisecond
-	log := zerolog.New(o.Stderr)
-	if cfg.LogFormat == config.LogConsole || cfg.LogFormat == config.LogAuto && o.ErrTerminal {
-		log = zerolog.New(zerolog.ConsoleWriter{Out: o.Stderr, TimeFormat: "15:04:05.000", NoColor: !o.ErrColor})
+	log := zerolog.New(to.Writer)
+	if cfg.LogFormat == config.LogConsole || cfg.LogFormat == config.LogAuto && to.Terminal {
+		log = zerolog.New(zerolog.ConsoleWriter{Out: to.Writer, TimeFormat: "15:04:05.000", NoColor: !to.Color})
 	}
 	return log.Level(cfg.LogLevel).With().Timestamp().Logger()
 }

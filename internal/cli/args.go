@@ -22,7 +22,7 @@ func Takes(least, most int) cobra.PositionalArgs {
 		case len(args) <= most:
 			return nil
 		case c.HasSubCommands():
-			return UnknownCommand(c, args[0])
+			return unknownCommand(c, args[0])
 		case most == 0:
 			return Usage("%s is too much: `%s` takes flags only%s", human.Quoted(args[0]), c.CommandPath(), help)
 		default:
@@ -31,8 +31,8 @@ func Takes(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// UnknownCommand refuses a name that c does not hold.
-func UnknownCommand(c *cobra.Command, name string) error {
+// unknownCommand refuses a name that c does not hold.
+func unknownCommand(c *cobra.Command, name string) error {
 	accepted := "see `" + c.CommandPath() + " --help`"
 	var names []string
 	for _, sub := range c.Commands() {
@@ -78,7 +78,7 @@ func Group(c *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return nil
 		}
-		return UnknownCommand(c, args[0])
+		return unknownCommand(c, args[0])
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return c

@@ -16,18 +16,15 @@ const (
 	ExitInterrupted = 130 // as a shell reports a ^C
 )
 
-// ErrUsage marks a request that can only be mended by asking otherwise.
-var ErrUsage = errors.New("wrong request")
-
 // ErrPrinted ends a command with exit code 1 whose answer says what is wrong.
 var ErrPrinted = errors.New("see the answer")
 
+// usageError is of a request that can only be mended by asking otherwise.
 type usageError struct{ message string }
 
 func (e *usageError) Error() string { return e.message }
-func (e *usageError) Unwrap() error { return ErrUsage }
 
-// Usage returns an error that is an ErrUsage.
+// Usage returns an error that ends a program with ExitUsage.
 func Usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // Code is the exit code of a command that ended with err. started says that its
@@ -38,7 +35,7 @@ func Code(ctx context.Context, started bool, err error) int {
 		return ExitOK
 	case ctx.Err() != nil:
 		return ExitInterrupted
-	case !started || errors.Is(err, ErrUsage):
+	case !started || errors.As(err, new(*usageError)):
 		return ExitUsage
 	}
 	return ExitFailure
@@ -68,7 +65,7 @@ func (o *Output) Finish(ctx context.Context, err error, sentence string, p Probl
 	switch {
 	case err == nil || errors.Is(err, ErrPrinted):
 	case o.JSON:
-		o.ErrorJSON(p)
+		o.errorJSON(p)
 	case p.Exit == ExitInterrupted && err.Error() == ctx.Err().Error(): // nothing but a ^C, which its sender knows of
 	default:
 		o.Complain(sentence)

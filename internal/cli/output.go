@@ -98,8 +98,8 @@ func (o *Output) Complain(sentence string) {
 	fmt.Fprintln(o.Stderr, Paint(o.ErrColor, Red, o.Program+":")+" "+Clean(sentence))
 }
 
-// ErrorJSON tells a program what did not work.
-func (o *Output) ErrorJSON(object any) {
+// errorJSON tells a program what did not work.
+func (o *Output) errorJSON(object any) {
 	// Nothing is left to tell a reader about whom stderr is closed.
 	_ = writeJSON(o.Stderr, object, "")
 }

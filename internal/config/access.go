@@ -17,7 +17,7 @@ func (c *Config) Access(at net.Addr) (writable bool, hosts []string) {
 	named := isLoopback(public)
 	hosts = []string{public}
 	if listens || named {
-		hosts = slices.Concat(hosts, LoopbackHosts())
+		hosts = slices.Concat(hosts, loopbackHosts())
 	}
 	return c.Pages == Write || c.Pages == Auto && listens && named, hosts
 }
@@ -35,8 +35,8 @@ func (c *Config) PublicHost() string {
 	return "[" + u.Hostname() + "]"
 }
 
-// LoopbackHosts are the names that only this machine answers to.
-func LoopbackHosts() []string { return []string{"127.0.0.1", "localhost", "[::1]"} }
+// loopbackHosts are the names that only this machine answers to.
+func loopbackHosts() []string { return []string{"127.0.0.1", "localhost", "[::1]"} }
 
 func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()

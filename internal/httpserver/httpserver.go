@@ -19,7 +19,7 @@ import (
 // Server is a handler and what is let in to it. A zero limit takes its default.
 type Server struct {
 	Handler     http.Handler
-	Connections int           // at a time, default Connections()
+	Connections int           // at a time, default connections()
 	Body        int64         // bytes of a request's body, default 1 MiB; a handler may want less
 	Arrival     time.Duration // in which a request has to come, head and body each, default 15 s; an answer takes as long as it takes
 }
@@ -39,7 +39,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	server := s.server()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := server.Serve(newGate(listener, cmp.Or(s.Connections, Connections()))); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(newGate(listener, cmp.Or(s.Connections, connections()))); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve the pages: %w", err)
 		}
 		return nil

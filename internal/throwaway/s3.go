@@ -22,10 +22,10 @@ const (
 	S3SecretKey = "easel-secret-0123456789"
 )
 
-// S3Version is the version of the S3 server that tests run on.
-const S3Version = "v1.8.0"
+// s3Version is the version of the S3 server that tests run on.
+const s3Version = "v1.8.0"
 
-var errNoS3 = errors.New("versitygw was not found: install it with `.ci/needs`, or with `go install github.com/versity/versitygw/cmd/versitygw@" + S3Version + "`")
+var errNoS3 = errors.New("versitygw was not found: install it with `.ci/needs`, or with `go install github.com/versity/versitygw/cmd/versitygw@" + s3Version + "`")
 
 // S3 starts a new S3 server with path-style addresses and no bucket. ctx bounds
 // only the start.
@@ -56,7 +56,7 @@ func S3(ctx context.Context, o Options) (*Server, error) {
 // s3Binary is where .ci/needs puts the server, or where the PATH has it.
 func s3Binary() (string, error) {
 	if cache, err := os.UserCacheDir(); err == nil {
-		built := filepath.Join(cache, "easel-tools", "versitygw-"+S3Version, "versitygw")
+		built := filepath.Join(cache, "easel-tools", "versitygw-"+s3Version, "versitygw")
 		if info, err := os.Stat(built); err == nil && info.Mode().IsRegular() {
 			return built, nil
 		}

@@ -20,13 +20,6 @@ type Thumbnail struct {
 	Height      int
 }
 
-// NewThumbnail returns m with its longest side shortened to side pixels. A
-// picture that is already small keeps its size.
-func NewThumbnail(m image.Image, side int) (Thumbnail, error) {
-	small := shrink(m, side)
-	return encoded(small, small.Opaque())
-}
-
 // thumbnails are those of the larger and of the smaller side, in one format: the key of
 // one follows from the other's.
 func thumbnails(m image.Image, larger, smaller int) (preview, thumbnail Thumbnail, err error) {

@@ -14,7 +14,7 @@ func TestThumbnail(t *testing.T) {
 		for _, c := range []struct{ w, h, wantW, wantH int }{
 			{1024, 512, 512, 256}, {600, 3000, 102, 512}, {3000, 2, 512, 1}, {512, 512, 512, 512}, {3, 5, 3, 5},
 		} {
-			got, err := NewThumbnail(gradient(c.w, c.h), 512)
+			_, got, err := thumbnails(gradient(c.w, c.h), 4096, 512)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,7 +30,7 @@ func TestThumbnail(t *testing.T) {
 	t.Run("A picture that something shines through keeps that", func(t *testing.T) {
 		m := gradient(30, 30)
 		m.SetNRGBA(3, 3, color.NRGBA{})
-		got, err := NewThumbnail(m, 512)
+		_, got, err := thumbnails(m, 1024, 512)
 		if err != nil || got.ContentType != "image/png" || got.Extension != "png" {
 			t.Fatalf("got %s, %s, %v, want a PNG", got.ContentType, got.Extension, err)
 		}

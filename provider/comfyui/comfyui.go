@@ -52,8 +52,8 @@ func New(c Config) (*Adapter, error) {
 	return &Adapter{api: api, flow: flow}, nil
 }
 
-// CheckWorkflow refuses a workflow that no account can use.
-func CheckWorkflow(text []byte) error {
+// checkWorkflow refuses a workflow that no account can use.
+func checkWorkflow(text []byte) error {
 	_, err := readWorkflow(text)
 	return err
 }

@@ -29,8 +29,8 @@ const (
 	Gateway  Dialect = "gateway"
 )
 
-// Dialects are all of them.
-var Dialects = []Dialect{Novicezk, Trueai, Gateway}
+// dialects are all of them.
+var dialects = []Dialect{Novicezk, Trueai, Gateway}
 
 // Config is one proxy.
 type Config struct {
@@ -51,7 +51,7 @@ func New(c Config) (*Adapter, error) {
 	auth, known := auths[c.Dialect]
 	api, err := provider.API{BaseURL: c.BaseURL, Key: c.Key, KeyOptional: true, Faults: faults, Client: c.Client, Auth: auth}.Checked("")
 	if !known {
-		err = errors.Join(err, fmt.Errorf("dialect: is %q; accepted are %v", c.Dialect, Dialects))
+		err = errors.Join(err, fmt.Errorf("dialect: is %q; accepted are %v", c.Dialect, dialects))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("midjourney: %w", err)

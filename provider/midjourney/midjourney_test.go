@@ -32,7 +32,7 @@ func TestConformance(t *testing.T) {
 	ended := func(claim, said string, kind task.Kind, executed task.Execution, code string) providertest.Ending {
 		return providertest.Ending{Claim: claim, Status: 200, Body: `{"id":"t",` + said + `}`, Kind: kind, Executed: executed, Code: code}
 	}
-	for _, d := range Dialects {
+	for _, d := range dialects {
 		t.Run(string(d), func(t *testing.T) {
 			providertest.Run(t, providertest.Suite{
 				New: func(base string, key provider.Secret, c *provider.Client) (provider.Provider, error) {
