@@ -25,14 +25,15 @@ LESSRACE = -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=github.com/yuin/
 # Tests of whole processes run without the race detector, and start with it those in which
 # it may find something. The simulation runs without it, for it crashes now and then under
 # thousands of fake timers; and the worker proves some of its claims with it and all of
-# them without. make lint vets.
+# them without. make lint vets, and make prove tests what proves.
 test: needs
-	$(GO) test -vet=off -race $(LESSRACE) -p 4 -timeout 30m $$($(GO) list ./... | grep -v -e '/cmd/easel$$' -e '/internal/simulation$$')
+	$(GO) test -vet=off -race $(LESSRACE) -p 4 -timeout 30m $$($(GO) list ./... | grep -v -E '/(cmd/easel|internal/(simulation|sabotage|prove))$$')
 	$(GO) test -vet=off -p 2 -timeout 30m ./cmd/easel ./internal/simulation ./worker
 
 # All that shows that the promises are kept, in under an hour on two processors.
 # PROVE=--only=seeds runs a part of it; `go run ./internal/prove --help` names all.
 prove: needs
+	$(GO) test -vet=off ./internal/sabotage ./internal/prove
 	$(GO) run ./internal/prove --seeds $(SEEDS) --selftest $(SELFTEST) $(PROVE)
 
 lint:
