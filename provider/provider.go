@@ -38,7 +38,9 @@ type Provider interface {
 	// with NotExecuted it says only that this poll did not work.
 	Poll(ctx context.Context, handle json.RawMessage) (Answer, error)
 
-	// Cancel asks the service to stop the job. Best effort: the job may still end well.
+	// Cancel asks the service to stop the job. Nil promises nothing: the job may still end
+	// well, and Poll says how it has ended. A Stopped failure that says Executed is the
+	// service's own word that it has ended.
 	Cancel(ctx context.Context, handle json.RawMessage) error
 
 	// Recover looks for a call whose outcome was lost. It returns the answer, or
@@ -61,7 +63,8 @@ type Capabilities struct {
 
 	NegativePrompt, Seed, Steps, CFGScale, Quality, Style, Watermark, Mask bool
 
-	Cancel   bool // the service can stop a running job
+	Cancel   bool // the service can be asked to stop a job
+	Deletes  bool // a job that it stops before it has begun is not known to it any more
 	Recover  bool // the service can be asked for a lost call by our key
 	Lookup   bool // it may be asked, but that it does not know the call proves nothing
 	Callback bool // the service calls back under Call.CallbackURL

@@ -105,10 +105,17 @@ func ofWorkers() map[string]call {
 		"ReclaimExpired": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.ReclaimExpired(ctx, 500); return err }}, // all that are held
 		"HeldBy":         {1800, func(ctx context.Context, s *store.Store) error { _, err := s.HeldBy(ctx, "alive"); return err }},
 		"TakeCancelled":  {10, func(ctx context.Context, s *store.Store) error { _, err := s.TakeCancelled(ctx, "alive"); return err }},
-		"HasWorkerFor":   {1, func(ctx context.Context, s *store.Store) error { _, err := s.HasWorkerFor(ctx, "painter"); return err }},
-		"Workers":        {1, func(ctx context.Context, s *store.Store) error { _, err := s.Workers(ctx); return err }},
-		"WorkersSeen":    {1, func(ctx context.Context, s *store.Store) error { _, err := s.WorkersSeen(ctx); return err }},
-		"PruneWorkers":   {1, func(ctx context.Context, s *store.Store) error { _, err := s.PruneWorkers(ctx, time.Hour); return err }},
+		"ToCollect": {20, func(ctx context.Context, s *store.Store) error {
+			ids, err := s.ToCollect(ctx, "alive", 20)
+			if err == nil && len(ids) != 20 {
+				err = fmt.Errorf("%d calls are to be collected, not 20", len(ids))
+			}
+			return err
+		}},
+		"HasWorkerFor": {1, func(ctx context.Context, s *store.Store) error { _, err := s.HasWorkerFor(ctx, "painter"); return err }},
+		"Workers":      {1, func(ctx context.Context, s *store.Store) error { _, err := s.Workers(ctx); return err }},
+		"WorkersSeen":  {1, func(ctx context.Context, s *store.Store) error { _, err := s.WorkersSeen(ctx); return err }},
+		"PruneWorkers": {1, func(ctx context.Context, s *store.Store) error { _, err := s.PruneWorkers(ctx, time.Hour); return err }},
 		"Heartbeat": {1, func(ctx context.Context, s *store.Store) error {
 			return s.Heartbeat(ctx, store.Worker{ID: "other"}, time.Minute)
 		}},

@@ -109,6 +109,10 @@ func crowd(t *testing.T, quiet string) *explained {
 		`INSERT INTO generation_attempt (id, task_id, delivery, number, attempt_key, provider, state, fence) SELECT n, n, 0, 1, 'key ' || n, 'painter', 'succeeded', 1
 			FROM generate_series(100001, 120000) n`,
 		`INSERT INTO generation_result (task_id, attempt_id, position, generated_image_url, storage_key) SELECT n, n, 0, 'http://x', 'key ' || n FROM generate_series(100001, 120000) n`,
+		// Calls to collect, of held tasks, and such that are given up.
+		`INSERT INTO image_generations (id, provider, prompt, status, error_kind, fence) SELECT n, 'painter', 'a boat', 'failed', 'outcome_unknown', 1 FROM generate_series(220001, 240000) n`,
+		`INSERT INTO generation_attempt (id, task_id, delivery, number, attempt_key, provider, state, fence, worker, finished_at) SELECT n, n, 0, 1, 'key ' || n, 'painter', 'accepted', 1, 'gone',
+			CASE WHEN n % 500 > 0 THEN now() END FROM generate_series(220001, 240000) n`,
 		"SELECT setval(pg_get_serial_sequence('image_generations', 'id'), 300000), setval(pg_get_serial_sequence('generation_attempt', 'id'), 300000)",
 		"INSERT INTO easel_worker (id, host, pid, version, providers, lease_until) VALUES ('alive', 'h', 1, 'v', ',painter,', now() + interval '1 hour')",
 		"SET session_replication_role = DEFAULT",

@@ -88,11 +88,11 @@ func (h *History) ServerErrors() int {
 }
 
 // NextToCollect returns the oldest call that the provider has taken and whose pictures are
-// still to be collected; nil if there is none. One that could not be collected counts again
-// after a retry by hand.
+// still to be collected; nil if there is none. An answer that could not be collected counts again
+// after a retry by hand, and a job always: whoever works on the task asks after it.
 func (h *History) NextToCollect() *Attempt {
 	i := slices.IndexFunc(h.Attempts, func(a Attempt) bool {
-		return a.Collectable() && (a.FinishedAt == nil || h.RetriedAt != nil && a.FinishedAt.Before(*h.RetriedAt))
+		return a.Collectable() && (a.State == AttemptAccepted || a.FinishedAt == nil || h.RetriedAt != nil && a.FinishedAt.Before(*h.RetriedAt))
 	})
 	if i < 0 {
 		return nil

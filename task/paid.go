@@ -104,9 +104,7 @@ func RevisedReason(attempts []Attempt, left int) *Failure {
 	case rejected:
 		return &Failure{Kind: Unavailable, Executed: NotExecuted, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Advice: RetryByHand}
 	case AnyCollectable(attempts):
-		// How it ended is still not known: its answer may complete the task.
-		return &Failure{Kind: OutcomeUnknown, Executed: Executed, Message: "the provider has run this call after all; its worker had lost it",
-			Advice: RetryCollects}
+		return found(attempts)
 	case last.State == AttemptSucceeded:
 		return CameLate(last.Number)
 	}
@@ -114,6 +112,24 @@ func RevisedReason(attempts []Attempt, left int) *Failure {
 	if f.Kind == "" || f.Kind == OutcomeUnknown {
 		f.Kind = ProviderError
 	}
+	return f
+}
+
+// found is why a task is failed whose lost call the provider has taken after all. While it is
+// collected, which needs no person, how it ended is not known: its answer may complete the task.
+func found(attempts []Attempt) *Failure {
+	var gaveUp *Attempt
+	for i := range attempts {
+		switch a := &attempts[i]; {
+		case !a.Collectable():
+		case a.FinishedAt == nil || a.ErrorKind == "":
+			return &Failure{Kind: OutcomeUnknown, Executed: Executed, Message: "the provider has run this call after all; its worker had lost it", Advice: Wait}
+		default:
+			gaveUp = a
+		}
+	}
+	f := gaveUp.Failure(Executed)
+	f.Message = "the provider has run this call after all, and it could not be collected: " + f.Message
 	return f
 }
 

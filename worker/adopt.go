@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -14,16 +12,12 @@ import (
 	"github.com/easelqueue/easel/worker/spool"
 )
 
-const (
-	adoptEvery = 30 * time.Second // between two looks at what others have left
-	adopters   = 4                // calls that were adopted and are collected at once
-)
+const adoptEvery = 30 * time.Second // between two looks at what others have left
 
-// adopted are calls that were adopted from a spool and whose tasks do not say so yet.
+// adopted is what this process knows of entries of the spool.
 type adopted struct {
 	mu       sync.Mutex
-	calls    []*task.Attempt
-	reported map[string]bool // keys of entries that cannot be adopted
+	reported map[string]bool // keys of those that cannot be adopted
 }
 
 // report reports whether an entry that cannot be adopted is to be reported, which is once.
@@ -38,27 +32,9 @@ func (d *adopted) report(key string) bool {
 	return first
 }
 
-func (d *adopted) add(calls []*task.Attempt) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.calls = append(d.calls, calls...)
-}
-
-// next returns one of them, and nil if there is none.
-func (d *adopted) next() *task.Attempt {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.calls) == 0 {
-		return nil
-	}
-	a := d.calls[0]
-	d.calls = d.calls[1:]
-	return a
-}
-
 // adoptSpool writes into the journal what processes of this machine left in the
 // spool when they died, and what is known by that into their tasks. It fetches no
-// picture, which may take minutes: collectAdopted does.
+// picture, which may take minutes: see lookForLate.
 func (w *Worker) adoptSpool(ctx context.Context) {
 	if w.Spool == nil {
 		return
@@ -80,7 +56,6 @@ func (w *Worker) adoptSpool(ctx context.Context) {
 	for _, a := range calls {
 		w.learnLate(ctx, a.TaskID)
 	}
-	w.adopted.add(calls)
 }
 
 // adoptEntry journals one entry, under the guard of the attempt's own state. The file of
@@ -121,55 +96,6 @@ func (w *Worker) stays(e spool.Entry, why string, err error) error {
 		w.Log.Error().Err(err).Int64("task", e.Task).Str("attempt_key", e.Key).Msg(why)
 	}
 	return spool.ErrStays
-}
-
-// collectAdopted collects all calls that were adopted so far.
-func (w *Worker) collectAdopted(ctx context.Context) {
-	for ctx.Err() == nil {
-		a := w.adopted.next()
-		if a == nil {
-			return
-		}
-		w.collectLate(ctx, a)
-	}
-}
-
-// collectLate lets a task that is held say what its call has turned out to be, and completes
-// it with the pictures of the call if they can be had now. Whoever works on the task
-// finds the call in its journal. A panic, which only a fault of ours or of an adapter can
-// cause, is this one task's.
-func (w *Worker) collectLate(ctx context.Context, a *task.Attempt) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.Log.Error().Int64("task", a.TaskID).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("panic")
-		}
-	}()
-	t, err := w.Tasks.Get(ctx, a.TaskID)
-	if err != nil || !t.Status.Final() {
-		return
-	}
-	svc, known := w.Services[a.Provider]
-	if known && t.Provider == a.Provider && a.State == task.AttemptAnswered && t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown {
-		s := &step{w: w, svc: svc, t: t, last: a, late: true, log: w.Log.With().Int64("task", t.ID).Int("attempt", a.Number).Logger()}
-		s.account, _ = svc.Account(a.Account) // which only renews an address
-		s.collectAlone(ctx)
-	}
-	w.learnLate(ctx, a.TaskID)
-}
-
-// collectAlone keeps the pictures of the last call without a delivery, for which the verdict
-// would be.
-func (s *step) collectAlone(ctx context.Context) {
-	h, err := s.count(ctx)
-	if err != nil {
-		return
-	}
-	s.place(h, s.last.Number, s.asked())
-	from := keeping
-	if e := s.openAnswer(); e != nil {
-		from, _ = s.endWith(e)
-	}
-	s.run(ctx, from)
 }
 
 func (w *Worker) learnLate(ctx context.Context, id int64) {

@@ -21,7 +21,15 @@ func TestCancel(t *testing.T) {
 			r.check(err)
 			r.same(facts{"Status": gone.Status, "where": r.where(t.Ref())}, facts{"Status": task.Cancelled, "where": queue.Absent})
 		}},
-		{"Cancelling a running job calls the provider's cancel", cancelsJob},
+		{"Cancelling a running job calls the provider's cancel, and the call ends as the provider says", cancelsJob},
+		{"A provider that promises to stop and draws all the same: its picture is kept late", promisedAndDrawn},
+		{"A cancel that is honoured late ends the call then, and not before", stoppedLate},
+		{"A job that is gone after its cancel has ended with it where the provider deletes them", deletedUpstream},
+		{"A job that is gone after its cancel stays in doubt where the provider deletes none, and is not asked after for ever", goneUpstream},
+		{"A cancelled job whose worker has died is cancelled upstream and waited for by another", cancelledAndDied},
+		{"A process that stops while a cancelled job is drawn leaves it to the next one", cancelledAndDrained},
+		{"A retry of a job that is cancelled and still drawn goes on with it in the same process", retrySameProcess},
+		{"A batch that is cancelled and drawn all the same is kept beside those before it", cancelledBatch},
 		{"Where a job cannot be cancelled its late picture is kept", keepsLateJob},
 		{"A cancelled task whose picture has not come says that a retry fetches it, and it does", cancelledOwes},
 		{"One that is cancelled while its picture is fetched says so too", cancelledWhileFetched},
@@ -37,9 +45,171 @@ func (r *rig) cancel(id int64) {
 	r.check(err)
 }
 
+// stops makes the painter take jobs and stop each at once that it is asked to, which stopped says.
+func (r *rig) stops(stopped *atomic.Bool) {
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
+		if stopped.Load() {
+			return fails(task.Stopped, task.Executed)
+		}
+		return working(0), nil
+	})
+	r.painter.cancel = func() error { stopped.Store(true); return nil }
+}
+
+// promises makes the painter answer well to a cancel, whatever becomes of the job.
+func (r *rig) promises() { r.painter.cancel = func() error { return nil } }
+
+// cancelsDrawing has a task cancelled while its job is drawn, which the painter was asked to stop.
+func (r *rig) cancelsDrawing() *task.Task {
+	r.Helper()
+	t := r.asks()
+	r.until("the job is polled", func() bool { return r.painter.polls.Load() > 0 })
+	r.cancel(t.ID)
+	r.until("the provider was asked to stop", func() bool { return r.painter.cancels.Load() > 0 })
+	return t
+}
+
+func promisedAndDrawn(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
+	r.promises()
+	r.start()
+	t := r.cancelsDrawing()
+	r.passes(time.Minute)
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptAccepted})
+	ready.Store(true)
+	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	r.until("its cost is on the task", func() bool { return r.get(t.ID).CostMicros != nil })
+	late := r.get(t.ID)
+	r.same(facts{"Status": late.Status, "CostMicros": *late.CostMicros, "states": r.states(t.ID), "submits": r.painter.submits.Load(), "cancels": r.painter.cancels.Load()},
+		facts{"Status": task.Cancelled, "CostMicros": int64(40_000), "states": []task.AttemptState{task.AttemptSucceeded}, "submits": int64(1), "cancels": int64(1)})
+}
+
+func stoppedLate(r *rig) {
+	var stopped atomic.Bool
+	r.stops(&stopped)
+	r.promises()
+	r.start()
+	t := r.cancelsDrawing()
+	r.passes(30 * time.Second)
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptAccepted})
+	stopped.Store(true)
+	r.until("the attempt ends", func() bool { return r.states(t.ID)[0] == task.AttemptFailed })
+	polls := r.painter.polls.Load()
+	r.passes(time.Minute)
+	r.same(facts{"ErrorKind": r.attempts(t.ID)[0].ErrorKind, "polls": r.painter.polls.Load(), "Status": r.get(t.ID).Status},
+		facts{"ErrorKind": task.Stopped, "polls": polls, "Status": task.Cancelled})
+}
+
+// vanishes makes the painter forget a job when it is asked to stop it.
+func (r *rig) vanishes() {
+	var gone atomic.Bool
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
+		if gone.Load() {
+			return fails(task.Expired, task.Unknown)
+		}
+		return working(0), nil
+	})
+	r.painter.cancel = func() error { gone.Store(true); return nil }
+}
+
+func deletedUpstream(r *rig) {
+	r.painter.can.Deletes = true
+	r.vanishes()
+	r.start()
+	t := r.cancelsDrawing()
+	r.until("the attempt ends", func() bool { return r.states(t.ID)[0] == task.AttemptFailed })
+	r.same(r.attempts(t.ID)[0].ErrorKind, task.Stopped)
+}
+
+func goneUpstream(r *rig) {
+	r.vanishes()
+	r.start()
+	t := r.cancelsDrawing()
+	r.until("it is given up", func() bool { return r.attempts(t.ID)[0].FinishedAt != nil })
+	polls := r.painter.polls.Load()
+	r.passes(2 * time.Minute)
+	a := r.attempts(t.ID)[0]
+	r.same(facts{"State": a.State, "ErrorKind": a.ErrorKind, "polls": r.painter.polls.Load()}, facts{"State": task.AttemptAccepted, "ErrorKind": task.Expired, "polls": polls})
+}
+
+func cancelledAndDied(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
+	r.promises()
+	t := r.leaves(r.accepted)
+	r.cancel(t.ID)
+	r.start()
+	r.start()
+	r.until("the provider was asked to stop", func() bool { return r.painter.cancels.Load() > 0 })
+	r.passes(time.Minute)
+	ready.Store(true)
+	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	r.same(facts{"Status": r.get(t.ID).Status, "states": r.states(t.ID), "submits": r.painter.submits.Load(), "cancels": r.painter.cancels.Load()},
+		facts{"Status": task.Cancelled, "states": []task.AttemptState{task.AttemptSucceeded}, "submits": int64(0), "cancels": int64(1)})
+}
+
+func cancelledAndDrained(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
+	r.promises()
+	first := r.start()
+	t := r.cancelsDrawing()
+	began := time.Now()
+	r.stop(first)
+	if took := time.Since(began); took > time.Minute {
+		r.Errorf("the process waited for the job for %s", took)
+	}
+	r.same(r.states(t.ID), []task.AttemptState{task.AttemptAccepted})
+	ready.Store(true)
+	r.start()
+	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	r.same(facts{"Status": r.get(t.ID).Status, "submits": r.painter.submits.Load()}, facts{"Status": task.Cancelled, "submits": int64(1)})
+}
+
+func retrySameProcess(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
+	r.promises()
+	r.start()
+	t := r.cancelsDrawing()
+	_, err := r.client.Retry(r.Context(), t.Ref(), false)
+	r.check(err)
+	r.until("it is processed", func() bool { return r.get(t.ID).Status == task.Processing })
+	ready.Store(true)
+	r.ends(t.ID, task.Completed)
+	r.same(facts{"submits": r.painter.submits.Load(), "len results": len(r.results(t.ID))}, facts{"submits": int64(1), "len results": 1})
+}
+
+func cancelledBatch(r *rig) {
+	var calls, ready atomic.Bool
+	r.painter.can.MaxImages = 1
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		if calls.CompareAndSwap(false, true) {
+			return drawn(pngOf(40, 30)), nil
+		}
+		return working(0), nil
+	}
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) {
+		if ready.Load() {
+			return drawn(pngOf(41, 30)), nil
+		}
+		return working(0), nil
+	}
+	r.promises()
+	r.start()
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
+	r.until("the second is drawn", func() bool { return r.painter.polls.Load() > 0 })
+	r.cancel(t.ID)
+	r.until("the provider was asked to stop", func() bool { return r.painter.cancels.Load() > 0 })
+	ready.Store(true)
+	r.until("both are kept", func() bool { return len(r.results(t.ID)) == 2 })
+	positions := []int{r.results(t.ID)[0].Position, r.results(t.ID)[1].Position}
+	r.same(facts{"Status": r.get(t.ID).Status, "positions": positions}, facts{"Status": task.Cancelled, "positions": []int{0, 1}})
+}
+
 func cancelsJob(r *rig) {
-	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return working(0), nil })
-	r.painter.cancel = func() error { return nil }
+	r.stops(new(atomic.Bool))
 	r.start()
 	t := r.asks()
 	r.until("the job is polled", func() bool { return r.painter.polls.Load() > 0 })

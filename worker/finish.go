@@ -43,6 +43,10 @@ type released struct {
 }
 
 func (e released) write(ctx context.Context, s *step) (ending, queue.Verdict) {
+	if s.late { // nobody holds the task; see collectLate
+		s.learn(ctx)
+		return nil, queue.Verdict{After: e.after}
+	}
 	err := s.persist(ctx, func(ctx context.Context) error {
 		return s.w.Journal.Release(ctx, s.t.Token(), e.after, e.reason)
 	})
@@ -57,6 +61,9 @@ type callFailed struct{ failure *task.Failure }
 
 func (e callFailed) write(_ context.Context, s *step) (ending, queue.Verdict) {
 	f := e.failure
+	if s.late {
+		return endedLate{f, task.AttemptFailed}, none
+	}
 	if s.drawsOn(f) {
 		return emptyBatch{f, task.AttemptFailed}, none
 	}
@@ -94,6 +101,9 @@ type taskFailed struct {
 }
 
 func (e taskFailed) write(ctx context.Context, s *step) (ending, queue.Verdict) {
+	if s.late {
+		return released{after: lateAgain}, none
+	}
 	if err := s.countServerErrors(ctx, e.failure); err != nil {
 		return unwritten{err}, none
 	}

@@ -23,7 +23,7 @@ type pulse struct {
 }
 
 // Run keeps the worker's lease until ctx ends, tells running steps when their
-// task was cancelled, and adopts what others left in the spool. It must begin
+// task was cancelled, adopts what others left in the spool and collects what is late. It must begin
 // before the first Handle and end after the last. When it returns, the lease is
 // given up. The heartbeat shares neither connection nor goroutine with anything.
 func (w *Worker) Run(ctx context.Context) error {
@@ -38,9 +38,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.releaseLost(ctx) }) })
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.lookAtJournal(ctx) }) })
 	loops.Go(func() error { return every(ctx, adoptEvery, func() { w.adoptSpool(ctx) }) })
-	for range adopters {
-		loops.Go(func() error { return every(ctx, time.Second, func() { w.collectAdopted(ctx) }) })
-	}
+	loops.Go(func() error { return every(ctx, lateEvery, func() { w.lookForLate(ctx, &loops) }) })
 	err = loops.Wait()
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()

@@ -48,11 +48,13 @@ type leases interface {
 	NewestAttempt(ctx context.Context) (int64, error)
 }
 
-// tasks is what is done about tasks that cannot be claimed, and about answers in the spool.
+// tasks is what is done about tasks that cannot be claimed, about answers in the spool, and
+// about calls that no delivery leads to.
 type tasks interface {
 	Next(ctx context.Context, ref task.Ref) (store.Next, error)
 	Get(ctx context.Context, id int64) (*task.Task, error)
 	AttemptID(ctx context.Context, key string) (int64, error)
+	ToCollect(ctx context.Context, worker string, limit int) ([]int64, error)
 	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
 	Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error)
 	MarkUnpublished(ctx context.Context, refs []task.Ref) error

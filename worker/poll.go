@@ -29,6 +29,7 @@ type job struct {
 	moved    time.Time // when it last made progress
 	failures int       // polls in a row that did not work
 	gone     time.Time // since when the provider does not know it
+	seen     time.Time // when the row was last looked at; see retried
 }
 
 // poll asks after the job of the attempt, from its handle alone, until it is
@@ -36,11 +37,17 @@ type job struct {
 // error of a poll is no error of the task.
 func (s *step) poll(ctx context.Context) (phase, queue.Verdict) {
 	now := time.Now()
-	j := &job{deadline: now.Add(cmp.Or(s.svc.Deadline, defaultDeadline) - s.age()), percent: s.t.Progress, moved: now}
+	j := &job{deadline: now.Add(cmp.Or(s.svc.Deadline, defaultDeadline) - s.age()), percent: s.t.Progress, moved: now, seen: now}
+	if soon := now.Add(2 * forgotten); s.late && j.deadline.Before(soon) {
+		j.deadline = soon // of one that was found again so late
+	}
 	for {
 		wait := cmp.Or(s.said.PollAfter, defaultPoll) + backoff(j.failures)
 		if err := s.w.pause(s.waiting, min(wait, time.Until(j.deadline)), s.wakeUps); err != nil { // the last look is at the deadline
 			return s.interrupted(err)
+		}
+		if s.late && s.retried(ctx, j) {
+			return s.endWith(unwritten{store.ErrFenced})
 		}
 		next, err := s.ask(ctx)
 		if err == nil && next.Done {
@@ -74,6 +81,10 @@ func (s *step) heed(j *job, next provider.Answer, err error) ending {
 	case f.Executed == task.Executed:
 		return callFailed{f}
 	case f.Kind == task.Expired && !j.gone.IsZero() && time.Since(j.gone) >= forgotten:
+		if s.stopping && s.svc.Capabilities(s.account.Provider, s.t).Deletes {
+			return callFailed{&task.Failure{Kind: task.Stopped, Executed: task.Executed, HTTPStatus: f.HTTPStatus,
+				Message: "the job was cancelled, and " + s.svc.Name + " does not know it any more"}}
+		}
 		return s.uncollected(f)
 	case f.Kind == task.Expired:
 		j.gone = cmp.Or(j.gone, time.Now())
@@ -120,36 +131,40 @@ func (s *step) overtaken(ctx context.Context) (phase, queue.Verdict) {
 	case err == nil && h.Status == task.Cancelled && h.Delivery == s.t.Delivery:
 		return cancelling, none
 	case err == nil && h.Status == task.Failed && h.ErrorKind == task.OutcomeUnknown:
-		s.late = true
+		s.late, s.t.Delivery = true, h.Delivery
 		return polling, none
 	}
 	return s.endWith(unwritten{store.ErrFenced})
 }
 
-// cancel asks the provider to stop the job of a cancelled task. Where
-// that cannot be had the job is waited for, and what it draws is kept as late.
+// cancel asks the provider to stop the job of a cancelled task. Whatever it answers, the job
+// is polled on until the provider says how it has ended: a request to stop is no promise, and
+// what is drawn all the same was paid for and is kept as late.
 func (s *step) cancel(ctx context.Context) (phase, queue.Verdict) {
+	s.waiting, s.late, s.said = ctx, true, provider.Answer{}
 	asking, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	if err := s.account.Provider.Cancel(asking, json.RawMessage(s.last.Handle)); err != nil {
+	err := s.account.Provider.Cancel(asking, json.RawMessage(s.last.Handle))
+	switch f := task.AsFailure(err); {
+	case err == nil:
+		s.stopping = true
+		s.log.Info().Msg("cancelled; the provider was asked to stop its job")
+	case f.Kind == task.Stopped && f.Executed == task.Executed:
+		return s.endWith(callFailed{f})
+	default:
 		s.log.Info().Err(err).Msg("cancelled; the provider goes on, and its answer will be kept")
-		s.waiting, s.late, s.said = ctx, true, provider.Answer{}
-		return polling, none
 	}
-	s.log.Info().Msg("cancelled, also at the provider")
-	a := s.last
-	a.State, a.RowError = task.AttemptFailed, task.RowError{ErrorKind: task.Stopped, ErrorMsg: "the task was cancelled while the provider worked on it"}
-	// A retry by hand may have brought its answer meanwhile.
-	if _, err := s.write(ctx, store.AttemptEndedIf{Attempt: *a, State: task.AttemptAccepted}); err != nil {
-		return s.endWith(unwritten{err})
-	}
-	return done, none
+	return polling, none
 }
 
 // uncollected is how a task ends whose job the provider has taken and does not give. The
 // attempt stays accepted: a retry by hand asks after the job again, and only a person's word
 // buys. Where calls cost nothing, and the policy has lost ones made again, this is one.
 func (s *step) uncollected(f *task.Failure) ending {
+	if s.late {
+		f.Executed, f.Advice, f.About = task.Executed, task.RetryAsks, ""
+		return endedLate{f, task.AttemptAccepted}
+	}
 	free := s.account.Provider != nil && s.svc.Capabilities(s.account.Provider, s.t).Free
 	switch {
 	case free && s.svc.Retry.OnUnknown == task.Resend:

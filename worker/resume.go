@@ -15,6 +15,9 @@ import (
 // resume reads the journal and goes on from there: what was bought is never
 // bought again, and what may have been bought is asked after first.
 func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
+	if s.late {
+		return s.resumeLate(ctx)
+	}
 	if most := s.svc.Retry.WithDefaults().MaxCrashes; s.t.Crashes >= most {
 		return s.endWith(s.failsInside(&task.Failure{Kind: task.Crashed, Executed: task.NotExecuted, // the last of them perhaps within its call
 			Message: fmt.Sprintf("%d workers died while they held this task", s.t.Crashes),

@@ -64,7 +64,8 @@ type step struct {
 	ending  ending              // what finishing writes
 	failure *task.Failure       // of a call that was made, for the limiter
 
-	late     bool   // the task is over, and its job only waited for
+	late     bool   // the task is over, and its call only waited for
+	stopping bool   // the provider was asked to stop its job
 	panicked bool   // and is to fail for it
 	refused  bool   // the database has refused a row of this step
 	onlyIn   string // where a paid answer lies that the database has refused; empty is in the journal

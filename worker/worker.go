@@ -55,6 +55,7 @@ type Worker struct {
 	pulse   pulse
 	looks   journalLooks
 	adopted adopted
+	late    lateCalls
 
 	collecting collecting
 }

@@ -76,16 +76,7 @@ func TestCallbacks(t *testing.T) {
 			t.Errorf("got %d %s", status, text)
 		}
 	})
-	t.Run("It brings a call back whose answer was lost: a retry by hand gets its picture and buys nothing", func(t *testing.T) {
-		eventually(t, 5*time.Minute, "the callback names the job", func() bool { return attempt().Handle != "" })
-		if out := s.easel(0, "show", "1"); !strings.Contains(out, "has run this call after all") || !strings.Contains(out, "collects what was paid for and does not pay for it twice") ||
-			!strings.Contains(out, "Who has to act: the operator. Retry it") || strings.Contains(out, "--not-charged") || strings.Contains(out, "Look the call up") {
-			t.Errorf("the story does not say that the job was found:\n%s", out)
-		}
-		if text := pageAt(t, pages+"/tasks/1"); !strings.Contains(text, "after all") || strings.Contains(text, "not_charged") {
-			t.Errorf("the page offers to buy it again:\n%s", text)
-		}
-		s.easel(0, "retry", "1")
+	t.Run("It brings a call back whose answer was lost: its picture is fetched by itself, and nothing is bought", func(t *testing.T) {
 		eventually(t, 5*time.Minute, "the task is completed", func() bool { return s.count(task.Completed) == 1 })
 		if bills := book.bills(t); bills != 1 || attempt().Number != 1 {
 			t.Errorf("%d bills, %d attempts", bills, attempt().Number)

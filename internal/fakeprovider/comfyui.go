@@ -60,7 +60,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	}
 	ended := map[string]any{"outputs": struct{}{}}
 	switch {
-	case now.cancelled:
+	case now.cancelled():
 		ended["status"] = status{"error", false, []any{[]any{"execution_interrupted", struct{}{}}}}
 	case !now.done():
 		writeJSON(w, http.StatusOK, struct{}{})
@@ -79,7 +79,7 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request) {
 	running := []any{}
 	s.mu.Lock()
 	for at, j := range s.keys {
-		if at[0] == r.PathValue("name") && !j.done() && !j.cancelled {
+		if at[0] == r.PathValue("name") && !j.done() && !j.cancelled() {
 			running = append(running, []any{1, j.key, struct{}{}, struct{}{}, []string{"9"}})
 		}
 	}

@@ -72,6 +72,7 @@ type Server struct {
 	keys   map[[2]string]*job // by provider and key
 	faults []string           // what becomes of the next calls
 	shut   time.Time          // until then nothing is answered but 503
+	heeds  string             // how it takes cancels; see Control
 }
 
 // job is one picture that was ordered.
@@ -79,8 +80,8 @@ type job struct {
 	id, provider, class, key, tag string
 	callback                      string // where to call back when it is ready; empty is nowhere
 	ready                         time.Time
-	fails                         bool // it will turn out that it cannot be drawn; not billed
-	cancelled                     bool
+	fails                         bool      // it will turn out that it cannot be drawn; not billed
+	stops                         time.Time // when it stops, unless it is done before; zero is never
 	picture                       []byte
 	sha256                        string
 }

@@ -45,12 +45,17 @@ func (s *Server) now(j *job) job {
 // done reports whether the job has come to its end, if nobody has stopped it.
 func (j job) done() bool { return !time.Now().Before(j.ready) }
 
+// cancelled reports whether the job was stopped before it was done.
+func (j job) cancelled() bool {
+	return !j.stops.IsZero() && j.stops.Before(j.ready) && !time.Now().Before(j.stops)
+}
+
 // say answers how a job stands.
 func (s *Server) say(w http.ResponseWriter, r *http.Request, j *job) {
 	now := s.now(j)
 	a := reply{Job: now.id}
 	switch {
-	case now.cancelled:
+	case now.cancelled():
 		a.State = cancelled
 	case !now.done():
 		a.State, a.AfterMS = working, pollAfter.Milliseconds()
@@ -117,11 +122,22 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) {
 	s.say(w, r, j)
 }
 
-// stop cancels a job, unless it is done.
+// stopsLate is how long after its cancel a job stops at a fake provider that heeds them late.
+const stopsLate = 2 * time.Second
+
+// stop takes a cancel of a job, unless it is done.
 func (s *Server) stop(w http.ResponseWriter, j *job) bool {
 	s.mu.Lock()
 	late := j.done()
-	j.cancelled = j.cancelled || !late
+	if !late && j.stops.IsZero() {
+		switch s.heeds {
+		case Late:
+			j.stops = time.Now().Add(stopsLate)
+		case Deaf:
+		default:
+			j.stops = time.Now()
+		}
+	}
 	s.mu.Unlock()
 	if !late {
 		s.note(w, "cancel", j)

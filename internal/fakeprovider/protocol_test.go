@@ -154,6 +154,38 @@ func TestRealServices(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+		t.Run(name+": a cancel that is answered well is a promise that need not be kept", func(t *testing.T) {
+			if strings.HasPrefix(s.path, "/sync/") {
+				return // it has no jobs
+			}
+			for heeds, ends := range map[string]bool{Deaf: true, Late: false} {
+				r := newRig(t, Options{Takes: 10 * time.Second})
+				if heeds == Deaf {
+					r = newRig(t, Options{Takes: 300 * time.Millisecond})
+				}
+				r.control(`{"cancels":"` + heeds + `"}`)
+				p, ans, err := s.order(t, r, "")
+				if err == nil {
+					err = p.Cancel(t.Context(), ans.Handle)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				first, err := p.Poll(t.Context(), ans.Handle)
+				if err != nil {
+					t.Fatalf("%s: the job has ended at once: %v", heeds, err)
+				}
+				for began := time.Now(); err == nil && !first.Done; {
+					if time.Since(began) > time.Minute {
+						t.Fatalf("%s: the job does not end", heeds)
+					}
+					first, err = p.Poll(t.Context(), ans.Handle)
+				}
+				if ends != (err == nil) || !ends && task.AsFailure(err).Kind != task.Stopped {
+					t.Errorf("%s: got %+v, %v", heeds, first, err)
+				}
+			}
+		})
 	}
 }
 

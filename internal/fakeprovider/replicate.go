@@ -64,7 +64,7 @@ func (s *Server) prediction(j job, at string) map[string]any {
 	where := at + "/" + j.class + "/" + j.provider + "/v1/predictions/" + j.id
 	p := map[string]any{"id": j.id, "status": "processing", "output": nil, "error": nil, "urls": map[string]string{"get": where, "cancel": where + "/cancel"}}
 	switch {
-	case j.cancelled:
+	case j.cancelled():
 		p["status"] = "canceled"
 	case !j.done():
 	case j.fails:

@@ -61,6 +61,11 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
 	},
 	{
+		Name: "a cancel that is answered well is believed", Rule: "A cancelled job is polled until the provider says how it has ended",
+		Edits: []Edit{{"worker/poll.go", "		s.stopping = true\n", "		return s.endWith(callFailed{&task.Failure{Kind: task.Stopped, Executed: task.Executed}})\n"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestCancel$/^A_provider_that_promises"}},
+	},
+	{
 		Name: "a failed poll fails the call", Rule: "An error of a poll is no error of the call", Violates: []string{"I3", "P6"},
 		Edits: []Edit{{"worker/poll.go", "	default:\n		j.failures++", "	case err != nil:\n		return callFailed{f}\n	default:\n		j.failures++"}},
 		Lives: Lives{First: 1, Seeds: 20},

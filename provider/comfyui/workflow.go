@@ -148,7 +148,7 @@ func (w *workflow) parameters() []string {
 }
 
 func (w *workflow) capabilities() provider.Capabilities {
-	c := provider.Capabilities{Async: true, MaxImages: 1, MaxInputs: w.inputs(), Inputs: provider.ByUpload, Cancel: true, Recover: true, Free: true,
+	c := provider.Capabilities{Async: true, MaxImages: 1, MaxInputs: w.inputs(), Inputs: provider.ByUpload, Cancel: true, Deletes: true, Recover: true, Free: true,
 		NegativePrompt: w.has("negative_prompt"), Seed: w.has("seed"), Steps: w.has("steps"), CFGScale: w.has("cfg_scale")}
 	if w.has("image_count") {
 		c.MaxImages = maxImages

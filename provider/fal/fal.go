@@ -50,7 +50,7 @@ func New(c Config) (*Adapter, error) {
 // the service refuses what it does not know.
 func (a *Adapter) Capabilities(string) provider.Capabilities {
 	return provider.Capabilities{Async: true, AddressLife: 7 * 24 * time.Hour, MaxImages: maxImages, MaxInputs: maxInputs, Inline: maxInput, Sizes: sizes,
-		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Mask: true, Cancel: true, Callback: true}
+		NegativePrompt: true, Seed: true, Steps: true, CFGScale: true, Mask: true, Cancel: true, Deletes: true, Callback: true}
 }
 
 // Submit queues a job. The service is told not to run it again by itself when a

@@ -34,6 +34,10 @@ var faults = provider.Faults{
 	// above the queue has run again ten times before it gave up.
 	{Code: "runner_server_error", Kind: task.ProviderError, Executed: task.Executed, Unbilled: true},
 
+	// What became of a job that was to be cancelled while it ran; one that waited is deleted:
+	// fal.ai/docs/inference-api/queue/cancel.
+	{Code: "client_cancelled", Kind: task.Stopped, Executed: task.Executed},
+
 	{Status: http.StatusForbidden, Kind: task.Billing, Executed: task.NotExecuted, Advice: task.CheckAccount},
 	{Status: http.StatusPaymentRequired, Kind: task.Billing, Executed: task.NotExecuted, Advice: task.TopUp, About: "fal"},
 	{Status: http.StatusInternalServerError, Kind: task.ProviderError, Executed: task.Executed, Unbilled: true}, // as above
@@ -116,7 +120,11 @@ func unasked(r provider.Reply) *task.Failure {
 func ended(r provider.Reply) *task.Failure {
 	p := problemOf(r)
 	f := faults.Failure(r, p.text(), p.code(r))
-	named := faults.Ended(r, "the model failed", p.text(), p.code(r))
+	what := "the model failed"
+	if f.Kind == task.Stopped {
+		what = "the job was cancelled"
+	}
+	named := faults.Ended(r, what, p.text(), p.code(r))
 	f.Message, f.Executed, f.Unbilled = named.Message, named.Executed, named.Unbilled
 	return f
 }

@@ -266,6 +266,9 @@ func (one answer) ending(r provider.Reply, status string) *task.Failure {
 	}
 	f := faults.Ended(r, "the provider did not draw", text, codes...)
 	f.Unbilled = false // the service says so of its calls; only gateways have jobs, and may bill one however it ends
+	if status == "cancelled" || status == "canceled" {
+		f.Kind, f.Message = task.Stopped, "the job was cancelled at the provider"
+	}
 	if f.Code == "" && f.Detail == "" {
 		f.Detail = "its job is " + status
 	}

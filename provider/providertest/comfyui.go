@@ -61,6 +61,10 @@ func comfyHistory(s *Server, r *http.Request, _ []byte) (int, []byte) {
 	if !ok || !done && !j.Cancelled {
 		return http.StatusOK, []byte("{}")
 	}
+	if j.Cancelled {
+		return http.StatusOK, must(json.Marshal(map[string]any{j.ID: map[string]any{"outputs": map[string]any{},
+			"status": map[string]any{"status_str": "error", "completed": false, "messages": []any{[]any{"execution_interrupted", map[string]any{}}}}}}))
+	}
 	var images []map[string]string
 	for i := range j.Images {
 		images = append(images, map[string]string{"filename": j.Seed(i), "subfolder": "", "type": "output"})

@@ -35,8 +35,11 @@ func Fal() Service {
 			},
 			"GET /acme/brush/requests/{id}": func(s *Server, r *http.Request, _ []byte) (int, []byte) {
 				j, _, ok := s.Look(r.PathValue("id"))
-				if !ok {
+				switch {
+				case !ok:
 					return unknown()
+				case j.Cancelled:
+					return 499, []byte(`{"detail":"Request was cancelled by the client","error_type":"client_cancelled"}`)
 				}
 				var images []map[string]any
 				for _, u := range j.Pictures(s) {

@@ -75,14 +75,22 @@ func (s *Server) Poll(id string) (j Job, done, ok bool) {
 // Look is Poll without counting.
 func (s *Server) Look(id string) (j Job, done, ok bool) { return s.job(id, func(*Job) {}) }
 
-// Stop cancels a job that is not done yet, and reports whether it did.
+// Stop takes a cancel of a job that is not done yet, and reports whether it did. The job stops,
+// unless the service is deaf.
 func (s *Server) Stop(id string) bool {
 	_, done, ok := s.Look(id)
 	if !ok || done {
 		return false
 	}
-	s.job(id, func(j *Job) { j.Cancelled = true })
+	s.job(id, func(j *Job) { j.Cancelled = !s.deaf })
 	return true
+}
+
+// Deaf makes the service take cancels and draw on, as services do that only pass them on.
+func (s *Server) Deaf() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaf = true
 }
 
 func (s *Server) job(id string, change func(*Job)) (_ Job, done, ok bool) {

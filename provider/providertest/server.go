@@ -57,6 +57,7 @@ type Server struct {
 	asked    []Asked
 	jobs     []*Job
 	waits    int
+	deaf     bool // to cancels
 }
 
 // Start starts a service that speaks so. GETs below /pictures/ are downloads of

@@ -111,8 +111,11 @@ func (p *Provider) Poll(ctx context.Context, raw json.RawMessage) (provider.Answ
 	return p.finish(ctx, h, task.NotExecuted)
 }
 
-// Cancel always works: a job is its handle, and nobody draws what nobody polls.
-func (p *Provider) Cancel(context.Context, json.RawMessage) error { return nil }
+// Cancel always works, and the job has ended with it: a job is its handle, and nobody draws
+// what nobody polls.
+func (p *Provider) Cancel(context.Context, json.RawMessage) error {
+	return &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "the job was cancelled"}
+}
 
 // finish draws and answers. Executed is what a failure says if ctx ends.
 func (p *Provider) finish(ctx context.Context, h handle, executed task.Execution) (provider.Answer, error) {

@@ -137,6 +137,11 @@ func TestDrawing(t *testing.T) {
 			t.Errorf("got %+v, %v", cfg, err)
 		}
 	})
+	t.Run("A cancel ends a job by its word: nobody draws what nobody polls", func(t *testing.T) {
+		if f := task.AsFailure(new(Provider).Cancel(t.Context(), nil)); f == nil || f.Kind != task.Stopped || f.Executed != task.Executed {
+			t.Errorf("got %v", f)
+		}
+	})
 	t.Run("Nothing is charged and the answer is told apart from others", func(t *testing.T) {
 		a := submit(t, fox)
 		if a.Cost == nil || a.Cost.Micros != 0 || a.Cost.Currency == "" || !a.Done || a.RequestID == "" || !json.Valid(a.Raw) {

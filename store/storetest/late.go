@@ -147,7 +147,7 @@ func failsMeanwhile(b *bench) {
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 	held := task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "who knows"}}
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: held}))
-	b.same(b.get(t.ID).ErrorAdvice, task.RetryCollects)
+	b.same(b.get(t.ID).ErrorAdvice, task.Wait)
 }
 
 func costsLate(b *bench) {

@@ -28,7 +28,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		claims []claim
 	}{
 		{"Insert", inserting()}, {"Key", keys()}, {"Claim", claiming()}, {"Fence", fencing()}, {"Journal", journal()},
-		{"Save", saving()}, {"Batch", batches()}, {"Late", learning()}, {"Paid", paying()}, {"Files", files()}, {"Fail", failing()}, {"Advice", advising()},
+		{"Save", saving()}, {"Batch", batches()}, {"Late", learning()}, {"Collect", collecting()}, {"Paid", paying()}, {"Files", files()}, {"Fail", failing()}, {"Advice", advising()},
 		{"Person", person()}, {"Publish", publishing()}, {"App", apps()}, {"Worker", workers()}, {"Read", reading()}, {"Machine", machines()},
 	}
 	s := open(t)
