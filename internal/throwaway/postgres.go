@@ -38,12 +38,7 @@ func Postgres(ctx context.Context, o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	command := func(ctx context.Context, name string, args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, filepath.Join(bin, name), args...)
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
-		return cmd
-	}
+	p := postgresPrograms{bin: bin, as: as}
 	r := recipe{
 		name:    "postgres",
 		orderly: syscall.SIGINT, // "fast": ends sessions, writes a checkpoint
@@ -53,7 +48,7 @@ func Postgres(ctx context.Context, o Options) (*Server, error) {
 			return fmt.Sprintf("postgres://easel@127.0.0.1:%d/postgres?sslmode=disable", port)
 		},
 		command: func(dir string, port int) *exec.Cmd {
-			cmd := command(context.Background(), "postgres", postgresArgs(o, dir, port)...)
+			cmd := p.command(context.Background(), "postgres", postgresArgs(o, dir, port)...)
 			cmd.Dir = dir
 			if o.Clock {
 				cmd.Env = append(cmd.Env, clockEnv(lib, dir)...)
@@ -61,23 +56,39 @@ func Postgres(ctx context.Context, o Options) (*Server, error) {
 			return cmd
 		},
 	}
-	return begin(ctx, r, func(ctx context.Context, dir string) error {
-		if as != nil {
-			if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
-				return err
-			}
-		}
-		if err := os.WriteFile(clockFile(dir), []byte("+0\n"), 0o644); err != nil {
+	return begin(ctx, r, p.prepare)
+}
+
+// postgresPrograms are the programs in bin, run as another user unless as is nil.
+type postgresPrograms struct {
+	bin string
+	as  *syscall.Credential
+}
+
+func (p postgresPrograms) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, name), args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
+	return cmd
+}
+
+// prepare makes dir the folder of a new server.
+func (p postgresPrograms) prepare(ctx context.Context, dir string) error {
+	if p.as != nil {
+		if err := os.Chown(dir, int(p.as.Uid), int(p.as.Gid)); err != nil {
 			return err
 		}
-		cmd := command(ctx, "initdb", "--pgdata="+dataDir(dir), "--username=easel", "--auth=trust",
-			"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("initdb: %w\n%s", err, out)
-		}
-		return nil
-	})
+	}
+	if err := os.WriteFile(clockFile(dir), []byte("+0\n"), 0o644); err != nil {
+		return err
+	}
+	cmd := p.command(ctx, "initdb", "--pgdata="+dataDir(dir), "--username=easel", "--auth=trust",
+		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return nil
 }
 
 func dataDir(dir string) string { return filepath.Join(dir, "data") }

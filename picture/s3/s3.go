@@ -71,6 +71,26 @@ var (
 // New checks c and returns its store. It asks nobody: see Ready. The error names
 // every field that is wrong, and no key.
 func New(c Config) (*Store, error) {
+	endpoint, err := c.check()
+	if err != nil {
+		return nil, fmt.Errorf("s3: %w", err)
+	}
+	lookup := minio.BucketLookupPath
+	if c.HostStyle {
+		lookup = minio.BucketLookupDNS
+	}
+	client, err := minio.New(endpoint.Host, &minio.Options{Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Secure: endpoint.Scheme == "https",
+		Region: c.Region, BucketLookup: lookup, Transport: transport(c.Transport), MaxRetries: retries})
+	if err != nil {
+		return nil, fmt.Errorf("s3: %w", err)
+	}
+	s := &Store{client: client, bucket: c.Bucket, prefix: c.Prefix, base: strings.TrimRight(c.BaseURL, "/"), public: c.PublicURL != ""}
+	s.object, s.origin = c.addresses(endpoint)
+	return s, nil
+}
+
+// check returns the endpoint, or what is wrong with c.
+func (c Config) check() (*url.URL, error) {
 	var errs []error
 	endpoint, err := url.Parse(c.Endpoint)
 	if err != nil || endpoint.Scheme != "http" && endpoint.Scheme != "https" || endpoint.Host == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" || endpoint.RawQuery != "" {
@@ -90,36 +110,30 @@ func New(c Config) (*Store, error) {
 			errs = append(errs, errors.New("public URL: not an http or https URL"))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("s3: %w", err)
-	}
-	lookup := minio.BucketLookupPath
-	if c.HostStyle {
-		lookup = minio.BucketLookupDNS
-	}
-	client, err := minio.New(endpoint.Host, &minio.Options{Creds: credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""), Secure: endpoint.Scheme == "https",
-		Region: c.Region, BucketLookup: lookup, Transport: transport(c.Transport), MaxRetries: retries})
-	if err != nil {
-		return nil, fmt.Errorf("s3: %w", err)
-	}
-	s := &Store{client: client, bucket: c.Bucket, prefix: c.Prefix, base: strings.TrimRight(c.BaseURL, "/"), public: c.PublicURL != ""}
+	return endpoint, errors.Join(errs...)
+}
+
+// addresses returns what the objects' own addresses begin with, and the origin of
+// presigned ones.
+func (c Config) addresses(endpoint *url.URL) (object, origin string) {
+	service, hosted := endpoint.Scheme+"://"+endpoint.Host, endpoint.Scheme+"://"+c.Bucket+"."+endpoint.Host
 	switch {
-	case s.public:
-		s.object = strings.TrimRight(c.PublicURL, "/")
+	case c.PublicURL != "":
+		object = strings.TrimRight(c.PublicURL, "/")
 	case c.HostStyle:
-		s.object = endpoint.Scheme + "://" + c.Bucket + "." + endpoint.Host
+		object = hosted
 	default:
-		s.object = endpoint.Scheme + "://" + endpoint.Host + "/" + c.Bucket
+		object = service + "/" + c.Bucket
 	}
-	switch host := endpoint.Hostname(); {
-	case strings.HasSuffix(host, ".amazonaws.com"): // the client picks the host of the region
-		s.origin = endpoint.Scheme + "://*.amazonaws.com"
+	switch {
+	case strings.HasSuffix(endpoint.Hostname(), ".amazonaws.com"): // the client picks the host of the region
+		origin = endpoint.Scheme + "://*.amazonaws.com"
 	case c.HostStyle:
-		s.origin = endpoint.Scheme + "://" + c.Bucket + "." + endpoint.Host
+		origin = hosted
 	default:
-		s.origin = endpoint.Scheme + "://" + endpoint.Host
+		origin = service
 	}
-	return s, nil
+	return object, origin
 }
 
 // Put sends the picture in one request, which the service takes whole or not at all.

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+func TestRetryAndCancel(t *testing.T) {
+	for _, c := range []struct {
+		claim string
+		holds func(*testing.T, *shell, *store.Store)
+	}{
+		{"A failed task is pending again", retriesFailed},
+		{"What may have been charged is retried, and its call stays in doubt", retriesUnknown},
+		{"Where nobody can be asked nothing says that somebody is", asksNobody},
+		{"Only a person's word says that a call was not charged", retriesNotCharged},
+		{"Pictures that are in storage already are taken by a retry, and only what is missing is bought", retriesStored},
+		{"What was paid for is collected by a retry, and bought again by a confirmed word", buysAgain},
+		{"A retry says whether it would buy", saysWhatIsBought},
+		{"One refusal does not keep the others", retriesOthers},
+		{"A script that retries many must say that it means it", retriesConfirmed},
+		{"A filter takes what may have been charged too, and leaves it in doubt", retriesFiltered},
+		{"A kind picks what may have been charged", retriesKind},
+		{"Tasks that have not failed are not picked to be retried", retriesEnded},
+		{"Failed and cancelled tasks are retried together", retriesBoth},
+		{"Cancelled tasks are picked by their status", retriesCancelled},
+		{"A task that has ended cannot be cancelled", cancelsOpen},
+		{"The dead-letter queue counts by kind and says how to retry", countsDeadLetters},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			d := newShell(t)
+			for range 4 {
+				d.enqueue("x")
+			}
+			s := d.open()
+			fail(t, s, 1, &task.Failure{Kind: task.Auth, Executed: task.NotExecuted, Message: "bad key"})
+			fail(t, s, 2, nobodyKnows())
+			c.holds(t, d, s)
+		})
+	}
+}
+
+func nobodyKnows() *task.Failure {
+	return &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}
+}
+
+func status(t *testing.T, s *store.Store, id int64) task.Status {
+	t.Helper()
+	got, err := s.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.Status
+}
+
+func lastCall(t *testing.T, s *store.Store, id int64) task.AttemptState {
+	t.Helper()
+	attempts, err := s.Attempts(t.Context(), id)
+	if err != nil || len(attempts) != 1 {
+		t.Fatalf("%d attempts, %v", len(attempts), err)
+	}
+	return attempts[0].State
+}
+
+func retriesFailed(t *testing.T, d *shell, s *store.Store) {
+	d.easel("retry", "1").wants(t, 0, "task 1 is pending again")
+	if got := status(t, s, 1); got != task.Pending {
+		t.Errorf("it is %s", got)
+	}
+}
+
+func retriesUnknown(t *testing.T, d *shell, s *store.Store) {
+	d.easel("show", "2").wants(t, 0, "`easel retry 2`: that asks the provider again and buys nothing", "`easel retry --not-charged 2` sends it again")
+	d.easel("retry", "2").wants(t, 0, "task 2 is pending again")
+	if got := lastCall(t, s, 2); got != task.AttemptUnknown {
+		t.Errorf("its call is %s", got)
+	}
+}
+
+func asksNobody(t *testing.T, d *shell, _ *store.Store) {
+	d.env = append(d.env, "OPENAI_API_KEY=a-key")
+	id := d.enqueue("x", "--provider", "openai", "--model", "gpt-image-2")
+	s := d.open()
+	fail(t, s, id, nobodyKnows())
+	reason := "nobody knows"
+	for _, args := range [][]string{{"show", fmt.Sprint(id)}, {"dlq"}, {"retry", fmt.Sprint(id)}} {
+		if got := d.easel(args...); strings.Contains(strings.ToLower(got.out+got.errors), "asks the provider") || strings.Contains(got.out+got.errors, "buys nothing") {
+			t.Errorf("%q says %s%s", args, got.out, got.errors)
+		}
+	}
+	d.easel("show", fmt.Sprint(id)).wants(t, 0, "https://platform.openai.com/usage", fmt.Sprintf("`easel retry %d --not-charged`", id), fmt.Sprintf("`easel give-up %d`", id), reason)
+	d.easel("dlq").wants(t, 0, "look each up at the provider")
+	d.easel("retry", fmt.Sprint(id)).wants(t, 1, "was not retried")
+	if row, err := s.Get(t.Context(), id); err != nil || row.Status != task.Failed || !strings.Contains(row.ErrorMsg, reason) {
+		t.Errorf("it is %+v, %v", row, err)
+	}
+	d.easel("give-up", fmt.Sprint(id)).wants(t, 0, "is given up: its call was charged")
+	d.easel("show", fmt.Sprint(id)).wants(t, 0, "charged", reason)
+	d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "cannot be given up")
+}
+
+func retriesNotCharged(t *testing.T, d *shell, s *store.Store) {
+	d.easel("retry", "2", "--not-charged").wants(t, 0, "task 2 is pending again")
+	if got := lastCall(t, s, 2); got != task.AttemptRejected {
+		t.Errorf("its call is %s", got)
+	}
+}
+
+func retriesStored(t *testing.T, d *shell, s *store.Store) {
+	for _, statement := range []string{
+		"UPDATE generation_attempt SET state = 'succeeded' WHERE task_id = 2",
+		`INSERT INTO generation_result (task_id, attempt_id, generated_image_url, storage_key)
+			SELECT task_id, id, 'http://x.test/2.png', '2/1-0.png' FROM generation_attempt WHERE task_id = 2`,
+		"UPDATE image_generations SET error_kind = 'timeout' WHERE id = 2",
+	} {
+		if _, err := s.DB().ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.easel("show", "2").wants(t, 0, "`easel retry 2`: that takes the pictures that are in storage already, and buys nothing")
+	d.easel("retry", "2").wants(t, 0, "task 2 is pending again: pictures that are in storage already are taken, and nothing is bought")
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'failed', image_count = 2 WHERE id = 2; UPDATE generation_attempt SET images = 1"); err != nil {
+		t.Fatal(err)
+	}
+	d.easel("retry", "2").wants(t, 0, "task 2 is pending again: a new call is made")
+}
+
+func buysAgain(t *testing.T, d *shell, s *store.Store) {
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered', cost_micros = 40000, currency = 'USD' WHERE task_id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	d.easel("show", "2").wants(t, 0, "that collects what was paid for and does not pay for it twice", "`easel retry --buy-again 2`")
+	d.easel("retry", "1", "--buy-again", "--yes").wants(t, 1, "task 1 has no call that was paid for and not collected")
+	d.easel("retry", "2", "--buy-again").wants(t, 2, "This gives up call 1 of task 2, answered at", "Pay once more?", "say --yes")
+	d.easel("retry", "2", "--buy-again", "--not-charged").wants(t, 2, "give either")
+	d.easel("retry", "--status", "failed", "--buy-again").wants(t, 2, "--buy-again takes the IDs of tasks")
+	if got := lastCall(t, s, 2); got != task.AttemptAnswered {
+		t.Errorf("its call is %s before anybody has confirmed", got)
+	}
+	d.easel("retry", "2", "--buy-again", "--yes").wants(t, 0, "task 2 is pending again: what it has paid for is given up, and a new call is made")
+	if got := lastCall(t, s, 2); got != task.AttemptFailed {
+		t.Errorf("its call is %s", got)
+	}
+}
+
+func saysWhatIsBought(t *testing.T, d *shell, s *store.Store) {
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered' WHERE task_id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	d.easel("retry", "1", "2").wants(t, 0, "task 1 is pending again: a new call is made", "task 2 is pending again: what was paid for is collected, and nothing is bought")
+}
+
+func retriesOthers(t *testing.T, d *shell, s *store.Store) {
+	d.easel("retry", "3", "1", "99").wants(t, 1, "task 1 is pending again", "task 3 is pending and cannot be retried", "task 99: no such task; see `easel list`")
+	if got := status(t, s, 1); got != task.Pending {
+		t.Errorf("it is %s", got)
+	}
+}
+
+func retriesConfirmed(t *testing.T, d *shell, s *store.Store) {
+	d.easel("retry", "--status", "failed").wants(t, 2, "2 tasks would be retried. ", "say --yes")
+	d.easel("retry", "--status", "failed", "--not-charged").wants(t, 2, "paid for twice", "say --yes")
+	if got := status(t, s, 1); got != task.Failed {
+		t.Errorf("it is %s", got)
+	}
+}
+
+func retriesFiltered(t *testing.T, d *shell, s *store.Store) {
+	var answer retriedAll
+	d.must(&answer, "retry", "--status", "failed", "--yes")
+	if answer != (retriedAll{2, 2}) || status(t, s, 1) != task.Pending || status(t, s, 2) != task.Pending {
+		t.Errorf("got %+v, and 2 is %s", answer, status(t, s, 2))
+	}
+	if got := lastCall(t, s, 2); got != task.AttemptUnknown {
+		t.Errorf("its call is %s", got)
+	}
+}
+
+func retriesKind(t *testing.T, d *shell, s *store.Store) {
+	var answer retriedAll
+	d.must(&answer, "retry", "--kind", "outcome_unknown", "--yes")
+	if answer != (retriedAll{1, 1}) || status(t, s, 1) != task.Failed {
+		t.Errorf("got %+v, and 1 is %s", answer, status(t, s, 1))
+	}
+}
+
+func retriesEnded(t *testing.T, d *shell, _ *store.Store) {
+	d.easel("retry", "--status", "pending", "--yes").wants(t, 2, "only failed and cancelled tasks can be retried")
+}
+
+func retriesBoth(t *testing.T, d *shell, _ *store.Store) {
+	d.must(nil, "cancel", "3")
+	var answer retriedAll
+	d.must(&answer, "retry", "--status", "failed,cancelled", "--yes")
+	if answer.Retried != 3 {
+		t.Errorf("got %+v", answer)
+	}
+}
+
+func retriesCancelled(t *testing.T, d *shell, s *store.Store) {
+	d.must(nil, "cancel", "3", "4")
+	var answer retriedAll
+	d.must(&answer, "retry", "--status", "cancelled", "--yes")
+	if answer.Retried != 2 || status(t, s, 4) != task.Pending || status(t, s, 1) != task.Failed {
+		t.Errorf("got %+v", answer)
+	}
+}
+
+func cancelsOpen(t *testing.T, d *shell, _ *store.Store) {
+	d.easel("cancel", "1", "3").wants(t, 1, "task 3 is cancelled", "task 1 is failed and cannot be cancelled")
+}
+
+func countsDeadLetters(t *testing.T, d *shell, _ *store.Store) {
+	d.easel("dlq").wants(t, 0, "easel retry --status failed --kind auth --provider sketch\n", "--kind outcome_unknown --provider sketch\n", "bad key")
+	var answer deadLetters
+	d.must(&answer, "dlq")
+	if answer.Total != 2 || len(answer.Groups) != 2 || len(answer.Newest) != 2 {
+		t.Errorf("got %+v", answer)
+	}
+}
