@@ -107,15 +107,16 @@ func (c *Client) hasWorker(ctx context.Context, provider string) bool {
 	return err == nil && served
 }
 
-// Retry brings a failed or cancelled task back and publishes it. See store.Retry. Without
+// Retry brings a failed or cancelled task back and publishes it, if it is as it was seen. See
+// store.Retry. Without
 // notCharged it is an UnknownOutcome, and changes nothing, where it could neither ask nor buy.
-func (c *Client) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
+func (c *Client) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error) {
 	if !notCharged {
-		if err := c.decided(ctx, ref); err != nil {
+		if err := c.decided(ctx, seen); err != nil {
 			return nil, err
 		}
 	}
-	t, err := c.Tasks.Retry(ctx, ref, notCharged)
+	t, err := c.Tasks.Retry(ctx, seen, notCharged)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +127,8 @@ func (c *Client) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*tas
 
 // BuyAgain is Retry for a person who gives up what was paid for and cannot be
 // collected: a new call is made. See store.BuyAgain.
-func (c *Client) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error) {
-	t, err := c.Tasks.BuyAgain(ctx, ref)
+func (c *Client) BuyAgain(ctx context.Context, seen task.Seen) (*task.Task, error) {
+	t, err := c.Tasks.BuyAgain(ctx, seen)
 	if err != nil {
 		return nil, err
 	}
@@ -136,16 +137,17 @@ func (c *Client) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error)
 	return t, nil
 }
 
-// Cancel ends a task that is not final. Its delivery is taken out of the queue;
-// a worker that holds it is told through the row.
-func (c *Client) Cancel(ctx context.Context, id int64) (*task.Task, error) {
-	t, err := c.Tasks.Cancel(ctx, id)
+// Cancel ends a task that is not final, if it was not brought back since it was seen;
+// task.Seen{Task: id} ends it as it is. Its delivery is taken out of the queue; a worker that
+// holds it is told through the row.
+func (c *Client) Cancel(ctx context.Context, seen task.Seen) (*task.Task, error) {
+	t, err := c.Tasks.Cancel(ctx, seen)
 	if err != nil {
 		return nil, err
 	}
 	if c.Queue != nil {
 		if err := c.Queue.Remove(ctx, deliveryOf(t)); err != nil {
-			c.Log.Debug().Err(err).Int64("task", id).Msg("delivery of a cancelled task left for the reconciler")
+			c.Log.Debug().Err(err).Int64("task", t.ID).Msg("delivery of a cancelled task left for the reconciler")
 		}
 	}
 	return t, nil

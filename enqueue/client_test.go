@@ -39,8 +39,8 @@ func TestClient(t *testing.T) {
 			r.check(err)
 			r.runs(r.relay().Run)
 			r.in(t.Ref(), queue.Pending)
-			r.client.Cancel(r.Context(), t.ID)
-			again, err := r.client.Retry(r.Context(), t.Ref(), false)
+			r.client.Cancel(r.Context(), task.Seen{Task: t.ID})
+			again, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 			r.check(err)
 			r.in(again.Ref(), queue.Pending)
 		}},
@@ -193,13 +193,13 @@ func cancelAndRetry(r *rig) {
 	t := lighthouse()
 	_, err := r.client.Enqueue(r.Context(), t)
 	r.check(err)
-	gone, err := r.client.Cancel(r.Context(), t.ID)
+	gone, err := r.client.Cancel(r.Context(), task.Seen{Task: t.ID})
 	r.check(err)
 	r.same(facts{"Status": gone.Status, "where": r.where(t.Ref())}, facts{"Status": task.Cancelled, "where": queue.Absent})
 
 	r.publishes(queue.Delivery{Ref: t.Ref(), Provider: "painter"})
 	r.archives(t.Ref())
-	again, err := r.client.Retry(r.Context(), t.Ref(), false)
+	again, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 	r.check(err)
 	r.same(facts{"Delivery": again.Delivery, "t": r.where(t.Ref()), "again": r.where(again.Ref()), "PublishedAt != nil": r.get(t.ID).PublishedAt != nil},
 		facts{"Delivery": 1, "t": queue.Absent, "again": queue.Pending, "PublishedAt != nil": true})
@@ -213,9 +213,9 @@ func notAllowed(r *rig) {
 		task.Processing: {"retry": false, "cancel": true},
 	} {
 		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s', worker = 'w'", status))
-		_, retry := r.client.Retry(r.Context(), task.Ref{Task: t.ID, Delivery: -1}, false)
+		_, retry := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 		r.exec(fmt.Sprintf("UPDATE image_generations SET status = '%s', worker = 'w'", status))
-		_, cancel := r.client.Cancel(r.Context(), t.ID)
+		_, cancel := r.client.Cancel(r.Context(), task.Seen{Task: t.ID})
 		r.same(facts{"retry": retry == nil, "cancel": cancel == nil}, want)
 		var not *store.NotAllowed
 		for _, err := range []error{retry, cancel} {
@@ -238,7 +238,12 @@ func retryAll(r *rig) {
 	r.exec("UPDATE image_generations SET status = 'failed' WHERE id > 3")
 	r.exec("UPDATE image_generations SET status = 'completed' WHERE id = 2")
 	told := 0
-	done, err := r.client.RetryAll(r.Context(), store.Filter{}, false, func(*task.Task) { told++ })
+	looked, err := r.client.Retryable(r.Context(), store.Filter{})
+	r.check(err)
+	newest, err := r.client.Retryable(r.Context(), store.Filter{Limit: 502})
+	r.check(err)
+	r.same(newest, looked[:502])
+	done, err := r.client.RetryEach(r.Context(), looked, false, func(*task.Task) { told++ })
 	r.check(err)
 	left, err := r.tasks.Count(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}})
 	r.check(err)
@@ -255,7 +260,7 @@ func retryLooked(r *rig) {
 	looked, err := r.client.Retryable(r.Context(), unknown)
 	r.check(err)
 	r.exec("UPDATE image_generations SET status = 'failed', error_kind = 'outcome_unknown' WHERE id = 2") // joins them
-	r.exec("UPDATE image_generations SET delivery = 1 WHERE id = 3")                                      // was retried, and failed anew
+	r.exec("UPDATE image_generations SET fence = fence + 1 WHERE id = 3")                                 // was called again, and failed anew
 	done, err := r.client.RetryEach(r.Context(), looked, true, nil)
 	r.check(err)
 	r.same(facts{"done": done, "1": r.get(1).Status, "2": r.get(2).Status, "3": r.get(3).Status},
@@ -267,12 +272,14 @@ func retryAllLocked(r *rig) {
 	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse()})
 	r.check(err)
 	r.exec("UPDATE image_generations SET status = 'failed'")
+	looked, err := r.client.Retryable(r.Context(), store.Filter{})
+	r.check(err)
 	app, err := r.tasks.DB().Begin()
 	r.check(err)
 	defer app.Rollback()
 	_, err = app.Exec("SELECT id FROM image_generations WHERE id = 3 FOR UPDATE") // the first that is tried
 	r.check(err)
-	done, err := r.client.RetryAll(r.Context(), store.Filter{}, false, nil)
+	done, err := r.client.RetryEach(r.Context(), looked, false, nil)
 	if !errors.As(err, new(*store.Locked)) || !strings.Contains(err.Error(), "task 3: ") {
 		r.Errorf("the error is %v", err)
 	}

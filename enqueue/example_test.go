@@ -104,7 +104,7 @@ func Example_watch() {
 			fmt.Println(seen)
 		}
 		if !seen.Final() { // somebody presses Cancel
-			_, err = client.Cancel(ctx, kite.ID)
+			_, err = client.Cancel(ctx, task.Seen{Task: kite.ID})
 			check(err)
 		}
 		<-tick.C

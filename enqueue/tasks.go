@@ -23,10 +23,10 @@ type clientTasks interface {
 	List(ctx context.Context, f store.Filter) ([]task.Task, error)
 	Attempts(ctx context.Context, id int64) ([]task.Attempt, error)
 
-	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
-	BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error)
-	GiveUp(ctx context.Context, ref task.Ref, cost *task.Money) (*task.Task, error)
-	Cancel(ctx context.Context, id int64) (*task.Task, error)
+	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
+	BuyAgain(ctx context.Context, seen task.Seen) (*task.Task, error)
+	GiveUp(ctx context.Context, seen task.Seen, cost *task.Money) (*task.Task, error)
+	Cancel(ctx context.Context, seen task.Seen) (*task.Task, error)
 }
 
 // relayTasks is where a Relay finds what nobody has published.

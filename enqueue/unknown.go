@@ -13,6 +13,7 @@ import (
 // billed, and its provider cannot be asked. Nothing was changed.
 type UnknownOutcome struct {
 	Task     int64
+	Attempt  int // the number of the call
 	Provider string
 	Console  string // the provider's page to look the call up on; empty if none is known
 }
@@ -32,31 +33,31 @@ func (e *UnknownOutcome) Undecided() (task int64, text string) {
 }
 
 // decided is an UnknownOutcome if a retry of the task would neither ask nor buy.
-func (c *Client) decided(ctx context.Context, ref task.Ref) error {
-	attempts, err := c.Tasks.Attempts(ctx, ref.Task)
+func (c *Client) decided(ctx context.Context, seen task.Seen) error {
+	attempts, err := c.Tasks.Attempts(ctx, seen.Task)
 	if err != nil || !c.Services.Undecided(attempts) {
 		return err
 	}
-	t, err := c.Tasks.Get(ctx, ref.Task)
+	t, err := c.Tasks.Get(ctx, seen.Task)
 	if err != nil {
 		return err
 	}
-	if !t.Status.Final() || ref.Delivery >= 0 && t.Delivery != ref.Delivery {
+	if !t.Status.Final() || t.Seen() != seen {
 		return nil // which the retry says
 	}
-	provider := attempts[len(attempts)-1].Provider
-	return &UnknownOutcome{Task: ref.Task, Provider: provider, Console: c.Services.Console(provider)}
+	last := attempts[len(attempts)-1]
+	return &UnknownOutcome{Task: seen.Task, Attempt: last.Number, Provider: last.Provider, Console: c.Services.Console(last.Provider)}
 }
 
 // GiveUp ends the doubt about a failed task whose last call was charged: a person has
 // looked it up. The task stays failed, by that reason, and costs what the price table
 // says of the call. It is not retried by that. See store.GiveUp.
-func (c *Client) GiveUp(ctx context.Context, ref task.Ref) (*task.Task, error) {
-	t, err := c.Tasks.Get(ctx, ref.Task)
+func (c *Client) GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error) {
+	t, err := c.Tasks.Get(ctx, seen.Task)
 	if err != nil {
 		return nil, err
 	}
-	attempts, err := c.Tasks.Attempts(ctx, ref.Task)
+	attempts, err := c.Tasks.Attempts(ctx, seen.Task)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (c *Client) GiveUp(ctx context.Context, ref task.Ref) (*task.Task, error) {
 		}
 		cost = svc.Prices.Cost(model, t.Size, t.Quality, images, nil, last.SentAt)
 	}
-	return c.Tasks.GiveUp(ctx, ref, cost)
+	return c.Tasks.GiveUp(ctx, seen, cost)
 }
 
 // leftAlone reports whether err says that a task cannot be retried, or not by a word for many.

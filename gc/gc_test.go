@@ -138,7 +138,7 @@ func TestRun(t *testing.T) {
 		a := &task.Attempt{Key: "late", Provider: "p"}
 		again := r.claimed()
 		r.check(tables.Begin(r.Context(), r.store, again, a)) // on its way
-		_, err := r.store.Cancel(r.Context(), again.ID)
+		_, err := r.store.Cancel(r.Context(), task.Seen{Task: again.ID})
 		r.check(err)
 		r.puts(fmt.Sprintf("%d/%d-0.png", again.ID, a.ID))
 		r.same(facts{"Removed": r.runs(true).Removed, "len left": len(r.left()), "ID": done.ID}, facts{"Removed": 0, "len left": 6, "ID": int64(2)})

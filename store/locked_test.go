@@ -217,18 +217,18 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 		}
 	})
 	t.Run("What a person asks for says after five seconds that the row is locked", func(t *testing.T) {
+		failed, err := l.Get(whole, l.failed.ID)
+		must(t, err)
 		var asking sync.WaitGroup
 		for name, ask := range map[string]func(tk *task.Task) error{
-			"Retry": func(tk *task.Task) error {
-				_, err := l.Retry(whole, task.Ref{Task: tk.ID, Delivery: -1}, false)
+			"Retry": func(*task.Task) error {
+				_, err := l.Retry(whole, failed.Seen(), false)
 				return err
 			},
-			"BuyAgain": func(tk *task.Task) error {
-				_, err := l.BuyAgain(whole, task.Ref{Task: tk.ID, Delivery: -1})
-				return err
-			},
-			"Cancel": func(tk *task.Task) error { _, err := l.Cancel(whole, tk.ID); return err },
-			"Delete": func(tk *task.Task) error { return l.Delete(whole, tk.ID) },
+			"BuyAgain": func(*task.Task) error { _, err := l.BuyAgain(whole, failed.Seen()); return err },
+			"GiveUp":   func(*task.Task) error { _, err := l.GiveUp(whole, failed.Seen(), nil); return err },
+			"Cancel":   func(tk *task.Task) error { _, err := l.Cancel(whole, task.Seen{Task: tk.ID}); return err },
+			"Delete":   func(tk *task.Task) error { return l.Delete(whole, tk.ID) },
 		} {
 			tk := l.waiting[0]
 			if name != "Cancel" {

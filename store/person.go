@@ -11,13 +11,16 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// NotAllowed says that a task's status does not allow what a person asked for.
+// NotAllowed says that a task is not as it must be for what a person asked for. Nothing was
+// changed.
 type NotAllowed struct {
 	Task       int64
 	Status     task.Status
-	Action     string // "retried", "cancelled"
-	Moved      bool   // the status would allow it, but not for the delivery that the person saw
-	OwnedByApp bool   // the app keeps the row by itself
+	Kind       task.Kind
+	Action     string      // "retried", "cancelled"
+	Was        task.Status // how the person saw it; empty if he did not look
+	Moved      bool        // it has moved on since the person saw it
+	OwnedByApp bool        // the app keeps the row by itself
 }
 
 func (e *NotAllowed) Error() string {
@@ -25,26 +28,51 @@ func (e *NotAllowed) Error() string {
 		return fmt.Sprintf("task %d is managed by the app itself and cannot be %s from here; the app has to do it", e.Task, e.Action)
 	}
 	if e.Moved {
-		return fmt.Sprintf("task %d has moved on since it was looked at; look again", e.Task)
+		return fmt.Sprintf("task %d has moved on since you looked: %s; look again", e.Task, e.Since())
 	}
 	return fmt.Sprintf("task %d is %s and cannot be %s", e.Task, e.Status, e.Action)
 }
 
+// Since says what became of a task that has moved on.
+func (e *NotAllowed) Since() string {
+	switch {
+	case e.Was != e.Status:
+		return fmt.Sprintf("it was %s, and is %s now", e.Was, e.Status)
+	case e.Kind == task.Charged:
+		return "its call was given up as charged"
+	}
+	return fmt.Sprintf("it was brought back meanwhile, and is %s again", e.Status)
+}
+
+// NotLookedAt says that a word was said of a task that nobody has looked at. Nothing was changed.
+type NotLookedAt struct{ Task int64 }
+
+func (e *NotLookedAt) Error() string {
+	return fmt.Sprintf("task %d was not looked at, and a retry may buy: read the task, and give what its Seen returns", e.Task)
+}
+
+// asSeen is the condition that a task is as a person saw it.
+const asSeen = "delivery = ? AND fence = ?"
+
+// wordGrows is fenceGrows for a word of a person, after which no older one counts, and which
+// makes a task with a fence at the bound one that can be claimed: far from all that claims reach.
+const wordGrows = "fence = CASE WHEN fence < " + lastFence + " THEN fence + 1 ELSE 4611686018427387904 END"
+
 // Retry brings a failed or cancelled task back by hand, with a new delivery and
-// all budgets full. ref is the delivery the person saw; a Delivery of -1
-// stands for whichever there is. notCharged also records that calls whose
+// all budgets full. A NotAllowed if the task is not as the person saw it any more, and a
+// NotLookedAt if he did not look. notCharged also records that calls whose
 // outcome is unknown were not billed, so that they may be made again: those that are
 // called unknown, and those whose worker died while it sent them. The row comes back as
 // it is now, and not published. A Locked if it could not be had within five seconds.
-func (s *Store) Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error) {
-	return s.retry(ctx, ref, func(tx *sqlx.Tx) error {
+func (s *Store) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error) {
+	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
 		if !notCharged {
 			return nil
 		}
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_advice = NULL, error_about = NULL, error_msg = 'a person found that this call was not charged'
 			WHERE task_id = ? AND (state = 'unknown' OR state = 'sending' AND NOT EXISTS (SELECT 1 FROM easel_worker w
-				WHERE w.id = generation_attempt.worker AND w.lease_until >= now()))`), ref.Task)
+				WHERE w.id = generation_attempt.worker AND w.lease_until >= now()))`), seen.Task)
 		return err
 	})
 }
@@ -60,52 +88,58 @@ func (e *NothingPaid) Error() string {
 // BuyAgain is Retry by a person who gives up what was paid for and cannot be collected:
 // calls that the provider has taken end as failed, with all that is known of them, so that
 // a new one is made. A NothingPaid if there are none; nothing is changed then.
-func (s *Store) BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error) {
-	return s.retry(ctx, ref, func(tx *sqlx.Tx) error {
+func (s *Store) BuyAgain(ctx context.Context, seen task.Seen) (*task.Task, error) {
+	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
 		// They ended when they were last heard of: what ends after the retry counts as refused by it.
 		r, err := tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE generation_attempt SET state = 'failed', finished_at = coalesce(answered_at, sent_at), error_kind = coalesce(error_kind, 'expired'),
 				error_msg = 'it was paid for and not collected, and a person decided to buy again' || coalesce(': ' || replace(replace(error_msg, ?, ''), ?, ''), ''),
 				error_advice = NULL, error_about = NULL
-			WHERE task_id = ? AND state IN ('accepted', 'answered')`), task.RetryCollects.Ending(""), task.RetryAsks.Ending(""), ref.Task)
+			WHERE task_id = ? AND state IN ('accepted', 'answered')`), task.RetryCollects.Ending(""), task.RetryAsks.Ending(""), seen.Task)
 		if err != nil {
 			return err
 		}
 		if n, err := r.RowsAffected(); err != nil || n > 0 {
 			return err
 		}
-		return &NothingPaid{ref.Task}
+		return &NothingPaid{seen.Task}
 	})
 }
 
 // retry brings the task back and lets with write about its calls in the same transaction.
-func (s *Store) retry(ctx context.Context, ref task.Ref, with func(*sqlx.Tx) error) (*task.Task, error) {
+func (s *Store) retry(ctx context.Context, seen task.Seen, with func(*sqlx.Tx) error) (*task.Task, error) {
+	if !seen.Looked() {
+		return nil, &NotLookedAt{seen.Task}
+	}
+	if !seen.Status.Final() { // its claim may make a call yet that nobody has seen
+		return nil, s.notAllowed(ctx, seen, "retried")
+	}
 	ctx, cancel := context.WithTimeout(ctx, personWaits)
 	defer cancel()
 	var t task.Task
 	err := s.in(ctx, func(tx *sqlx.Tx) error {
-		// No fence: a person's word takes it. The final status is the guard, and
-		// nobody but a person moves a task out of that.
+		// The fence is the one that the person saw, and his word takes it. Nobody but a
+		// person moves a task out of its final status.
 		err := tx.GetContext(ctx, &t, tx.Rebind(`
-			UPDATE image_generations SET status = 'pending', `+deliveryGrows+`, fence = CASE WHEN fence < `+lastFence+` THEN fence + 1 ELSE 1 END, attempt = 0, waits = 0, crashes = 0,
+			UPDATE image_generations SET status = 'pending', `+deliveryGrows+`, `+wordGrows+`, attempt = 0, waits = 0, crashes = 0,
 				published_at = NULL, run_at = now(), retried_at = now(), cancel_requested_at = NULL, progress = 0, worker = NULL, lease_until = NULL,
 				`+blameless+`, completed_at = NULL, updated_at = now(),
 				deadline_at = CASE WHEN deadline_at > now() THEN deadline_at END
-			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND (delivery = ? OR ? < 0) AND status IN ('failed', 'cancelled')
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND `+asSeen+` AND status IN ('failed', 'cancelled')
 				AND deleted_at IS NULL AND NOT `+ownedByApp+s.dialect.lock+`)
-			RETURNING `+taskColumns), ref.Task, ref.Delivery, ref.Delivery)
+			RETURNING `+taskColumns), seen.Task, seen.Delivery, seen.Fence)
 		if err != nil {
 			return err
 		}
 		// What is paid for is collected anew, also if the clock was set back since it was given up.
-		_, err = tx.ExecContext(ctx, tx.Rebind("UPDATE generation_attempt SET finished_at = NULL WHERE task_id = ? AND state IN ('accepted', 'answered')"), ref.Task)
+		_, err = tx.ExecContext(ctx, tx.Rebind("UPDATE generation_attempt SET finished_at = NULL WHERE task_id = ? AND state IN ('accepted', 'answered')"), seen.Task)
 		if err != nil {
 			return err
 		}
 		return with(tx)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, s.notAllowed(ctx, ref, "retried")
+		return nil, s.notAllowed(ctx, seen, "retried")
 	}
 	if err != nil {
 		return nil, err
@@ -119,10 +153,11 @@ var owed = &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "
 // owes is the condition that a task has such a call.
 const owes = "EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered')"
 
-// Cancel ends a task that is not final. A worker that holds it learns it from
+// Cancel ends a task that is not final, whatever has been done for the delivery that the
+// person saw, or for any if he did not look: it buys nothing. A worker that holds it learns it from
 // the row (see Stopped); what the provider still draws is kept as late. A Locked if
 // the row could not be had within five seconds.
-func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
+func (s *Store) Cancel(ctx context.Context, seen task.Seen) (*task.Task, error) {
 	ctx, cancel := context.WithTimeout(ctx, personWaits)
 	defer cancel()
 	var t task.Task
@@ -134,12 +169,12 @@ func (s *Store) Cancel(ctx context.Context, id int64) (*task.Task, error) {
 				lease_until = NULL, updated_at = now(), error_msg = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_msg END,
 				error_advice = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_advice END,
 				error_about = CASE WHEN status = 'pending' AND `+owes+` THEN NULL ELSE error_about END, `+costs+`
-			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND status IN ('pending', 'processing')
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND (delivery = ? OR ?) AND status IN ('pending', 'processing')
 				AND deleted_at IS NULL AND NOT `+ownedByApp+s.dialect.lock+`)
-			RETURNING `+taskColumns), owed.Error(), owed.Advice, id)
+			RETURNING `+taskColumns), owed.Error(), owed.Advice, seen.Task, seen.Delivery, !seen.Looked())
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, s.notAllowed(ctx, task.Ref{Task: id, Delivery: -1}, "cancelled")
+		return nil, s.notAllowed(ctx, seen, "cancelled")
 	}
 	return &t, err
 }
@@ -162,10 +197,11 @@ func (s *Store) archiveAll(ctx context.Context, refs []task.Ref, holds string, f
 	return n, err
 }
 
-func (s *Store) notAllowed(ctx context.Context, ref task.Ref, action string) error {
-	t, err := s.Get(ctx, ref.Task)
+func (s *Store) notAllowed(ctx context.Context, seen task.Seen, action string) error {
+	t, err := s.Get(ctx, seen.Task)
 	if err != nil {
 		return err
 	}
-	return &NotAllowed{Task: ref.Task, Status: t.Status, Action: action, OwnedByApp: t.OwnedByApp(), Moved: ref.Delivery >= 0 && ref.Delivery != t.Delivery}
+	return &NotAllowed{Task: t.ID, Status: t.Status, Kind: t.ErrorKind, Action: action, Was: seen.Status,
+		Moved: seen.Looked() && t.Seen() != seen, OwnedByApp: t.OwnedByApp()}
 }

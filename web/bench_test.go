@@ -137,6 +137,22 @@ func (b *bench) late(a *task.Attempt, r task.Result) {
 	b.check(err)
 }
 
+// seen is a form about a task as it stands now, with what else it says.
+func (b *bench) seen(id int64, form url.Values) url.Values {
+	b.Helper()
+	seen := task.Seen{Status: task.Failed}
+	if t, err := b.store.Get(b.Context(), id); err == nil {
+		seen = t.Seen()
+	}
+	if form == nil {
+		form = url.Values{}
+	}
+	form.Set("delivery", fmt.Sprint(seen.Delivery))
+	form.Set("fence", fmt.Sprint(seen.Fence))
+	form.Set("status", string(seen.Status))
+	return form
+}
+
 func (b *bench) status(id int64) task.Status {
 	b.Helper()
 	t, err := b.store.Get(b.Context(), id)

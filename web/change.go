@@ -1,26 +1,25 @@
 package web
 
 import (
+	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/easelqueue/easel/internal/human"
-	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
-// retry brings one task back. The form says which delivery the reader saw, so
-// that a second click, or a page from before, retries nothing twice.
+// retry brings one task back. The form says how the reader saw it, so that a second
+// click, or a page from before, says nothing of what came after.
 func (s *Site) retry(r *http.Request) (answer, error) {
-	ref, err := seen(r)
+	seen, err := seenTask(r)
 	if err != nil {
 		return nil, err
 	}
 	if r.PostForm.Get("buy_again") == "yes" {
-		_, err = s.Actions.BuyAgain(r.Context(), ref)
+		_, err = s.Actions.BuyAgain(r.Context(), seen)
 	} else {
-		_, err = s.Actions.Retry(r.Context(), ref, r.PostForm.Get("not_charged") == "yes")
+		_, err = s.Actions.Retry(r.Context(), seen, r.PostForm.Get("not_charged") == "yes")
 	}
 	if err != nil {
 		return nil, err
@@ -28,85 +27,66 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 	if r.PostForm.Get("from") == "failed" {
 		return redirect("/failed?retried=1"), nil
 	}
-	return storyOf(ref.Task), nil
+	return storyOf(seen.Task), nil
 }
 
-// seen is the task of a form, with the delivery that the reader saw.
-func seen(r *http.Request) (task.Ref, error) {
+// seenTask is the task of a form as the reader saw it.
+func seenTask(r *http.Request) (task.Seen, error) {
 	id, err := parseID("the task", r.PathValue("id"))
 	if err != nil {
-		return task.Ref{}, err
+		return task.Seen{}, err
 	}
-	text := r.PostForm.Get("delivery")
-	delivery, err := strconv.Atoi(text)
-	if err != nil || delivery < 0 {
-		return task.Ref{}, badRequest("delivery is %q; accepted is the number that the task's page sends.", human.Shorten(text, 40))
+	seen := task.Seen{Task: id, Status: task.Status(r.PostForm.Get("status"))}
+	delivery, err := seenNumber(r, "delivery", math.MaxInt32)
+	if err != nil {
+		return task.Seen{}, err
 	}
-	return task.Ref{Task: id, Delivery: delivery}, nil
+	if seen.Fence, err = seenNumber(r, "fence", math.MaxInt64); err != nil {
+		return task.Seen{}, err
+	}
+	if seen.Delivery = int(delivery); !seen.Status.Valid() {
+		return task.Seen{}, notSent("status", string(seen.Status))
+	}
+	return seen, nil
+}
+
+func seenNumber(r *http.Request, name string, most int64) (int64, error) {
+	text := r.PostForm.Get(name)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > most {
+		return 0, notSent(name, text)
+	}
+	return n, nil
+}
+
+func notSent(name, text string) error {
+	return badRequest("%s is %q; accepted is what the task's page sends. Open the page again.", name, human.Shorten(text, 40))
 }
 
 // giveUp ends the doubt about a call that a person says was charged.
 func (s *Site) giveUp(r *http.Request) (answer, error) {
-	ref, err := seen(r)
+	seen, err := seenTask(r)
 	if err != nil {
 		return nil, err
 	}
 	if r.PostForm.Get("charged") != "yes" {
 		return nil, badRequest("charged is missing; accepted is yes, from somebody who has looked the call up.")
 	}
-	if _, err := s.Actions.GiveUp(r.Context(), ref); err != nil {
+	if _, err := s.Actions.GiveUp(r.Context(), seen); err != nil {
 		return nil, err
 	}
-	return storyOf(ref.Task), nil
+	return storyOf(seen.Task), nil
 }
 
 func (s *Site) cancel(r *http.Request) (answer, error) {
-	id, err := parseID("the task", r.PathValue("id"))
+	seen, err := seenTask(r)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Actions.Cancel(r.Context(), id); err != nil {
+	if _, err := s.Actions.Cancel(r.Context(), seen); err != nil {
 		return nil, err
 	}
-	return storyOf(id), nil
+	return storyOf(seen.Task), nil
 }
 
 func storyOf(id int64) redirect { return redirect("/tasks/" + strconv.FormatInt(id, 10)) }
-
-// confirmPage asks before many tasks are retried.
-type confirmPage struct {
-	kindWords
-	Kind     task.Kind
-	Provider string
-	Count    int
-}
-
-// Unknown says that the tasks may have been billed already.
-func (c confirmPage) Unknown() bool { return c.Kind == task.OutcomeUnknown }
-
-// retryKind retries all failed tasks of a kind, of one provider if the form
-// names one, once the reader has seen how many they are. A reader who leaves
-// meanwhile stops it; what is retried by then stays so.
-func (s *Site) retryKind(r *http.Request) (answer, error) {
-	p, err := parsePick(url.Values{"kind": r.PostForm["kind"], "provider": r.PostForm["provider"]})
-	if err != nil {
-		return nil, err
-	}
-	if p.Kind == "" {
-		return nil, badRequest("kind is missing; accepted are %v.", task.Kinds)
-	}
-	p.Status = task.Failed
-	if r.PostForm.Get("confirmed") == "yes" {
-		n, err := s.Actions.RetryAll(r.Context(), p.filter(0), false, nil)
-		if err != nil {
-			return nil, err
-		}
-		return redirect("/failed?retried=" + strconv.Itoa(n)), nil
-	}
-	tally, err := s.Tasks.Tally(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}, Ours: true})
-	if err != nil {
-		return nil, err
-	}
-	c := confirmPage{kindWords: wordsFor(p.Kind), Kind: p.Kind, Provider: p.Provider, Count: p.count(tally)}
-	return view{name: "confirm", Title: "Retry " + strconv.Itoa(c.Count) + " tasks?", Here: "failed", Data: c}, nil
-}

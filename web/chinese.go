@@ -61,6 +61,9 @@ var patterns = []struct {
 	{regexp.MustCompile(`^Task ([0-9]+)$`), "任务 ${1}"},
 	{regexp.MustCompile(`^There is no task ([0-9]+)\.$`), "没有任务 ${1}。"},
 	{regexp.MustCompile(`^(?:the task|before) is "(.*)"; accepted are the ids of tasks, whole numbers from 1 on\.$`), "“${1}”不是任务编号：任务编号应为从 1 开始的整数。"},
+	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was ([a-z]+), and is ([a-z]+) now\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：当时是 ${2}，现在是 ${3}。没有改动任何东西。请重新查看。"},
+	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: its call was given up as charged\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：有人确认这次调用已计费，并放弃了它。没有改动任何东西。请重新查看。"},
+	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was brought back meanwhile, and is ([a-z]+) again\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：它被重试过，现在又是 ${2}。没有改动任何东西。请重新查看。"},
 	{regexp.MustCompile(`^Task ([0-9]+) is ([a-z]+) and cannot be [a-z]+: it has moved on since the page was shown\. Look at it again\.$`), "任务 ${1} 现在是 ${2}，不能这样操作：页面显示之后它已有变化。请重新查看。"},
 }
 
@@ -99,7 +102,8 @@ var chinese = map[string]string{
 
 	// What a person is asked before many are retried.
 	"Nothing to retry": "没有可重试的任务",
-	"Ask about":        "询问", "task": "个任务", "tasks": "个任务", "All that failed as": "所有失败原因为", "at": "在", ", those that join them in the next moments included.": "，接下来片刻内加入的也包括在内。",
+	"Ask about":        "询问", "task": "个任务", "tasks": "个任务", "All that failed as": "所有失败原因为", "at": "在", ", as they stand now. Those that join them, or move on, in the meantime are left out.": "，以现在的状态为准。此后新加入的，或者状态有变化的，都不包括在内。",
+	"One page is about so many at most, the newest of:": "一页最多处理这么多，取最新的；总数：",
 	"this task": "这个任务", "all": "全部", "No failed task is left with the reason": "已没有这样失败的任务，原因",
 	"The providers that can be asked are asked about each call. What they cannot tell comes back here, and what nobody can be asked about stays here; a call is sent again only if it certainly did not happen.": "能查询的服务商会被逐一询问。查不到结果的会回到这里，无法查询的留在这里；只有确定没有发生的调用才会重新发送。",
 	"Each retry may call its provider again, and may cost money.": "每次重试都可能再次调用服务商，并可能产生费用。",

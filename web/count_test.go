@@ -90,7 +90,7 @@ func TestCount(t *testing.T) {
 		if got := chipsOf(b.get("/"))["failed"]; got != "1" {
 			t.Errorf("%s failed", got)
 		}
-		b.post("/tasks/2/retry", url.Values{"delivery": {"0"}})
+		b.post("/tasks/2/retry", b.seen(2, url.Values{}))
 		if got := chipsOf(b.get("/"))["failed"]; got != "0" {
 			t.Errorf("%s failed after the retry", got)
 		}

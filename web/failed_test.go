@@ -83,7 +83,7 @@ func TestFailed(t *testing.T) {
 	})
 	t.Run("A retry from the page of failed tasks returns to it", func(t *testing.T) {
 		b := fullDesk(t)
-		w := b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "from": {"failed"}})
+		w := b.post("/tasks/1/retry", b.seen(1, url.Values{"from": {"failed"}}))
 		if got := w.Header().Get("Location"); w.Code != 303 || got != "/failed?retried=1" {
 			t.Errorf("got %d to %q", w.Code, got)
 		}
@@ -100,18 +100,20 @@ func TestFailed(t *testing.T) {
 	})
 	t.Run("Retry of a kind, once confirmed, retries that kind", func(t *testing.T) {
 		b := fullDesk(t)
-		w := b.post("/failed/retry", url.Values{"kind": {"auth"}, "provider": {""}, "confirmed": {"yes"}})
+		form := b.looked(url.Values{"kind": {"auth"}, "provider": {""}})
+		b.fail(b.add(task.Task{}), task.Auth, "no key") // joins them
+		w := b.post("/failed/retry", form)
 		if got := w.Header().Get("Location"); w.Code != 303 || got != "/failed?retried=3" {
 			t.Errorf("got %d to %q", w.Code, got)
 		}
-		if d := cmp.Diff([]task.Status{pending, pending, pending, failed, pending}, b.statuses(5)); d != "" {
+		if d := cmp.Diff([]task.Status{pending, pending, pending, failed, pending, failed}, b.statuses(6)); d != "" {
 			t.Error(d)
 		}
 	})
 	t.Run("Retry of a kind can mean one provider", func(t *testing.T) {
 		b := fullDesk(t)
 		b.refuses(b.post("/failed/retry", url.Values{"kind": {"auth"}, "provider": {"fal"}}), 200, "Retry 1 task?")
-		b.post("/failed/retry", url.Values{"kind": {"auth"}, "provider": {"fal"}, "confirmed": {"yes"}})
+		b.post("/failed/retry", b.looked(url.Values{"kind": {"auth"}, "provider": {"fal"}}))
 		if d := cmp.Diff([]task.Status{failed, failed, pending, failed, pending}, b.statuses(5)); d != "" {
 			t.Error(d)
 		}
@@ -143,7 +145,7 @@ func TestFailed(t *testing.T) {
 		b := fullDesk(t)
 		form := url.Values{"kind": {"outcome_unknown"}}
 		b.refuses(b.post("/failed/retry", form), 200, "only if it certainly did not happen")
-		form.Set("confirmed", "yes")
+		form = b.looked(form)
 		form.Set("not_charged", "yes")
 		b.post("/failed/retry", form)
 		attempts, err := b.store.Attempts(t.Context(), 4)
@@ -183,4 +185,18 @@ func TestKinds(t *testing.T) {
 			titles[a.Title] = k
 		}
 	})
+}
+
+// looked is the form that the page sends which asks whether to retry what form says.
+func (b *bench) looked(form url.Values) url.Values {
+	b.Helper()
+	page := b.post("/failed/retry", form).Body.String()
+	_, rest, ok := strings.Cut(page, `name="looked" value="`)
+	if !ok {
+		b.Fatalf("the page asks nothing\n%s", page)
+	}
+	looked, _, _ := strings.Cut(rest, `"`)
+	form.Set("looked", looked)
+	form.Set("confirmed", "yes")
+	return form
 }

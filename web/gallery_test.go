@@ -54,7 +54,7 @@ func five(t *testing.T) *bench {
 	b.draw(b.add(task.Task{Request: task.Request{Provider: "openai", Prompt: "一只红狐狸"}}), func(_ *task.Attempt, r *task.Result) { r.ThumbnailKey = "1/small one?.jpg" })
 	b.fail(b.add(task.Task{Request: task.Request{Provider: "openai"}}), task.Moderated, "the provider refused the prompt")
 	gone := b.add(task.Task{})
-	_, err := b.store.Cancel(t.Context(), gone.ID)
+	_, err := b.store.Cancel(t.Context(), task.Seen{Task: gone.ID})
 	b.check(err)
 	held, _ := b.begin(b.add(task.Task{}))
 	b.check(tables.Err(b.store.Record(t.Context(), store.Progressed{Held: held.Token(), Percent: 40})))
@@ -97,7 +97,7 @@ func TestGallery(t *testing.T) {
 	t.Run("A picture that came too late is on no card", func(t *testing.T) {
 		b := newBench(t)
 		held, a := b.begin(b.add(task.Task{}))
-		_, err := b.store.Cancel(t.Context(), held.ID)
+		_, err := b.store.Cancel(t.Context(), task.Seen{Task: held.ID})
 		b.check(err)
 		b.late(a, task.Result{AttemptID: a.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"})
 		b.hasNot(b.get("/"), "late.png")

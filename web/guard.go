@@ -18,8 +18,9 @@ func (s *Site) policy() string {
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 }
 
-// maxForm bounds the body of a form, in bytes. The largest of ours has four short fields.
-const maxForm = 4 << 10
+// maxForm bounds the body of a form, in bytes. The largest of ours names many tasks beside a few
+// short fields.
+const maxForm = 4<<10 + maxLooked*lookedBytes
 
 // Guard refuses, with a page, what nothing should see that people look at in browsers
 // without a login: hosts that are not ours, and changes that another site's page asks for.

@@ -57,9 +57,9 @@ func TestHosts(t *testing.T) {
 
 // changes are the requests that change something.
 var changes = map[string]url.Values{
-	"/tasks/1/retry":  {"delivery": {"0"}},
-	"/tasks/2/cancel": {},
-	"/failed/retry":   {"kind": {"auth"}, "confirmed": {"yes"}},
+	"/tasks/1/retry":  {"delivery": {"0"}, "fence": {"1"}, "status": {"failed"}},
+	"/tasks/2/cancel": {"delivery": {"0"}, "fence": {"0"}, "status": {"pending"}},
+	"/failed/retry":   {"kind": {"auth"}, "confirmed": {"yes"}, "looked": {"1.0.1"}},
 }
 
 // twoTasks has task 1 failed and task 2 waiting.
@@ -127,7 +127,7 @@ func TestGuard(t *testing.T) {
 	t.Run("A form that is too large is refused with the bound", func(t *testing.T) {
 		b := twoTasks(t)
 		form := url.Values{"delivery": {"0"}, "x": {strings.Repeat("x", maxForm)}}
-		b.refuses(b.post("/tasks/1/retry", form), 413, "4096 bytes")
+		b.refuses(b.post("/tasks/1/retry", form), 413, "269096 bytes")
 		b.unchanged()
 	})
 	t.Run("A form that is none is refused", func(t *testing.T) {

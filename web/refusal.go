@@ -62,6 +62,9 @@ func refusalFor(err error) (r *refusal, fault bool) {
 		return &refusal{Status: http.StatusConflict, Title: "Nobody can be asked", Task: id, Text: text}, false
 	case errors.As(err, &r):
 		return r, false
+	case errors.As(err, &notAllowed) && notAllowed.Moved && !notAllowed.OwnedByApp:
+		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: notAllowed.Task,
+			Text: fmt.Sprintf("Task %d has moved on since the page was shown: %s. Nothing was changed. Look at it again.", notAllowed.Task, notAllowed.Since())}, false
 	case errors.As(err, &notAllowed):
 		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: notAllowed.Task,
 			Text: fmt.Sprintf("Task %d is %s and cannot be %s: it has moved on since the page was shown. Look at it again.",

@@ -83,7 +83,7 @@ func TestStoryOfPictures(t *testing.T) {
 		b.check(tables.Err(b.store.Record(t.Context(), store.Collected{Attempt: tables.WithRaw(a, []task.RawFile{{StorageKey: "1/1-0.kept.bin", ContentType: "image/png", FileSize: 60, Reason: "it breaks off"}})})))
 		b.check(tables.Err(b.store.Finish(t.Context(), store.Decided{Held: held.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Expired, Executed: task.NotExecuted, Message: "gone"}}})))
 		b.has(b.get("/tasks/1"), "Buy again", `<input type="checkbox" name="buy_again" value="yes" required>`, "it breaks off", `href="/pictures/1/1-0.kept.bin" download`)
-		b.post("/tasks/1/retry", url.Values{"delivery": {"0"}, "buy_again": {"yes"}})
+		b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}}))
 		attempts, err := b.store.Attempts(t.Context(), 1)
 		b.check(err)
 		if b.status(1) != task.Pending || attempts[0].State != task.AttemptFailed {
@@ -92,12 +92,12 @@ func TestStoryOfPictures(t *testing.T) {
 		b.hasNot(b.get("/tasks/1"), "Buy again")
 		b.fail(b.add(task.Task{}), task.Auth, "the provider refused our key")
 		b.hasNot(b.get("/tasks/2"), "Buy again")
-		b.refuses(b.post("/tasks/2/retry", url.Values{"delivery": {"0"}, "buy_again": {"yes"}}), 409, "no call that was paid for")
+		b.refuses(b.post("/tasks/2/retry", b.seen(2, url.Values{"buy_again": {"yes"}})), 409, "no call that was paid for")
 	})
 	t.Run("A picture that came after the cancel is late", func(t *testing.T) {
 		b := newBench(t)
 		held, a := b.begin(b.add(task.Task{}))
-		_, err := b.store.Cancel(t.Context(), held.ID)
+		_, err := b.store.Cancel(t.Context(), task.Seen{Task: held.ID})
 		b.check(err)
 		b.late(a, task.Result{AttemptID: a.ID, GeneratedImageURL: "x", StorageKey: "1/late.png"})
 		answer, late, _ := strings.Cut(b.get("/tasks/1"), "Came too late")
@@ -151,15 +151,15 @@ func TestStorySaysWhatToDo(t *testing.T) {
 		if n := strings.Count(page, `action="/tasks/1/retry"`); n != 1 {
 			t.Errorf("there are %d ways to retry", n)
 		}
-		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"0"}}), 400, "charged is missing")
+		b.refuses(b.post("/tasks/1/give-up", b.seen(1, url.Values{})), 400, "charged is missing")
 		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"x"}, "charged": {"yes"}}), 400, "delivery")
-		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"7"}, "charged": {"yes"}}), 409, "has moved on")
-		if w := b.post("/tasks/1/give-up", url.Values{"delivery": {"0"}, "charged": {"yes"}}); w.Code != 303 {
+		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"7"}, "fence": {"1"}, "status": {"failed"}, "charged": {"yes"}}), 409, "has moved on")
+		if w := b.post("/tasks/1/give-up", b.seen(1, url.Values{"charged": {"yes"}})); w.Code != 303 {
 			t.Errorf("got %d", w.Code)
 		}
 		b.has(b.get("/tasks/1"), "Charged and given up", "the connection was cut")
 		b.hasNot(b.get("/tasks/1"), "/give-up")
-		b.refuses(b.post("/tasks/1/give-up", url.Values{"delivery": {"0"}, "charged": {"yes"}}), 409, "cannot be given up")
+		b.refuses(b.post("/tasks/1/give-up", b.seen(1, url.Values{"charged": {"yes"}})), 409, "cannot be given up")
 	})
 }
 

@@ -25,11 +25,12 @@ type tasks interface {
 
 // actions are what a person can do from the pages.
 type actions interface {
-	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
-	RetryAll(ctx context.Context, f store.Filter, notCharged bool, each func(*task.Task)) (int, error)
-	BuyAgain(ctx context.Context, ref task.Ref) (*task.Task, error)
-	GiveUp(ctx context.Context, ref task.Ref) (*task.Task, error)
-	Cancel(ctx context.Context, id int64) (*task.Task, error)
+	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
+	Retryable(ctx context.Context, f store.Filter) ([]task.Seen, error)
+	RetryEach(ctx context.Context, looked []task.Seen, notCharged bool, each func(*task.Task)) (int, error)
+	BuyAgain(ctx context.Context, seen task.Seen) (*task.Task, error)
+	GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error)
+	Cancel(ctx context.Context, seen task.Seen) (*task.Task, error)
 }
 
 // Site is the pages and what they stand on. It is mounted at the root of its host, beside

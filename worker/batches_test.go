@@ -110,7 +110,7 @@ func batchUnknown(r *rig) {
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 4}})
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "widths": r.widths(t.ID)}, facts{"ErrorKind": task.OutcomeUnknown, "widths": []string{"0:100", "1:101"}})
-	_, err := r.client.Retry(r.Context(), failed.Ref(), true) // a person knows that it was not charged
+	_, err := r.client.Retry(r.Context(), failed.Seen(), true) // a person knows that it was not charged
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load()}, facts{"widths": []string{"0:100", "1:101", "2:300", "3:301"}, "submits": int64(3)})
@@ -190,7 +190,7 @@ func allPartsRefused(r *rig) {
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "submits": r.painter.submits.Load()}, facts{"ErrorKind": task.Moderated, "submits": int64(2)})
 	refuses = false
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.widths(t.ID), []string{"0:300", "1:400"})

@@ -17,7 +17,7 @@ func TestCancel(t *testing.T) {
 		{"Cancelling a waiting task ends it at once and takes its delivery away", func(r *rig) {
 			t := r.asksFor(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}})
 			r.in(t.Ref(), queue.Scheduled)
-			gone, err := r.client.Cancel(r.Context(), t.ID)
+			gone, err := r.client.Cancel(r.Context(), task.Seen{Task: t.ID})
 			r.check(err)
 			r.same(facts{"Status": gone.Status, "where": r.where(t.Ref())}, facts{"Status": task.Cancelled, "where": queue.Absent})
 		}},
@@ -41,7 +41,7 @@ func TestCancel(t *testing.T) {
 
 func (r *rig) cancel(id int64) {
 	r.Helper()
-	_, err := r.client.Cancel(r.Context(), id)
+	_, err := r.client.Cancel(r.Context(), task.Seen{Task: id})
 	r.check(err)
 }
 
@@ -173,7 +173,7 @@ func retrySameProcess(r *rig) {
 	r.promises()
 	r.start()
 	t := r.cancelsDrawing()
-	_, err := r.client.Retry(r.Context(), t.Ref(), false)
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 	r.check(err)
 	r.until("it is processed", func() bool { return r.get(t.ID).Status == task.Processing })
 	ready.Store(true)
@@ -260,7 +260,7 @@ func keepsLateCall(r *rig) {
 	r.in(t.Ref(), queue.Absent)
 	r.same(facts{"Status": r.get(t.ID).Status, "cancels": r.painter.cancels.Load()}, facts{"Status": task.Cancelled, "cancels": int64(0)})
 
-	_, err := r.client.Retry(r.Context(), t.Ref(), false)
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))
@@ -294,7 +294,7 @@ func retryWhileRunning(r *rig) {
 	r.until("the job is polled", func() bool { return r.painter.polls.Load() > 0 })
 	r.cancel(t.ID)
 	r.until("the provider refuses", func() bool { return r.painter.cancels.Load() > 0 })
-	_, err := r.client.Retry(r.Context(), t.Ref(), false)
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 	r.check(err)
 	r.passes(20 * time.Second)
 	ready.Store(true)
@@ -310,7 +310,7 @@ func cancelledOwes(r *rig) {
 	r.cancel(t.ID)
 	r.same(r.get(t.ID).ErrorMsg, "it was cancelled after a call was paid for whose picture had not come yet. A retry fetches it again and does not pay for it twice")
 	alive()
-	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), false)
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
 	r.same(facts{"ErrorMsg": done.ErrorMsg, "submits": r.painter.submits.Load()}, facts{"ErrorMsg": "", "submits": int64(1)})

@@ -100,10 +100,10 @@ func (s *step) ofFailed(ctx context.Context, t *task.Task) queue.Verdict {
 	if err != nil {
 		return retry(2*time.Second, err.Error())
 	}
-	if s.w.Services.Undecided(h.Attempts) {
-		return archive(t.ErrorMsg) // Run says neither of the two things that only a person knows
+	if s.w.Services.Undecided(h.Attempts) || t.ErrorKind == task.Charged {
+		return archive(t.ErrorMsg) // Run says nothing that only a person knows, and sees nothing that one has said
 	}
-	retried, err := s.w.Tasks.Retry(ctx, s.delivery.Ref, false)
+	retried, err := s.w.Tasks.Retry(ctx, t.Seen(), false)
 	var not *store.NotAllowed
 	switch {
 	case errors.As(err, &not), errors.Is(err, store.ErrNotFound): // somebody was faster, or the row was deleted
@@ -118,7 +118,7 @@ func (s *step) ofFailed(ctx context.Context, t *task.Task) queue.Verdict {
 // fenceExhausted archives a row whose fence is at the bound of its column.
 func (s *step) fenceExhausted(ctx context.Context) queue.Verdict {
 	f := &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: fmt.Sprintf("fence is %d, the last number of its column, so that no worker can take the task; "+
-		"accepted are numbers from 0 to %d; a retry sets it to 1", math.MaxInt64, math.MaxInt64-1), Advice: task.RetryByHand}
+		"accepted are numbers from 0 to %d; a retry sets it back", math.MaxInt64, math.MaxInt64-1), Advice: task.RetryByHand}
 	why, err := s.w.Tasks.Archive(ctx, s.delivery.Ref, f)
 	switch {
 	case err != nil:

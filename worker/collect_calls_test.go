@@ -49,7 +49,7 @@ func deadPart(r *rig) {
 		r.same(facts{"text": text, "ErrorMsg names text": strings.Contains(failed.ErrorMsg, text)}, facts{"text": text, "ErrorMsg names text": true})
 	}
 	alive()
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
 	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load(), "ErrorMsg": done.ErrorMsg},
@@ -68,11 +68,11 @@ func brokenPart(r *rig) {
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "len results": len(r.results(t.ID)), "states": r.states(t.ID)},
 		facts{"ErrorKind": task.BadAnswer, "len results": 10, "states": []task.AttemptState{task.AttemptSucceeded, task.AttemptAnswered}})
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "submits": r.painter.submits.Load()}, facts{"ErrorKind": task.BadAnswer, "submits": int64(2)})
-	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
+	_, err = r.client.BuyAgain(r.Context(), failed.Seen())
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
 	r.same(facts{"len results": len(r.results(t.ID)), "r.widths(t.ID)[10]": r.widths(t.ID)[10], "submits": r.painter.submits.Load(), "ErrorMsg": done.ErrorMsg},
@@ -86,7 +86,7 @@ func boughtAgainPart(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	failed := r.ends(t.ID, task.Failed)
-	_, err := r.client.BuyAgain(r.Context(), failed.Ref())
+	_, err := r.client.BuyAgain(r.Context(), failed.Seen())
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load()}, facts{"widths": []string{"0:100", "2:300", "1:400"}, "submits": int64(4)})
@@ -104,7 +104,7 @@ func setBackIsNotBought(r *rig) {
 	r.same(facts{"ErrorKind": again.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.Expired, "states": []task.AttemptState{task.AttemptAnswered}, "submits": int64(1)})
 	alive()
-	_, err := r.client.Retry(r.Context(), again.Ref(), false)
+	_, err := r.client.Retry(r.Context(), again.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))
@@ -121,7 +121,7 @@ func deadParts(r *rig) {
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.Expired, "states": []task.AttemptState{answered, answered}, "submits": int64(2)})
 	began := time.Now()
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "submits": r.painter.submits.Load()}, facts{"ErrorKind": task.Expired, "submits": int64(2)})
@@ -129,7 +129,7 @@ func deadParts(r *rig) {
 		r.Errorf("the retry took %s", took)
 	}
 	alive()
-	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err = r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "len results": len(r.results(t.ID))}, facts{"submits": int64(2), "len results": 2})
@@ -181,7 +181,7 @@ func olderBesideUnknown(r *rig) {
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)},
 		facts{"ErrorKind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptAnswered, task.AttemptUnknown}})
 	alive()
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "len results": len(r.results(t.ID)), "submits": r.painter.submits.Load()},
@@ -198,7 +198,7 @@ func crashedIsCollected(r *rig) {
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Crashed, "states": []task.AttemptState{task.AttemptAnswered}})
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(0))
@@ -211,7 +211,7 @@ func collectedAtAnyTime(r *rig) {
 	failed := r.ends(r.asks().ID, task.Failed)
 	r.exec("UPDATE generation_attempt SET finished_at = '2099-01-01 00:00:00.000000+00:00'") // by the clock before
 	alive()
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(failed.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(failed.ID)},
@@ -226,7 +226,7 @@ func unreadableAnswer(r *rig) {
 	r.start()
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Internal, "states": []task.AttemptState{task.AttemptAnswered}})
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Failed)
 	r.same(r.painter.submits.Load(), int64(0))
@@ -243,13 +243,13 @@ func forgottenJob(r *rig) {
 		r.Errorf("the reason is %q", failed.ErrorMsg)
 	}
 	polls := r.painter.polls.Load()
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"polls > before": r.painter.polls.Load() > polls, "submits": r.painter.submits.Load()},
 		facts{"polls > before": true, "submits": int64(1)})
 	r.painter.submit = newPainter().submit
-	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
+	_, err = r.client.BuyAgain(r.Context(), failed.Seen())
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)},

@@ -148,12 +148,12 @@ func policyBuysNothing(r *rig) {
 	if n := gets.Load(); n < 10 || n > 40 {
 		r.Errorf("the address was asked %d times in ten minutes", n)
 	}
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"Delivery": failed.Delivery, "states": r.states(t.ID)}, facts{"Delivery": 1, "states": []task.AttemptState{task.AttemptAnswered}})
 	alive()
-	_, err = r.client.Retry(r.Context(), failed.Ref(), true)
+	_, err = r.client.Retry(r.Context(), failed.Seen(), true)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)}, facts{"submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})
@@ -280,7 +280,7 @@ func boughtAgain(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	r.painter.submit = newPainter().submit
-	_, err := r.client.BuyAgain(r.Context(), failed.Ref())
+	_, err := r.client.BuyAgain(r.Context(), failed.Seen())
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
 	r.same(facts{"states": r.states(t.ID), "submits": r.painter.submits.Load(), "CostMicros": *done.CostMicros},

@@ -158,7 +158,7 @@ func allRefused(r *rig) {
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"ErrorKind": task.Moderated, "states": []task.AttemptState{task.AttemptFailed}})
 	r.painter.submit = newPainter().submit
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 }

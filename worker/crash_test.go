@@ -309,7 +309,7 @@ func poison(r *rig) {
 		facts{"ErrorKind": task.Crashed, "Crashes": 3, "polls": int64(0)})
 
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(0))
@@ -375,11 +375,11 @@ func providerChanged(r *rig) {
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "polls": r.painter.polls.Load(), "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.Auth, "polls": int64(0), "submits": int64(0)})
-	again, err := r.client.Retry(r.Context(), failed.Ref(), true) // which speaks of calls of unknown outcome
+	again, err := r.client.Retry(r.Context(), failed.Seen(), true) // which speaks of calls of unknown outcome
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"Delivery": failed.Delivery, "submits": r.painter.submits.Load()}, facts{"Delivery": again.Delivery, "submits": int64(0)})
-	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
+	_, err = r.client.BuyAgain(r.Context(), failed.Seen())
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))

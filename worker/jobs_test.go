@@ -112,7 +112,7 @@ func endlessJob(r *rig) {
 
 	// A person looks again: the job is asked after by its handle.
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil }
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(1), "recovers": int64(0)})

@@ -55,7 +55,7 @@ type tasks interface {
 	Get(ctx context.Context, id int64) (*task.Task, error)
 	AttemptID(ctx context.Context, key string) (int64, error)
 	ToCollect(ctx context.Context, worker string, limit int) ([]int64, error)
-	Retry(ctx context.Context, ref task.Ref, notCharged bool) (*task.Task, error)
+	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
 	Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error)
 	MarkUnpublished(ctx context.Context, refs []task.Ref) error
 }

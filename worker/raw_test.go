@@ -47,14 +47,14 @@ func truncatedIsKept(r *rig) {
 	})
 	r.same(bytes.Equal(r.stored(kept[0].StorageKey), half), true)
 
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"Delivery": failed.Delivery, "submits": r.painter.submits.Load(), "len RawFileList": len(r.attempts(t.ID)[0].RawFileList())},
 		facts{"Delivery": 1, "submits": int64(1), "len RawFileList": 1})
 
 	r.painter.submit = newPainter().submit
-	_, err = r.client.BuyAgain(r.Context(), failed.Ref())
+	_, err = r.client.BuyAgain(r.Context(), failed.Seen())
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	files, err := r.tasks.Files(r.Context(), []int64{t.ID})
@@ -195,13 +195,13 @@ func wholeByNow(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	r.serves(http.NotFound)
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"Delivery": failed.Delivery, "ErrorKind": failed.ErrorKind, "len RawFileList": len(r.attempts(t.ID)[0].RawFileList())},
 		facts{"Delivery": 1, "ErrorKind": task.Expired, "len RawFileList": 1})
 	r.serves(func(w http.ResponseWriter, _ *http.Request) { w.Write(pngOf(40, 30)) })
-	_, err = r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err = r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"Width": r.results(t.ID)[0].Width, "submits": r.painter.submits.Load()}, facts{"Width": 40, "submits": int64(1)})

@@ -84,7 +84,7 @@ func unfit(r *rig) {
 	}
 	r.same(facts{"r.get(1).Delivery": r.get(1).Delivery, "r.get(2).Delivery": r.get(2).Delivery}, facts{"r.get(1).Delivery": 0, "r.get(2).Delivery": 0})
 	for _, id := range []int64{1, 2} {
-		_, err := r.client.Retry(r.Context(), r.get(id).Ref(), false)
+		_, err := r.client.Retry(r.Context(), r.get(id).Seen(), false)
 		r.check(err)
 		r.ends(id, task.Completed)
 	}

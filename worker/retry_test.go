@@ -111,7 +111,7 @@ func unavailable(r *rig) {
 	r.same(r.painter.submits.Load(), int64(3))
 
 	r.painter.submit = newPainter().submit
-	again, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	again, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.same(facts{"Delivery": again.Delivery, "FailedTries": again.FailedTries, "Status": again.Status},
 		facts{"Delivery": 1, "FailedTries": 0, "Status": task.Pending})
@@ -136,14 +136,14 @@ func held(r *rig) {
 	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(1), "recovers": int64(0)})
 
 	r.painter.submit = newPainter().submit
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.until("it was asked after", func() bool { return r.painter.recovers.Load() == 1 })
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "Delivery": failed.Delivery, "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.OutcomeUnknown, "Delivery": 1, "submits": int64(1)})
 
-	_, err = r.client.Retry(r.Context(), failed.Ref(), true)
+	_, err = r.client.Retry(r.Context(), failed.Seen(), true)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "recovers": r.painter.recovers.Load()}, facts{"submits": int64(2), "recovers": int64(1)})

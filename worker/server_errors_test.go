@@ -47,7 +47,7 @@ func TestServerErrors(t *testing.T) {
 			r.start()
 			t := r.asks()
 			failed := r.ends(t.ID, task.Failed)
-			_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+			_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 			r.check(err)
 			r.until("it failed again", func() bool { return r.get(t.ID).Delivery == 1 && r.get(t.ID).Status == task.Failed })
 			r.same(r.painter.submits.Load(), int64(6))

@@ -103,7 +103,7 @@ func unknownKeeps(r *rig) {
 	// A person asks the provider again, whose account is closed by now.
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Billing, task.NotExecuted) }
 	r.painter.submit = refuses(task.Billing, task.NotExecuted)
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	again := r.ends(t.ID, task.Failed)
 	if rival.submits.Load() != 0 || again.Provider != "painter" {

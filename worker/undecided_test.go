@@ -33,20 +33,22 @@ func undecided(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	var unknown *enqueue.UnknownOutcome
 	if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "say whether it was charged") {
 		r.Fatalf("the retry says %v", err)
 	}
-	n, err := r.client.RetryAll(r.Context(), store.Filter{}, false, nil)
+	looked, err := r.client.Retryable(r.Context(), store.Filter{})
+	r.check(err)
+	n, err := r.client.RetryEach(r.Context(), looked, false, nil)
 	r.check(err)
 	after := r.get(t.ID)
 	r.same(facts{
-		"n": n, "Status": after.Status, "Delivery": after.Delivery, "ErrorMsg": after.ErrorMsg, "ErrorKind": after.ErrorKind,
+		"looked": len(looked), "n": n, "Status": after.Status, "Delivery": after.Delivery, "ErrorMsg": after.ErrorMsg, "ErrorKind": after.ErrorKind,
 		"recovers": r.painter.recovers.Load(),
-	}, facts{"n": 0, "Status": task.Failed, "Delivery": 0, "ErrorMsg": failed.ErrorMsg, "ErrorKind": task.OutcomeUnknown, "recovers": int64(0)})
+	}, facts{"looked": 1, "n": 0, "Status": task.Failed, "Delivery": 0, "ErrorMsg": failed.ErrorMsg, "ErrorKind": task.OutcomeUnknown, "recovers": int64(0)})
 
-	_, err = r.client.GiveUp(r.Context(), failed.Ref())
+	_, err = r.client.GiveUp(r.Context(), failed.Seen())
 	r.check(err)
 	after = r.get(t.ID)
 	r.same(facts{"Status": after.Status, "ErrorKind": after.ErrorKind, "CostMicros": *after.CostMicros, "states": r.states(t.ID)},
@@ -54,7 +56,7 @@ func undecided(r *rig) {
 	if !strings.Contains(after.ErrorMsg, "the painter says timeout") {
 		r.Errorf("the former reason is lost: %q", after.ErrorMsg)
 	}
-	_, err = r.client.GiveUp(r.Context(), failed.Ref())
+	_, err = r.client.GiveUp(r.Context(), failed.Seen())
 	var not *store.NotAllowed
 	if !errors.As(err, &not) {
 		r.Errorf("given up twice: %v", err)
@@ -82,6 +84,16 @@ func undecidedRun(r *rig) {
 		"Status": task.Failed, "Delivery": 0, "Fence": failed.Fence, "ErrorKind": task.OutcomeUnknown, "ErrorMsg": failed.ErrorMsg,
 		"states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(1), "recovers": int64(0),
 	})
+
+	// A dashboard shows nothing of a task's being given up, and Run buys nothing after it either.
+	_, err := r.client.GiveUp(r.Context(), failed.Seen())
+	r.check(err)
+	r.in(t.Ref(), queue.Archived)
+	r.dashboard("POST", "archived_tasks/"+t.Ref().String()+":run")
+	r.passes(time.Minute)
+	r.in(t.Ref(), queue.Archived)
+	r.same(facts{"Status": r.get(t.ID).Status, "ErrorKind": r.get(t.ID).ErrorKind, "submits": r.painter.submits.Load()},
+		facts{"Status": task.Failed, "ErrorKind": task.Charged, "submits": int64(1)})
 }
 
 func richerReason(r *rig) {
@@ -92,7 +104,7 @@ func richerReason(r *rig) {
 	r.start()
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
-	_, err := r.client.Retry(r.Context(), failed.Ref(), false)
+	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.until("it was asked after", func() bool { return r.painter.recovers.Load() == 1 })
 	again := r.ends(t.ID, task.Failed)
@@ -128,7 +140,7 @@ func notChargedBounds(r *rig) {
 			VALUES (1, 0, %d, 'key-%d', 'painter', '%s', '%s', 1, '2026-01-01')`, i+1, i, c.state, c.worker))
 		states = append(states, c.after)
 	}
-	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), true)
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), true)
 	r.check(err)
 	r.same(r.states(t.ID), states)
 }
@@ -154,11 +166,11 @@ func heldAgain(r *rig) {
 	want := "the app had set the task back to pending; nobody can say whether the provider ran and billed the last call: the painter says timeout. Look the call up at the provider, or have easel ask it, and decide"
 	r.same(facts{"ErrorKind": t.ErrorKind, "ErrorMsg": t.ErrorMsg, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.OutcomeUnknown, "ErrorMsg": want, "states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(1)})
-	_, err := r.client.Retry(r.Context(), t.Ref(), false)
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 	if unknown := new(enqueue.UnknownOutcome); !errors.As(err, &unknown) {
 		r.Errorf("the retry says %v", err)
 	}
-	given, err := r.client.GiveUp(r.Context(), t.Ref())
+	given, err := r.client.GiveUp(r.Context(), r.get(t.ID).Seen())
 	r.check(err)
 	r.same(facts{"ErrorKind": given.ErrorKind, "CostMicros": *given.CostMicros, "states": r.states(t.ID)},
 		facts{"ErrorKind": task.Charged, "CostMicros": int64(40_000), "states": []task.AttemptState{task.AttemptFailed}})
@@ -178,7 +190,7 @@ func heldAfterArchive(r *rig) {
 		r.Errorf("its reason is %q", text)
 	}
 	r.exec("UPDATE image_generations SET error_kind = 'archived'")
-	given, err := r.client.GiveUp(r.Context(), t.Ref())
+	given, err := r.client.GiveUp(r.Context(), r.get(t.ID).Seen())
 	r.check(err)
 	r.same(given.ErrorKind, task.Charged)
 }

@@ -73,7 +73,7 @@ func inShell(err error) string {
 	var f *task.Failure
 	switch {
 	case errors.As(err, &unknown):
-		return fmt.Sprintf(": if it was not charged, `easel retry %[1]d --not-charged` sends it again; if it was, `easel give-up %[1]d` ends it", unknown.Task)
+		return fmt.Sprintf(": if it was not charged, `easel retry %[1]d --not-charged --attempt %[2]d` sends it again; if it was, `easel give-up %[1]d --attempt %[2]d` ends it", unknown.Task, unknown.Attempt)
 	case errors.As(err, &nothing):
 		return fmt.Sprintf(": `easel retry %d`", nothing.Task)
 	case errors.As(err, &f) && settingCommand(f.Advice) != "":

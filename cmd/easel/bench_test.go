@@ -220,7 +220,7 @@ func BenchmarkInFlight(b *testing.B) {
 		b.ReportMetric(float64(empty)/(1<<20), "MiB-idle")
 		b.StopTimer()
 		for _, t := range tasks {
-			if _, err := e.Client.Cancel(b.Context(), t.ID); err != nil {
+			if _, err := e.Client.Cancel(b.Context(), task.Seen{Task: t.ID}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -13,12 +13,12 @@ import (
 
 // buyAgain has pictures drawn anew that were paid for and could not be collected,
 // after a person has seen what is given up.
-func (a *program) buyAgain(ctx context.Context, args []string, yes bool) error {
+func (a *program) buyAgain(ctx context.Context, args []string, yes bool, l lookedUp) error {
 	ids, err := parseIDs(args)
 	if err != nil {
 		return err
 	}
-	question, err := a.givenUp(ctx, ids)
+	seen, question, err := a.givenUp(ctx, ids, l)
 	if err != nil {
 		return err
 	}
@@ -28,29 +28,27 @@ func (a *program) buyAgain(ctx context.Context, args []string, yes bool) error {
 	bought := func(int64) string {
 		return "is pending again: what it has paid for is given up, and a new call is made"
 	}
-	return a.moveEach(ctx, args, bought, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
-		t, err := get(ctx, s, id)
-		if err != nil {
-			return nil, err
-		}
-		return c.BuyAgain(ctx, t.Ref())
+	return a.moveEach(ctx, args, bought, func(_ *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
+		return c.BuyAgain(ctx, seen[id])
 	})
 }
 
-// givenUp names the calls that would be given up. Tasks that have none are said when
-// it comes to them.
-func (a *program) givenUp(ctx context.Context, ids []int64) (string, error) {
+// givenUp names the calls that would be given up, and how the tasks stand with them. Tasks
+// that have none are said when it comes to them.
+func (a *program) givenUp(ctx context.Context, ids []int64, l lookedUp) (map[int64]task.Seen, string, error) {
 	_, s, err := a.open(ctx)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	defer s.Close()
 	var calls []string
+	seen := make(map[int64]task.Seen)
 	for _, id := range ids {
-		attempts, err := s.Attempts(ctx, id)
+		t, attempts, err := l.look(ctx, s, id)
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
+		seen[id] = t.Seen()
 		for i := range attempts {
 			if at := &attempts[i]; at.Collectable() {
 				calls = append(calls, paidCall(at))
@@ -58,9 +56,9 @@ func (a *program) givenUp(ctx context.Context, ids []int64) (string, error) {
 		}
 	}
 	if len(calls) == 0 {
-		return "", (&store.NothingPaid{Task: ids[0]})
+		return nil, "", (&store.NothingPaid{Task: ids[0]})
 	}
-	return "This gives up " + strings.Join(calls, "; ") + ". `easel retry` without --buy-again collects and does not pay for it twice. Pay once more?", nil
+	return seen, "This gives up " + strings.Join(calls, "; ") + ". `easel retry` without --buy-again collects and does not pay for it twice. Pay once more?", nil
 }
 
 func paidCall(a *task.Attempt) string {

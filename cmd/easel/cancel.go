@@ -23,7 +23,11 @@ func (a *program) cancelCommand() *cobra.Command {
 }
 
 func (a *program) cancel(ctx context.Context, args []string) error {
-	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(_ *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
-		return c.Cancel(ctx, id)
+	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
+		t, err := get(ctx, s, id)
+		if err != nil {
+			return nil, err
+		}
+		return c.Cancel(ctx, t.Seen())
 	})
 }

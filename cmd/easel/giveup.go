@@ -15,18 +15,25 @@ cost that the price table names, and are no longer offered as unknown. A picture
 that still arrives is kept.`
 
 func (a *program) giveUpCommand() *cobra.Command {
-	return &cobra.Command{
+	var call int
+	c := &cobra.Command{
 		Use: "give-up ID...", Short: "End the doubt about calls that were charged, without buying again", Args: cli.Takes(1, cli.Many),
-		Long: giveUpHelp, Example: "  easel give-up 44\n  easel retry 44 --not-charged      if it was not charged",
+		Long: giveUpHelp, Example: "  easel give-up 44 --attempt 1\n  easel retry 44 --not-charged      if it was not charged",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
+			lookedUp, err := newLookedUp(c, args, call)
+			if err != nil {
+				return err
+			}
 			return a.moveEach(ctx, args, func(int64) string { return "is given up: its call was charged" }, func(s *store.Store, client *enqueue.Client, id int64) (*task.Task, error) {
-				t, err := get(ctx, s, id)
+				t, _, err := lookedUp.look(ctx, s, id)
 				if err != nil {
 					return nil, err
 				}
-				return client.GiveUp(ctx, t.Ref())
+				return client.GiveUp(ctx, t.Seen())
 			})
 		},
 	}
+	addAttempt(c, &call)
+	return c
 }

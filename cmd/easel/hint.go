@@ -8,13 +8,13 @@ import (
 )
 
 // undecided says the two ways on from a call whose outcome nobody can be asked about.
-func undecided(id, name, console string) string {
-	where := "Look the call up at " + cli.Clean(name)
+func undecided(id string, last *task.Attempt, console string) string {
+	where, call := "Look the call up at "+cli.Clean(last.Provider), " --attempt "+strconv.Itoa(last.Number)
 	if console != "" {
 		where += ": " + console
 	}
-	return where + "\nIf it was not charged, `easel retry " + id + " --not-charged` sends it again.\n" +
-		"If it was charged, `easel give-up " + id + "` ends it."
+	return where + "\nIf it was not charged, `easel retry " + id + " --not-charged" + call + "` sends it again.\n" +
+		"If it was charged, `easel give-up " + id + call + "` ends it."
 }
 
 // hint says what a person can do about a task that does not go on by itself; empty if nothing.
@@ -31,10 +31,10 @@ func hint(told *story) string {
 		return "Retry it with `easel retry " + id + "`: that collects what was paid for and does not pay for it twice.\n" +
 			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
 	case t.ErrorKind == task.OutcomeUnknown && told.services.Undecided(attempts):
-		return undecided(id, attempts[len(attempts)-1].Provider, told.services.Console(attempts[len(attempts)-1].Provider))
+		return undecided(id, &attempts[len(attempts)-1], told.services.Console(attempts[len(attempts)-1].Provider))
 	case t.ErrorKind == task.OutcomeUnknown && told.next == task.Asks:
 		return "Retry it with `easel retry " + id + "`: that asks the provider again and buys nothing.\n" +
-			"Once you know that it was not charged, `easel retry --not-charged " + id + "` sends it again."
+			"Once you know that it was not charged, `easel retry " + id + " --not-charged --attempt " + strconv.Itoa(attempts[len(attempts)-1].Number) + "` sends it again."
 	case ended && told.next == task.Takes:
 		return "Retry it with `easel retry " + id + "`: that takes the pictures that are in storage already, and buys nothing."
 	case t.ErrorKind == task.Invalid || t.ErrorKind == task.Unsupported || t.ErrorKind == task.Moderated:

@@ -27,6 +27,7 @@ that came late, or asks the provider where that can be asked, and buys nothing w
 is in doubt; where nobody can be asked it changes nothing and says so. --not-charged
 sends the call again: say it only after somebody has looked it up at the provider. If it
 was charged after all, you pay twice; easel give-up ends a task whose call was charged.
+--attempt names the call that was looked up: if another was made since, nothing is done.
 
 A call that was paid for and whose pictures could not be fetched is collected again and
 not bought again; what other calls of the task have not brought is drawn after it, and
@@ -36,19 +37,24 @@ well; it takes IDs, shows what is given up and asks.`
 const retryExamples = `  easel retry 42 43
   easel retry --status failed --kind auth --provider openai
   easel retry --kind unavailable --since 24h --yes
-  easel retry 44 --not-charged
+  easel retry 44 --not-charged --attempt 1
   easel retry 45 --buy-again`
 
 func (a *program) retryCommand() *cobra.Command {
 	var f filterFlags
 	var yes, notCharged, again bool
+	var call int
 	c := &cobra.Command{Use: "retry ID... | --status failed ...", Short: "Bring failed or cancelled tasks back", Long: retryHelp, Example: retryExamples}
 	f.add(c)
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&notCharged, "not-charged", false, "calls whose outcome is unknown were not charged, I have looked: send them again; if they were, you pay twice")
 	c.Flags().BoolVar(&again, "buy-again", false, "give up what was paid for and could not be collected, and have it drawn anew: you pay twice")
+	addAttempt(c, &call)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		lookedUp, err := newLookedUp(c, args, call)
 		switch {
+		case err != nil:
+			return err
 		case len(args) > 0 && f.changed(c):
 			return cli.Usage("give either IDs or flags that pick tasks, not both")
 		case again && notCharged:
@@ -56,9 +62,9 @@ func (a *program) retryCommand() *cobra.Command {
 		case again && len(args) == 0:
 			return cli.Usage("--buy-again takes the IDs of tasks, so that each is looked at")
 		case again:
-			return a.buyAgain(c.Context(), args, yes)
+			return a.buyAgain(c.Context(), args, yes, lookedUp)
 		case len(args) > 0:
-			return a.retryEach(c.Context(), args, notCharged)
+			return a.retryEach(c.Context(), args, notCharged, lookedUp)
 		case f.changed(c):
 			return a.retryAll(c, &f, notCharged, yes)
 		}
@@ -78,22 +84,25 @@ type refusal struct {
 	Reason string `json:"reason"`
 }
 
-func (a *program) retryEach(ctx context.Context, args []string, notCharged bool) error {
-	next := make(map[int64]task.RetryStep)
-	return a.moveEach(ctx, args, func(id int64) string { return "is pending again: " + begins[next[id]] }, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
-		t, err := get(ctx, s, id)
+func (a *program) retryEach(ctx context.Context, args []string, notCharged bool, l lookedUp) error {
+	next := make(map[int64]string)
+	return a.moveEach(ctx, args, func(id int64) string { return "is pending again: " + next[id] }, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
+		t, attempts, err := l.look(ctx, s, id)
 		if err != nil {
 			return nil, err
 		}
-		retried, err := c.Retry(ctx, t.Ref(), notCharged)
+		retried, err := c.Retry(ctx, t.Seen(), notCharged)
 		if err != nil {
 			return nil, err
 		}
-		attempts, err := s.Attempts(ctx, id)
-		if err != nil {
+		if n := len(attempts); notCharged && n > 0 && attempts[n-1].State == task.AttemptUnknown {
+			next[id] = fmt.Sprintf("call %d counts as not charged, and ", attempts[n-1].Number)
+		}
+		if attempts, err = s.Attempts(ctx, id); err != nil {
 			return retried, err
 		}
-		next[id], err = afterRetry(ctx, s, retried, attempts)
+		step, err := afterRetry(ctx, s, retried, attempts)
+		next[id] += begins[step]
 		return retried, err
 	})
 }
@@ -204,26 +213,17 @@ func (a *program) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes boo
 	defer s.Close()
 	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
 	defer done()
-	// That a call was not charged is said of those that are there now, and of none that joins them.
-	var looked []task.Ref
-	var answer retriedAll
-	if notCharged {
-		looked, err = client.Retryable(ctx, picked)
-		answer.Picked = len(looked)
-	} else {
-		answer.Picked, err = s.Count(ctx, picked)
-	}
+	// What is said holds for those that are there now, as they stand, and for none that joins them.
+	looked, err := client.Retryable(ctx, picked)
 	if err != nil {
 		return err
 	}
+	answer := retriedAll{Picked: len(looked)}
 	if answer.Picked > 0 {
 		if err := a.confirm(ctx, yes, retryQuestion(answer.Picked, notCharged)); err != nil {
 			return err
 		}
-		retry := func(each func(*task.Task)) (int, error) { return client.RetryAll(ctx, picked, false, each) }
-		if notCharged {
-			retry = func(each func(*task.Task)) (int, error) { return client.RetryEach(ctx, looked, true, each) }
-		}
+		retry := func(each func(*task.Task)) (int, error) { return client.RetryEach(ctx, looked, notCharged, each) }
 		if answer.Retried, err = a.retryPicked(retry, answer.Picked); err != nil {
 			return fmt.Errorf("%d of %d tasks are pending again, then: %w", answer.Retried, answer.Picked, err)
 		}

@@ -18,6 +18,7 @@ func TestRetryAndCancel(t *testing.T) {
 		{"What may have been charged is retried, and its call stays in doubt", retriesUnknown},
 		{"Where nobody can be asked nothing says that somebody is", asksNobody},
 		{"Only a person's word says that a call was not charged", retriesNotCharged},
+		{"A call that was made after the command began is not what its word is about", refusesLaterCall},
 		{"Pictures that are in storage already are taken by a retry, and only what is missing is bought", retriesStored},
 		{"What was paid for is collected by a retry, and bought again by a confirmed word", buysAgain},
 		{"A retry says whether it would buy", saysWhatIsBought},
@@ -74,7 +75,7 @@ func retriesFailed(t *testing.T, d *shell, s *store.Store) {
 }
 
 func retriesUnknown(t *testing.T, d *shell, s *store.Store) {
-	d.easel("show", "2").wants(t, 0, "`easel retry 2`: that asks the provider again and buys nothing", "`easel retry --not-charged 2` sends it again")
+	d.easel("show", "2").wants(t, 0, "`easel retry 2`: that asks the provider again and buys nothing", "`easel retry 2 --not-charged --attempt 1` sends it again")
 	d.easel("retry", "2").wants(t, 0, "task 2 is pending again")
 	if got := lastCall(t, s, 2); got != task.AttemptUnknown {
 		t.Errorf("its call is %s", got)
@@ -92,20 +93,37 @@ func asksNobody(t *testing.T, d *shell, _ *store.Store) {
 			t.Errorf("%q says %s%s", args, got.out, got.errors)
 		}
 	}
-	d.easel("show", fmt.Sprint(id)).wants(t, 0, "https://platform.openai.com/usage", fmt.Sprintf("`easel retry %d --not-charged`", id), fmt.Sprintf("`easel give-up %d`", id), reason)
+	d.easel("show", fmt.Sprint(id)).wants(t, 0, "https://platform.openai.com/usage", fmt.Sprintf("`easel retry %d --not-charged --attempt 1`", id), fmt.Sprintf("`easel give-up %d --attempt 1`", id), reason)
 	d.easel("dlq").wants(t, 0, "look each up at the provider")
 	d.easel("retry", fmt.Sprint(id)).wants(t, 1, "was not retried")
 	if row, err := s.Get(t.Context(), id); err != nil || row.Status != task.Failed || !strings.Contains(row.ErrorMsg, reason) {
 		t.Errorf("it is %+v, %v", row, err)
 	}
-	d.easel("give-up", fmt.Sprint(id)).wants(t, 0, "is given up: its call was charged")
+	d.easel("give-up", fmt.Sprint(id), "--attempt", "2").wants(t, 1, "its last call is 1 and not 2; look again")
+	d.easel("give-up", fmt.Sprint(id), "--attempt", "1").wants(t, 0, "is given up: its call was charged")
 	d.easel("show", fmt.Sprint(id)).wants(t, 0, "charged", reason)
 	d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "cannot be given up")
 }
 
 func retriesNotCharged(t *testing.T, d *shell, s *store.Store) {
-	d.easel("retry", "2", "--not-charged").wants(t, 0, "task 2 is pending again")
+	d.easel("retry", "2", "--not-charged", "--attempt", "0").wants(t, 2, "accepted are the numbers of calls")
+	d.easel("retry", "1", "2", "--attempt", "1").wants(t, 2, "the call of one task")
+	d.easel("retry", "2", "--not-charged", "--attempt", "3").wants(t, 1, "task 2 has moved on since you looked: its last call is 1 and not 3")
+	if row, err := s.Get(t.Context(), 2); err != nil || row.Status != task.Failed {
+		t.Errorf("it is %+v, %v", row, err)
+	}
+	d.easel("retry", "2", "--not-charged", "--attempt", "1").wants(t, 0, "task 2 is pending again: call 1 counts as not charged, and a new call is made")
 	if got := lastCall(t, s, 2); got != task.AttemptRejected {
+		t.Errorf("its call is %s", got)
+	}
+}
+
+func refusesLaterCall(t *testing.T, d *shell, s *store.Store) {
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET sent_at = later(60000) WHERE task_id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	d.easel("retry", "2", "--not-charged").wants(t, 1, "its call 1 was made after this command began; look again")
+	if got := lastCall(t, s, 2); got != task.AttemptUnknown || status(t, s, 2) != task.Failed {
 		t.Errorf("its call is %s", got)
 	}
 }

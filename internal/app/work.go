@@ -136,7 +136,7 @@ func (a *App) cancelled(ctx context.Context) func(ref task.Ref) {
 	return func(ref task.Ref) {
 		t, err := a.Tasks.Get(ctx, ref.Task)
 		if err == nil && t.Delivery == ref.Delivery {
-			_, err = a.Client.Cancel(ctx, ref.Task)
+			_, err = a.Client.Cancel(ctx, t.Seen())
 		}
 		if err != nil {
 			a.Log.Debug().Err(err).Int64("task", ref.Task).Msg("cancel from the dashboard")

@@ -75,11 +75,11 @@ func TestCancelFromTheDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := row.ID
-	cancelled, err := a.Client.Cancel(t.Context(), id)
+	cancelled, err := a.Client.Cancel(t.Context(), task.Seen{Task: id})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Client.Retry(t.Context(), cancelled.Ref(), false); err != nil { // its delivery is the first now
+	if _, err := a.Client.Retry(t.Context(), cancelled.Seen(), false); err != nil { // its delivery is the first now
 		t.Fatal(err)
 	}
 	status := func() task.Status {

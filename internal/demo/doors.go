@@ -108,12 +108,12 @@ func retryByHand(ctx context.Context, e *app.App, id int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.Client.Retry(ctx, t.Ref(), false)
+	_, err = e.Client.Retry(ctx, t.Seen(), false)
 	return err
 }
 
 func cancelIt(ctx context.Context, e *app.App, id int64) error {
-	_, err := e.Client.Cancel(ctx, id)
+	_, err := e.Client.Cancel(ctx, task.Seen{Task: id})
 	var over *store.NotAllowed
 	if errors.As(err, &over) {
 		return nil // it ended first

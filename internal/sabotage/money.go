@@ -122,6 +122,16 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{"provider/openai", "^TestPollsOfAJob$/^A_job_that_is_not_known"}},
 	},
 	{
+		Name: "a retry does not mind what became of the task since it was looked at", Rule: "A person's word is about what he saw",
+		Edits: []Edit{{"store/person.go", "WHERE id = ? AND `+asSeen+` AND status IN", "WHERE id = ? AND (`+asSeen+` OR true) AND status IN"}},
+		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Person$"}},
+	},
+	{
+		Name: "giving up leaves older words as good as they were", Rule: "A person's word is about what he saw",
+		Edits: []Edit{{"store/charged.go", "error_about = NULL, `+wordGrows+`, updated_at", "error_about = NULL, updated_at"}},
+		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Person$"}},
+	},
+	{
 		Name: "not charged speaks of accepted calls too", Rule: "A person's word that a call was not charged is about calls in doubt",
 		Edits: []Edit{{"store/person.go", "WHERE task_id = ? AND (state = 'unknown' OR", "WHERE task_id = ? AND (state IN ('unknown', 'accepted') OR"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestUndecided$"}},

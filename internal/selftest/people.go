@@ -63,7 +63,7 @@ func (r *run) retryOne(ctx context.Context, rnd *rand.Rand) {
 	}
 	acting, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	_, err := r.client.Retry(acting, t.Ref(), notCharged)
+	_, err := r.client.Retry(acting, t.Seen(), notCharged)
 	var not *store.NotAllowed
 	switch {
 	case err == nil:
@@ -84,7 +84,7 @@ func (r *run) cancelOne(ctx context.Context, rnd *rand.Rand) {
 	began := check.When{Time: time.Now()}
 	acting, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if _, err := r.client.Cancel(acting, t.ID); err == nil {
+	if _, err := r.client.Cancel(acting, t.Seen()); err == nil {
 		r.tell(told{Began: began, Event: "cancel", Task: t.ID, Tag: tagOf(t.Prompt), Door: "library"})
 	}
 }

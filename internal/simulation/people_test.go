@@ -39,7 +39,7 @@ func (w *world) retry(ctx context.Context, t *task.Task, notCharged bool) {
 		detail = "not_charged"
 	}
 	began := time.Now()
-	_, err := w.person.client.Retry(ctx, t.Ref(), notCharged)
+	_, err := w.person.client.Retry(ctx, t.Seen(), notCharged)
 	var not *store.NotAllowed
 	var undecided *enqueue.UnknownOutcome
 	switch {
@@ -73,7 +73,7 @@ func (w *world) cancelSome(n int) {
 				return
 			}
 			began := time.Now()
-			if _, err := w.person.client.Cancel(ctx, open[i].ID); err == nil {
+			if _, err := w.person.client.Cancel(ctx, task.Seen{Task: open[i].ID}); err == nil {
 				w.book.tell(toldEntry{Began: began, Event: "cancel", Task: open[i].ID, Tag: open[i].Prompt, Door: "library"})
 			}
 		}

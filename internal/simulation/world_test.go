@@ -172,7 +172,7 @@ func (w *world) start(slot int) {
 	support.Go(func() error { return wk.Run(supporting) })
 	support.Go(func() error { return limiter.Run(supporting) })
 	support.Go(func() error {
-		return p.queue.WatchCancels(supporting, func(ref task.Ref) { p.client.Cancel(supporting, ref.Task) })
+		return p.queue.WatchCancels(supporting, func(ref task.Ref) { p.client.Cancel(supporting, task.Seen{Task: ref.Task}) })
 	})
 	for _, name := range services.Names() {
 		s := &queue.Server{Queue: p.queue, Provider: name, Handler: wk.Handle, Concurrency: 20, Drain: grace, Poll: time.Second, Forward: time.Second}

@@ -45,7 +45,7 @@ func advises(b *bench) {
 }
 
 func forgetsAdvice(b *bench) {
-	retried, err := b.store.Retry(b.Context(), b.advised(task.Failed).Ref(), false)
+	retried, err := b.store.Retry(b.Context(), b.advised(task.Failed).Seen(), false)
 	b.check(err)
 	b.same(retried.RowError, task.RowError{})
 
@@ -96,7 +96,7 @@ func answersAdvice(b *bench) {
 	a := ended(b.begin(t), task.AttemptUnknown)
 	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "who knows", Advice: task.DecideByHand}
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: unknown}, Attempt: a}))
-	given, err := b.store.GiveUp(b.Context(), t.Ref(), nil)
+	given, err := b.store.GiveUp(b.Context(), b.get(t.ID).Seen(), nil)
 	b.check(err)
 	b.same(given.RowError, task.RowError{ErrorKind: task.Charged, ErrorMsg: "a person found that the call was charged, and gave its picture up: who knows"})
 
@@ -106,7 +106,7 @@ func answersAdvice(b *bench) {
 	gone := &task.Failure{Kind: task.Expired, Executed: task.Executed, Message: "404", Advice: task.RetryCollects}
 	a.RowError = gone.RowError()
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: gone}, Attempt: a}))
-	_, err = b.store.BuyAgain(b.Context(), t.Ref())
+	_, err = b.store.BuyAgain(b.Context(), b.get(t.ID).Seen())
 	b.check(err)
 	b.same(b.attempts(t.ID)[0].RowError, task.RowError{ErrorKind: task.Expired, ErrorMsg: "it was paid for and not collected, and a person decided to buy again: 404"})
 }
@@ -116,7 +116,7 @@ func advisesCancelled(b *bench) {
 	a := answered(b.begin(t))
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *a}))
 	b.check(b.store.Release(b.Context(), t.Token(), 0, "it waits"))
-	cancelled, err := b.store.Cancel(b.Context(), t.ID)
+	cancelled, err := b.store.Cancel(b.Context(), task.Seen{Task: t.ID})
 	b.check(err)
 	want := task.RowError{ErrorMsg: "it was cancelled after a call was paid for whose picture had not come yet. A retry fetches it again and does not pay for it twice",
 		ErrorAdvice: task.RetryCollects}

@@ -45,8 +45,8 @@ func (b *bench) untouched(id int64) {
 		waiting, _, err := b.store.PublishedWaiting(b.Context(), 0, -time.Hour, 10)
 		b.check(err)
 		b.same(len(waiting), 0)
-		_, cancelled := b.store.Cancel(b.Context(), id)
-		_, retried := b.store.Retry(b.Context(), task.Ref{Task: id, Delivery: -1}, false)
+		_, cancelled := b.store.Cancel(b.Context(), task.Seen{Task: id})
+		_, retried := b.store.Retry(b.Context(), b.get(id).Seen(), false)
 		for _, err := range []error{cancelled, retried} {
 			var not *store.NotAllowed
 			if !errors.As(err, &not) || !not.OwnedByApp {
@@ -103,7 +103,7 @@ func appHadBefore(b *bench) {
 	}
 	b.same(facts{"all": len(b.list(store.Filter{})), "ours": len(b.list(store.Filter{Ours: true}))},
 		facts{"all": len(task.Statuses), "ours": 0})
-	_, err := b.store.Retry(b.Context(), task.Ref{Task: b.list(store.Filter{Statuses: []task.Status{task.Failed}})[0], Delivery: -1}, false)
+	_, err := b.store.Retry(b.Context(), b.get(b.list(store.Filter{Statuses: []task.Status{task.Failed}})[0]).Seen(), false)
 	var not *store.NotAllowed
 	if !errors.As(err, &not) || !not.OwnedByApp {
 		b.Errorf("%v", err)

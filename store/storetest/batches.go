@@ -53,7 +53,7 @@ func keepsBatch(b *bench) {
 func keepsBatchFenced(b *bench) {
 	t := b.held()
 	a := b.batch(t, 2)
-	_, err := b.store.Cancel(b.Context(), t.ID)
+	_, err := b.store.Cancel(b.Context(), task.Seen{Task: t.ID})
 	b.check(err)
 	if err := b.record(store.BatchKept{Held: t.Token(), Attempt: *a, Results: completion().Results, Progress: 40}); !errors.Is(err, store.ErrFenced) {
 		b.Errorf("got %v", err)
@@ -151,7 +151,7 @@ func fallsBack(b *bench) {
 func fallsBackFenced(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	_, err := b.store.Cancel(b.Context(), t.ID)
+	_, err := b.store.Cancel(b.Context(), task.Seen{Task: t.ID})
 	b.check(err)
 	a.State = task.AttemptRejected
 	if err := b.finish(store.Switched{Held: t.Token(), To: task.Fallback{Provider: "rival"}, Rest: "", Reason: "x", Attempt: a}); !errors.Is(err, store.ErrFenced) {

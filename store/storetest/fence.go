@@ -15,15 +15,15 @@ func fencing() []claim {
 			loses(b, func(t *task.Task) { b.take(t.Ref(), "second", lease) })
 		}},
 		{"After a cancel every write is refused", func(b *bench) {
-			loses(b, func(t *task.Task) { ignore(b.store.Cancel(b.Context(), t.ID)) })
+			loses(b, func(t *task.Task) { ignore(b.store.Cancel(b.Context(), task.Seen{Task: t.ID})) })
 		}},
 		{"After the task was taken from a dead worker every write of it is refused", func(b *bench) {
 			loses(b, func(*task.Task) { ignore(b.store.ReclaimExpired(b.Context(), 10)) })
 		}},
 		{"After a cancel and a retry by hand every write is refused", func(b *bench) {
 			loses(b, func(t *task.Task) {
-				ignore(b.store.Cancel(b.Context(), t.ID))
-				ignore(b.store.Retry(b.Context(), t.Ref(), false))
+				ignore(b.store.Cancel(b.Context(), task.Seen{Task: t.ID}))
+				ignore(b.store.Retry(b.Context(), b.get(t.ID).Seen(), false))
 			})
 		}},
 		{"After a release every write is refused", func(b *bench) {

@@ -41,7 +41,7 @@ func openFiles(b *bench) {
 	waiting, held, cancelled, failed, lost := b.insert(task.Task{}), b.held(), b.held(), b.held(), b.held()
 	b.begin(cancelled)
 	b.check(b.finish(store.Decided{Held: lost.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown}}, Attempt: ended(b.begin(lost), unknown)}))
-	_, err := b.store.Cancel(b.Context(), cancelled.ID)
+	_, err := b.store.Cancel(b.Context(), task.Seen{Task: cancelled.ID})
 	b.check(err)
 	b.check(b.finish(store.Decided{Held: failed.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"}}}))
 	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, lost.ID})

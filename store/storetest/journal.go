@@ -70,8 +70,8 @@ func numbers(b *bench) {
 	t := b.held()
 	b.begin(t)
 	b.begin(t)
-	ignore(b.store.Cancel(b.Context(), t.ID))
-	again, err := b.store.Retry(b.Context(), t.Ref(), false)
+	ignore(b.store.Cancel(b.Context(), task.Seen{Task: t.ID}))
+	again, err := b.store.Retry(b.Context(), b.get(t.ID).Seen(), false)
 	b.check(err)
 	b.begin(b.take(again.Ref(), "second", lease).Task)
 	var got []string
@@ -114,7 +114,7 @@ func lateAccept(b *bench) {
 func lostAccept(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	ignore(b.store.Cancel(b.Context(), t.ID))
+	ignore(b.store.Cancel(b.Context(), task.Seen{Task: t.ID}))
 	before := b.get(t.ID)
 	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a), JobID: "job-1"}))
 	b.same(b.get(t.ID), before)
@@ -126,7 +126,7 @@ func lateAnswer(b *bench) {
 	a := b.begin(t)
 	unknown := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "no answer"}
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: unknown}, Attempt: ended(a, task.AttemptUnknown)}))
-	again, err := b.store.Retry(b.Context(), t.Ref(), true)
+	again, err := b.store.Retry(b.Context(), b.get(t.ID).Seen(), true)
 	b.check(err)
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 	last := b.take(again.Ref(), "second", lease).Last
@@ -165,7 +165,7 @@ func transitions(b *bench) {
 func lateEnds(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	ignore(b.store.Cancel(b.Context(), t.ID))
+	ignore(b.store.Cancel(b.Context(), task.Seen{Task: t.ID}))
 	fail := func(s task.AttemptState) func() error {
 		return func() error {
 			ignore(nil, b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Timeout, Executed: task.NotExecuted}}, Attempt: ended(a, s)}))

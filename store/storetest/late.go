@@ -164,7 +164,7 @@ func costsLate(b *bench) {
 	}
 	t := b.held()
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(b.begin(t))}))
-	got, err := b.store.Cancel(b.Context(), t.ID)
+	got, err := b.store.Cancel(b.Context(), task.Seen{Task: t.ID})
 	b.check(err)
 	b.same(*got.CostMicros, int64(40_000))
 }

@@ -171,7 +171,7 @@ func (m *machine) save(t *rapid.T) {
 }
 
 func (m *machine) cancel(t *rapid.T) {
-	_, err := m.store.Cancel(m.Context(), m.id)
+	_, err := m.store.Cancel(m.Context(), task.Seen{Task: m.id})
 	m.allowed(t, "cancel", !m.status.Final(), err)
 	if err == nil {
 		m.moved(task.Cancelled, 0)
@@ -179,9 +179,11 @@ func (m *machine) cancel(t *rapid.T) {
 }
 
 func (m *machine) retry(t *rapid.T) {
-	delivery := rapid.SampledFrom([]int{-1, m.delivery, m.delivery + 1}).Draw(t, "seen delivery")
-	_, err := m.store.Retry(m.Context(), task.Ref{Task: m.id, Delivery: delivery}, rapid.Bool().Draw(t, "not charged"))
-	may := (m.status == task.Failed || m.status == task.Cancelled) && delivery <= m.delivery
+	seen := m.get(m.id).Seen()
+	seen.Delivery += rapid.IntRange(-1, 1).Draw(t, "deliveries off")
+	seen.Fence += rapid.Int64Range(-1, 1).Draw(t, "fences off")
+	_, err := m.store.Retry(m.Context(), seen, rapid.Bool().Draw(t, "not charged"))
+	may := (m.status == task.Failed || m.status == task.Cancelled) && seen.Delivery == m.delivery && seen.Fence == m.fence
 	m.allowed(t, "retry", may, err)
 	if err == nil {
 		m.moved(task.Pending, 1)

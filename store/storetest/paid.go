@@ -59,7 +59,7 @@ func collectsAtAnyTime(b *bench) {
 	b.check(b.record(store.AttemptEnded{Attempt: *ended(b.batch(t, 1), answer)}))
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired'")
 	b.exec("UPDATE generation_attempt SET finished_at = '2099-01-01 00:00:00.000000+00:00'")
-	_, err := b.store.Retry(b.Context(), t.Ref(), false)
+	_, err := b.store.Retry(b.Context(), b.get(t.ID).Seen(), false)
 	b.check(err)
 	b.same(facts{"imagesDone": b.imagesDone(t, true), "paid": b.paid(t)}, facts{"imagesDone": 0, "paid": 1})
 }
@@ -89,7 +89,7 @@ func buysAgain(b *bench) {
 		b.exec("UPDATE generation_attempt SET state = '%s', answered_at = sent_at WHERE task_id = %d AND number = %d", state, t.ID, i+1)
 	}
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
-	got, err := b.store.BuyAgain(b.Context(), t.Ref())
+	got, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen())
 	b.check(err)
 	b.same(facts{"Status": got.Status, "Delivery": got.Delivery, "ErrorKind": got.ErrorKind},
 		facts{"Status": task.Pending, "Delivery": 1, "ErrorKind": task.Kind("")})
@@ -111,7 +111,7 @@ func buysNothingAgain(b *bench) {
 		b.exec("UPDATE image_generations SET status = 'failed' WHERE id = %d", t.ID)
 		b.unchanged(t.ID, func() {
 			var nothing *store.NothingPaid
-			if _, err := b.store.BuyAgain(b.Context(), t.Ref()); !errors.As(err, &nothing) {
+			if _, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen()); !errors.As(err, &nothing) {
 				b.Errorf("with a call that is %s: %v", state, err)
 			}
 		})
@@ -121,7 +121,7 @@ func buysNothingAgain(b *bench) {
 		b.exec("UPDATE image_generations SET status = '%s', worker = 'w' WHERE id = %d", status, t.ID)
 		b.unchanged(t.ID, func() {
 			var not *store.NotAllowed
-			if _, err := b.store.BuyAgain(b.Context(), t.Ref()); !errors.As(err, &not) {
+			if _, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen()); !errors.As(err, &not) {
 				b.Errorf("a task that is %s: %v", status, err)
 			}
 		})

@@ -16,6 +16,10 @@ func person() []claim {
 		{"Retry is for failed and cancelled tasks only", retriesFinal},
 		{"Retry of another delivery than the one that was seen is refused", retriesSeen},
 		{"Of 10 retries of one delivery at once one wins", retryRace},
+		{"Of contradicting words at once about a call exactly one is taken, and the journal says which", wordRace},
+		{"After any word an older one is refused, and says what became of the task", wordsInTurn},
+		{"A word that may buy is refused of a task that nobody has looked at", notLookedAt},
+		{"Cancel is for the delivery that was seen, or for any", cancelsSeen},
 		{"Retry drops a deadline that has passed and keeps one that has not", retriesDeadline},
 		{"Retry as not charged lets an unknown call be made again", notCharged},
 		{"Retry without that leaves an unknown call unknown", stillUnknown},
@@ -42,7 +46,7 @@ func (b *bench) used(status task.Status) *task.Task {
 func retries(b *bench) {
 	for _, status := range []task.Status{task.Failed, task.Cancelled} {
 		old := b.used(status)
-		got, err := b.store.Retry(b.Context(), old.Ref(), false)
+		got, err := b.store.Retry(b.Context(), old.Seen(), false)
 		b.check(err)
 		b.same(got, b.get(old.ID))
 		b.near(got.RunAt, 0)
@@ -75,12 +79,12 @@ func bounds(b *bench) {
 	why, err := b.store.Archive(b.Context(), t.Ref(), &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"})
 	b.check(err)
 	b.same(facts{"why != nil": why != nil, "Status": b.get(t.ID).Status}, facts{"why != nil": true, "Status": task.Failed})
-	t, err = b.store.Retry(b.Context(), t.Ref(), false)
+	t, err = b.store.Retry(b.Context(), b.get(t.ID).Seen(), false)
 	b.check(err)
-	b.same(facts{"Delivery": t.Delivery, "Fence": t.Fence}, facts{"Delivery": 0, "Fence": int64(1)})
+	b.same(facts{"Delivery": t.Delivery, "Fence": t.Fence}, facts{"Delivery": 0, "Fence": int64(math.MaxInt64/2 + 1)})
 	b.take(t.Ref(), "second", lease)
 
-	t, err = b.store.Cancel(b.Context(), spent(b.insert(task.Task{})).ID)
+	t, err = b.store.Cancel(b.Context(), task.Seen{Task: spent(b.insert(task.Task{})).ID})
 	b.check(err)
 	b.same(facts{"Status": t.Status, "Fence": t.Fence}, facts{"Status": task.Cancelled, "Fence": int64(math.MaxInt64)})
 
@@ -104,7 +108,7 @@ func retriesFinal(b *bench) {
 	for _, status := range []task.Status{task.Pending, task.Processing, task.Completed} {
 		t := b.used(status)
 		b.unchanged(t.ID, func() {
-			_, err := b.store.Retry(b.Context(), t.Ref(), true)
+			_, err := b.store.Retry(b.Context(), b.get(t.ID).Seen(), true)
 			b.notAllowed(err, t)
 		})
 	}
@@ -113,10 +117,15 @@ func retriesFinal(b *bench) {
 func retriesSeen(b *bench) {
 	t := b.used(task.Failed)
 	b.unchanged(t.ID, func() {
-		_, err := b.store.Retry(b.Context(), task.Ref{Task: t.ID, Delivery: t.Delivery + 1}, false)
-		b.notAllowed(err, t)
+		for _, seen := range []task.Seen{{Task: t.ID, Delivery: t.Delivery + 1, Fence: t.Fence, Status: t.Status}, {Task: t.ID, Delivery: t.Delivery, Fence: t.Fence - 1, Status: t.Status},
+			{Task: t.ID, Delivery: t.Delivery, Fence: t.Fence, Status: task.Processing}} {
+			_, err := b.store.Retry(b.Context(), seen, false)
+			b.notAllowed(err, t)
+			_, err = b.store.BuyAgain(b.Context(), seen)
+			b.notAllowed(err, t)
+		}
 	})
-	got, err := b.store.Retry(b.Context(), task.Ref{Task: t.ID, Delivery: -1}, false)
+	got, err := b.store.Retry(b.Context(), b.get(t.ID).Seen(), false)
 	b.check(err)
 	b.same(got.Delivery, t.Delivery+1)
 }
@@ -125,7 +134,7 @@ func retryRace(b *bench) {
 	t := b.used(task.Failed)
 	var won [10]bool
 	together(len(won), func(i int) {
-		_, err := b.store.Retry(b.Context(), t.Ref(), false)
+		_, err := b.store.Retry(b.Context(), t.Seen(), false)
 		won[i] = err == nil
 	})
 	n := 0
@@ -137,12 +146,87 @@ func retryRace(b *bench) {
 	b.same(facts{"n": n, "Delivery": b.get(t.ID).Delivery}, facts{"n": 1, "Delivery": 1})
 }
 
+// words are what a person can say of a failed task.
+func words(b *bench) map[string]func(task.Seen) error {
+	return map[string]func(task.Seen) error{
+		"retry":       func(seen task.Seen) error { _, err := b.store.Retry(b.Context(), seen, false); return err },
+		"not charged": func(seen task.Seen) error { _, err := b.store.Retry(b.Context(), seen, true); return err },
+		"charged":     func(seen task.Seen) error { _, err := b.store.GiveUp(b.Context(), seen, nil); return err },
+	}
+}
+
+func wordRace(b *bench) {
+	say := words(b)
+	for range 5 {
+		t := b.get(b.outcomeUnknown().ID)
+		var taken [8]bool
+		together(len(taken), func(i int) {
+			taken[i] = say[[]string{"not charged", "charged"}[i%2]](t.Seen()) == nil
+		})
+		n, which := 0, 0
+		for i, took := range taken {
+			if took {
+				n, which = n+1, i%2
+			}
+		}
+		attempts, err := b.store.Attempts(b.Context(), t.ID)
+		b.check(err)
+		b.same(facts{"n": n, "State": attempts[0].State}, facts{"n": 1, "State": []task.AttemptState{task.AttemptRejected, task.AttemptFailed}[which]})
+	}
+}
+
+func wordsInTurn(b *bench) {
+	for first, word := range words(b) {
+		for second, other := range words(b) {
+			t := b.get(b.outcomeUnknown().ID)
+			b.check(word(t.Seen()))
+			b.unchanged(t.ID, func() {
+				err := other(t.Seen())
+				became := "it was failed, and is pending now"
+				if first == "charged" {
+					became = "its call was given up as charged"
+				}
+				b.same(fmt.Sprint(err), fmt.Sprintf("task %d has moved on since you looked: %s; look again", t.ID, became))
+				if b.Failed() {
+					b.Logf("%s after %s", second, first)
+				}
+			})
+		}
+	}
+}
+
+func notLookedAt(b *bench) {
+	t := b.outcomeUnknown()
+	b.unchanged(t.ID, func() {
+		for name, say := range words(b) {
+			var not *store.NotLookedAt
+			if err := say(task.Seen{Task: t.ID}); !errors.As(err, &not) {
+				b.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+func cancelsSeen(b *bench) {
+	t := b.used(task.Failed)
+	again, err := b.store.Retry(b.Context(), t.Seen(), false)
+	b.check(err)
+	b.unchanged(t.ID, func() {
+		_, err := b.store.Cancel(b.Context(), t.Seen())
+		b.notAllowed(err, again)
+	})
+	b.take(again.Ref(), "second", lease)
+	_, err = b.store.Cancel(b.Context(), again.Seen())
+	b.check(err)
+	b.same(b.get(t.ID).Status, task.Cancelled)
+}
+
 func retriesDeadline(b *bench) {
 	future := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
 	for deadline, want := range map[time.Time]*time.Time{future: &future, time.Now().Add(-time.Hour): nil} {
 		t := b.insert(task.Task{Request: task.Request{DeadlineAt: &deadline}})
-		ignore(b.store.Cancel(b.Context(), t.ID))
-		got, err := b.store.Retry(b.Context(), t.Ref(), false)
+		ignore(b.store.Cancel(b.Context(), task.Seen{Task: t.ID}))
+		got, err := b.store.Retry(b.Context(), b.get(t.ID).Seen(), false)
 		b.check(err)
 		b.same(got.DeadlineAt, want)
 	}
@@ -158,7 +242,7 @@ func (b *bench) outcomeUnknown() *task.Task {
 
 func notCharged(b *bench) {
 	t := b.outcomeUnknown()
-	got, err := b.store.Retry(b.Context(), t.Ref(), true)
+	got, err := b.store.Retry(b.Context(), b.get(t.ID).Seen(), true)
 	b.check(err)
 	last := b.take(got.Ref(), "second", lease).Last
 	b.same(facts{"State": last.State, "ErrorMsg": last.ErrorMsg}, facts{"State": task.AttemptRejected, "ErrorMsg": "a person found that this call was not charged"})
@@ -166,14 +250,14 @@ func notCharged(b *bench) {
 
 func stillUnknown(b *bench) {
 	t := b.outcomeUnknown()
-	got, err := b.store.Retry(b.Context(), t.Ref(), false)
+	got, err := b.store.Retry(b.Context(), b.get(t.ID).Seen(), false)
 	b.check(err)
 	b.same(b.take(got.Ref(), "second", lease).Last.State, task.AttemptUnknown)
 }
 
 func cancelsPending(b *bench) {
 	t := b.insert(task.Task{})
-	got, err := b.store.Cancel(b.Context(), t.ID)
+	got, err := b.store.Cancel(b.Context(), task.Seen{Task: t.ID})
 	b.check(err)
 	b.same(got, b.get(t.ID))
 	b.same(facts{"Status": got.Status, "Fence": got.Fence, "Delivery": got.Delivery}, facts{"Status": task.Cancelled, "Fence": int64(1), "Delivery": 0})
@@ -184,7 +268,7 @@ func cancelsPending(b *bench) {
 
 func cancelsHeld(b *bench) {
 	t, other := b.held(), b.held()
-	got, err := b.store.Cancel(b.Context(), t.ID)
+	got, err := b.store.Cancel(b.Context(), task.Seen{Task: t.ID})
 	b.check(err)
 	b.same(facts{"Status": got.Status, "Fence": got.Fence, "LeaseUntil == nil": got.LeaseUntil == nil},
 		facts{"Status": task.Cancelled, "Fence": t.Fence + 1, "LeaseUntil == nil": true})
@@ -203,7 +287,7 @@ func cancelsFinal(b *bench) {
 	for _, status := range []task.Status{task.Completed, task.Failed, task.Cancelled} {
 		t := b.used(status)
 		b.unchanged(t.ID, func() {
-			_, err := b.store.Cancel(b.Context(), t.ID)
+			_, err := b.store.Cancel(b.Context(), task.Seen{Task: t.ID})
 			b.notAllowed(err, t)
 			b.same(err.Error(), fmt.Sprintf("task %d is %s and cannot be cancelled", t.ID, status))
 		})
@@ -238,10 +322,9 @@ func archivesOnly(b *bench) {
 }
 
 func missing(b *bench) {
-	ref := task.Ref{Task: 404}
-	_, get := b.store.Get(b.Context(), ref.Task)
-	_, retry := b.store.Retry(b.Context(), ref, false)
-	_, cancel := b.store.Cancel(b.Context(), ref.Task)
+	_, get := b.store.Get(b.Context(), 404)
+	_, retry := b.store.Retry(b.Context(), task.Seen{Task: 404, Status: task.Failed}, false)
+	_, cancel := b.store.Cancel(b.Context(), task.Seen{Task: 404})
 	for name, err := range map[string]error{"Get": get, "Retry": retry, "Cancel": cancel} {
 		if !errors.Is(err, store.ErrNotFound) {
 			b.Errorf("%s: %v", name, err)

@@ -112,7 +112,7 @@ func savesOnce(b *bench) {
 func keepsLate(b *bench) {
 	t := b.held()
 	a := b.begin(t)
-	ignore(b.store.Cancel(b.Context(), t.ID))
+	ignore(b.store.Cancel(b.Context(), task.Seen{Task: t.ID}))
 	before := b.get(t.ID)
 	b.late(a, completion())
 	b.same(b.get(t.ID), before)

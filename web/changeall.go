@@ -1,0 +1,99 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+)
+
+// maxLooked is how many tasks one form can be about, and lookedBytes is what one takes in it.
+const (
+	maxLooked   = 5_000
+	lookedBytes = 53
+)
+
+// confirmPage asks before many tasks are retried.
+type confirmPage struct {
+	kindWords
+	Kind     task.Kind
+	Provider string
+	Count    int    // of the tasks that it is about
+	All      int    // that there are
+	Looked   string // those that it is about, as they stand
+}
+
+// Unknown says that the tasks may have been billed already.
+func (c confirmPage) Unknown() bool { return c.Kind == task.OutcomeUnknown }
+
+// retryKind retries the failed tasks of a kind, of one provider if the form names one, once
+// the reader has seen how many they are: those that he saw, as far as they have not moved on.
+// A reader who leaves meanwhile stops it; what is retried by then stays so.
+func (s *Site) retryKind(r *http.Request) (answer, error) {
+	p, err := parsePick(url.Values{"kind": r.PostForm["kind"], "provider": r.PostForm["provider"]})
+	if err != nil {
+		return nil, err
+	}
+	if p.Kind == "" {
+		return nil, badRequest("kind is missing; accepted are %v.", task.Kinds)
+	}
+	p.Status = task.Failed
+	if r.PostForm.Get("confirmed") == "yes" {
+		return s.retryLooked(r)
+	}
+	tally, err := s.Tasks.Tally(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}, Ours: true})
+	if err != nil {
+		return nil, err
+	}
+	looked, err := s.Actions.Retryable(r.Context(), p.filter(maxLooked))
+	if err != nil {
+		return nil, err
+	}
+	c := confirmPage{kindWords: wordsFor(p.Kind), Kind: p.Kind, Provider: p.Provider, Count: len(looked), All: p.count(tally), Looked: lookedText(looked)}
+	return view{name: "confirm", Title: "Retry " + strconv.Itoa(c.Count) + " tasks?", Here: "failed", Data: c}, nil
+}
+
+func (s *Site) retryLooked(r *http.Request) (answer, error) {
+	looked, err := parseLooked(r.PostForm.Get("looked"))
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.Actions.RetryEach(r.Context(), looked, false, nil)
+	if err != nil {
+		return nil, err
+	}
+	return redirect("/failed?retried=" + strconv.Itoa(n)), nil
+}
+
+// lookedText is failed tasks as a form sends them back: ID.DELIVERY.FENCE, with a space between.
+func lookedText(looked []task.Seen) string {
+	var text strings.Builder
+	for i, seen := range looked {
+		if i > 0 {
+			text.WriteByte(' ')
+		}
+		fmt.Fprintf(&text, "%d.%d.%d", seen.Task, seen.Delivery, seen.Fence)
+	}
+	return text.String()
+}
+
+func parseLooked(text string) ([]task.Seen, error) {
+	words := strings.Fields(text)
+	if len(words) == 0 || len(words) > maxLooked {
+		return nil, badRequest("looked names %d tasks; accepted are the 1 to %d that the page sends. Open the page of failed tasks again.", len(words), maxLooked)
+	}
+	looked := make([]task.Seen, len(words))
+	for i, word := range words {
+		seen := task.Seen{Status: task.Failed}
+		if n, err := fmt.Sscanf(word, "%d.%d.%d", &seen.Task, &seen.Delivery, &seen.Fence); n != 3 || err != nil || lookedText([]task.Seen{seen}) != word {
+			return nil, badRequest("looked holds %q; accepted is what the page sends. Open the page of failed tasks again.", human.Shorten(word, 40))
+		}
+		looked[i] = seen
+	}
+	return looked, nil
+}
