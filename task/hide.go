@@ -2,6 +2,10 @@ package task
 
 import (
 	"encoding/json"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -45,4 +49,59 @@ func (a *Attempt) HideSignatures() {
 func unsigned(address string) string {
 	address, _, _ = strings.Cut(address, "?")
 	return address
+}
+
+const hiddenText = "***"
+
+// nestedUser is a user name with its password inside a text, in whichever spelling of ://.
+var nestedUser = regexp.MustCompile(`(?i)((?::|%3a)(?:[\\/]|%2f){2,})[^\s"'<>/?#\\]+(@|%40)`)
+
+// HideUsers takes user names and passwords out of the addresses that the task names. A
+// worker refuses such addresses, and who reads the task need not see what is in them.
+func (t *Task) HideUsers() {
+	t.InputImageURL, t.PhotoURL, t.WebhookURL = WithoutUser(t.InputImageURL), WithoutUser(t.PhotoURL), WithoutUser(t.WebhookURL)
+	var references []string
+	if json.Unmarshal([]byte(t.ReferenceImages), &references) != nil {
+		t.ReferenceImages = WithoutUser(t.ReferenceImages)
+	} else if shown := each(references, WithoutUser); !slices.Equal(shown, references) {
+		text, err := json.Marshal(shown)
+		if err != nil {
+			text = nil // of strings: cannot fail
+		}
+		t.ReferenceImages = string(text)
+	}
+	t.Metadata = nestedUser.ReplaceAllString(t.Metadata, "${1}"+hiddenText+"${2}")
+	t.Parameters = maps.Clone(t.Parameters)
+	for name, value := range t.Parameters {
+		t.Parameters[name] = nestedUser.ReplaceAllString(value, "${1}"+hiddenText+"${2}")
+	}
+}
+
+// WithoutUser is an address without a user name and password. Of what is no address that can
+// be fetched, all before the last @ may be one.
+func WithoutUser(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 || strings.HasPrefix(address, "data:") {
+		return nestedUser.ReplaceAllString(address, "${1}"+hiddenText+"${2}")
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		scheme := ""
+		if i := strings.IndexAny(address, `/\`); i >= 0 && i < at {
+			scheme = address[:i] + "//"
+		}
+		if strings.Contains(scheme, "@") || strings.Count(scheme, ":") > 1 {
+			scheme = ""
+		}
+		return scheme + hiddenText + address[at:]
+	}
+	return nestedUser.ReplaceAllString(address, "${1}"+hiddenText+"${2}")
+}
+
+func each(list []string, change func(string) string) []string {
+	changed := make([]string, len(list))
+	for i, text := range list {
+		changed[i] = change(text)
+	}
+	return changed
 }

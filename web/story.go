@@ -180,6 +180,7 @@ func (s *Site) story(r *http.Request) (answer, error) {
 }
 
 func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why, now time.Time) storyPage {
+	t.HideUsers()
 	clipTask(t)
 	p := storyPage{
 		Task: t, Now: now, Standing: brief(t, why, now), Why: why, Words: wordsFor(t.ErrorKind),

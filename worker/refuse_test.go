@@ -75,7 +75,7 @@ func unfit(r *rig) {
 	r.exec("INSERT INTO image_generations (id, provider, prompt, fence, delivery) VALUES (1, 'painter', 'a cat', 9223372036854775807, 0), (2, 'painter', 'a cat', 0, -3), (-5, 'painter', 'a cat', 0, 0)")
 	r.start()
 	for id, reason := range map[int64]string{
-		1:  "fence is 9223372036854775807, the last number of its column, so that no worker can take the task; accepted are numbers from 0 to 9223372036854775806; a retry sets it to 1. Retry it",
+		1:  "fence is 9223372036854775807, the last number of its column, so that no worker can take the task; accepted are numbers from 0 to 9223372036854775806; a retry sets it back. Retry it",
 		2:  "delivery was -3; accepted are numbers from 0 to 2147483647; it is 0 now. Retry it",
 		-5: "id is -5; accepted are ids from 1 to 9223372036854775807. Delete the row and insert it without an id",
 	} {

@@ -56,6 +56,7 @@ func pictureAddress(url string) string {
 
 // brief is t for lists: pictures that are spelled out in the task are only named.
 func brief(t task.Task) task.Task {
+	t.HideUsers()
 	t.InputImageURL = pictureAddress(t.InputImageURL)
 	if len(t.ReferenceImages) > 4096 {
 		t.ReferenceImages = fmt.Sprintf("[%q]", "… ("+human.Size(int64(len(t.ReferenceImages)))+")")

@@ -90,6 +90,7 @@ func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secr
 		return nil, err
 	}
 	next, err := afterRetry(ctx, s, t, attempts)
+	t.HideUsers()
 	for i := range attempts {
 		attempts[i].HideSignatures()
 		attempts[i].Handle = string(provider.ScrubJSON(json.RawMessage(attempts[i].Handle), secrets...))
