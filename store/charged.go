@@ -25,14 +25,12 @@ func (s *Store) GiveUp(ctx context.Context, seen task.Seen, cost *task.Money) (*
 	if !seen.Status.Final() {
 		return nil, s.notAllowed(ctx, seen, "given up")
 	}
-	ctx, cancel := context.WithTimeout(ctx, personWaits)
-	defer cancel()
 	var t task.Task
 	var micros, currency, version any
 	if cost != nil {
 		micros, currency, version = cost.Micros, null(cost.Currency), null(cost.Version)
 	}
-	err := s.in(ctx, func(tx *sqlx.Tx) error {
+	err := s.forPerson(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		if err := s.lock(ctx, tx, seen.Task); err != nil {
 			return err
 		}

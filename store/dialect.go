@@ -56,6 +56,9 @@ type dialect struct {
 	// Differs by necessity: SQLite knows no rows as values, and its times and truths are text
 	// and numbers.
 	attempt string
+	// tableWait bounds how long the statements of a transaction wait for a table that is locked.
+	// SQLite has no such lock.
+	tableWait string
 	// unpublished is the NULL of published_at in the library's own inserts. On
 	// Postgres it also tells the trigger, for this transaction only, that the
 	// producer publishes by itself.
@@ -99,6 +102,7 @@ func postgres() dialect {
 				` FOR NO KEY UPDATE SKIP LOCKED) one))`
 		},
 		picked:      func(ids string) string { return "id = ANY (ARRAY(" + ids + "))" },
+		tableWait:   "SELECT set_config('lock_timeout', '500ms', true)",
 		unpublished: "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
 		notifies:    true,
 		alone: `(SELECT before.status = 'pending' AND before.fence + 1 = image_generations.fence

@@ -108,12 +108,10 @@ func (s *Store) Retire(ctx context.Context, before time.Time, limit int) (int, e
 // keeps by itself: a NotAllowed says so. A Locked if the row could not be had within
 // five seconds.
 func (s *Store) Delete(ctx context.Context, id int64) error {
-	ctx, cancel := context.WithTimeout(ctx, personWaits)
-	defer cancel()
 	var n int64
-	err := s.patiently(ctx, func() error {
+	err := s.forPerson(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		// No fence: nobody works on a final task, and the status is the guard.
-		r, err := s.db.ExecContext(ctx, s.db.Rebind("DELETE FROM image_generations WHERE id = (SELECT id FROM image_generations "+
+		r, err := tx.ExecContext(ctx, tx.Rebind("DELETE FROM image_generations WHERE id = (SELECT id FROM image_generations "+
 			"WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') AND NOT "+ownedByApp+s.dialect.lock+")"), id)
 		if err != nil {
 			return err

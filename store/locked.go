@@ -27,12 +27,32 @@ const (
 // personWaits is how long what a person asks for waits for a row that is locked.
 const personWaits = 5 * time.Second
 
-// Locked says that another transaction held the row of a task locked for as long as it
-// was waited for. Nothing was changed.
+// forPerson runs f, which a person waits for, in a transaction, for personWaits at most. A table
+// may be locked as a whole (LOCK TABLE, VACUUM FULL): a statement waits for that a moment
+// only, and comes again. A Locked if the time was over.
+func (s *Store) forPerson(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) error {
+	bounded, cancel := context.WithTimeout(ctx, personWaits)
+	defer cancel()
+	err := s.in(bounded, func(tx *sqlx.Tx) error {
+		if s.dialect.tableWait != "" {
+			if _, err := tx.ExecContext(bounded, s.dialect.tableWait); err != nil {
+				return err
+			}
+		}
+		return f(bounded, tx)
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && !errors.As(err, new(*Locked)) {
+		return &Locked{err}
+	}
+	return err
+}
+
+// Locked says that another transaction held the row of a task, or its table, locked for as
+// long as it was waited for. Nothing was changed.
 type Locked struct{ err error }
 
 func (l *Locked) Error() string {
-	return "another transaction holds the row of the task locked, so nothing was changed; try again when it has ended (pg_stat_activity shows who is idle in transaction)"
+	return "another transaction holds the row of the task locked, so nothing was changed; try again when it has ended (pg_stat_activity shows who is idle in transaction, or has locked the whole table)"
 }
 func (l *Locked) Unwrap() error { return l.err }
 

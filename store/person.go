@@ -114,10 +114,8 @@ func (s *Store) retry(ctx context.Context, seen task.Seen, with func(*sqlx.Tx) e
 	if !seen.Status.Final() { // its claim may make a call yet that nobody has seen
 		return nil, s.notAllowed(ctx, seen, "retried")
 	}
-	ctx, cancel := context.WithTimeout(ctx, personWaits)
-	defer cancel()
 	var t task.Task
-	err := s.in(ctx, func(tx *sqlx.Tx) error {
+	err := s.forPerson(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		// The fence is the one that the person saw, and his word takes it. Nobody but a
 		// person moves a task out of its final status.
 		err := tx.GetContext(ctx, &t, tx.Rebind(`
@@ -158,13 +156,11 @@ const owes = "EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image
 // the row (see Stopped); what the provider still draws is kept as late. A Locked if
 // the row could not be had within five seconds.
 func (s *Store) Cancel(ctx context.Context, seen task.Seen) (*task.Task, error) {
-	ctx, cancel := context.WithTimeout(ctx, personWaits)
-	defer cancel()
 	var t task.Task
 	// No fence: cancelling takes it. The worker's name stays, so that it can see
 	// that it is meant.
-	err := s.patiently(ctx, func() error {
-		return s.db.GetContext(ctx, &t, s.db.Rebind(`
+	err := s.forPerson(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &t, tx.Rebind(`
 			UPDATE image_generations SET status = 'cancelled', `+fenceGrows+`, cancel_requested_at = now(), completed_at = now(),
 				lease_until = NULL, updated_at = now(), error_msg = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_msg END,
 				error_advice = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_advice END,

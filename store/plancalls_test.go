@@ -196,7 +196,7 @@ func ofSteps() map[string]call {
 func ofPeople() map[string]call {
 	return map[string]call{
 		"Retry": {1, func(ctx context.Context, s *store.Store) error {
-			_, err := s.Retry(ctx, task.Seen{Task: 100_003, Status: task.Failed}, false)
+			_, err := s.Retry(ctx, task.Seen{Task: 100_003, Fence: 1, Status: task.Failed}, false)
 			return err
 		}},
 		"Cancel": {1, func(ctx context.Context, s *store.Store) error {
@@ -206,14 +206,14 @@ func ofPeople() map[string]call {
 		"Delete": {1, func(ctx context.Context, s *store.Store) error { return s.Delete(ctx, 100_005) }},
 		"GiveUp": {1, func(ctx context.Context, s *store.Store) error {
 			var not *store.NotAllowed
-			if _, err := s.GiveUp(ctx, task.Seen{Task: 100_013, Status: task.Failed}, nil); err != nil && !errors.As(err, &not) {
+			if _, err := s.GiveUp(ctx, task.Seen{Task: 100_013, Fence: 1, Status: task.Failed}, nil); err != nil && !errors.As(err, &not) {
 				return err
 			}
 			return nil
 		}},
 		"BuyAgain": {1, func(ctx context.Context, s *store.Store) error {
 			var nothing *store.NothingPaid
-			if _, err := s.BuyAgain(ctx, task.Seen{Task: 100_013, Status: task.Failed}); err != nil && !errors.As(err, &nothing) {
+			if _, err := s.BuyAgain(ctx, task.Seen{Task: 100_013, Fence: 1, Status: task.Failed}); err != nil && !errors.As(err, &nothing) {
 				return err
 			}
 			return nil

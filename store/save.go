@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -44,7 +47,7 @@ func (o *Completion) first() *task.Result {
 }
 
 // saveResults stores the pictures of a call, which is done with them.
-func (s *Store) saveResults(ctx context.Context, tx sqlx.ExecerContext, a *task.Attempt, results []task.Result) error {
+func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, results []task.Result) error {
 	for _, r := range results {
 		_, err := tx.ExecContext(ctx, s.db.Rebind(`
 			INSERT INTO generation_result (task_id, attempt_id, position, generated_image_url, source_url, model, content_type,
@@ -57,9 +60,19 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExecerContext, a *task.
 			return err
 		}
 	}
-	// An answer that holds pictures has done its duty: they are in storage.
-	_, err := tx.ExecContext(ctx, s.db.Rebind(`
+	// An answer has done its duty: its pictures are in storage. What is large in it goes, and what
+	// signs the addresses of pictures, which may be good for days.
+	var collected task.Attempt
+	err := sqlx.GetContext(ctx, tx, &collected, s.db.Rebind(`
 		UPDATE generation_attempt SET state = 'succeeded', error_msg = ?, error_advice = NULL, error_about = NULL, finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
-		WHERE id = ? AND state <> 'succeeded'`), null(a.ErrorMsg), a.ID)
+		WHERE id = ? AND state <> 'succeeded' RETURNING id, coalesce(answer, '') AS answer`), null(a.ErrorMsg), a.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil || !strings.Contains(collected.Answer, "?") {
+		return err
+	}
+	collected.HideSignatures()
+	_, err = tx.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET answer = ? WHERE id = ? AND state = 'succeeded'"), null(collected.Answer), a.ID)
 	return err
 }
