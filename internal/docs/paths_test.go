@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	_ "github.com/lib/pq"
+	_ "modernc.org/sqlite"
 
 	"github.com/easelqueue/easel/internal/servertest"
 )
