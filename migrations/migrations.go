@@ -38,8 +38,8 @@ type Migration struct {
 // Workers may go on meanwhile. A table that somebody else holds is not waited for
 // longer than two seconds at a time, since all who come later would wait as well;
 // after a minute of that the error says so, and what was done before stays. A schema
-// that the connection names is made; tables that are not easel's are left as they are,
-// and a *Foreign says so.
+// that the connection names is made, and an error about a right that is missing says how it
+// is given; tables that are not easel's are left as they are, and a *Foreign says so.
 func Up(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
 	dir, err := folder(d)
 	if err != nil {
@@ -47,7 +47,7 @@ func Up(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
 	}
 	if d == Postgres {
 		if err := ensureSchema(ctx, db); err != nil {
-			return nil, fmt.Errorf("migrate up: %w", err)
+			return nil, fmt.Errorf("migrate up: %w", withRights(ctx, db, err))
 		}
 	}
 	if err := Strange(ctx, db, d); err != nil {
@@ -67,6 +67,9 @@ func up(ctx context.Context, db *sql.DB, d Dialect, dir fs.FS, tries int) ([]Mig
 		all = append(all, results(done)...)
 		return err
 	})
+	if err != nil && d == Postgres {
+		err = withRights(ctx, db, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("migrate up: %w", err)
 	}

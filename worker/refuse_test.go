@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
@@ -23,6 +24,7 @@ func TestNonsenseRows(t *testing.T) {
 			r.in(t.Ref(), queue.Absent)
 			r.same(r.painter.submits.Load(), int64(0))
 		}},
+		{"A row of nonsense is refused at once, also while the account is closed and others wait for it", nonsenseWhileClosed},
 		{"A service without an account says how to give it one", func(r *rig) {
 			r.svc.Accounts, r.svc.Needs = nil, "PAINTER_KEY"
 			r.exec("INSERT INTO image_generations (provider, prompt, max_attempts) VALUES ('painter', 'a cat', 2)")
@@ -69,6 +71,22 @@ func nonsense(r *rig) {
 	fence := r.get(3).Fence
 	r.passes(20 * time.Second)
 	r.same(facts{"submits": r.painter.submits.Load(), "Fence": r.get(3).Fence}, facts{"submits": int64(0), "Fence": fence})
+}
+
+func nonsenseWhileClosed(r *rig) {
+	r.start()
+	err := r.limiter.Close(r.Context(), "painter/main", time.Hour, limit.Why{Reason: "the balance is used up"})
+	r.check(err)
+	waits := r.asks()
+	r.passes(10 * time.Second)
+	for range 3 {
+		r.exec("INSERT INTO image_generations (provider, prompt) VALUES ('painter', ' ')")
+	}
+	r.passes(30 * time.Second)
+	for id := waits.ID + 1; id <= waits.ID+3; id++ {
+		r.same(facts{"Status": r.get(id).Status, "ErrorKind": r.get(id).ErrorKind}, facts{"Status": task.Failed, "ErrorKind": task.Invalid})
+	}
+	r.same(facts{"Status": r.get(waits.ID).Status, "submits": r.painter.submits.Load()}, facts{"Status": task.Pending, "submits": int64(0)})
 }
 
 func unfit(r *rig) {
