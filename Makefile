@@ -5,9 +5,9 @@ SELFTEST ?= 2m
 
 .PHONY: build portable test lint check prove bench fuzz needs clean
 
-# The program, and the attack on it: one static file each.
+# The program, the attack on it and the check of its evidence: one static file each.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/easel ./cmd/easel-selftest
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/easel ./cmd/easel-selftest ./cmd/easel-check
 
 # That the program can be built for macOS.
 portable:
@@ -30,7 +30,7 @@ test: needs
 	$(GO) test -vet=off -race $(LESSRACE) -p 4 -timeout 30m $$($(GO) list ./... | grep -v -E '/(cmd/easel|internal/(simulation|sabotage|prove))$$')
 	$(GO) test -vet=off -p 2 -timeout 30m ./cmd/easel ./internal/simulation ./worker
 
-# All that shows that the promises are kept, in under an hour on two processors.
+# All that shows that the promises are kept, in about an hour on two processors.
 # PROVE=--only=seeds runs a part of it; `go run ./internal/prove --help` names all.
 prove: needs
 	$(GO) test -vet=off ./internal/sabotage ./internal/prove

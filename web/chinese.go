@@ -128,7 +128,7 @@ var chinese = map[string]string{
 	"The task stays failed and says so, with what the call cost if the price is known. Nothing is sent, and a picture that still arrives is kept.":         "任务保持失败并注明这一点；知道价格时会记下费用。不会再发送，之后仍到达的图片会保存。",
 
 	// The story of a task.
-	"Prompt": "提示词", "Not wanted": "不想要的内容", "Attempts": "调用记录", "Attempt": "调用", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
+	"Prompt": "提示词", "Not wanted": "不想要的内容", "Attempts": "尝试记录", "Attempt": "尝试", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
 	"The provider's reply": "服务商的应答", "Came too late": "来得太晚", "More": "更多", "account": "账号", "took": "用时", "cost": "费用", "sent": "发送", "no reply": "没有应答",
 	"Download": "下载", "File": "文件", "Revised prompt": "改写后的提示词", "Browsers do not show this kind of file. It is stored as it came, to be downloaded.": "浏览器不能显示这种文件。它已原样保存，可以下载。",
 	"provider's request id": "服务商的请求编号", "our id": "我们的编号", "endpoint": "接口地址", "answered": "应答于", "finished": "结束于", "price list": "价格表", "not known yet": "尚不知道",
@@ -149,7 +149,7 @@ var chinese = map[string]string{
 	"Refused by moderation": "内容审核拒绝", "The provider refuses the prompt or the picture. A retry is refused again: change the words and enqueue a new task.": "服务商拒绝了提示词或图片。重试仍会被拒绝：请修改内容后提交新任务。",
 	"Provider unreachable": "无法连接服务商", "The provider could not be reached or was too busy to begin. Retry when its status page is green.": "无法连接服务商，或它太忙没有开始。请等它的状态页恢复后重试。",
 	"Provider broke": "服务商故障", "The provider failed while it worked. Retry when it is well again. Unless the reason says that nothing was billed, a call that it ran may be billed once more.": "服务商在处理时出错。请等它恢复后重试。除非原因里写明没有计费，否则已执行的调用可能再次计费。",
-	"Unusable answer": "应答无法使用", "The provider answered with something that is no picture. If it happens again, its API has changed: look at the attempts.": "服务商的应答不是图片。如果再次出现，说明它的接口变了：请查看调用记录。",
+	"Unusable answer": "应答无法使用", "The provider answered with something that is no picture. If it happens again, its API has changed: look at the attempts.": "服务商的应答不是图片。如果再次出现，说明它的接口变了：请查看尝试记录。",
 	"No answer in time": "超时没有应答", "The provider did not finish within its limit. Raise the limit or retry at a quieter hour.": "服务商没有在时限内完成。请延长时限，或在空闲时段重试。",
 	"Result is gone": "结果已失效", "The picture that was paid for could not be had for as long as the provider keeps it. A retry looks for it again and does not pay for it twice; only the page of a task has a new one drawn, which is paid for as well.": "付过费的图片在服务商保留期内没能取到。重试会再找一次，不会再次购买；只有在任务页面上才能另画一张，那也要付费。",
 	"Own storage refused": "自己的存储拒绝写入", "Our storage did not take the pictures. Free space or mend its access, then retry: pictures that the provider still has are not bought again.": "我们的存储没有收下图片。请腾出空间或修复权限，然后重试：服务商还保留的图片不会重复购买。",

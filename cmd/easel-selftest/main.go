@@ -50,5 +50,5 @@ func (a *program) with(ctx context.Context, migrate bool, work func(context.Cont
 	if err != nil {
 		return err
 	}
-	return app.With(ctx, cfg, a.env, app.NewLog(a.logTo(), cfg), migrate, work)
+	return app.With(ctx, cfg, a.env, a.logTo(), migrate, work)
 }

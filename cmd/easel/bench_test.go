@@ -58,7 +58,7 @@ func benchEngine(b *testing.B, concurrency int) *app.App {
 func zero(n int) []*task.Task {
 	tasks := make([]*task.Task, n)
 	for i := range tasks {
-		tasks[i] = &task.Task{Request: task.Request{Provider: "sketch", Prompt: fmt.Sprintf("picture %d", i), Parameters: map[string]string{"empty": "true"}}}
+		tasks[i] = &task.Task{Request: task.Request{Provider: "sketch", Prompt: fmt.Sprintf("picture %d", i), Parameters: map[string]string{"dot": "true"}}}
 	}
 	return tasks
 }

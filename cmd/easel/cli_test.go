@@ -16,6 +16,7 @@ func TestMigrate(t *testing.T) {
 	d.easel("migrate", "up").wants(t, 0, "applied")
 	d.easel("migrate", "up").wants(t, 0, "nothing to do")
 	d.easel("list").wants(t, 0, "no tasks")
+	d.easel("list", "--provider", "scetch").wants(t, 0, "no tasks", `the provider "scetch" is not configured`, "did you mean sketch?")
 	d.easel("migrate", "down").wants(t, 2, "say --yes")
 	d.easel("migrate", "down", "--yes").wants(t, 0, "not applied")
 	d.easel("list").wants(t, 1, "easel migrate up")
@@ -23,6 +24,8 @@ func TestMigrate(t *testing.T) {
 
 func TestVersionAndHelp(t *testing.T) {
 	d := newShell(t)
+	d.easel("help", "queues", "pause").wants(t, 0, "Begin nothing new from these queues")
+	d.easel("help").wants(t, 0, "Available Commands")
 	var b app.Build
 	d.must(&b, "version")
 	if b.Go == "" || b.Version == "" {

@@ -23,7 +23,7 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-const demoHelp = `Start everything in this process, bring some twenty tasks in through every door,
+const demoHelp = `Start everything in this process, bring tasks in through every door,
 and show what becomes of each. The pictures are drawn by the built-in provider
 "` + all.Free + `", which costs nothing and can be told to fail.
 
@@ -32,7 +32,7 @@ It works on the same database, queue and folder as ` + "`easel up`" + ` would, s
 
 func (a *program) demoCommand() *cobra.Command {
 	var exit bool
-	c := &cobra.Command{Use: "demo", Short: "See it work: twenty tasks through every door and every end", Long: demoHelp, Args: cli.Takes(0, 0),
+	c := &cobra.Command{Use: "demo", Short: fmt.Sprintf("See it work: %d tasks through every door and every end", len(demo.Playbill())), Long: demoHelp, Args: cli.Takes(0, 0),
 		Example: "  easel demo\n  easel demo --exit    for scripts: 0 only if every task ended as it should",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), exit) }}
 	c.Flags().BoolVar(&exit, "exit", false, "end when the tasks have ended, instead of going on to serve the pages")
@@ -72,11 +72,11 @@ func (a *program) demo(ctx context.Context, exit bool) error {
 		if err != nil {
 			return err
 		}
-		if err := a.out.Answer(show, func(w io.Writer) { a.out.show(w, e, show) }); err != nil {
+		if err := a.out.Answer(show, func(w io.Writer) { a.out.show(w, show, !exit) }); err != nil {
 			return err
 		}
 		if exit {
-			a.out.Say("`easel up` serves the pages again.")
+			a.out.Say("These pages end now; `easel up` serves pages that stay.")
 		} else {
 			a.out.Say("The pages stay until you press ^C.")
 			<-working.Done()
@@ -113,8 +113,8 @@ func (a *program) enqueueByCommand(ctx context.Context, args ...string) (int64, 
 	return answer.Task.ID, nil
 }
 
-// show prints the table of what became of each task.
-func (o *output) show(w io.Writer, e *app.App, p *demo.Performance) {
+// show prints the table of what became of each task, and where the pages are if they stay.
+func (o *output) show(w io.Writer, p *demo.Performance, stay bool) {
 	t := o.Table("id", "what it shows", "door", "ended", "calls", "picture or reason")
 	for _, act := range p.Acts {
 		status := statusText(o, act)
@@ -125,7 +125,10 @@ func (o *output) show(w io.Writer, e *app.App, p *demo.Performance) {
 		t.AppendRow(table.Row{id, act.Shows, act.Door, status, act.Calls, cli.OneLine(act.Result, 60)})
 	}
 	fmt.Fprintln(w, t.Render())
-	fmt.Fprintf(w, "\npictures  %s\npage      %s\nqueues    %s/queues\n", p.Pictures, p.Page, p.Page)
+	fmt.Fprintf(w, "\npictures  %s\n", p.Pictures)
+	if stay {
+		fmt.Fprintf(w, "page      %s\nqueues    %s/queues\n", p.Page, p.Page)
+	}
 	if !p.AsExpected {
 		fmt.Fprintln(w, "\n"+cli.Paint(o.Color, cli.Red, "Not every task went as it should."))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -91,6 +92,11 @@ func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 		return err
 	}
 	t.Prompt = prompt
+	for _, to := range o.fallbacks {
+		if to == t.Provider || t.Model != "" && to == t.Provider+":"+t.Model {
+			return cli.Usage("--fallback %s is what the task begins with; accepted are other providers, or another model as provider:model", human.Quoted(to))
+		}
+	}
 	if err := check(cfg, t); err != nil {
 		return err // before a database is made for nothing
 	}
@@ -101,6 +107,9 @@ func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 	defer s.Close()
 	if err := o.times(ctx, t, s); err != nil {
 		return err
+	}
+	if o.at != "" && t.RunAt.Before(time.Now()) {
+		a.out.Say("--at has passed: the task is due now")
 	}
 	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
 	defer done()
@@ -126,7 +135,29 @@ func check(cfg config.Config, t *task.Task) error {
 		return err
 	}
 	_, _, err := cfg.Services.Check(t)
-	return err
+	if _, configured := cfg.Services[t.Provider]; configured || err == nil {
+		return err
+	}
+	return notConfigured(cfg, t.Provider)
+}
+
+// notConfigured is the failure of a task whose provider has no configuration, and says what it
+// takes where easel knows it.
+func notConfigured(cfg config.Config, name string) error {
+	f := cfg.Services.Unknown(name)
+	k, known := cfg.Kinds.Named(name)
+	switch near := human.Nearest(name, cfg.Kinds.Names()); {
+	case known && k.KeyVariable != "" && k.BaseURL != "" && !k.KeyOptional:
+		f.Message, _, _ = strings.Cut(f.Message, " (did you mean")
+		f.Advice, f.About = task.GiveKey, k.KeyVariable
+	case known:
+		f.Message, _, _ = strings.Cut(f.Message, " (did you mean")
+		f.Message += "; " + name + " is configured in easel.yaml, with its base_url: docs/providers.md has an example"
+		f.Advice = ""
+	case near != "" && !strings.Contains(f.Message, "did you mean"):
+		f.Message += " (did you mean " + near + "?)"
+	}
+	return f
 }
 
 func (a *program) waitForOne(ctx context.Context, cfg config.Config, s *store.Store, answer enqueued) error {

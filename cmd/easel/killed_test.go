@@ -57,7 +57,7 @@ func TestAKilledWorker(t *testing.T) {
 		s := newSite(t, "providers:\n  sketch:\n    concurrency: 200\n    on_unknown: hold\n")
 		victim := s.start("worker")
 		s.start("worker")
-		s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "1s"})
+		s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "1s"})
 		eventually(t, 5*time.Minute, "both workers at work", func() bool {
 			return s.number("SELECT count(DISTINCT worker) FROM generation_attempt WHERE state = 'accepted'") == 2
 		})
@@ -112,7 +112,7 @@ func TestSIGTERM(t *testing.T) {
 		s := newSite(t, "providers:\n  sketch:\n    on_unknown: hold\n")
 		s.raced = true
 		p := s.start("worker")
-		s.insert(20, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "15s"})
+		s.insert(20, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "15s"})
 		eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == 20
 		})

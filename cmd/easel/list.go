@@ -165,6 +165,9 @@ func (a *program) list(c *cobra.Command, f *filterFlags) error {
 		}
 		p.Tasks = append(p.Tasks, listedTask{brief(t), why[t.ID]})
 	}
+	if name := f.provider; len(tasks) == 0 && name != "" && !slices.Contains(cfg.Services.Names(), name) {
+		a.out.Say("%s", strings.Replace(cfg.Services.Unknown(name).Message, "provider", "the provider", 1))
+	}
 	return a.out.Answer(p, func(w io.Writer) { a.out.tasks(w, p, now) })
 }
 

@@ -58,6 +58,7 @@ func (a *program) root() *cobra.Command {
 	root.AddCommand(a.enqueueCommand(), a.listCommand(), a.showCommand(), a.watchCommand(),
 		a.retryCommand(), a.giveUpCommand(), a.cancelCommand(), a.dlqCommand(), a.deleteCommand(), a.picturesCommand(), a.providersCommand(), a.queuesCommand(),
 		a.upCommand(), a.workerCommand(), a.demoCommand(), a.migrateCommand(), a.doctorCommand(), a.pingCommand(), versionCommand(a), environmentTopic())
+	cli.CheckHelp(root)
 	return root
 }
 
@@ -91,6 +92,8 @@ func flagError(c *cobra.Command, err error) error {
 	switch text := err.Error(); {
 	case strings.HasPrefix(text, "unknown shorthand flag: ") && c.Name() == "enqueue":
 		return cli.Usage("%s; a prompt that begins with - comes after --: easel enqueue -- \"-5 degrees\"", text)
+	case text == "unknown flag: --version" && !c.HasParent():
+		return cli.Usage("%s; `easel version` says it", text)
 	case strings.HasPrefix(text, "unknown") && c.Name() == "up":
 		return cli.Usage("%s; the address of the pages is EASEL_LISTEN, and `easel help environment` lists all settings", text)
 	}

@@ -17,6 +17,7 @@ import (
 
 func (a *program) migrateCommand() *cobra.Command {
 	c := cli.Group(&cobra.Command{Use: "migrate COMMAND", Short: "Create and change easel's tables",
+		Long:    "Create and change easel's tables. Each change has a number; there is none of the number 7.",
 		Example: "  easel migrate up\n  easel migrate status\n  easel migrate adopt\n  easel migrate down --yes"})
 	var yes bool
 	down := a.migration("down", "Take the newest change back, with the content of what it made", func(ctx context.Context, db *sql.DB, d migrations.Dialect) ([]migrations.Migration, error) {

@@ -16,7 +16,7 @@ func TestBehindAPooler(t *testing.T) {
 	pooler := servertest.PgBouncer(t, database, nil).URL
 	s := newSite(t, "providers:\n  sketch:\n    concurrency: 50\n", "EASEL_DATABASE_URL="+pooler, "EASEL_DATABASE_DIRECT_URL="+database)
 	p := s.start("worker")
-	s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "200ms"})
+	s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "200ms"})
 	eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed, task.Failed) == n })
 	if failed, attempts := s.count(task.Failed), s.number("SELECT count(*) FROM generation_attempt"); failed != 0 || attempts != n {
 		t.Errorf("%d of %d failed, in %d attempts", failed, n, attempts)

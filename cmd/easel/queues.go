@@ -103,7 +103,11 @@ func (a *program) hold(ctx context.Context, names []string, pause bool) error {
 		provider, priority, found := strings.Cut(name, ":")
 		switch {
 		case !slices.Contains(cfg.Services.Names(), provider):
-			return cli.Usage("queue %s is of no provider that is configured; they are %s", human.Quoted(name), strings.Join(cfg.Services.Names(), ", "))
+			meant := ""
+			if near := human.Nearest(provider, cfg.Services.Names()); near != "" {
+				meant = " (did you mean " + near + "?)"
+			}
+			return cli.Usage("queue %s is of no provider that is configured; they are %s%s", human.Quoted(name), strings.Join(cfg.Services.Names(), ", "), meant)
 		case found && priority != task.High.String() && priority != task.Low.String():
 			return cli.Usage("there is no queue %s; %[2]s has %[2]s, %[2]s:%[3]s and %[2]s:%[4]s", human.Quoted(name), provider, task.High, task.Low)
 		}

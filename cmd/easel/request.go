@@ -79,10 +79,10 @@ func (r *requestFlags) task(c *cobra.Command) (*task.Task, error) {
 	t.Watermark = given(set("watermark"), r.watermark)
 	t.UserID, t.DramaID, t.StoryboardID = given(set("user"), r.user), given(set("drama"), r.drama), given(set("storyboard"), r.board)
 	// What a row takes for "not said" must not pass for an answer when it was said.
-	if t.ImageCount < 1 {
+	if t.ImageCount < 1 || t.ImageCount > task.MaxImages {
 		return nil, cli.Usage("--count is %d; accepted are 1 to %d", t.ImageCount, task.MaxImages)
 	}
-	if t.MaxAttempts < 1 {
+	if t.MaxAttempts < 1 || t.MaxAttempts > task.MaxAttempts {
 		return nil, cli.Usage("--max-attempts is %d; accepted are 1 to %d", t.MaxAttempts, task.MaxAttempts)
 	}
 	var err error

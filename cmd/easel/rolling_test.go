@@ -53,7 +53,7 @@ func TestRollingChange(t *testing.T) {
 		const n = 60
 		s := newSite(t, yaml)
 		p := s.startProgram(before, "worker")
-		s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "500ms"})
+		s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "500ms"})
 		s.easel(0, "enqueue", "one by the new command", "--provider", "sketch")
 		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n+1 })
 		for _, level := range []string{`"level":"error"`, `"level":"warn","error"`} {
@@ -68,7 +68,7 @@ func TestRollingChange(t *testing.T) {
 		const n = 20
 		s := newSite(t, yaml)
 		p := s.startProgram(before, "worker")
-		s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "15s"})
+		s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "15s"})
 		eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == n
 		})
@@ -88,7 +88,7 @@ func TestRollingChange(t *testing.T) {
 		const n = 40
 		s := newSite(t, yaml)
 		first := s.start("worker")
-		s.insert(n, "sketch", map[string]string{"empty": "true", "mode": "async", "delay": "15s"})
+		s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "15s"})
 		eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == n
 		})

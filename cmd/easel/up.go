@@ -56,7 +56,7 @@ func (a *program) with(ctx context.Context, migrate bool, work func(context.Cont
 	if err != nil {
 		return err
 	}
-	return app.With(ctx, cfg, a.env, app.NewLog(a.logTo(), cfg), migrate, func(ctx context.Context, e *app.App) error {
+	return app.With(ctx, cfg, a.env, a.logTo(), migrate, func(ctx context.Context, e *app.App) error {
 		e.Lease = cmp.Or(lease, e.Lease)
 		return work(ctx, e)
 	})

@@ -44,7 +44,7 @@ func (w *waiter) wait(ctx context.Context, ids []int64) ([]task.Task, error) {
 		case err == nil:
 			lastAnswer = time.Now()
 			open = note(tasks, ended)
-			bar.Set(done(tasks, ended), waitMessage(ids, tasks, len(ended)))
+			bar.Set(done(tasks, ended), waitMessage(ids, tasks, len(ended), w.now(tasks)))
 			if !warned && idle(tasks) {
 				warned = w.warnIfAlone(ctx, bar)
 			}
@@ -55,6 +55,15 @@ func (w *waiter) wait(ctx context.Context, ids []int64) ([]task.Task, error) {
 		// An ended ctx is seen at the top, where it is told.
 		_ = pause(ctx, lookEvery)
 	}
+}
+
+// now is the time for those who look at a bar; who reads lines has one for each change, of
+// the time of that change.
+func (w *waiter) now(tasks []task.Task) time.Time {
+	if w.out.ErrTerminal {
+		return time.Now()
+	}
+	return tasks[0].UpdatedAt
 }
 
 func waitTitle(ids []int64) string {
@@ -110,12 +119,13 @@ func done(tasks []task.Task, ended map[int64]task.Task) int {
 	return percent
 }
 
-func waitMessage(ids []int64, tasks []task.Task, ended int) string {
+// waitMessage counts down to what is due only where now goes on.
+func waitMessage(ids []int64, tasks []task.Task, ended int, now time.Time) string {
 	if len(ids) > 1 {
 		return fmt.Sprintf("%d of %d ended", ended, len(ids))
 	}
 	message := string(tasks[0].Status)
-	if more := outcome(&tasks[0], nil, time.Now()); more != "" && !tasks[0].Status.Final() {
+	if more := outcome(&tasks[0], nil, now); more != "" && !tasks[0].Status.Final() {
 		message += ", " + cli.OneLine(more, 80)
 	}
 	return message

@@ -122,7 +122,7 @@ func (a *App) embedRedis() (address string, err error) {
 // the memory of the first.
 func (a *App) lockData() error {
 	if err := os.MkdirAll(a.Config.Data, 0o755); err != nil {
-		return fmt.Errorf("EASEL_DATA: %w", err)
+		return fmt.Errorf("EASEL_DATA: %w; let easel make and write the folder, or name another", err)
 	}
 	path := filepath.Join(a.Config.Data, "lock")
 	unlock, err := lockFile(path)

@@ -26,22 +26,31 @@ func NewLog(to LogTo, cfg config.Config) zerolog.Logger {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	zerolog.DurationFieldUnit = time.Millisecond
 	log := zerolog.New(to.Writer)
-	if cfg.LogFormat == config.LogConsole || cfg.LogFormat == config.LogAuto && to.Terminal {
+	if to.forPeople(cfg) {
 		log = zerolog.New(zerolog.ConsoleWriter{Out: to.Writer, TimeFormat: "15:04:05.000", NoColor: !to.Color})
 	}
 	return log.Level(cfg.LogLevel).With().Timestamp().Logger()
 }
 
-// With wires an easel, runs work with it and takes it down. env tells whether somebody
-// has set the memory's limit already.
-func With(ctx context.Context, cfg config.Config, env []string, log zerolog.Logger, migrate bool, work func(context.Context, *App) error) error {
+func (to LogTo) forPeople(cfg config.Config) bool {
+	return cfg.LogFormat == config.LogConsole || cfg.LogFormat == config.LogAuto && to.Terminal
+}
+
+// With wires an easel that logs there, runs work with it and takes it down. env tells whether
+// somebody has set the memory's limit already.
+func With(ctx context.Context, cfg config.Config, env []string, to LogTo, migrate bool, work func(context.Context, *App) error) error {
 	holdMemory(env, cfg)
+	log := NewLog(to, cfg)
 	a, err := New(ctx, cfg, log, migrate)
 	if err != nil {
 		return err // and nothing else: `easel doctor` shows the configuration
 	}
 	defer a.Close()
-	log.Info().EmbedObject(&cfg).Msg("configuration")
+	level := zerolog.InfoLevel
+	if to.forPeople(cfg) {
+		level = zerolog.DebugLevel // `easel doctor` shows it better
+	}
+	log.WithLevel(level).EmbedObject(&cfg).Msg("configuration")
 	return work(ctx, a)
 }
 

@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/easelqueue/easel/internal/human"
 )
@@ -35,13 +39,34 @@ func Takes(least, most int) cobra.PositionalArgs {
 func unknownCommand(c *cobra.Command, name string) error {
 	accepted := "see `" + c.CommandPath() + " --help`"
 	var names []string
-	for _, sub := range c.Commands() {
+	holder := c
+	if c.Name() == "help" && c.HasParent() {
+		holder = c.Parent()
+	}
+	for _, sub := range holder.Commands() {
 		names = append(names, sub.Name())
 	}
 	if near := human.Nearest(name, names); near != "" {
 		accepted = "did you mean " + c.CommandPath() + " " + near + "?"
 	}
 	return Usage("command %s is not known; %s", human.Quoted(name), accepted)
+}
+
+// CheckHelp lets `help NAME` refuse a name that root does not hold.
+func CheckHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "help" {
+			continue
+		}
+		c.Run, c.RunE = nil, func(c *cobra.Command, args []string) error {
+			found, rest, err := root.Find(args)
+			if err == nil && len(rest) == 0 {
+				return found.Help()
+			}
+			return unknownCommand(c, args[len(args)-max(len(rest), 1)])
+		}
+	}
 }
 
 // accepts is what the flags of a type take whose own errors are those of strconv and time.
@@ -57,10 +82,29 @@ func FlagError(c *cobra.Command, err error) error {
 	if strings.HasPrefix(text, "invalid argument ") {
 		name, value, found := flagValue(text)
 		if f := c.Flags().Lookup(name); found && f != nil && accepts[f.Value.Type()] != "" {
-			return Usage("--%s is %s; accepted are %s", name, value, accepts[f.Value.Type()])
+			return Usage("--%s is %s; accepted are %s", name, value, accepts[f.Value.Type()]+bounds(text))
+		}
+	}
+	if name, found := strings.CutPrefix(text, "unknown flag: --"); found {
+		if near := human.Nearest(name, flags(c)); near != "" {
+			help = "; did you mean --" + near + "?"
 		}
 	}
 	return Usage("%s%s", text, help)
+}
+
+// bounds are those of a whole number, for one that is beyond them.
+func bounds(text string) string {
+	if !strings.Contains(text, strconv.ErrRange.Error()) {
+		return ""
+	}
+	return fmt.Sprintf(" from %d to %d", math.MinInt64, math.MaxInt64)
+}
+
+// flags are the names of those that c takes.
+func flags(c *cobra.Command) (names []string) {
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
 }
 
 // flagValue reads the flag and its value, as pflag quotes it, out of pflag's sentence about them.

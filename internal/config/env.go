@@ -35,12 +35,12 @@ var folderSettings = []Setting{
 	{
 		Name: "EASEL_DATA", Help: "folder for the database, the pictures and temporary files (./easel-data)",
 		accepted: "accepted is a folder's path", fallback: constant("easel-data"),
-		set: func(c *Config, v string) error { return setPath(&c.Data, v) },
+		set: func(c *Config, v string) error { return setFolder(&c.Data, v) },
 	}, {
 		Name: "EASEL_PICTURES", Help: "folder for the pictures, or s3://BUCKET/PREFIX ($EASEL_DATA/pictures)",
 		accepted: "accepted are a folder's path and s3://BUCKET/PREFIX",
 		fallback: func(c *Config, _ map[string]string) string { return filepath.Join(c.Data, "pictures") },
-		set:      func(c *Config, v string) error { return setPath(&c.Pictures, v) },
+		set:      func(c *Config, v string) error { return setPictures(c, v) },
 	},
 }
 
@@ -95,6 +95,21 @@ var otherSettings = []Setting{
 
 func constant(value string) func(*Config, map[string]string) string {
 	return func(*Config, map[string]string) string { return value }
+}
+
+// setFolder refuses an address: it would become a folder of that name.
+func setFolder(to *string, v string) error {
+	if strings.Contains(v, "://") || strings.HasPrefix(v, "s3:") {
+		return fmt.Errorf("is %q", v)
+	}
+	return setPath(to, v)
+}
+
+func setPictures(c *Config, v string) error {
+	if strings.HasPrefix(v, bucketScheme) {
+		return setPath(&c.Pictures, v)
+	}
+	return setFolder(&c.Pictures, v)
 }
 
 func setPath(to *string, v string) error {

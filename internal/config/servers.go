@@ -57,6 +57,9 @@ func setDirect(c *Config, v string) error {
 }
 
 func setRedis(c *Config, v string) error {
+	if !strings.Contains(v, "://") {
+		return errors.New("has no redis:// at its beginning")
+	}
 	client, err := queue.Redis(v)
 	if err == nil {
 		defer client.Close()

@@ -1,4 +1,4 @@
-// Package demo plays some twenty tasks through every door to every end, and says what became
+// Package demo plays tasks through every door to every end, and says what became
 // of each. It prints nothing.
 package demo
 

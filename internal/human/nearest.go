@@ -1,13 +1,16 @@
 package human
 
-// Nearest returns the known word that a misspelt one probably means, or "".
+import "strings"
+
+// Nearest returns the known word that a misspelt one probably means, or "". It does not matter
+// which letters are capitals.
 func Nearest(word string, known []string) string {
 	if len(word) > 64 {
 		return ""
 	}
 	best, bestDistance := "", max(2, len(word)/4)+1
 	for _, k := range known {
-		if d := editDistance(word, k); d < bestDistance {
+		if d := editDistance(strings.ToLower(word), strings.ToLower(k)); d < bestDistance {
 			best, bestDistance = k, d
 		}
 	}

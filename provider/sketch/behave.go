@@ -56,7 +56,7 @@ func (j *job) behave(r provider.Request) error {
 	mode := s.Enum("mode", "sync", "async")
 	delay, late, retryAfter := s.Text("delay", 32), s.Text("late", 32), s.Text("retry_after", 32)
 	fail, failImages := s.Text("fail", maxList), s.Text("fail_images", maxList)
-	moderate, empty := s.Bool("moderate"), s.Bool("empty")
+	moderate, empty, dot := s.Bool("moderate"), s.Bool("empty"), s.Bool("dot")
 	if err := s.Err(); err != nil {
 		return err
 	}
@@ -78,6 +78,7 @@ func (j *job) behave(r provider.Request) error {
 	j.Async = mode == "async" || mode == "" && j.Delay > 0
 	j.Moderate = moderate != nil && *moderate
 	j.Empty = empty != nil && *empty
+	j.Dot = dot != nil && *dot
 	return nil
 }
 

@@ -66,8 +66,20 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	})
-	t.Run("An empty answer is one whole pixel", func(t *testing.T) {
-		a := submit(t, provider.Request{Prompt: "a fox", Size: "4K", Images: 2, Parameters: map[string]string{"empty": "true"}})
+	t.Run("An empty answer is a whole one without a picture", func(t *testing.T) {
+		for _, mode := range []string{"sync", "async"} {
+			p := new(Provider)
+			a, err := p.Submit(t.Context(), prepare(t, provider.Request{Prompt: "a fox", Images: 2, Parameters: map[string]string{"empty": "true", "mode": mode}}))
+			if mode == "async" && err == nil {
+				a, err = p.Poll(t.Context(), a.Handle)
+			}
+			if err != nil || !a.Done || len(a.Outputs) != 0 || a.Cost == nil {
+				t.Errorf("%s: %+v, %v", mode, a, err)
+			}
+		}
+	})
+	t.Run("A dot is one whole pixel", func(t *testing.T) {
+		a := submit(t, provider.Request{Prompt: "a fox", Size: "4K", Images: 2, Parameters: map[string]string{"dot": "true"}})
 		for _, o := range a.Outputs {
 			if m := decode(t, o); m.Bounds().Size() != image.Pt(1, 1) {
 				t.Errorf("it is %v", m.Bounds())

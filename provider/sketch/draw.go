@@ -41,7 +41,7 @@ func (p *Provider) budget() int64 {
 
 // draw makes the pictures of a job one after the other.
 func (p *Provider) draw(ctx context.Context, j job) ([]provider.Output, error) {
-	if j.Empty {
+	if j.Dot {
 		j.Inputs = nil
 	}
 	inputs, err := j.inputs()
@@ -56,7 +56,7 @@ func (p *Provider) draw(ctx context.Context, j job) ([]provider.Output, error) {
 			continue
 		}
 		data := []byte(dot)
-		if !j.Empty {
+		if !j.Dot {
 			if data, err = p.picture(ctx, j, seed, inputs); err != nil {
 				return nil, err
 			}

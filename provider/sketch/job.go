@@ -38,7 +38,8 @@ type job struct {
 	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
 	FailImages []int         `json:"fail_images,omitempty"`
 	Moderate   bool          `json:"moderate,omitempty"`
-	Empty      bool          `json:"empty,omitempty"`
+	Empty      bool          `json:"no_picture,omitempty"`
+	Dot        bool          `json:"empty,omitempty"` // by its name of before, which handles carry
 }
 
 // handle is an accepted job.

@@ -11,7 +11,8 @@
 //	retry_after  the wait that rate_limited and unavailable ask for, up to 1h
 //	moderate     true refuses the request after it was carried out
 //	fail_images  positions of pictures that fail alone: "0,2"
-//	empty        true answers with one grey pixel instead of drawing
+//	empty        true answers without a picture
+//	dot          true answers with one grey pixel instead of drawing
 package sketch
 
 import (
@@ -119,7 +120,11 @@ func (p *Provider) Cancel(context.Context, json.RawMessage) error {
 
 // finish draws and answers. Executed is what a failure says if ctx ends.
 func (p *Provider) finish(ctx context.Context, h handle, executed task.Execution) (provider.Answer, error) {
-	outputs, err := p.draw(ctx, h.Job)
+	var outputs []provider.Output
+	var err error
+	if !h.Job.Empty {
+		outputs, err = p.draw(ctx, h.Job)
+	}
 	if err != nil && ctx.Err() != nil {
 		return provider.Answer{}, interrupted(ctx, err, executed)
 	}
