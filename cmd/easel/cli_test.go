@@ -18,6 +18,7 @@ func TestMigrate(t *testing.T) {
 	d.easel("list").wants(t, 0, "no tasks")
 	d.easel("list", "--provider", "scetch").wants(t, 0, "no tasks", `the provider "scetch" is not configured`, "did you mean sketch?")
 	d.easel("migrate", "down").wants(t, 2, "say --yes")
+	d.easel("migrate", "down", "--yes").wants(t, 0, "not applied") // an index alone: nothing reads less without it
 	d.easel("migrate", "down", "--yes").wants(t, 0, "not applied")
 	d.easel("list").wants(t, 1, "easel migrate up")
 }

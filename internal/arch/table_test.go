@@ -81,7 +81,7 @@ var table = map[string]rule{
 	// Words for pages and terminals alike, what to do after a failure among them; whoever presents something asks it.
 	"internal/human": {imports: []string{"task"}},
 	// It asks a database what the README asks it.
-	"internal/docs":       {tests: []string{"task", pq, yaml}},
+	"internal/docs":       {tests: []string{"task", pq, sqlite, yaml}}, // the SQL of the pages is run on both databases
 	"internal/httpserver": {imports: []string{xsync}},
 	"internal/evidence":   {imports: []string{"check", "queue", redis}}, // writes the files that check reads
 	// It plays the person at asynqmon, and so knows asynq too.

@@ -3,11 +3,11 @@ package cli
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/easelqueue/easel/internal/human"
 )
@@ -103,9 +103,14 @@ func bounds(text string) string {
 
 // flags are the names of those that c takes.
 func flags(c *cobra.Command) (names []string) {
-	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	for _, found := range flagName.FindAllStringSubmatch(c.Flags().FlagUsages(), -1) {
+		names = append(names, found[1])
+	}
 	return names
 }
+
+// flagName is one where the usage of flags begins a line with it.
+var flagName = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([\w-]+)`)
 
 // flagValue reads the flag and its value, as pflag quotes it, out of pflag's sentence about them.
 func flagValue(text string) (name, value string, found bool) {
