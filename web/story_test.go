@@ -138,6 +138,15 @@ func TestStorySaysWhatToDo(t *testing.T) {
 			t.Errorf("there are %d ways to retry", n)
 		}
 	})
+	t.Run("A password in an address is not shown", func(t *testing.T) {
+		b := newBench(t)
+		b.add(task.Task{})
+		b.exec("UPDATE image_generations SET input_image_url = 'http://user:SECRET@cdn.example/x.png', reference_images = '[\"http://user:SECRET@cdn.example/y.png\"]'")
+		for _, path := range []string{"/", "/tasks/1"} {
+			b.hasNot(b.get(path), "SECRET")
+		}
+		b.has(b.get("/tasks/1"), "http://***@cdn.example/x.png", "http://***@cdn.example/y.png")
+	})
 	t.Run("Where nobody can be asked a person looks the call up, and says whether it was charged", func(t *testing.T) {
 		b := newBench(t)
 		b.site.Undecided = func([]task.Attempt) (bool, string) { return true, "https://console.example.com/calls" }

@@ -18,6 +18,7 @@ func TestRetryAndCancel(t *testing.T) {
 		{"What may have been charged is retried, and its call stays in doubt", retriesUnknown},
 		{"Where nobody can be asked nothing says that somebody is", asksNobody},
 		{"Only a person's word says that a call was not charged", retriesNotCharged},
+		{"A password in an address is shown by no command", showsNoPassword},
 		{"A call that was made after the command began is not what its word is about", refusesLaterCall},
 		{"Pictures that are in storage already are taken by a retry, and only what is missing is bought", retriesStored},
 		{"What was paid for is collected by a retry, and bought again by a confirmed word", buysAgain},
@@ -116,6 +117,20 @@ func retriesNotCharged(t *testing.T, d *shell, s *store.Store) {
 	if got := lastCall(t, s, 2); got != task.AttemptRejected {
 		t.Errorf("its call is %s", got)
 	}
+}
+
+func showsNoPassword(t *testing.T, d *shell, s *store.Store) {
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET input_image_url = 'http://user:SECRET@cdn.example/x.png' WHERE id = 1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"show", "1"}, {"list"}, {"dlq"}, {"retry", "1"}} {
+		for _, form := range [][]string{nil, {"--json"}} {
+			if got := d.easel(append(args, form...)...); strings.Contains(got.out+got.errors, "SECRET") {
+				t.Errorf("%q says %s%s", args, got.out, got.errors)
+			}
+		}
+	}
+	d.easel("show", "1").wants(t, 0, "http://***@cdn.example/x.png")
 }
 
 func refusesLaterCall(t *testing.T, d *shell, s *store.Store) {
