@@ -128,7 +128,7 @@ var chinese = map[string]string{
 	"The task stays failed and says so, with what the call cost if the price is known. Nothing is sent, and a picture that still arrives is kept.":         "任务保持失败并注明这一点；知道价格时会记下费用。不会再发送，之后仍到达的图片会保存。",
 
 	// The story of a task.
-	"Prompt": "提示词", "Not wanted": "不想要的内容", "Attempts": "尝试记录", "Attempt": "尝试", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
+	"Prompt": "提示词", "(no prompt)": "（没有提示词）", "Retry anyway": "仍要重试", "Not wanted": "不想要的内容", "Attempts": "尝试记录", "Attempt": "尝试", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
 	"The provider's reply": "服务商的应答", "Came too late": "来得太晚", "More": "更多", "account": "账号", "took": "用时", "cost": "费用", "sent": "发送", "no reply": "没有应答",
 	"Download": "下载", "File": "文件", "Revised prompt": "改写后的提示词", "Browsers do not show this kind of file. It is stored as it came, to be downloaded.": "浏览器不能显示这种文件。它已原样保存，可以下载。",
 	"provider's request id": "服务商的请求编号", "our id": "我们的编号", "endpoint": "接口地址", "answered": "应答于", "finished": "结束于", "price list": "价格表", "not known yet": "尚不知道",
@@ -138,7 +138,7 @@ var chinese = map[string]string{
 	"written down before the call; no reply so far": "调用前已记录，尚无应答", "the provider has the job": "服务商已接受任务", "pictures are drawn, not yet stored": "图片已画好，尚未保存", "pictures are stored": "图片已保存", "nobody can say whether it happened": "无法确定是否发生", "unknown": "未知", "free": "免费", "none, the call did not happen": "无，调用没有发生", "certainly not carried out": "确定没有执行", "carried out, without a picture": "执行了，但没有图片",
 
 	// Who has to act on a failure, and how.
-	"Without a reason": "没有原因", "Whoever set it to failed": "把它设为失败的人", "Whoever archived it": "归档它的人", "Whoever stopped it": "停止它的人", "Who asked for it": "提出请求的人", "You, the operator": "你，运维人员", "Nobody": "无人",
+	"Without a reason": "没有原因", "Whoever set it to failed": "把它设为失败的人", "Whoever archived it": "归档它的人", "Whoever stopped it": "停止它的人", "Whoever asked for it": "提出请求的人", "You, the operator": "你，运维人员", "Nobody": "无人",
 	"You, the operator, once the provider is well":                                             "你，运维人员，等服务商恢复之后",
 	"The row says failed but not why; it was not easel that wrote it. A retry works as usual.": "这一行写着失败但没有原因，不是 easel 写的。可以照常重试。",
 	"Request refused": "请求被拒绝", "The request as it stands cannot be carried out: do what the reason says. A retry helps only if its cause lay outside the task and is mended; else enqueue a new one.": "这个请求无法照原样执行：请按原因处理。只有问题出在任务之外、并且已经解决时，重试才有用；否则请提交新任务。",

@@ -47,6 +47,9 @@ func (g group) Retries() int {
 // Unknown says that each of the group's tasks wants a decision of its own.
 func (g group) Unknown() bool { return g.Kind == task.OutcomeUnknown }
 
+// Vain says that a retry of the same requests fails again.
+func (g group) Vain() bool { return g.Count == 1 && vain(g.Kind) }
+
 // URL is the page with this group's tasks only.
 func (g group) URL() string { return pick{Kind: g.Kind}.at("/failed") }
 

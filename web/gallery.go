@@ -41,8 +41,8 @@ type card struct {
 	Pictures int
 }
 
-// Words is the prompt, as much of it as fits.
-func (c card) Words() string { return human.Shorten(c.Prompt, cardPrompt) }
+// Words is the prompt, as much of it as fits; empty if it says nothing.
+func (c card) Words() string { return human.Shorten(strings.TrimSpace(c.Prompt), cardPrompt) }
 
 // Reason is why the task failed, or why it waits.
 func (c card) Reason() string { return human.Shorten(c.Task.Reason(), cardReason) }
@@ -57,6 +57,9 @@ func (c card) Standing() string {
 	}
 	return standingOf(c.Task, c.Why, c.Now)
 }
+
+// Vain says that a retry of the same request fails again.
+func (c card) Vain() bool { return vain(c.ErrorKind) }
 
 // KindTitle names the kind of failure.
 func (c card) KindTitle() string { return wordsFor(c.ErrorKind).Title }

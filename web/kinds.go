@@ -9,6 +9,9 @@ type kindWords struct {
 	What  string
 }
 
+// vain reports whether a task that failed like that fails again however often it is tried.
+func vain(k task.Kind) bool { return k == task.Moderated || k == task.Unsupported }
+
 func wordsFor(k task.Kind) kindWords {
 	if a, ok := wordsOf[k]; ok {
 		return a
@@ -17,9 +20,9 @@ func wordsFor(k task.Kind) kindWords {
 }
 
 var wordsOf = map[task.Kind]kindWords{
-	task.Invalid: {"Request refused", "Who asked for it",
+	task.Invalid: {"Request refused", "Whoever asked for it",
 		"The request as it stands cannot be carried out: do what the reason says. A retry helps only if its cause lay outside the task and is mended; else enqueue a new one."},
-	task.Unsupported: {"Not supported", "Who asked for it",
+	task.Unsupported: {"Not supported", "Whoever asked for it",
 		"This provider or model cannot do what was asked. Enqueue it for another one."},
 	task.Auth: {"Key refused", "You, the operator",
 		"The provider refuses our key. Put a working key into the configuration, then retry."},
@@ -27,7 +30,7 @@ var wordsOf = map[task.Kind]kindWords{
 		"The account at the provider has no credit or quota left. Top it up, then retry."},
 	task.RateLimited: {"Rate limited", "You, the operator",
 		"The provider kept asking us to wait. Lower the configured rate or ask the provider for more, then retry."},
-	task.Moderated: {"Refused by moderation", "Who asked for it",
+	task.Moderated: {"Refused by moderation", "Whoever asked for it",
 		"The provider refuses the prompt or the picture. A retry is refused again: change the words and enqueue a new task."},
 	task.Unavailable: {"Provider unreachable", "You, the operator, once the provider is well",
 		"The provider could not be reached or was too busy to begin. Retry when its status page is green."},
@@ -41,7 +44,7 @@ var wordsOf = map[task.Kind]kindWords{
 		"The picture that was paid for could not be had for as long as the provider keeps it. A retry looks for it again and does not pay for it twice; only the page of a task has a new one drawn, which is paid for as well."},
 	task.Storage: {"Own storage refused", "You, the operator",
 		"Our storage did not take the pictures. Free space or mend its access, then retry: pictures that the provider still has are not bought again."},
-	task.Deadline: {"Too late", "Who asked for it",
+	task.Deadline: {"Too late", "Whoever asked for it",
 		"The task's own deadline passed. A retry runs without that deadline."},
 	task.Crashed: {"Workers died", "You, the operator",
 		"Several workers died while they held this task. Read their logs, for memory above all, before you retry: it may kill the next one."},

@@ -22,8 +22,8 @@ type storyPage struct {
 	*task.Task
 	Now      time.Time
 	Standing string
-	Why      *why // what it waits for; nil if for nothing, or if that is not known
-	Words    kindWords
+	Why      *why      // what it waits for; nil if for nothing, or if that is not known
+	About    kindWords // the kind of its failure
 	Answer   []shot
 	Late     []shot
 	Calls    []call
@@ -43,6 +43,17 @@ type storyPage struct {
 
 // Told says that what the task waits for tells its last error already.
 func (p storyPage) Told() bool { return p.Why != nil && p.Why.Urgent() && p.Why.Said == p.Reason() }
+
+// Words is the prompt; empty if it says nothing.
+func (p storyPage) Words() string {
+	if strings.TrimSpace(p.Prompt) == "" {
+		return ""
+	}
+	return p.Prompt
+}
+
+// Vain says that a retry of the same request fails again.
+func (p storyPage) Vain() bool { return p.Status == task.Failed && vain(p.ErrorKind) && !p.PaidFor }
 
 // Code is the provider's code of the failure, unless its message says it already.
 func (p storyPage) Code() string { return unsaid(p.ErrorCode, p.ErrorMsg) }
@@ -90,6 +101,11 @@ func (c call) Strays() []stray {
 		all = append(all, stray{k})
 	}
 	return all
+}
+
+// Remote says that it went over HTTP, and not to what is inside this program.
+func (c call) Remote() bool {
+	return c.HTTPStatus != nil || !strings.HasPrefix(c.Endpoint, c.Provider+":")
 }
 
 // Took is how long the provider needed, or has needed so far.
@@ -183,14 +199,14 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 	t.HideUsers()
 	clipTask(t)
 	p := storyPage{
-		Task: t, Now: now, Standing: brief(t, why, now), Why: why, Words: wordsFor(t.ErrorKind),
+		Task: t, Now: now, Standing: brief(t, why, now), Why: why, About: wordsFor(t.ErrorKind),
 		Asked: asked(t), Stands: stands(t, attempts), Times: times(t), Reply: human.Shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.OwnedByApp(),
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.OwnedByApp(),
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
 	}
 	if p.PaidFor = p.CanRetry && task.AnyCollectable(attempts); p.PaidFor {
-		p.Words.What = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
+		p.About.What = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
 	}
 	p.Answer, p.Late = split(t, results)
 	for _, a := range attempts {
