@@ -138,8 +138,8 @@ func (h *Handler) read(header http.Header, body []byte, a *task.Attempt) (json.R
 }
 
 // adopt gives a call whose answer is not known, or not yet, the handle of its job.
-// The attempt's state is the guard. A task that has failed for it stays so: a
-// person retries it, which asks after the job and buys nothing.
+// The attempt's state is the guard. A task that has failed for it stays so until a worker has
+// collected what the job brings, which buys nothing.
 func (h *Handler) adopt(ctx context.Context, a *task.Attempt, handle json.RawMessage, jobID string) error {
 	t, err := h.Tasks.Get(ctx, a.TaskID)
 	if err != nil {

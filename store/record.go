@@ -219,7 +219,7 @@ func (f InputCopied) record(ctx context.Context, s *Store, q sqlx.ExtContext) (b
 
 // LearntLate says: more is known of the calls of a task that may have ended. It corrects the cost
 // of one that has, and the reason of one that was held because the outcome of its calls was
-// not known. The task stays failed: a person retries it.
+// not known. The task stays failed; what its calls bring is collected by itself (see ToCollect).
 type LearntLate struct{ Task int64 }
 
 func (LearntLate) single() bool { return false }

@@ -36,7 +36,7 @@ const (
 	LostWorker  Kind = "lost_worker"  // others to notice that its worker is gone
 	App         Kind = "app"          // the app, which keeps the row by itself
 	Decision    Kind = "decision"     // a person, since nobody can say whether a call was billed
-	Collect     Kind = "collect"      // a person to retry it: what its call drew can be collected
+	Collect     Kind = "collect"      // a lost call that was found again to be collected
 	Unknown     Kind = "unknown"      // what cannot be seen from here
 )
 

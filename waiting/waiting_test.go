@@ -100,7 +100,7 @@ func TestWhyATaskWaits(t *testing.T) {
 		{"Its worker is gone", func(t *task.Task, _ *World) { t.Status, t.Worker = task.Processing, "w-2" }, nil, LostWorker, Nobody, "w-2"},
 		{"The app keeps it", func(t *task.Task, _ *World) { t.Status = task.Processing }, nil, App, Developer, "the app itself"},
 		{"Nobody knows what was billed", func(t *task.Task, _ *World) { t.Status, t.ErrorKind = task.Failed, task.OutcomeUnknown }, nil, Decision, Operator, "a person"},
-		{"Its call was found again, and waits to be collected", func(t *task.Task, _ *World) { t.Status, t.ErrorKind = task.Failed, task.OutcomeUnknown }, &Call{State: task.AttemptAccepted}, Collect, Operator, "openai has run its call after all"},
+		{"Its call was found again, and waits to be collected", func(t *task.Task, _ *World) { t.Status, t.ErrorKind = task.Failed, task.OutcomeUnknown }, &Call{State: task.AttemptAccepted}, Collect, Nobody, "openai has run its call after all"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			one, w := due(), well()

@@ -33,7 +33,7 @@ var sentences = map[Kind]words{
 	LostWorker:  {"waits to be taken from worker %[1]s, which is gone", "等待从已消失的工作进程 %[1]s 那里收回"},
 	App:         {"is managed by the app itself", "由应用自己管理"},
 	Decision:    {"waits for a person: nobody can say whether its call was billed", "等待人工决定：无法确定调用是否已计费"},
-	Collect:     {"waits for a person to retry it: %[1]s has run its call after all, and what it drew is not collected yet", "等待人工重试：%[1]s 其实执行了这次调用，画好的图片还没有取回"},
+	Collect:     {"waits for its pictures: %[1]s has run its call after all, and a worker collects it by itself", "等待图片：%[1]s 其实执行了这次调用，工作进程会自行取回"},
 	Unknown:     {"waits for a worker or for its provider; which of them cannot be seen from here", "等待工作进程或服务商；从这里看不到是哪一个"},
 }
 
@@ -53,7 +53,6 @@ var remedies = map[Kind]words{
 	Closed:    {"Mend it as the service says; the account is tried again by itself", "请按服务商的说明处理；账号会自动再试"},
 	App:       {"Only the app ends it", "只有应用自己能结束它"},
 	Decision:  {"Look the call up at the provider, or have easel ask it, and decide", "请到服务商处核对这次调用，或让 easel 询问，然后决定"},
-	Collect:   {"Retry it: that collects what was paid for and does not pay for it twice", "请重试这个任务：会取回已付费的图片，不会再次购买"},
 	Retry:     {"Mend what the last failure names; it is tried again by itself until its tries are used up", "请处理上次失败指出的问题；次数用完之前会自动重试"},
 }
 

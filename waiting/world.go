@@ -81,7 +81,7 @@ func (w *World) Why(t *task.Task, last *Call) *Reason {
 	case t.OwnedByApp() && !t.Status.Final():
 		return &Reason{Kind: App, Who: Developer, Since: t.UpdatedAt}
 	case t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && last.paidFor():
-		return &Reason{Kind: Collect, Who: Operator, Name: t.Provider, Since: t.UpdatedAt}
+		return &Reason{Kind: Collect, Who: Nobody, Name: t.Provider, Since: t.UpdatedAt}
 	case t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown:
 		return &Reason{Kind: Decision, Who: Operator, Since: t.UpdatedAt}
 	case t.Status == task.Processing:

@@ -20,6 +20,8 @@ func TestOnServers(t *testing.T) {
 		{"A zombie's true answer is kept, and a later retry completes from it", zombie},
 		{"A claim that was taken over before its call makes none", takenBeforeCall},
 		{"A cancel during a call keeps the late picture, and a retry takes it", keepsLateCall},
+		{"A process that stops while a cancelled job is drawn leaves it to the next one", cancelledAndDrained},
+		{"A lost call that is found while no worker runs is collected by the next one, and completes its task", foundCollected},
 		{"A drain hands polled jobs back at once, and another worker ends them", drainsPolls},
 		{"A database that fails while an answer comes does not lose it", databaseFails},
 		{"Redis that forgets everything loses no task and buys none twice", redisForgets},

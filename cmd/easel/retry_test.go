@@ -166,6 +166,10 @@ func buysAgain(t *testing.T, d *shell, s *store.Store) {
 	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered', cost_micros = 40000, currency = 'USD' WHERE task_id = 2"); err != nil {
 		t.Fatal(err)
 	}
+	d.easel("show", "2").wants(t, 0, "is collected by itself; nothing is bought", "`easel retry --buy-again 2`")
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET error_kind = 'expired' WHERE id = 2"); err != nil {
+		t.Fatal(err)
+	}
 	d.easel("show", "2").wants(t, 0, "that collects what was paid for and does not pay for it twice", "`easel retry --buy-again 2`")
 	d.easel("retry", "1", "--buy-again", "--yes").wants(t, 1, "task 1 has no call that was paid for and not collected")
 	d.easel("retry", "2", "--buy-again").wants(t, 2, "This gives up call 1 of task 2, answered at", "Pay once more?", "say --yes")

@@ -66,6 +66,11 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestCancel$/^A_provider_that_promises"}},
 	},
 	{
+		Name: "a lost call that is found again waits for a person", Rule: "A picture that was paid for is never thrown away",
+		Edits: []Edit{{"store/collect.go", " OR g.status = 'failed' AND g.error_kind = 'outcome_unknown')", ")"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestFoundAgain$/^A_lost_call_that_is_found_while_no_worker_runs"}},
+	},
+	{
 		Name: "a failed poll fails the call", Rule: "An error of a poll is no error of the call", Violates: []string{"I3", "P6"},
 		Edits: []Edit{{"worker/poll.go", "	default:\n		j.failures++", "	case err != nil:\n		return callFailed{f}\n	default:\n		j.failures++"}},
 		Lives: Lives{First: 1, Seeds: 20},

@@ -1,0 +1,143 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/easelqueue/easel/provider"
+	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
+	"github.com/easelqueue/easel/worker/spool"
+)
+
+func TestFoundAgain(t *testing.T) {
+	inBubble(t, []claim{
+		{"A lost call that is found while no worker runs is collected by the next one, and completes its task", foundCollected},
+		{"A lost call that is found and that its provider has forgotten says so, and is not asked after for ever", foundForgotten},
+		{"A lost call that is found and has failed says why", foundFailed},
+		{"A retry of a task whose lost call is being collected goes on with it", foundRetried},
+		{"A lost call that a person has called not charged is not found any more", foundNotCharged},
+		{"A lost call that a person has given up is not collected", foundGivenUp},
+		{"A picture of the spool that is not there yet is fetched again", spooledLater},
+	})
+}
+
+// found lets the only call of the task be found again, as its callback does, and reports
+// whether that has changed anything.
+func (r *rig) found(id int64) bool {
+	r.Helper()
+	a := r.attempts(id)[0]
+	a.State, a.Handle = task.AttemptAccepted, `{"job":1}`
+	changed, err := r.tasks.Record(r.Context(), store.Accepted{Held: r.get(id).Token(), Attempt: a, JobID: "job-1"})
+	r.check(err)
+	_, err = r.tasks.Record(r.Context(), store.LearntLate{Task: id})
+	r.check(err)
+	return changed
+}
+
+// lost leaves a task that is held over its lost call, and no worker.
+func (r *rig) lost() *task.Task {
+	r.Helper()
+	t := r.leaves(nil)
+	p := r.start()
+	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
+	r.stop(p)
+	return r.get(t.ID)
+}
+
+func foundCollected(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
+	t := r.lost()
+	r.same(r.found(t.ID), true)
+	r.start()
+	r.until("its job is polled", func() bool { return r.painter.polls.Load() > 0 })
+	r.same(r.get(t.ID).ErrorAdvice, task.Wait)
+	ready.Store(true)
+	r.until("it is completed", func() bool { return r.get(t.ID).Status == task.Completed })
+	done := r.get(t.ID)
+	r.same(facts{"CostMicros": *done.CostMicros, "Delivery": done.Delivery, "submits": r.painter.submits.Load(), "cancels": r.painter.cancels.Load(), "states": r.states(t.ID)},
+		facts{"CostMicros": int64(40_000), "Delivery": t.Delivery, "submits": int64(0), "cancels": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}})
+}
+
+func foundForgotten(r *rig) {
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return fails(task.Expired, task.Unknown) }
+	t := r.lost()
+	r.found(t.ID)
+	r.start()
+	r.until("it says so", func() bool { return r.get(t.ID).ErrorKind == task.Expired })
+	got, polls := r.get(t.ID), r.painter.polls.Load()
+	for _, text := range []string{"has run this call after all", "the painter says expired", "A retry asks after it again"} {
+		if !strings.Contains(got.ErrorMsg, text) {
+			r.Errorf("%q does not say %q", got.ErrorMsg, text)
+		}
+	}
+	r.passes(5 * time.Minute)
+	r.same(facts{"polls": r.painter.polls.Load(), "Status": r.get(t.ID).Status, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"polls": polls, "Status": task.Failed, "states": []task.AttemptState{task.AttemptAccepted}, "submits": int64(0)})
+}
+
+func foundFailed(r *rig) {
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return fails(task.Moderated, task.Executed) }
+	t := r.lost()
+	r.found(t.ID)
+	r.start()
+	r.until("it says so", func() bool { return r.get(t.ID).ErrorKind == task.Moderated })
+	r.same(facts{"states": r.states(t.ID), "submits": r.painter.submits.Load()}, facts{"states": []task.AttemptState{task.AttemptFailed}, "submits": int64(0)})
+}
+
+func foundRetried(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
+	t := r.lost()
+	r.found(t.ID)
+	r.start()
+	r.until("its job is polled", func() bool { return r.painter.polls.Load() > 0 })
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), false)
+	r.check(err)
+	r.until("it is processed", func() bool { return r.get(t.ID).Status == task.Processing })
+	ready.Store(true)
+	r.ends(t.ID, task.Completed)
+	r.same(facts{"submits": r.painter.submits.Load(), "len results": len(r.results(t.ID))}, facts{"submits": int64(0), "len results": 1})
+}
+
+func foundNotCharged(r *rig) {
+	t := r.lost()
+	_, err := r.tasks.Retry(r.Context(), t.Ref(), true)
+	r.check(err)
+	r.same(r.found(t.ID), false)
+	r.start()
+	r.ends(t.ID, task.Completed)
+	r.passes(time.Minute)
+	r.same(facts{"submits": r.painter.submits.Load(), "polls": r.painter.polls.Load(), "states": r.states(t.ID)},
+		facts{"submits": int64(1), "polls": int64(0), "states": []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}})
+}
+
+func foundGivenUp(r *rig) {
+	t := r.lost()
+	_, err := r.tasks.GiveUp(r.Context(), t.Ref(), nil)
+	r.check(err)
+	r.same(r.found(t.ID), false)
+	r.start()
+	r.passes(time.Minute)
+	r.same(facts{"polls": r.painter.polls.Load(), "ErrorKind": r.get(t.ID).ErrorKind}, facts{"polls": int64(0), "ErrorKind": task.Charged})
+}
+
+func spooledLater(r *rig) {
+	var l left
+	r.equip = func(w *worker.Worker) { w.Spool = &l }
+	gets, alive := r.dead()
+	t := r.leaves(nil)
+	r.start()
+	r.ends(t.ID, task.Failed)
+	l.entries.Store(&[]spool.Entry{r.spooled(t.ID, at(r.host+"/1"))})
+	r.until("it was fetched in vain", func() bool { return gets.Load() > 2 })
+	r.same(r.get(t.ID).Status, task.Failed)
+	alive()
+	r.until("it is completed", func() bool { return r.get(t.ID).Status == task.Completed })
+	r.same(r.painter.submits.Load(), int64(0))
+}
