@@ -97,7 +97,7 @@ func foundRetried(r *rig) {
 	r.found(t.ID)
 	r.start()
 	r.until("its job is polled", func() bool { return r.painter.polls.Load() > 0 })
-	_, err := r.client.Retry(r.Context(), r.get(t.ID).Ref(), false)
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 	r.check(err)
 	r.until("it is processed", func() bool { return r.get(t.ID).Status == task.Processing })
 	ready.Store(true)
@@ -107,7 +107,7 @@ func foundRetried(r *rig) {
 
 func foundNotCharged(r *rig) {
 	t := r.lost()
-	_, err := r.tasks.Retry(r.Context(), t.Ref(), true)
+	_, err := r.tasks.Retry(r.Context(), t.Seen(), true)
 	r.check(err)
 	r.same(r.found(t.ID), false)
 	r.start()
@@ -119,7 +119,7 @@ func foundNotCharged(r *rig) {
 
 func foundGivenUp(r *rig) {
 	t := r.lost()
-	_, err := r.tasks.GiveUp(r.Context(), t.Ref(), nil)
+	_, err := r.tasks.GiveUp(r.Context(), t.Seen(), nil)
 	r.check(err)
 	r.same(r.found(t.ID), false)
 	r.start()
