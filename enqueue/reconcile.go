@@ -12,6 +12,7 @@ import (
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -25,7 +26,7 @@ type Reconciler struct {
 	Services provider.Services
 	Every    time.Duration // between two looks for dead workers and a lost Redis, default 1 s
 	Sweep    time.Duration // between two comparisons of all rows and deliveries, default 5 s
-	Lease    time.Duration // of a worker, default 9 s: their heartbeats are looked at eighteen times in it
+	Lease    time.Duration // of a worker, default store.DefaultLease: their heartbeats are looked at eighteen times in it
 	Grace    time.Duration // how long a due task may be missing from the queue, default 5 s
 	Log      zerolog.Logger
 
@@ -52,7 +53,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 // watch looks at the workers' heartbeats. It does nothing else: looking must not
 // wait for anything.
 func (r *Reconciler) watch(ctx context.Context, died chan<- struct{}) error {
-	every := cmp.Or(r.Lease, 9*time.Second) / watches
+	every := cmp.Or(r.Lease, store.DefaultLease) / watches
 	look := time.NewTicker(every)
 	defer look.Stop()
 	blind := false

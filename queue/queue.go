@@ -69,15 +69,15 @@ func (q *Queue) Publish(ctx context.Context, deliveries []Delivery) []error {
 	for i, r := range deliveries {
 		if errs[i] == nil && !told[r.Provider] {
 			told[r.Provider] = true
-			q.wake(ctx, r.Provider)
+			q.wakeServers(ctx, r.Provider)
 		}
 	}
 	return errs
 }
 
-// wake tells the servers of a provider that there is something for them. It does
+// wakeServers tells the servers of a provider that there is something for them. It does
 // not matter if that fails: they look by themselves a little later.
-func (q *Queue) wake(ctx context.Context, provider string) {
+func (q *Queue) wakeServers(ctx context.Context, provider string) {
 	if err := q.Redis.Publish(ctx, wakeUpChannel(provider), "").Err(); err != nil {
 		q.Log.Debug().Err(err).Str("provider", provider).Msg("servers were not woken")
 	}

@@ -74,7 +74,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer func() { stop(); <-stopped }()
 
 	idle := &waiter{queues: len(queueNames(s.Provider)), poll: cmp.Or(s.Poll, time.Second), wakeUp: published, empty: make(map[string]bool),
-		wake: func() { running.Queue.wake(work, s.Provider) }}
+		wake: func() { running.Queue.wakeServers(work, s.Provider) }}
 	subscriptions, unsubscribe := separate(s.Queue.Redis)
 	server := asynq.NewServerFromRedisClient(serverClient{s.Queue.Redis, ctx.Done(), idle, subscriptions}, running.config())
 	if err := server.Start(asynq.HandlerFunc(running.take)); err != nil {

@@ -93,7 +93,7 @@ func (s *Store) MarkUnknownOutcome(ctx context.Context, refs []task.Ref) (int64,
 		return 0, nil
 	}
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
-		n, err = s.amongst(ctx, tx, refs, hiddenUnknown, `error_kind = ?, error_advice = ?, error_about = NULL, updated_at = now(), error_msg = '`+noWord+`'
+		n, err = s.updateUnlocked(ctx, tx, refs, hiddenUnknown, `error_kind = ?, error_advice = ?, error_about = NULL, updated_at = now(), error_msg = '`+noWord+`'
 			|| coalesce(': ' || (SELECT a.error_msg FROM generation_attempt a WHERE a.task_id = image_generations.id ORDER BY a.number DESC LIMIT 1), '')
 			|| ?`, task.OutcomeUnknown, task.DecideByHand, task.DecideByHand.Ending(""))
 		return err

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// DefaultLease is how long a worker that is silent keeps its tasks. Workers and the
+// reconciler must agree on it.
+const DefaultLease = 9 * time.Second
+
 // HeartbeatConn says that one worker lives, over a connection of its own: no statement of a
 // handler stands before it, and a server that takes no more connections does not end it.
 // It is not safe for concurrent use.
@@ -20,13 +24,13 @@ func (s *Store) OpenHeartbeat(limit time.Duration) (*HeartbeatConn, error) {
 	return &HeartbeatConn{own}, err
 }
 
-// Heartbeat is Store.Beat over the heartbeat's own connection. A connection that was
+// Heartbeat is Store.Heartbeat over the heartbeat's own connection. A connection that was
 // lost since the last beat is replaced at once.
 func (h *HeartbeatConn) Heartbeat(ctx context.Context, w Worker, lease time.Duration) error {
 	return h.own.again(ctx, func(c *sql.Conn) error { return h.own.store.heartbeat(ctx, c, w, lease) })
 }
 
-// Deregister is Store.Leave over the heartbeat's own connection, which is replaced as for Beat:
+// Deregister is Store.Deregister over the heartbeat's own connection, which is replaced as for Heartbeat:
 // a process that stood still for long finds it cut.
 func (h *HeartbeatConn) Deregister(ctx context.Context, id string) error {
 	return h.own.again(ctx, func(c *sql.Conn) error { return h.own.store.deregister(ctx, c, id) })

@@ -41,10 +41,16 @@ func (s *Store) forPerson(ctx context.Context, f func(ctx context.Context, tx *s
 		}
 		return f(bounded, tx)
 	})
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && !errors.As(err, new(*Locked)) {
+	if wasCancelled(err) && bounded.Err() != nil && ctx.Err() == nil && !errors.As(err, new(*Locked)) {
 		return &Locked{err}
 	}
 	return err
+}
+
+// wasCancelled reports whether a statement ended with its context. Postgres says so in
+// its own words (57014) to a statement that it had begun.
+func wasCancelled(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || sqlState(err) == "57014"
 }
 
 // Locked says that another transaction held the row of a task, or its table, locked for as
@@ -60,6 +66,9 @@ func (l *Locked) Unwrap() error { return l.err }
 func (s *Store) patiently(ctx context.Context, f func() error) error {
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		err := f()
+		if pause > firstPause && ctx.Err() != nil && wasCancelled(err) {
+			return &Locked{err} // it was locked when it was tried before
+		}
 		if err == nil || !s.dialect.isLocked(err) {
 			return err
 		}

@@ -186,7 +186,7 @@ func (s *Store) archiveAll(ctx context.Context, refs []task.Ref, holds string, f
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
 	var n int64
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) (err error) {
-		n, err = s.amongst(ctx, tx, refs, holds, `status = 'failed', `+fenceGrows+`, `+blamed+`,
+		n, err = s.updateUnlocked(ctx, tx, refs, holds, `status = 'failed', `+fenceGrows+`, `+blamed+`,
 			completed_at = now(), updated_at = now(), `+costs, blame(f.RowError())...)
 		return err
 	})

@@ -79,12 +79,12 @@ func (s *Store) MarkPublished(ctx context.Context, refs []task.Ref) error {
 // markPublished needs no fence: that it was published concerns a delivery alone,
 // which is in the condition, and no step of the task.
 func (s *Store) markPublished(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref) (int64, error) {
-	return s.amongst(ctx, db, refs, "published_at IS NULL AND status = 'pending'", "published_at = now()")
+	return s.updateUnlocked(ctx, db, refs, "published_at IS NULL AND status = 'pending'", "published_at = now()")
 }
 
-// amongst sets columns of those of the deliveries whose rows hold the condition and
+// updateUnlocked sets columns of those of the deliveries whose rows hold the condition and
 // are not locked, and returns how many they were. args belong to set.
-func (s *Store) amongst(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref, holds, set string, args ...any) (int64, error) {
+func (s *Store) updateUnlocked(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref, holds, set string, args ...any) (int64, error) {
 	total := int64(0)
 	for batch := range slices.Chunk(refs, deliveryRows) {
 		// The fence is the caller's to mind.
@@ -152,7 +152,7 @@ func (s *Store) MarkUnpublished(ctx context.Context, refs []task.Ref) error {
 
 func (s *Store) markUnpublished(ctx context.Context, refs []task.Ref) (int64, error) {
 	// no fence, for the reason given at markPublished
-	return s.amongst(ctx, s.db, refs, "published_at IS NOT NULL AND status = 'pending'", "published_at = NULL")
+	return s.updateUnlocked(ctx, s.db, refs, "published_at IS NOT NULL AND status = 'pending'", "published_at = NULL")
 }
 
 // Redeliver gives these waiting tasks a new delivery, because the one they have
@@ -160,7 +160,7 @@ func (s *Store) markUnpublished(ctx context.Context, refs []task.Ref) (int64, er
 // only slept, its claim comes too late. A row that is locked stays as it is.
 func (s *Store) Redeliver(ctx context.Context, refs []task.Ref) error {
 	// No fence in the condition: nobody holds a pending task, and its delivery is the guard.
-	_, err := s.amongst(ctx, s.db, refs, "status = 'pending'", deliveryGrows+", "+fenceGrows+", published_at = NULL, updated_at = now()")
+	_, err := s.updateUnlocked(ctx, s.db, refs, "status = 'pending'", deliveryGrows+", "+fenceGrows+", published_at = NULL, updated_at = now()")
 	return err
 }
 

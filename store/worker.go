@@ -117,7 +117,7 @@ func (s *Store) ReclaimExpired(ctx context.Context, limit int) ([]task.Task, err
 		}
 		// No fence in the condition: the rows are locked, and their holders dead.
 		// The fence grows, so that one who only slept writes nothing.
-		_, err = s.amongst(ctx, tx, refs, "status = 'processing'", `status = 'pending', `+deliveryGrows+`, `+fenceGrows+`,
+		_, err = s.updateUnlocked(ctx, tx, refs, "status = 'processing'", `status = 'pending', `+deliveryGrows+`, `+fenceGrows+`,
 			crashes = crashes + 1, published_at = NULL, run_at = now(), worker = NULL, lease_until = NULL, updated_at = now(), `+costs)
 		return err
 	})

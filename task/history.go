@@ -66,9 +66,9 @@ func (a *Attempt) EndedSince(t *time.Time) bool {
 	return a.FinishedAt != nil && (t == nil || !a.FinishedAt.Before(*t))
 }
 
-// emptyBatch reports whether a is one of several calls that was refused its pictures, or
+// isEmptyBatch reports whether a is one of several calls that was refused its pictures, or
 // could not have them collected, since the last retry by hand.
-func (h *History) emptyBatch(a *Attempt) bool {
+func (h *History) isEmptyBatch(a *Attempt) bool {
 	return a.Images > 0 && a.bringsNothing() && a.EndedSince(h.RetriedAt)
 }
 
@@ -104,7 +104,7 @@ func (h *History) NextToCollect() *Attempt {
 // collected since the last retry by hand; nil if there is none. A task is not completed
 // over it: nobody could have it collected then.
 func (h *History) Uncollected() *Attempt {
-	i := slices.IndexFunc(h.Attempts, func(a Attempt) bool { return a.State == AttemptAnswered && h.emptyBatch(&a) })
+	i := slices.IndexFunc(h.Attempts, func(a Attempt) bool { return a.State == AttemptAnswered && h.isEmptyBatch(&a) })
 	if i < 0 {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (h *History) Offset(number, images int) int {
 		switch a := &h.Attempts[i]; {
 		case a.Number == number:
 			own = a.ID
-		case a.Number < number && (a.State == AttemptSucceeded || h.emptyBatch(a)):
+		case a.Number < number && (a.State == AttemptSucceeded || h.isEmptyBatch(a)):
 			offset += a.Images
 		}
 	}
@@ -167,7 +167,7 @@ func (h *History) Missing(last *Attempt) string {
 		a := &h.Attempts[i]
 		text := a.ErrorMsg
 		switch {
-		case a.State == AttemptFailed && h.emptyBatch(a):
+		case a.State == AttemptFailed && h.isEmptyBatch(a):
 			text = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, h.ImageCount, strings.TrimRight(text, ". "))
 		case a.ID == last.ID && (last.State == AttemptAnswered || last.State == AttemptSucceeded):
 			text = last.ErrorMsg

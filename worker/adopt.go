@@ -70,7 +70,7 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, 
 	defer cancel()
 	id, err := w.Tasks.AttemptID(writing, e.Key)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, w.stays(e, "the spool holds a paid answer whose attempt the database has lost; its file stays", err)
+		return nil, w.reportOnce(e, "the spool holds a paid answer whose attempt the database has lost; its file stays", err)
 	}
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, 
 	}
 	_, err = w.Journal.Record(writing, learnt)
 	if errors.Is(err, store.ErrRefused) {
-		return nil, w.stays(e, "the spool holds a paid answer that the database refuses; its file stays", err)
+		return nil, w.reportOnce(e, "the spool holds a paid answer that the database refuses; its file stays", err)
 	}
 	if err == nil {
 		w.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("state", string(a.State)).Msg("a paid answer was adopted from the spool")
@@ -91,7 +91,7 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, 
 	return &a, err
 }
 
-func (w *Worker) stays(e spool.Entry, why string, err error) error {
+func (w *Worker) reportOnce(e spool.Entry, why string, err error) error {
 	if w.adopted.report(e.Key) {
 		w.Log.Error().Err(err).Int64("task", e.Task).Str("attempt_key", e.Key).Msg(why)
 	}

@@ -54,8 +54,8 @@ func (s *step) asked() int {
 	return max(s.t.ImageCount, 1)
 }
 
-// place finds where among the task's pictures those of a call belong.
-func (s *step) place(h *task.History, number, images int) {
+// locate finds where among the task's pictures those of a call belong.
+func (s *step) locate(h *task.History, number, images int) {
 	s.before = s.imagesDone
 	if s.imagesDone > 0 && s.severalCalls() {
 		s.before = h.Offset(number, images)

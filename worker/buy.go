@@ -47,7 +47,7 @@ func (s *step) buy(ctx context.Context) (phase, queue.Verdict) {
 		return s.endWith(e)
 	}
 	batch := provider.Batch{Images: s.svc.BatchSize(s.account.Provider, s.t, s.left())}
-	s.place(h, math.MaxInt, batch.Images)
+	s.locate(h, math.MaxInt, batch.Images)
 	batch.Before = s.before
 	call, err := s.prepare(ctx, batch)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// collected completes the task with what its last call has brought, or leaves it to the
+// callSucceeded completes the task with what its last call has brought, or leaves it to the
 // calls that are still to be made.
-type collected struct{ results []task.Result }
+type callSucceeded struct{ results []task.Result }
 
-func (e collected) write(ctx context.Context, s *step) (ending, queue.Verdict) {
+func (e callSucceeded) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	if s.left() > s.asked() {
 		return batchKept(e), none
 	}

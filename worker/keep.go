@@ -26,7 +26,7 @@ func (s *step) keep(ctx context.Context) (phase, queue.Verdict) {
 	if c.waits != nil {
 		pause, over := s.pauseBefore(c.waits)
 		switch {
-		case over == nil && s.stays(ctx, pause):
+		case over == nil && s.waitsHere(ctx, pause):
 			return keeping, none
 		case over == nil:
 			return s.endWith(s.fetchedLater(c.waits, pause))
@@ -34,11 +34,11 @@ func (s *step) keep(ctx context.Context) (phase, queue.Verdict) {
 		c.missing(over)
 	}
 	s.w.collecting.over(s.last.ID)
-	return s.endWith(s.collected(c))
+	return s.endWith(s.endOfAnswer(c))
 }
 
-// collected is how the step ends with all of the answer that can be had.
-func (s *step) collected(c *collection) ending {
+// endOfAnswer is how the step ends with all of the answer that can be had.
+func (s *step) endOfAnswer(c *collection) ending {
 	switch {
 	case len(c.results) == 0 && c.bought:
 		return s.givenUp(c.refused)
@@ -48,7 +48,7 @@ func (s *step) collected(c *collection) ending {
 		return callFailed{&none}
 	}
 	s.last.ErrorMsg = c.warning()
-	return collected{c.results}
+	return callSucceeded{c.results}
 }
 
 // collect looks at each picture of the answer once.

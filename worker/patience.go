@@ -19,10 +19,10 @@ const (
 	settling   = 2 * time.Minute  // for as long a service may serve a file that is damaged
 )
 
-// stays waits for a picture that may be there in a moment, and reports whether it has: a
+// waitsHere waits for a picture that may be there in a moment, and reports whether it has: a
 // row that is given back stands in line behind all others, and its address may be dead
 // before its turn. No slot of the account is held meanwhile.
-func (s *step) stays(ctx context.Context, pause time.Duration) bool {
+func (s *step) waitsHere(ctx context.Context, pause time.Duration) bool {
 	s.looking = cmp.Or(s.looking, time.Now())
 	resumed := s.last.AnsweredAt != nil
 	if resumed || s.waiting == nil || s.late || time.Since(s.looking)+pause > inPlace {

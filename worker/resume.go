@@ -66,7 +66,7 @@ func (s *step) toCollect(ctx context.Context, h *task.History) (*task.Attempt, e
 // goOn chooses how to go on with the last call, which was made or may have been, through the
 // account that made it.
 func (s *step) goOn(ctx context.Context, h *task.History) (phase, queue.Verdict) {
-	s.place(h, s.last.Number, s.asked())
+	s.locate(h, s.last.Number, s.asked())
 	maker, known := s.svc.Account(s.last.Account)
 	if s.last.Provider != s.svc.Name {
 		maker, known = provider.Account{}, false

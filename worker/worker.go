@@ -46,7 +46,7 @@ type Worker struct {
 	Annotate    bool          // write into stored pictures how they came about
 	CallbackURL string        // where providers call back, before "PROVIDER/KEY"; empty if nobody listens
 	Temp        string        // folder for downloads on their way, default that of the system
-	Lease       time.Duration // how long a silent worker keeps its tasks, default 9 s
+	Lease       time.Duration // how long a silent worker keeps its tasks, default store.DefaultLease
 	Log         zerolog.Logger
 
 	gates   sync.Map // line → *gate: who asks the limiter
@@ -61,7 +61,6 @@ type Worker struct {
 }
 
 const (
-	defaultLease    = 9 * time.Second
 	defaultTimeout  = 5 * time.Minute
 	defaultDeadline = 30 * time.Minute
 	defaultPoll     = 2 * time.Second
@@ -89,7 +88,7 @@ func (w *Worker) Handle(ctx context.Context, d queue.Delivery) queue.Verdict {
 	return s.run(ctx, claiming)
 }
 
-func (w *Worker) lease() time.Duration { return cmp.Or(w.Lease, defaultLease) }
+func (w *Worker) lease() time.Duration { return cmp.Or(w.Lease, store.DefaultLease) }
 
 func (w *Worker) draining() bool {
 	select {

@@ -53,7 +53,7 @@ type App struct {
 // New opens all that easel works with. The caller closes it. migrate also
 // brings the tables to the newest version.
 func New(ctx context.Context, cfg config.Config, log zerolog.Logger, migrate bool) (_ *App, err error) {
-	a := &App{Config: cfg, Log: log, Lease: lease, poll: time.Second}
+	a := &App{Config: cfg, Log: log, Lease: store.DefaultLease, poll: time.Second}
 	defer func() {
 		if err != nil {
 			a.Close()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -25,9 +24,6 @@ import (
 
 // maxDownloads is how many pictures a worker downloads at a time.
 const maxDownloads = 64
-
-// lease is App.Lease unless it is changed before Work.
-const lease = 9 * time.Second
 
 // Run works and serves all that the mux has until ctx ends.
 func (a *App) Run(ctx context.Context, listener net.Listener) error {

@@ -88,12 +88,12 @@ var ofMoney = []Mutant{
 	{
 		Name: "a lost call is given up while it may still come", Rule: "That the provider does not have a call proves nothing before its time is over",
 		Edits: []Edit{{"worker/lookup.go", "	return s.callTime() + s.w.lease() - s.w.looks.lost(s.last.ID, s.last.Key)", "	return 0"}},
-		Lives: Lives{Test: Test{"worker", "^TestDeadWorkers$/^A_(worker_that_starts_has_not_seen|lost_call_that_a_clock_which_jumped_makes_look_old)"}},
+		Lives: Lives{Test: Test{"worker", "^TestLostCalls$/^A_(worker_that_starts_has_not_seen|lost_call_that_a_clock_which_jumped_makes_look_old)"}},
 	},
 	{
 		Name: "what has come while a call was looked up is not seen", Rule: "The journal is read before every purchase",
 		Edits: []Edit{{"worker/lookup.go", "	s.history = nil\n", ""}},
-		Lives: Lives{Test: Test{Package: "worker", Run: "^TestDeadWorkers$/^What_an_earlier_call_brings"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestLostCalls$/^What_an_earlier_call_brings"}},
 	},
 	{
 		Name: "a paid call ends when asynq gives its delivery up", Rule: "A call that is being paid for does not die of a Redis that is away", Violates: []string{"P6", "I3"},

@@ -25,17 +25,17 @@ const (
 	suffix   = ".json"
 	badEnd   = ".bad" // is added to the name of a file that cannot be read
 
-	// MaxFiles and MaxBytes bound what one process keeps: answers of an outage in
+	// maxFiles and maxBytes bound what one process keeps: answers of an outage in
 	// which a thousand calls were out, most of which hold addresses and not pictures.
-	MaxFiles = 10_000
-	MaxBytes = 1 << 30
+	maxFiles = 10_000
+	maxBytes = 1 << 30
 )
 
-// ErrFull says that no more is kept. What is in memory stays there.
-var ErrFull = errors.New("the spool is full")
+// errFull says that no more is kept. What is in memory stays there.
+var errFull = errors.New("the spool is full")
 
-// ErrNewer says that an entry was written by a later release.
-var ErrNewer = errors.New("the entry was written by a later release")
+// errNewer says that an entry was written by a later release.
+var errNewer = errors.New("the entry was written by a later release")
 
 // ErrStays is what a taker returns for an entry that it cannot take and has reported: its
 // file stays where it is.
@@ -98,8 +98,8 @@ func (s *Spool) Put(e Entry) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.sizes) >= MaxFiles || s.bytes+int64(len(text)) > MaxBytes {
-		return fmt.Errorf("%w: it holds %d answers, %d bytes", ErrFull, len(s.sizes), s.bytes)
+	if len(s.sizes) >= maxFiles || s.bytes+int64(len(text)) > maxBytes {
+		return fmt.Errorf("%w: it holds %d answers, %d bytes", errFull, len(s.sizes), s.bytes)
 	}
 	if err := write(s.own, e.Key+suffix, text); err != nil {
 		return fmt.Errorf("spool: %w", err)
@@ -157,7 +157,7 @@ func adopt(folder string, take func(Entry) error, spoilt func(string, error)) er
 	for _, path := range files {
 		e, err := read(path)
 		switch {
-		case errors.Is(err, ErrNewer):
+		case errors.Is(err, errNewer):
 			spoilt(path, err)
 			continue
 		case err != nil:
@@ -206,8 +206,8 @@ func read(path string) (Entry, error) {
 	if !info.Mode().IsRegular() { // a pipe is never read to its end
 		return e, errors.New("it is no file")
 	}
-	if info.Size() > MaxBytes {
-		return e, fmt.Errorf("it has %d bytes; accepted are up to %d", info.Size(), MaxBytes)
+	if info.Size() > maxBytes {
+		return e, fmt.Errorf("it has %d bytes; accepted are up to %d", info.Size(), maxBytes)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -217,7 +217,7 @@ func read(path string) (Entry, error) {
 		return e, err
 	}
 	if e.Version > version {
-		return e, ErrNewer
+		return e, errNewer
 	}
 	if e.Version < 1 || e.Key+suffix != filepath.Base(path) {
 		return e, errors.New("it is no entry of a spool")

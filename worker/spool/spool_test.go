@@ -125,8 +125,8 @@ func TestSpool(t *testing.T) {
 	t.Run("A full spool says so and keeps what it has", func(t *testing.T) {
 		s := open(t, t.TempDir(), "alive")
 		put(t, s, "a")
-		s.bytes = MaxBytes
-		if err := s.Put(Entry{Key: "b"}); !errors.Is(err, ErrFull) {
+		s.bytes = maxBytes
+		if err := s.Put(Entry{Key: "b"}); !errors.Is(err, errFull) {
 			t.Errorf("%v", err)
 		}
 		if entries, _, err := Count(s.root); err != nil || entries != 1 {
