@@ -253,9 +253,11 @@ func retryAll(r *rig) {
 
 func retryLooked(r *rig) {
 	r.client.Queue = nil
-	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse()})
+	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse(), lighthouse()})
 	r.check(err)
 	r.exec("UPDATE image_generations SET status = 'failed', error_kind = 'outcome_unknown' WHERE id <> 2")
+	r.exec(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, fence, sent_at)
+		SELECT id, 0, 1, 'key-' || id, 'painter', CASE WHEN id = 4 THEN 'failed' ELSE 'unknown' END, 0, '2026-01-01' FROM image_generations`)
 	unknown := store.Filter{Kinds: []task.Kind{task.OutcomeUnknown}}
 	looked, err := r.client.Retryable(r.Context(), unknown)
 	r.check(err)
@@ -263,8 +265,8 @@ func retryLooked(r *rig) {
 	r.exec("UPDATE image_generations SET fence = fence + 1 WHERE id = 3")                                 // was called again, and failed anew
 	done, err := r.client.RetryEach(r.Context(), looked, true, nil)
 	r.check(err)
-	r.same(facts{"done": done, "1": r.get(1).Status, "2": r.get(2).Status, "3": r.get(3).Status},
-		facts{"done": 1, "1": task.Pending, "2": task.Failed, "3": task.Failed})
+	r.same(facts{"done": done, "1": r.get(1).Status, "2": r.get(2).Status, "3": r.get(3).Status, "4, whose outcome is known": r.get(4).Status},
+		facts{"done": 1, "1": task.Pending, "2": task.Failed, "3": task.Failed, "4, whose outcome is known": task.Failed})
 }
 
 func retryAllLocked(r *rig) {

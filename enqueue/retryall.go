@@ -43,18 +43,24 @@ const lookedPage = 500
 
 // RetryEach retries those tasks that a retry can move, as they were looked at, and returns how
 // many that were: who has moved on since is left alone, and so is a row that another
-// transaction has locked; the error names the first of these.
+// transaction has locked; the error names the first of these. Two of them in a row are more
+// than a row: the table is locked, each would wait for seconds, and the others are left too.
 func (c *Client) RetryEach(ctx context.Context, looked []task.Seen, notCharged bool, each func(*task.Task)) (int, error) {
-	done, locked := 0, error(nil)
+	done, locked, inRow := 0, error(nil), 0
 	for _, seen := range looked {
 		t, err := c.Retry(ctx, seen, notCharged)
 		if leftAlone(err) {
+			inRow = 0
 			continue // somebody else was faster, or it wants a decision of its own
 		}
 		if row := new(store.Locked); errors.As(err, &row) && ctx.Err() == nil {
 			locked = cmp.Or(locked, fmt.Errorf("task %d: %w", seen.Task, err))
+			if inRow++; inRow == 2 {
+				return done, locked
+			}
 			continue
 		}
+		inRow = 0
 		if err != nil {
 			return done, err
 		}

@@ -80,5 +80,6 @@ func (c *Client) GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error)
 func leftAlone(err error) bool {
 	var doubt *UnknownOutcome
 	var not *store.NotAllowed
-	return errors.As(err, &doubt) || errors.As(err, &not) || refused(err)
+	var nothing *store.NothingUnknown
+	return errors.As(err, &doubt) || errors.As(err, &not) || errors.As(err, &nothing) || refused(err)
 }

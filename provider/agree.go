@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/easelqueue/easel/task"
 )
 
 // SettingsOf is the Settings of a request. A parameter that no method asks for, but
@@ -27,12 +29,12 @@ func (r *Request) repeated(name, value string) (mistake string, is bool) {
 	switch name {
 	case "response_format": // how the answer travels; easel takes both and keeps its own copy
 		if value != "url" && value != "b64_json" {
-			return fmt.Sprintf("parameter response_format is %q; accepted: url, b64_json", cut(value, 64)), true
+			return fmt.Sprintf("parameter response_format is %q; accepted: url, b64_json", cut(task.Quotable(value), 64)), true
 		}
 		return "", true
 	case "stream":
 		if on, ok := truth(value); !ok || on {
-			return fmt.Sprintf("parameter stream is %q; accepted: false, since easel takes each answer whole", cut(value, 64)), true
+			return fmt.Sprintf("parameter stream is %q; accepted: false, since easel takes each answer whole", cut(task.Quotable(value), 64)), true
 		}
 		return "", true
 	}
@@ -45,9 +47,9 @@ func (r *Request) repeated(name, value string) (mistake string, is bool) {
 	case said == value, column != "prompt" && same(said, value):
 		return "", true
 	case said == "":
-		return fmt.Sprintf("parameter %s is %q and the row's %s is empty; say it in the column %s", name, cut(value, 64), column, column), true
+		return fmt.Sprintf("parameter %s is %q and the row's %s is empty; say it in the column %s", name, cut(task.Quotable(value), 64), column, column), true
 	}
-	return fmt.Sprintf("parameter %s is %q and the row's %s is %q; leave the parameter out, or make both the same", name, cut(value, 64), column, cut(said, 64)), true
+	return fmt.Sprintf("parameter %s is %q and the row's %s is %q; leave the parameter out, or make both the same", name, cut(task.Quotable(value), 64), column, cut(task.Quotable(said), 64)), true
 }
 
 // said is the row's own word on what the parameter of that name repeats.

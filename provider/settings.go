@@ -75,7 +75,7 @@ func (s *Settings) Bool(name string) *bool {
 func (s *Settings) Refuse(name, why string) {
 	s.refused = append(s.refused, name)
 	if v, ok := s.Given[name]; ok {
-		s.mistakes = append(s.mistakes, fmt.Sprintf("parameter %s is %q: %s; leave it out", name, cut(v, 64), why))
+		s.mistakes = append(s.mistakes, fmt.Sprintf("parameter %s is %q: %s; leave it out", name, cut(task.Quotable(v), 64), why))
 	}
 }
 
@@ -115,5 +115,5 @@ func (s *Settings) take(name string) (string, bool) {
 }
 
 func (s *Settings) mistake(name, value, accepted string) {
-	s.mistakes = append(s.mistakes, fmt.Sprintf("parameter %s is %q; accepted: %s", name, cut(value, 64), accepted))
+	s.mistakes = append(s.mistakes, fmt.Sprintf("parameter %s is %q; accepted: %s", name, cut(task.Quotable(value), 64), accepted))
 }

@@ -29,22 +29,29 @@ const personWaits = 5 * time.Second
 
 // forPerson runs f, which a person waits for, in a transaction, for personWaits at most. A table
 // may be locked as a whole (LOCK TABLE, VACUUM FULL): a statement waits for that a moment
-// only, and comes again. A Locked if the time was over.
+// only, and comes again. A Locked if the time was over while something was locked, and a
+// context.DeadlineExceeded if it was over for another reason: a database that is away, or slow.
 func (s *Store) forPerson(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) error {
 	bounded, cancel := context.WithTimeout(ctx, personWaits)
 	defer cancel()
+	locked := false // when a statement was last answered
 	err := s.in(bounded, func(tx *sqlx.Tx) error {
 		if s.dialect.tableWait != "" {
 			if _, err := tx.ExecContext(bounded, s.dialect.tableWait); err != nil {
 				return err
 			}
 		}
-		return f(bounded, tx)
+		err := f(bounded, tx)
+		locked = s.dialect.isLocked(err) || locked && wasCancelled(err)
+		return err
 	})
-	if wasCancelled(err) && bounded.Err() != nil && ctx.Err() == nil && !errors.As(err, new(*Locked)) {
+	switch {
+	case !wasCancelled(err) || bounded.Err() == nil || ctx.Err() != nil || errors.As(err, new(*Locked)):
+		return err
+	case locked:
 		return &Locked{err}
 	}
-	return err
+	return fmt.Errorf("the database did not do it within %s: %w", personWaits, context.DeadlineExceeded)
 }
 
 // wasCancelled reports whether a statement ended with its context. Postgres says so in

@@ -278,6 +278,20 @@ func TestALockedTableKeepsAPersonForSecondsOnly(t *testing.T) {
 	asking.Wait()
 }
 
+func TestAFullPoolIsNoLock(t *testing.T) {
+	t.Parallel()
+	s := postgres(t)
+	waiting := boats(t, s, 1)[0]
+	s.DB().SetMaxOpenConns(1)
+	app, err := s.DB().Begin()
+	must(t, err)
+	defer app.Rollback()
+	_, err = s.Cancel(t.Context(), waiting.Seen())
+	if errors.As(err, new(*store.Locked)) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
 func TestAnAppsOpenDeleteDelaysItsOwnCallsOnly(t *testing.T) {
 	t.Parallel()
 	s := postgres(t)

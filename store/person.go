@@ -63,18 +63,33 @@ const wordGrows = "fence = CASE WHEN fence < " + lastFence + " THEN fence + 1 EL
 // NotLookedAt if he did not look. notCharged also records that calls whose
 // outcome is unknown were not billed, so that they may be made again: those that are
 // called unknown, and those whose worker died while it sent them. The row comes back as
-// it is now, and not published. A Locked if it could not be had within five seconds.
+// it is now, and not published. With notCharged a NothingUnknown if there is no such call.
+// A Locked if it could not be had within five seconds.
 func (s *Store) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error) {
 	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
 		if !notCharged {
 			return nil
 		}
-		_, err := tx.ExecContext(ctx, tx.Rebind(`
+		r, err := tx.ExecContext(ctx, tx.Rebind(`
 			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_advice = NULL, error_about = NULL, error_msg = 'a person found that this call was not charged'
 			WHERE task_id = ? AND (state = 'unknown' OR state = 'sending' AND NOT EXISTS (SELECT 1 FROM easel_worker w
 				WHERE w.id = generation_attempt.worker AND w.lease_until >= now()))`), seen.Task)
-		return err
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		return &NothingUnknown{seen.Task}
 	})
+}
+
+// NothingUnknown says that a task has no call whose outcome is unknown, so that nobody
+// can say of one that it was not charged: somebody may have said that it was. Nothing was changed.
+type NothingUnknown struct{ Task int64 }
+
+func (e *NothingUnknown) Error() string {
+	return fmt.Sprintf("task %d has no call whose outcome is unknown, so nothing was changed; look at it again", e.Task)
 }
 
 // NothingPaid says that a task has no call that was paid for and not collected, so

@@ -28,7 +28,7 @@ func (f Fallback) String() string {
 func ParseFallback(text string) (Fallback, error) {
 	provider, model, named := strings.Cut(text, ":")
 	if provider == "" || named && model == "" || utf8.RuneCountInString(provider) > MaxText || utf8.RuneCountInString(model) > MaxText {
-		return Fallback{}, fmt.Errorf("a fallback is %.80q; accepted are provider and provider:model", text)
+		return Fallback{}, fmt.Errorf("a fallback is %.80q; accepted are provider and provider:model", Quotable(text))
 	}
 	return Fallback{provider, model}, nil
 }
@@ -40,7 +40,7 @@ func (t *Task) FallbackList() ([]Fallback, error) {
 	}
 	var texts []string
 	if err := json.Unmarshal([]byte(t.Fallbacks), &texts); err != nil {
-		return nil, &Failure{Kind: Invalid, Executed: NotExecuted, Cause: err, Message: fmt.Sprintf("fallbacks is %.80q; accepted is a JSON array such as [\"openai:gpt-image-2\", \"sketch\"]", t.Fallbacks)}
+		return nil, &Failure{Kind: Invalid, Executed: NotExecuted, Cause: err, Message: fmt.Sprintf("fallbacks is %.80q; accepted is a JSON array such as [\"openai:gpt-image-2\", \"sketch\"]", Quotable(t.Fallbacks))}
 	}
 	if len(texts) > MaxFallbacks {
 		return nil, &Failure{Kind: Invalid, Executed: NotExecuted, Message: fmt.Sprintf("%d fallbacks were given; at most %d are accepted", len(texts), MaxFallbacks)}

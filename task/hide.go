@@ -22,16 +22,22 @@ func (a *Attempt) HideSignatures() {
 		return
 	}
 	var whole map[string]json.RawMessage
-	var outputs []map[string]any
+	var outputs []map[string]json.RawMessage // a seed of 64 bits stays as it is written
 	if json.Unmarshal([]byte(a.Answer), &whole) != nil || json.Unmarshal(whole["outputs"], &outputs) != nil {
 		a.Answer = ""
 		return
 	}
 	for _, o := range outputs {
 		delete(o, "bytes")
-		if address, ok := o["url"].(string); ok {
-			o["url"] = unsigned(address)
+		var address string
+		if json.Unmarshal(o["url"], &address) != nil || !strings.Contains(address, "?") {
+			continue
 		}
+		cut, err := json.Marshal(unsigned(address))
+		if err != nil {
+			cut = nil // of a string: cannot fail
+		}
+		o["url"] = cut
 	}
 	shown, err := json.Marshal(outputs)
 	if err != nil {
@@ -75,6 +81,19 @@ func (t *Task) HideUsers() {
 	for name, value := range t.Parameters {
 		t.Parameters[name] = nestedUser.ReplaceAllString(value, "${1}"+hiddenText+"${2}")
 	}
+}
+
+// address is a text that begins as one, in whichever spelling of ://.
+var address = regexp.MustCompile(`(?i)^\s*[a-z][a-z0-9+.-]*(?::|%3a)(?:[\\/]|%2f)`)
+
+// Quotable is what can be said in an error of a value that a row gives: an address
+// without its user, password and query, any other text as it is. It comes before the text is
+// cut short, for what is cut may have lost its @.
+func Quotable(value string) string {
+	if address.MatchString(value) {
+		return unsigned(WithoutUser(value))
+	}
+	return nestedUser.ReplaceAllString(value, "${1}"+hiddenText+"${2}")
 }
 
 // WithoutUser is an address without a user name and password. Of what is no address that can

@@ -22,6 +22,7 @@ func TestHide(t *testing.T) {
 		for given, want := range map[string]string{
 			"": "",
 			`{"outputs":[{"position":0,"url":"https://cdn.example/x.png?sig=s"},{"bytes":"aGk=","position":1}],"raw":{"job":"7"}}`: `{"outputs":[{"position":0,"url":"https://cdn.example/x.png"},{"position":1}],"raw":{"job":"7"}}`,
+			`{"outputs":[{"seed":18446744073709551615,"url":"https://cdn.example/x.png?sig=s"}]}`:                                  `{"outputs":[{"seed":18446744073709551615,"url":"https://cdn.example/x.png"}]}`,
 			`{"outputs":"?sig=s"}`: "",
 			"no JSON ?sig=s":       "",
 		} {

@@ -82,7 +82,7 @@ func (t *Task) validateURLs() []error {
 		errs = append(errs, errors.New(AsFailure(err).Message))
 	}
 	if t.WebhookURL != "" {
-		errs = append(errs, fmt.Errorf("webhook_url is %.80q; accepted is none, since easel does not call apps back yet: leave it out (NULL in SQL) and look at status", unsigned(t.WebhookURL)))
+		errs = append(errs, fmt.Errorf("webhook_url is %.80q; accepted is none, since easel does not call apps back yet: leave it out (NULL in SQL) and look at status", unsigned(WithoutUser(t.WebhookURL))))
 	}
 	inputs, err := t.Inputs()
 	if err != nil {
@@ -98,7 +98,7 @@ func (t *Task) validateURLs() []error {
 		case len(in) > MaxURL:
 			errs = append(errs, fmt.Errorf("an input picture has %d bytes as a URL; at most %d are accepted", len(in), MaxURL))
 		case !isHTTP(in) && !strings.HasPrefix(in, "data:image/"):
-			errs = append(errs, fmt.Errorf("an input picture is %.80q; accepted are http, https and data:image/ URLs", in))
+			errs = append(errs, fmt.Errorf("an input picture is %.80q; accepted are http, https and data:image/ URLs", unsigned(WithoutUser(in))))
 		}
 	}
 	if total > MaxInputs {

@@ -37,11 +37,11 @@ func seenTask(r *http.Request) (task.Seen, error) {
 		return task.Seen{}, err
 	}
 	seen := task.Seen{Task: id, Status: task.Status(r.PostForm.Get("status"))}
-	delivery, err := seenNumber(r, "delivery", math.MaxInt32)
+	delivery, err := seenNumber(r, "delivery", math.MinInt32, math.MaxInt32) // below zero where an app has written it
 	if err != nil {
 		return task.Seen{}, err
 	}
-	if seen.Fence, err = seenNumber(r, "fence", math.MaxInt64); err != nil {
+	if seen.Fence, err = seenNumber(r, "fence", 0, math.MaxInt64); err != nil {
 		return task.Seen{}, err
 	}
 	if seen.Delivery = int(delivery); !seen.Status.Valid() {
@@ -50,10 +50,10 @@ func seenTask(r *http.Request) (task.Seen, error) {
 	return seen, nil
 }
 
-func seenNumber(r *http.Request, name string, most int64) (int64, error) {
+func seenNumber(r *http.Request, name string, least, most int64) (int64, error) {
 	text := r.PostForm.Get(name)
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > most {
+	if err != nil || n < least || n > most {
 		return 0, notSent(name, text)
 	}
 	return n, nil

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"net/url"
@@ -132,7 +133,7 @@ func TestChange(t *testing.T) {
 	t.Run("A form that does not say how its reader saw the task is refused", func(t *testing.T) {
 		b := newBench(t)
 		b.fail(b.add(task.Task{}), task.Auth, "no key")
-		for field, wrong := range map[string][]string{"delivery": {"", "-1", "x", "2147483648"}, "fence": {"", "-1", "x"}, "status": {"", "gone"}} {
+		for field, wrong := range map[string][]string{"delivery": {"", "-2147483649", "x", "2147483648"}, "fence": {"", "-1", "x"}, "status": {"", "gone"}} {
 			for _, value := range wrong {
 				form := b.seen(1, nil)
 				form.Set(field, value)
@@ -143,6 +144,19 @@ func TestChange(t *testing.T) {
 		}
 		b.refuses(b.post("/tasks/x/retry", b.seen(1, nil)), 400, "whole numbers")
 		b.refuses(b.post("/tasks/x/cancel", b.seen(1, nil)), 400, "whole numbers")
+	})
+	t.Run("A row that an app wrote with a delivery below zero is retried like any", func(t *testing.T) {
+		b := newBench(t)
+		b.fail(b.add(task.Task{}), task.Auth, "no key")
+		b.exec("UPDATE image_generations SET delivery = -3 WHERE id = 1")
+		if w := b.post("/tasks/1/retry", b.seen(1, nil)); w.Code != 303 || b.status(1) != task.Pending {
+			t.Errorf("got %d, the task is %s", w.Code, b.status(1))
+		}
+	})
+	t.Run("Retry of a kind that meets a locked table says how many came back before", func(t *testing.T) {
+		b := newBench(t)
+		b.site.Actions = locked{b.site.Actions}
+		b.refuses(b.post("/failed/retry", url.Values{"kind": {"auth"}, "confirmed": {"yes"}, "looked": {"1.0.1 2.0.1 3.0.1 4.0.1"}}), 409, "2 of the 4 tasks are pending again.")
 	})
 	t.Run("Retry of a kind never asks for what has not failed", func(t *testing.T) {
 		b := newBench(t)
@@ -164,4 +178,11 @@ func TestChange(t *testing.T) {
 			t.Errorf("got %d", w.Code)
 		}
 	})
+}
+
+// locked retries two tasks and finds the others locked.
+type locked struct{ actions }
+
+func (locked) RetryEach(context.Context, []task.Seen, bool, func(*task.Task)) (int, error) {
+	return 2, fmt.Errorf("task 3: %w", &store.Locked{})
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -64,6 +65,10 @@ func (s *Site) retryLooked(r *http.Request) (answer, error) {
 		return nil, err
 	}
 	n, err := s.Actions.RetryEach(r.Context(), looked, false, nil)
+	if row := new(store.Locked); errors.As(err, &row) {
+		return nil, &refusal{Status: http.StatusConflict, Title: "Locked by somebody else",
+			Text: fmt.Sprintf("%d of the %d tasks are pending again. Another transaction, of an app or of a person, holds rows of others locked; they were left as they are. Go back and try again when it has ended.", n, len(looked))}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ func noTask(id int64) error {
 func refusalFor(err error) (r *refusal, fault bool) {
 	var notAllowed *store.NotAllowed
 	var nothing *store.NothingPaid
+	var known *store.NothingUnknown
 	var locked *store.Locked
 	var undecided interface {
 		Undecided() (task int64, text string)
@@ -72,6 +73,9 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	case errors.As(err, &nothing):
 		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: nothing.Task,
 			Text: fmt.Sprintf("Task %d has no call that was paid for and not collected. Look at it again; Retry is enough.", nothing.Task)}, false
+	case errors.As(err, &known):
+		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: known.Task,
+			Text: fmt.Sprintf("Task %d has no call whose outcome is unknown any more. Nothing was changed. Look at it again.", known.Task)}, false
 	case errors.As(err, &locked):
 		return &refusal{Status: http.StatusConflict, Title: "Locked by somebody else",
 			Text: "Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended."}, false

@@ -153,7 +153,7 @@ func policyBuysNothing(r *rig) {
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"Delivery": failed.Delivery, "states": r.states(t.ID)}, facts{"Delivery": 1, "states": []task.AttemptState{task.AttemptAnswered}})
 	alive()
-	_, err = r.client.Retry(r.Context(), failed.Seen(), true)
+	_, err = r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)}, facts{"submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})

@@ -182,7 +182,7 @@ func providerChanged(r *rig) {
 	failed := r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "polls": r.painter.polls.Load(), "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.Auth, "polls": int64(0), "submits": int64(0)})
-	again, err := r.client.Retry(r.Context(), failed.Seen(), true) // which speaks of calls of unknown outcome
+	again, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"Delivery": failed.Delivery, "submits": r.painter.submits.Load()}, facts{"Delivery": again.Delivery, "submits": int64(0)})

@@ -24,6 +24,7 @@ func TestNonsenseRows(t *testing.T) {
 			r.in(t.Ref(), queue.Absent)
 			r.same(r.painter.submits.Load(), int64(0))
 		}},
+		{"A password in an address that is refused stands in no reason, however the address is spelled", refusedPasswords},
 		{"A row of nonsense is refused at once, also while the account is closed and others wait for it", nonsenseWhileClosed},
 		{"A service without an account says how to give it one", func(r *rig) {
 			r.svc.Accounts, r.svc.Needs = nil, "PAINTER_KEY"
@@ -71,6 +72,27 @@ func nonsense(r *rig) {
 	fence := r.get(3).Fence
 	r.passes(20 * time.Second)
 	r.same(facts{"submits": r.painter.submits.Load(), "Fence": r.get(3).Fence}, facts{"submits": int64(0), "Fence": fence})
+}
+
+func refusedPasswords(r *rig) {
+	long := strings.Repeat("u", 90) // the @ comes after what is said
+	addresses := []string{"ftp://user:SECRET@cdn.test/x", "https://user:SECRET@cdn.test/x", "http://user:SECR/SECRET@cdn.test/x", "http://user:SECRET?SECRET@cdn.test/x", "user:SECRET@cdn.test/x",
+		"http:user:SECRET@cdn.test/x", `http:\\user:SECRET@cdn.test/x`, "ftp://SECRET" + long + "@cdn.test/x", "ftp://cdn.test/x?sig=SECRET", "ftp%3A%2F%2Fuser:SECRET%40cdn.test"}
+	n := 0
+	for _, address := range addresses {
+		for _, row := range []string{"webhook_url) VALUES ('painter', 'a cat', '" + address, "input_image_url) VALUES ('painter', 'a cat', '" + address,
+			"reference_images) VALUES ('painter', 'a cat', '" + strings.ReplaceAll(`["`+address+`"]`, `\`, `\\`)} {
+			r.exec("INSERT INTO image_generations (provider, prompt, " + row + "')")
+			n++
+		}
+	}
+	r.start()
+	for id := 1; id <= n; id++ {
+		failed := r.ends(int64(id), task.Failed)
+		if failed.ErrorKind != task.Invalid || failed.ErrorMsg == "" || strings.Contains(failed.ErrorMsg, "SEC") {
+			r.Errorf("%s: %s", failed.ErrorKind, failed.ErrorMsg)
+		}
+	}
 }
 
 func nonsenseWhileClosed(r *rig) {

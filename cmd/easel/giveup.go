@@ -21,7 +21,7 @@ func (a *program) giveUpCommand() *cobra.Command {
 		Long: giveUpHelp, Example: "  easel give-up 44 --attempt 1\n  easel retry 44 --not-charged      if it was not charged",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			lookedUp, err := newLookedUp(c, args, call)
+			lookedUp, err := newLookedUp(c, args, call, true)
 			if err != nil {
 				return err
 			}

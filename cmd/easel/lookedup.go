@@ -14,15 +14,16 @@ import (
 
 // lookedUp is the call that a person's word is about.
 type lookedUp struct {
-	number int       // of the last call that he saw; 0 if he does not say
-	began  time.Time // when the command did: no later call was seen
+	number  int       // of the last call that he saw; 0 if he does not say
+	unknown bool      // it says how a call of unknown outcome ended
+	began   time.Time // when the command did: no later call was seen
 }
 
 func addAttempt(c *cobra.Command, number *int) {
 	c.Flags().IntVar(number, "attempt", 0, "the number of the last call that was looked up: if another was made since, nothing is done")
 }
 
-func newLookedUp(c *cobra.Command, args []string, number int) (lookedUp, error) {
+func newLookedUp(c *cobra.Command, args []string, number int, unknown bool) (lookedUp, error) {
 	switch {
 	case !c.Flags().Changed("attempt"):
 	case number < 1:
@@ -30,7 +31,7 @@ func newLookedUp(c *cobra.Command, args []string, number int) (lookedUp, error) 
 	case len(args) != 1:
 		return lookedUp{}, cli.Usage("--attempt is about the call of one task; give one ID")
 	}
-	return lookedUp{number, time.Now()}, nil
+	return lookedUp{number, unknown, time.Now()}, nil
 }
 
 // look reads a task and its calls, for a word about them. The task comes first: a call that
@@ -48,15 +49,28 @@ func (l lookedUp) look(ctx context.Context, s *store.Store, id int64) (*task.Tas
 	if n := len(attempts); n > 0 {
 		last = attempts[n-1]
 	}
-	if l.number > 0 && l.number != last.Number {
-		return nil, nil, fmt.Errorf("task %d has moved on since you looked: its last call is %d and not %d; look again with `easel show %[1]d`", id, last.Number, l.number)
-	}
 	now, err := s.Now(ctx) // calls are dated by the database's clock
 	if err != nil {
 		return nil, nil, err
 	}
-	if l.number == 0 && last.SentAt.After(now.Add(-time.Since(l.began))) {
-		return nil, nil, fmt.Errorf("task %d has moved on since you looked: its call %d was made after this command began; look again with `easel show %[1]d`", id, last.Number)
+	if since := l.since(t, &last, now); since != "" {
+		return nil, nil, fmt.Errorf("task %d has moved on since you looked: %s; look again with `easel show %[1]d`", id, since)
 	}
 	return t, attempts, nil
+}
+
+// since says what became of the task and its last call that the word cannot be about; empty
+// if nothing.
+func (l lookedUp) since(t *task.Task, last *task.Attempt, now time.Time) string {
+	switch {
+	case l.number > 0 && l.number != last.Number:
+		return fmt.Sprintf("its last call is %d and not %d", last.Number, l.number)
+	case l.number == 0 && last.SentAt.After(now.Add(-time.Since(l.began))):
+		return fmt.Sprintf("its call %d was made after this command began", last.Number)
+	case t.ErrorKind == task.Charged && (l.number > 0 || l.unknown):
+		return "its call was given up as charged"
+	case l.unknown && last.Number > 0 && last.State != task.AttemptUnknown && last.State != task.AttemptSending:
+		return fmt.Sprintf("how its call %d ended is known: %s", last.Number, last.State)
+	}
+	return "" // whether one that is sent was lost with its worker is for the store
 }

@@ -51,7 +51,7 @@ func (a *program) retryCommand() *cobra.Command {
 	c.Flags().BoolVar(&again, "buy-again", false, "give up what was paid for and could not be collected, and have it drawn anew: you pay twice")
 	addAttempt(c, &call)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		lookedUp, err := newLookedUp(c, args, call)
+		lookedUp, err := newLookedUp(c, args, call, notCharged)
 		switch {
 		case err != nil:
 			return err
@@ -234,6 +234,9 @@ func (a *program) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes boo
 			return
 		}
 		fmt.Fprintf(w, "%s pending again\n", human.Count(answer.Retried, "task"))
+		if left := answer.Picked - answer.Retried; left > 0 {
+			fmt.Fprintf(w, "%s left as they were: somebody else was faster, or each wants a decision of its own\n", human.Count(left, "task"))
+		}
 	})
 }
 

@@ -18,6 +18,8 @@ func TestRetryAndCancel(t *testing.T) {
 		{"What may have been charged is retried, and its call stays in doubt", retriesUnknown},
 		{"Where nobody can be asked nothing says that somebody is", asksNobody},
 		{"Only a person's word says that a call was not charged", retriesNotCharged},
+		{"Of two words about a call the second is refused, and buys nothing", contradicts},
+		{"A word for many that calls were not charged leaves those alone of which that is not asked", retriesAllNotCharged},
 		{"A password in an address is shown by no command", showsNoPassword},
 		{"A call that was made after the command began is not what its word is about", refusesLaterCall},
 		{"Pictures that are in storage already are taken by a retry, and only what is missing is bought", retriesStored},
@@ -103,7 +105,7 @@ func asksNobody(t *testing.T, d *shell, _ *store.Store) {
 	d.easel("give-up", fmt.Sprint(id), "--attempt", "2").wants(t, 1, "its last call is 1 and not 2; look again")
 	d.easel("give-up", fmt.Sprint(id), "--attempt", "1").wants(t, 0, "is given up: its call was charged")
 	d.easel("show", fmt.Sprint(id)).wants(t, 0, "charged", reason)
-	d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "cannot be given up")
+	d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "its call was given up as charged; look again")
 }
 
 func retriesNotCharged(t *testing.T, d *shell, s *store.Store) {
@@ -116,6 +118,33 @@ func retriesNotCharged(t *testing.T, d *shell, s *store.Store) {
 	d.easel("retry", "2", "--not-charged", "--attempt", "1").wants(t, 0, "task 2 is pending again: call 1 counts as not charged, and a new call is made")
 	if got := lastCall(t, s, 2); got != task.AttemptRejected {
 		t.Errorf("its call is %s", got)
+	}
+}
+
+func contradicts(t *testing.T, d *shell, s *store.Store) {
+	fail(t, s, 3, nobodyKnows())
+	d.easel("give-up", "2", "--attempt", "1").wants(t, 0, "is given up")
+	for _, args := range [][]string{{"retry", "2", "--not-charged", "--attempt", "1"}, {"retry", "2", "--not-charged"}, {"retry", "2", "--attempt", "1"}, {"give-up", "2"}} {
+		d.easel(args...).wants(t, 1, "task 2 has moved on since you looked: its call was given up as charged; look again")
+	}
+	if got := lastCall(t, s, 2); got != task.AttemptFailed || status(t, s, 2) != task.Failed {
+		t.Errorf("its call is %s, and it is %s", got, status(t, s, 2))
+	}
+	d.easel("retry", "3", "--not-charged", "--attempt", "1").wants(t, 0, "call 1 counts as not charged")
+	for _, args := range [][]string{{"give-up", "3", "--attempt", "1"}, {"retry", "3", "--not-charged", "--attempt", "1"}} {
+		d.easel(args...).wants(t, 1, "task 3 has moved on since you looked: how its call 1 ended is known: rejected; look again")
+	}
+	if got := lastCall(t, s, 3); got != task.AttemptRejected || status(t, s, 3) != task.Pending {
+		t.Errorf("its call is %s, and it is %s", got, status(t, s, 3))
+	}
+}
+
+func retriesAllNotCharged(t *testing.T, d *shell, s *store.Store) {
+	fail(t, s, 3, nobodyKnows())
+	d.easel("give-up", "2").wants(t, 0, "is given up")
+	d.easel("retry", "--status", "failed", "--not-charged", "--yes").wants(t, 0, "1 task pending again\n2 tasks left as they were")
+	if status(t, s, 1) != task.Failed || status(t, s, 2) != task.Failed || status(t, s, 3) != task.Pending {
+		t.Errorf("they are %s, %s and %s", status(t, s, 1), status(t, s, 2), status(t, s, 3))
 	}
 }
 

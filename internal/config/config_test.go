@@ -54,6 +54,8 @@ func TestConfigEnvironment(t *testing.T) {
 		"A drain is not negative":                          {"EASEL_DRAIN=-1s", "EASEL_DRAIN"},
 		"No drain at all is allowed":                       {"EASEL_DRAIN=0s", ""},
 		"An Address to listen on needs a port":             {"EASEL_LISTEN=localhost", `EASEL_LISTEN is "localhost"; accepted is host:port`},
+		"A bucket has no user":                             {"EASEL_PICTURES=s3://key:" + canary + "@bucket/x", `EASEL_PICTURES is "s3://***@bucket/x"`},
+		"A folder is no address":                           {"EASEL_DATA=https://user:" + canary + "@host/x", `EASEL_DATA is "https://***@host/x"`},
 		"A port has a bound":                               {"EASEL_LISTEN=:65536", "EASEL_LISTEN"},
 		"Any Address may be listened on":                   {"EASEL_LISTEN=[::]:0", ""},
 		"A public URL has no query":                        {"EASEL_PUBLIC_URL=https://x.test/?token=" + canary, "EASEL_PUBLIC_URL is not such a URL"},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/task"
 )
 
 // Setting is one environment variable.
@@ -100,13 +101,16 @@ func constant(value string) func(*Config, map[string]string) string {
 // setFolder refuses an address: it would become a folder of that name.
 func setFolder(to *string, v string) error {
 	if strings.Contains(v, "://") || strings.HasPrefix(v, "s3:") {
-		return fmt.Errorf("is %q", v)
+		return fmt.Errorf("is %q", task.WithoutUser(v))
 	}
 	return setPath(to, v)
 }
 
 func setPictures(c *Config, v string) error {
 	if strings.HasPrefix(v, bucketScheme) {
+		if strings.Contains(v, "@") { // a bucket has no user, and its errors would tell the password
+			return fmt.Errorf("is %q", task.WithoutUser(v))
+		}
 		return setPath(&c.Pictures, v)
 	}
 	return setFolder(&c.Pictures, v)
@@ -114,7 +118,7 @@ func setPictures(c *Config, v string) error {
 
 func setPath(to *string, v string) error {
 	if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' }) {
-		return fmt.Errorf("is %q, which holds a control character", v)
+		return fmt.Errorf("is %q, which holds a control character", task.WithoutUser(v))
 	}
 	*to = v
 	return nil
@@ -132,10 +136,10 @@ func setURL(to *string, v string) error {
 func setListen(c *Config, v string) error {
 	_, port, err := net.SplitHostPort(v)
 	if err != nil {
-		return fmt.Errorf("is %q", v)
+		return fmt.Errorf("is %q", task.WithoutUser(v))
 	}
 	if _, err := parseInt(port, 0, 65535); err != nil {
-		return fmt.Errorf("is %q", v)
+		return fmt.Errorf("is %q", task.WithoutUser(v))
 	}
 	c.Listen = v
 	return nil

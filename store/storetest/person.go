@@ -18,6 +18,7 @@ func person() []claim {
 		{"Of 10 retries of one delivery at once one wins", retryRace},
 		{"Of contradicting words at once about a call exactly one is taken, and the journal says which", wordRace},
 		{"After any word an older one is refused, and says what became of the task", wordsInTurn},
+		{"What was given up as charged cannot be called not charged, as it is now, and the other way round", wordsOfNow},
 		{"A word that may buy is refused of a task that nobody has looked at", notLookedAt},
 		{"Cancel is for the delivery that was seen, or for any", cancelsSeen},
 		{"Retry drops a deadline that has passed and keeps one that has not", retriesDeadline},
@@ -193,6 +194,25 @@ func wordsInTurn(b *bench) {
 			})
 		}
 	}
+}
+
+func wordsOfNow(b *bench) {
+	say := words(b)
+	given := b.outcomeUnknown()
+	b.check(say["charged"](b.get(given.ID).Seen()))
+	other := b.used(task.Failed) // without a call
+	for _, t := range []*task.Task{given, other} {
+		b.unchanged(t.ID, func() {
+			var nothing *store.NothingUnknown
+			if err := say["not charged"](b.get(t.ID).Seen()); !errors.As(err, &nothing) || nothing.Task != t.ID {
+				b.Errorf("not charged, after charged: %v", err)
+			}
+		})
+	}
+	called := b.outcomeUnknown()
+	b.check(say["not charged"](b.get(called.ID).Seen()))
+	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'outcome_unknown' WHERE id = %d", called.ID)
+	b.unchanged(called.ID, func() { b.notAllowed(say["charged"](b.get(called.ID).Seen()), b.get(called.ID)) })
 }
 
 func notLookedAt(b *bench) {
