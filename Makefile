@@ -20,15 +20,21 @@ check: lint test
 # no goroutines: SQLite's own C, translated to Go, and the Lua of the Redis inside the process.
 LESSRACE = -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=github.com/yuin/gopher-lua/...=-race=false
 
-# Tests run against real servers; `needs` installs them where they are missing. Most
-# packages wait for servers for much of their time, so that four of them run at once.
-# Tests of whole processes run without the race detector, and start with it those in which
-# it may find something. The simulation runs without it, for it crashes now and then under
-# thousands of fake timers; and the worker proves some of its claims with it and all of
-# them without. make lint vets, and make prove tests what proves.
+# The race detector watches the packages that start goroutines, lock or count atomically. It
+# makes tests some five times as slow, so all others run without it, and with them what it would
+# spoil or slow down too much: the worker's claims, of which it sees one in five, the simulation,
+# which it crashes now and then by thousands of fake timers, processes as people run them, and
+# tests of memory and speed.
+CONCURRENT = ^\s+go [a-z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
+RACED = $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u | grep -v -E '/cmd/easel$$')
+MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretches|ScrubbingTakes|LongTexts|TheLargestTree)
+
+# Tests run against real servers; `needs` installs them where they are missing. Most packages
+# wait for servers for much of their time, so that several of them run at once. make lint
+# vets, and make prove tests what proves.
 test: needs
-	$(GO) test -vet=off -race $(LESSRACE) -p 4 -timeout 30m $$($(GO) list ./... | grep -v -E '/(cmd/easel|internal/(simulation|sabotage|prove))$$')
-	$(GO) test -vet=off -p 2 -timeout 30m ./cmd/easel ./internal/simulation ./worker
+	$(GO) test -vet=off -race $(LESSRACE) -skip '$(MEASURES)' -p 4 -timeout 30m $(RACED)
+	$(GO) test -vet=off -p 3 -timeout 30m ./provider ./worker $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove | tr ' ' '|')')
 
 # All that shows that the promises are kept, in about an hour on two processors.
 # PROVE=--only=seeds runs a part of it; `go run ./internal/prove --help` names all.

@@ -4,7 +4,7 @@ package simulation
 // fault a twentieth of a second. CI lives through more seeds, and `make prove` through
 // every fault.
 const (
-	seedsByDefault  = 20
-	strideByDefault = 3
-	thinByDefault   = 2
+	seedsByDefault  = 10
+	strideByDefault = 5
+	thinByDefault   = 3
 )
