@@ -1,6 +1,7 @@
 package enqueue_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -32,6 +33,7 @@ func TestClient(t *testing.T) {
 		{"What is final is neither cancelled nor, if it is completed, retried", notAllowed},
 		{"All failed tasks come back, over several pages", retryAll},
 		{"A word about calls is said of the tasks that were looked at, and of none that joins them", retryLooked},
+		{"Two locked rows in a row end a retry of many, and one does not", retryAllTable},
 		{"Without a queue the relay publishes", func(r *rig) {
 			r.client.Queue = nil
 			t := lighthouse()
@@ -267,6 +269,36 @@ func retryLooked(r *rig) {
 	r.check(err)
 	r.same(facts{"done": done, "1": r.get(1).Status, "2": r.get(2).Status, "3": r.get(3).Status, "4, whose outcome is known": r.get(4).Status},
 		facts{"done": 1, "1": task.Pending, "2": task.Failed, "3": task.Failed, "4, whose outcome is known": task.Failed})
+}
+
+// lockedTable is a database whose table of tasks is locked, but for one task.
+type lockedTable struct {
+	*store.Store
+	free  int64
+	asked []int64
+}
+
+func (l *lockedTable) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error) {
+	if l.asked = append(l.asked, seen.Task); seen.Task == l.free {
+		return l.Store.Retry(ctx, seen, notCharged)
+	}
+	return nil, &store.Locked{}
+}
+
+func retryAllTable(r *rig) {
+	r.client.Queue = nil
+	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse(), lighthouse(), lighthouse()})
+	r.check(err)
+	r.exec("UPDATE image_generations SET status = 'failed'")
+	looked, err := r.client.Retryable(r.Context(), store.Filter{})
+	r.check(err)
+	table := &lockedTable{Store: r.tasks, free: 4}
+	r.client.Tasks = table
+	done, err := r.client.RetryEach(r.Context(), looked, false, nil)
+	if !errors.As(err, new(*store.Locked)) || !strings.Contains(err.Error(), "task 5: ") {
+		r.Errorf("the error is %v", err)
+	}
+	r.same(facts{"done": done, "asked": table.asked}, facts{"done": 1, "asked": []int64{5, 4, 3, 2}})
 }
 
 func retryAllLocked(r *rig) {
