@@ -33,13 +33,6 @@ func class(p task.Priority) int {
 	return 1
 }
 
-// busy reports whether who enters now would have to wait.
-func (g *gate) busy() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.taken
-}
-
 // enter waits for its turn until ctx ends or draining is closed, and returns why it has none.
 func (g *gate) enter(ctx context.Context, draining <-chan struct{}, p task.Priority) error {
 	g.mu.Lock()

@@ -25,7 +25,7 @@ func TestNonsenseRows(t *testing.T) {
 			r.same(r.painter.submits.Load(), int64(0))
 		}},
 		{"A password in an address that is refused stands in no reason, however the address is spelled", refusedPasswords},
-		{"A row of nonsense is refused at once, also while the account is closed and others wait for it", nonsenseWhileClosed},
+		{"A row of nonsense waits for room as any other, unclaimed, and is refused when there is some", nonsenseWhileClosed},
 		{"A service without an account says how to give it one", func(r *rig) {
 			r.svc.Accounts, r.svc.Needs = nil, "PAINTER_KEY"
 			r.exec("INSERT INTO image_generations (provider, prompt, max_attempts) VALUES ('painter', 'a cat', 2)")
@@ -97,18 +97,12 @@ func refusedPasswords(r *rig) {
 
 func nonsenseWhileClosed(r *rig) {
 	r.start()
-	err := r.limiter.Close(r.Context(), "painter/main", time.Hour, limit.Why{Reason: "the balance is used up"})
-	r.check(err)
-	waits := r.asks()
-	r.passes(10 * time.Second)
-	for range 3 {
-		r.exec("INSERT INTO image_generations (provider, prompt) VALUES ('painter', ' ')")
-	}
+	r.check(r.limiter.Close(r.Context(), "painter/main", time.Minute, limit.Why{Reason: "the balance is used up"}))
+	r.exec("INSERT INTO image_generations (provider, prompt) VALUES ('painter', ' ')")
 	r.passes(30 * time.Second)
-	for id := waits.ID + 1; id <= waits.ID+3; id++ {
-		r.same(facts{"Status": r.get(id).Status, "ErrorKind": r.get(id).ErrorKind}, facts{"Status": task.Failed, "ErrorKind": task.Invalid})
-	}
-	r.same(facts{"Status": r.get(waits.ID).Status, "submits": r.painter.submits.Load()}, facts{"Status": task.Pending, "submits": int64(0)})
+	r.same(facts{"Status": r.get(1).Status, "Fence": r.get(1).Fence}, facts{"Status": task.Pending, "Fence": int64(0)})
+	r.same(r.ends(1, task.Failed).ErrorKind, task.Invalid)
+	r.same(r.painter.submits.Load(), int64(0))
 }
 
 func unfit(r *rig) {

@@ -93,9 +93,6 @@ func (s *step) standIn(ctx context.Context, l line, next store.Next) (room, queu
 	w, p := s.w, s.delivery.Priority
 	known, _ := w.gates.LoadOrStore(l, new(gate))
 	g := known.(*gate)
-	if g.busy() && s.refusable(ctx) {
-		return room{}, none, true
-	}
 	if err := g.enter(ctx, w.Draining, p); err != nil {
 		return room{}, retry(0, err.Error()), false
 	}
@@ -117,8 +114,6 @@ func (s *step) standIn(ctx context.Context, l line, next store.Next) (room, queu
 			return room{account: r.account, slot: r.slot}, none, true
 		case r.narrow && l.model == "":
 			return r, none, true
-		case s.refusable(ctx):
-			return room{}, none, true
 		}
 		if err := w.pause(ctx, wait, nil); err != nil {
 			break
@@ -129,17 +124,6 @@ func (s *step) standIn(ctx context.Context, l line, next store.Next) (room, queu
 		}
 	}
 	return room{}, retry(0, errDraining.Error()), false
-}
-
-// refusable reports that the row is refused whatever room there is, so that it need not wait
-// for any to hear so. It is asked only where a step would wait.
-func (s *step) refusable(ctx context.Context) bool {
-	t, err := s.w.Tasks.Get(ctx, s.delivery.Task)
-	if err != nil {
-		return false // the claim tells
-	}
-	_, _, err = s.w.Services.Check(t)
-	return err != nil || t.Validate() != nil
 }
 
 // closed returns why no account of the service takes calls until a person acts; empty if
