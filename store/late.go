@@ -49,9 +49,9 @@ func (s *Store) reconsider(ctx context.Context, tx sqlx.ExtContext, id int64) er
 		WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') RETURNING id, status, coalesce(image_count, 0) AS image_count, coalesce(error_kind, '') AS error_kind`), id)
 	if err == nil && t.Status == task.Cancelled {
 		// No fence: nobody holds the task, and its status is the guard.
-		_, err = tx.ExecContext(ctx, s.db.Rebind(`UPDATE image_generations SET error_msg = CASE WHEN `+owes+` THEN ? END,
-				error_advice = CASE WHEN `+owes+` THEN ? END, error_about = NULL
-			WHERE id = ? AND status = 'cancelled' AND (error_msg LIKE ? OR `+owes+`)`), owed.Error(), owed.Advice, id, owed.Message+"%")
+		_, err = tx.ExecContext(ctx, s.db.Rebind(`UPDATE image_generations SET error_msg = CASE WHEN `+awaits+` THEN ? WHEN `+owes+` THEN ? END,
+				error_advice = CASE WHEN `+awaits+` THEN ? WHEN `+owes+` THEN ? END, error_about = NULL
+			WHERE id = ? AND status = 'cancelled' AND (error_msg LIKE ? OR `+owes+`)`), owed.Error(), missed.Error(), owed.Advice, missed.Advice, id, owed.Message+"%")
 		return err
 	}
 	if errors.Is(err, sql.ErrNoRows) || err == nil && (t.Status != task.Failed || t.ErrorKind != task.OutcomeUnknown) {

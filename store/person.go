@@ -160,15 +160,22 @@ func (s *Store) retry(ctx context.Context, seen task.Seen, with func(*sqlx.Tx) e
 	return &t, nil
 }
 
-// owed says of a cancelled task that nobody fetches a picture of it that was paid for.
-var owed = &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "it was cancelled after a call was paid for whose picture had not come yet", Advice: task.RetryCollects}
+// owed says of a cancelled task that a picture of it was paid for and has not come. It is fetched by
+// itself; missed says so of one that could not be had then.
+var (
+	owed   = &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: "it was cancelled after a call was paid for whose picture had not come yet", Advice: task.Wait}
+	missed = &task.Failure{Kind: task.Stopped, Executed: task.Executed, Message: owed.Message, Advice: task.RetryCollects}
+)
 
-// owes is the condition that a task has such a call.
-const owes = "EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered')"
+// owes is the condition that a task has such a call; awaits, that one of them is still asked for.
+const (
+	owes   = "EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered')"
+	awaits = "EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered' AND a.finished_at IS NULL)"
+)
 
 // Cancel ends a task that is not final, whatever has been done for the delivery that the
 // person saw, or for any if he did not look: it buys nothing. A worker that holds it learns it from
-// the row (see Stopped); what the provider still draws is kept as late. A Locked if
+// the row (see TakeCancelled); what the provider still draws is kept as late. A Locked if
 // the row could not be had within five seconds.
 func (s *Store) Cancel(ctx context.Context, seen task.Seen) (*task.Task, error) {
 	var t task.Task

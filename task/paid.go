@@ -17,7 +17,7 @@ type RawFile struct {
 	Reason      string `json:"reason"` // why it is no picture for us
 }
 
-// RawFileList returns what Kept holds; none if it cannot be read.
+// RawFileList returns what RawFiles holds; none if it cannot be read.
 func (a *Attempt) RawFileList() []RawFile {
 	var all []RawFile
 	if a.RawFiles == "" || json.Unmarshal([]byte(a.RawFiles), &all) != nil {
@@ -52,6 +52,15 @@ func AnyCollectable(attempts []Attempt) bool {
 	return false
 }
 
+// CollectedByItself reports whether workers fetch what t has paid for, though no delivery leads
+// to it any more, and nobody has found yet that it cannot be had. Nobody need retry it for that.
+func CollectedByItself(t *Task, attempts []Attempt) bool {
+	held := t.Status == Failed && t.ErrorKind == OutcomeUnknown
+	return (held || t.Status == Cancelled) && slices.ContainsFunc(attempts, func(a Attempt) bool {
+		return a.Collectable() && a.FinishedAt == nil && a.Provider == t.Provider
+	})
+}
+
 // RetryStep is what a retry by hand begins with. What a person is told to do is Advice.
 type RetryStep string
 
@@ -84,7 +93,7 @@ func AfterRetry(attempts []Attempt, left int) RetryStep {
 
 // RevisedReason returns why a task is failed that was held because nobody knew the outcome of
 // its calls, given what is known of them now, in their order, and how many of its
-// pictures are still to be drawn. It is nil while any of them is still in doubt.
+// pictures are still to be drawn. It is nil while the outcome of any is still unknown.
 func RevisedReason(attempts []Attempt, left int) *Failure {
 	if len(attempts) == 0 {
 		return nil

@@ -63,7 +63,7 @@ func notSent(name, text string) error {
 	return badRequest("%s is %q; accepted is what the task's page sends. Open the page again.", name, human.Shorten(text, 40))
 }
 
-// giveUp ends the doubt about a call that a person says was charged.
+// giveUp settles a call of unknown outcome that a person says was charged.
 func (s *Site) giveUp(r *http.Request) (answer, error) {
 	seen, err := seenTask(r)
 	if err != nil {

@@ -34,6 +34,13 @@ func TestChinesePages(t *testing.T) {
 			t.Errorf("there are %d texts", seen)
 		}
 	})
+	t.Run("So is what is said once a call was paid for", func(t *testing.T) {
+		for _, text := range []string{retryCollects, collectedByItself} {
+			if chineseOf(text) == text {
+				t.Errorf("%q is not", text)
+			}
+		}
+	})
 	t.Run("So is who has to act on a failure, and how", func(t *testing.T) {
 		for _, k := range append([]task.Kind{""}, task.Kinds...) {
 			a := wordsFor(k)

@@ -189,11 +189,17 @@ func (s *Site) story(r *http.Request) (answer, error) {
 		told.Undecided, told.Console = s.Undecided(attempts)
 	}
 	v := view{name: "story", Title: "Task " + strconv.FormatInt(id, 10), Here: "task", Data: told}
-	if !t.Status.Final() {
+	if !t.Status.Final() || task.CollectedByItself(t, attempts) {
 		v.Refresh = refreshStory
 	}
 	return v, nil
 }
+
+// What is said of a failed task in the place of what helps against its kind, once a call of it was paid for.
+const (
+	retryCollects     = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
+	collectedByItself = "The lost call was found again. What it drew is collected by itself and completes the task; nothing is bought."
+)
 
 func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why, now time.Time) storyPage {
 	t.HideUsers()
@@ -206,7 +212,10 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
 	}
 	if p.PaidFor = p.CanRetry && task.AnyCollectable(attempts); p.PaidFor {
-		p.About.What = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
+		p.About.What = retryCollects
+		if task.CollectedByItself(t, attempts) {
+			p.About.Who, p.About.What = "Nobody", collectedByItself
+		}
 	}
 	p.Answer, p.Late = split(t, results)
 	for _, a := range attempts {

@@ -25,7 +25,7 @@ func TestCancel(t *testing.T) {
 		{"A provider that promises to stop and draws all the same: its picture is kept late", promisedAndDrawn},
 		{"A cancel that is honoured late ends the call then, and not before", stoppedLate},
 		{"A job that is gone after its cancel has ended with it where the provider deletes them", deletedUpstream},
-		{"A job that is gone after its cancel stays in doubt where the provider deletes none, and is not asked after for ever", goneUpstream},
+		{"A job that is gone after its cancel stays accepted where the provider deletes none, and is not asked after for ever", goneUpstream},
 		{"A cancelled job whose worker has died is cancelled upstream and waited for by another", cancelledAndDied},
 		{"A process that stops while a cancelled job is drawn leaves it to the next one", cancelledAndDrained},
 		{"A retry of a job that is cancelled and still drawn goes on with it in the same process", retrySameProcess},
@@ -308,7 +308,7 @@ func cancelledOwes(r *rig) {
 	t := r.asks()
 	r.until("it waits for its picture", func() bool { return r.get(t.ID).Status == task.Pending && len(r.attempts(t.ID)) == 1 })
 	r.cancel(t.ID)
-	r.same(r.get(t.ID).ErrorMsg, "it was cancelled after a call was paid for whose picture had not come yet. A retry fetches it again and does not pay for it twice")
+	r.same(r.get(t.ID).ErrorMsg, "it was cancelled after a call was paid for whose picture had not come yet. It is tried again by itself, and not bought again")
 	alive()
 	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
 	r.check(err)
@@ -322,6 +322,6 @@ func cancelledWhileFetched(r *rig) {
 	t := r.asks()
 	r.until("it is fetched", func() bool { return gets.Load() > 0 && r.get(t.ID).Status == task.Processing })
 	r.cancel(t.ID)
-	r.until("it says so", func() bool { return strings.Contains(r.get(t.ID).ErrorMsg, "A retry fetches it") })
+	r.until("it says so", func() bool { return strings.Contains(r.get(t.ID).ErrorMsg, "It is tried again by itself") })
 	r.same(facts{"Status": r.get(t.ID).Status, "states": r.states(t.ID)}, facts{"Status": task.Cancelled, "states": []task.AttemptState{task.AttemptAnswered}})
 }

@@ -15,8 +15,8 @@ func (a *program) cancelCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "cancel ID...", Short: "End tasks that have not ended", Args: cli.Takes(1, cli.Many),
 		Long: "End tasks that have not ended. A call that is on its way is called off where the provider can;\n" +
-			"a picture that still arrives is kept, since it was paid for, but it is not the task's answer.\n" +
-			"One that is not there yet is not waited for: `easel retry` fetches it and does not pay for it twice.",
+			"what it draws all the same is collected by itself and kept, since it was paid for, but it is not\n" +
+			"the task's answer. `easel retry` makes it the answer and does not pay for it twice.",
 		Example: "  easel cancel 42 43",
 		RunE:    func(c *cobra.Command, args []string) error { return a.cancel(c.Context(), args) },
 	}

@@ -27,7 +27,10 @@ func hint(told *story) string {
 		return "It was there before easel, which does not touch it. Enqueue it anew to have it drawn."
 	case t.OwnedByApp():
 		return "easel does not touch it. To hand it over, the app sets its status to pending."
-	case t.ErrorKind == task.OutcomeUnknown && told.next == task.Collects:
+	case t.Status == task.Cancelled && task.CollectedByItself(t, attempts):
+		return "What it was charged for is collected by itself and kept beside it; nothing is bought.\n" +
+			"`easel retry " + id + "` makes it the task's answer and does not pay for it twice."
+	case task.CollectedByItself(t, attempts):
 		return "Its lost call was found again and is collected by itself; nothing is bought.\n" +
 			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
 	case ended && told.next == task.Collects:

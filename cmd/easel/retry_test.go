@@ -15,7 +15,7 @@ func TestRetryAndCancel(t *testing.T) {
 		holds func(*testing.T, *shell, *store.Store)
 	}{
 		{"A failed task is pending again", retriesFailed},
-		{"What may have been charged is retried, and its call stays in doubt", retriesUnknown},
+		{"What may have been charged is retried, and its call stays unknown", retriesUnknown},
 		{"Where nobody can be asked nothing says that somebody is", asksNobody},
 		{"Only a person's word says that a call was not charged", retriesNotCharged},
 		{"Of two words about a call the second is refused, and buys nothing", contradicts},
@@ -27,7 +27,7 @@ func TestRetryAndCancel(t *testing.T) {
 		{"A retry says whether it would buy", saysWhatIsBought},
 		{"One refusal does not keep the others", retriesOthers},
 		{"A script that retries many must say that it means it", retriesConfirmed},
-		{"A filter takes what may have been charged too, and leaves it in doubt", retriesFiltered},
+		{"A filter takes what may have been charged too, and leaves it unknown", retriesFiltered},
 		{"A kind picks what may have been charged", retriesKind},
 		{"Tasks that have not failed are not picked to be retried", retriesEnded},
 		{"Failed and cancelled tasks are retried together", retriesBoth},
@@ -192,11 +192,15 @@ func retriesStored(t *testing.T, d *shell, s *store.Store) {
 }
 
 func buysAgain(t *testing.T, d *shell, s *store.Store) {
-	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered', cost_micros = 40000, currency = 'USD' WHERE task_id = 2"); err != nil {
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered', finished_at = NULL, cost_micros = 40000, currency = 'USD' WHERE task_id = 2"); err != nil {
 		t.Fatal(err)
 	}
 	d.easel("show", "2").wants(t, 0, "is collected by itself; nothing is bought", "`easel retry --buy-again 2`")
-	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET error_kind = 'expired' WHERE id = 2"); err != nil {
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'cancelled' WHERE id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	d.easel("show", "2").wants(t, 0, "is collected by itself and kept beside it", "`easel retry 2` makes it the task's answer")
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = 2"); err != nil {
 		t.Fatal(err)
 	}
 	d.easel("show", "2").wants(t, 0, "that collects what was paid for and does not pay for it twice", "`easel retry --buy-again 2`")

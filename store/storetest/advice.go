@@ -118,13 +118,17 @@ func advisesCancelled(b *bench) {
 	b.check(b.store.Release(b.Context(), t.Token(), 0, "it waits"))
 	cancelled, err := b.store.Cancel(b.Context(), task.Seen{Task: t.ID})
 	b.check(err)
-	want := task.RowError{ErrorMsg: "it was cancelled after a call was paid for whose picture had not come yet. A retry fetches it again and does not pay for it twice",
-		ErrorAdvice: task.RetryCollects}
+	want := task.RowError{ErrorMsg: "it was cancelled after a call was paid for whose picture had not come yet. It is tried again by itself, and not bought again",
+		ErrorAdvice: task.Wait}
 	b.same(cancelled.RowError, want)
 	// As a release before wrote it.
 	b.exec("UPDATE image_generations SET error_msg = 'it was cancelled after a call was paid for whose picture had not come yet: retry it', error_advice = NULL")
 	b.check(b.record(store.LearntLate{Task: t.ID}))
 	b.same(b.get(t.ID).RowError, want)
+	a.FinishedAt, a.RowError = new(time.Now()), task.RowError{ErrorKind: task.Expired, ErrorMsg: "404"}
+	b.check(b.record(store.EndedLate{Attempt: *a}))
+	b.same(b.get(t.ID).RowError, task.RowError{ErrorMsg: "it was cancelled after a call was paid for whose picture had not come yet. A retry fetches it again and does not pay for it twice",
+		ErrorAdvice: task.RetryCollects})
 	b.late(a, completion())
 	b.same(b.get(t.ID).RowError, task.RowError{})
 }
