@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,10 +93,8 @@ func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 		return err
 	}
 	t.Prompt = prompt
-	for _, to := range o.fallbacks {
-		if to == t.Provider || t.Model != "" && to == t.Provider+":"+t.Model {
-			return cli.Usage("--fallback %s is what the task begins with; accepted are other providers, or another model as provider:model", human.Quoted(to))
-		}
+	if err := o.otherFallbacks(t); err != nil {
+		return err
 	}
 	if err := check(cfg, t); err != nil {
 		return err // before a database is made for nothing
@@ -127,6 +126,19 @@ func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 			fmt.Fprintf(w, "(its key was known: this is the task of then, now %s)\n", t.Status)
 		}
 	})
+}
+
+// otherFallbacks refuses one that is what t begins with. A provider alone means its default
+// model, which is another one where t names a model.
+func (o *order) otherFallbacks(t *task.Task) error {
+	begins := t.Provider
+	if t.Model != "" {
+		begins += ":" + t.Model
+	}
+	if slices.Contains(o.fallbacks, begins) {
+		return cli.Usage("--fallback %s is what the task begins with; accepted are other providers, or another model as provider:model", human.Quoted(begins))
+	}
+	return nil
 }
 
 // check refuses what no worker could do.

@@ -46,11 +46,7 @@ func With(ctx context.Context, cfg config.Config, env []string, to LogTo, migrat
 		return err // and nothing else: `easel doctor` shows the configuration
 	}
 	defer a.Close()
-	level := zerolog.InfoLevel
-	if to.forPeople(cfg) {
-		level = zerolog.DebugLevel // `easel doctor` shows it better
-	}
-	log.WithLevel(level).EmbedObject(&cfg).Msg("configuration")
+	log.Info().EmbedObject(&cfg).Msg("configuration")
 	return work(ctx, a)
 }
 

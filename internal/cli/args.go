@@ -3,11 +3,11 @@ package cli
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/easelqueue/easel/internal/human"
 )
@@ -82,7 +82,7 @@ func FlagError(c *cobra.Command, err error) error {
 	if strings.HasPrefix(text, "invalid argument ") {
 		name, value, found := flagValue(text)
 		if f := c.Flags().Lookup(name); found && f != nil && accepts[f.Value.Type()] != "" {
-			return Usage("--%s is %s; accepted are %s", name, value, accepts[f.Value.Type()]+bounds(text))
+			return Usage("--%s is %s; accepted are %s", name, value, accepts[f.Value.Type()]+bounds(f.Value.Type(), text))
 		}
 	}
 	if name, found := strings.CutPrefix(text, "unknown flag: --"); found {
@@ -93,24 +93,28 @@ func FlagError(c *cobra.Command, err error) error {
 	return Usage("%s%s", text, help)
 }
 
-// bounds are those of a whole number, for one that is beyond them.
-func bounds(text string) string {
-	if !strings.Contains(text, strconv.ErrRange.Error()) {
+// bounds are those of a flag's type, for a number that is beyond them.
+func bounds(kind, text string) string {
+	switch {
+	case !strings.Contains(text, strconv.ErrRange.Error()):
 		return ""
+	case kind == "float64":
+		return fmt.Sprintf(" from %.2g to %.2g", -math.MaxFloat64, math.MaxFloat64)
+	case strings.HasPrefix(kind, "uint"):
+		return fmt.Sprintf(", at most %d", uint64(math.MaxUint64))
 	}
 	return fmt.Sprintf(" from %d to %d", math.MinInt64, math.MaxInt64)
 }
 
 // flags are the names of those that c takes.
 func flags(c *cobra.Command) (names []string) {
-	for _, found := range flagName.FindAllStringSubmatch(c.Flags().FlagUsages(), -1) {
-		names = append(names, found[1])
-	}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
 	return names
 }
-
-// flagName is one where the usage of flags begins a line with it.
-var flagName = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([\w-]+)`)
 
 // flagValue reads the flag and its value, as pflag quotes it, out of pflag's sentence about them.
 func flagValue(text string) (name, value string, found bool) {
