@@ -49,7 +49,7 @@ func (c *Client) decided(ctx context.Context, seen task.Seen) error {
 	return &UnknownOutcome{Task: seen.Task, Attempt: last.Number, Provider: last.Provider, Console: c.Services.Console(last.Provider)}
 }
 
-// GiveUp ends the doubt about a failed task whose last call was charged: a person has
+// GiveUp settles a failed task of unknown outcome whose last call was charged: a person has
 // looked it up. The task stays failed, by that reason, and costs what the price table
 // says of the call. It is not retried by that. See store.GiveUp.
 func (c *Client) GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error) {

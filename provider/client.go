@@ -61,10 +61,10 @@ func (c *Client) For(owner string) *Client {
 // NewTransport returns a transport made for calls that cost money: its timeouts
 // end what has not been sent, never what has; those ends are ctx's.
 //
-// It speaks HTTP/1.1 only, so that a lost connection leaves one call in doubt and
-// not all that shared it. It drops idle connections before a server does
-// (several drop theirs after 5 s): a call sent into a closing connection is in
-// doubt too.
+// It speaks HTTP/1.1 only, so that a lost connection leaves one call of unknown outcome
+// and not all that shared it. It drops idle connections before a server does
+// (several drop theirs after 5 s): the outcome of a call sent into a closing
+// connection is unknown too.
 func NewTransport() *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)

@@ -110,8 +110,8 @@ func TestOneMissingPictureDoesNotSpeakForAll(t *testing.T) {
 		"All did not happen":                   {[]*task.Failure{no, no}, no},
 		"All are not billed":                   {[]*task.Failure{free, free}, free},
 		"One that is not billed was called":    {[]*task.Failure{no, free}, free},
-		"One in doubt behind one not billed":   {[]*task.Failure{free, doubt}, doubt},
-		"One in doubt before one not billed":   {[]*task.Failure{doubt, free}, doubt},
+		"An unknown one behind one not billed": {[]*task.Failure{free, doubt}, doubt},
+		"An unknown one before one not billed": {[]*task.Failure{doubt, free}, doubt},
 		"One that is billed behind all others": {[]*task.Failure{no, free, doubt, paid}, paid},
 	} {
 		t.Run(claim, func(t *testing.T) {

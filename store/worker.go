@@ -39,7 +39,7 @@ func (s *Store) heartbeat(ctx context.Context, db sqlx.ExecerContext, w Worker, 
 }
 
 // Deregister says that the worker has stopped and holds nothing any more: its lease
-// ends before it was last seen. Its row stays until PruneWorkers; see Served.
+// ends before it was last seen. Its row stays until PruneWorkers.
 func (s *Store) Deregister(ctx context.Context, id string) error { return s.deregister(ctx, s.db, id) }
 
 func (s *Store) deregister(ctx context.Context, db sqlx.ExecerContext, id string) error {

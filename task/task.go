@@ -239,7 +239,7 @@ type Attempt struct {
 	State             AttemptState `json:"state"`
 	Handle            string       `json:"handle,omitempty"` // JSON, opaque, what a poll needs
 	Answer            string       `json:"answer,omitempty"` // JSON, what keeping the pictures needs
-	RawFiles          string       `json:"kept,omitempty"`   // JSON array of Kept: bytes of the answer that are no picture for us
+	RawFiles          string       `json:"kept,omitempty"`   // JSON array of RawFile: bytes of the answer that are no picture for us
 	ProviderRequestID string       `json:"provider_request_id,omitempty"`
 	HTTPStatus        *int         `json:"http_status,omitempty"`
 	RowError

@@ -17,7 +17,7 @@ that still arrives is kept.`
 func (a *program) giveUpCommand() *cobra.Command {
 	var call int
 	c := &cobra.Command{
-		Use: "give-up ID...", Short: "End the doubt about calls that were charged, without buying again", Args: cli.Takes(1, cli.Many),
+		Use: "give-up ID...", Short: "Settle calls of unknown outcome that were charged, without buying again", Args: cli.Takes(1, cli.Many),
 		Long: giveUpHelp, Example: "  easel give-up 44 --attempt 1\n  easel retry 44 --not-charged      if it was not charged",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()

@@ -24,7 +24,7 @@ and a person is asked; a script says --yes.
 
 A task whose outcome is unknown may have been charged already. A retry takes pictures
 that came late, or asks the provider where that can be asked, and buys nothing while it
-is in doubt; where nobody can be asked it changes nothing and says so. --not-charged
+is unknown; where nobody can be asked it changes nothing and says so. --not-charged
 sends the call again: say it only after somebody has looked it up at the provider. If it
 was charged after all, you pay twice; easel give-up ends a task whose call was charged.
 --attempt names the call that was looked up: if another was made since, nothing is done.

@@ -23,9 +23,9 @@ type Budget struct {
 
 // claim is somebody in line.
 type claim struct {
-	owner   string
-	n       int64
-	granted chan struct{} // closed when it has its turn
+	owner string
+	n     int64
+	turn  chan struct{} // closed when it has come
 }
 
 // Half is the largest share that leaves room for others.
@@ -46,10 +46,10 @@ func (b *Budget) Acquire(ctx context.Context, owner string, n int64) (release fu
 	c := &claim{owner, min(n, b.Size), make(chan struct{})}
 	b.mu.Lock()
 	b.line = append(b.line, c)
-	b.grant()
+	b.serve()
 	b.mu.Unlock()
 	select {
-	case <-c.granted:
+	case <-c.turn:
 	case <-ctx.Done():
 		if !b.leave(c) {
 			b.release(c)
@@ -67,7 +67,7 @@ func (b *Budget) leave(c *claim) bool {
 	at := slices.Index(b.line, c)
 	if at >= 0 {
 		b.line = slices.Delete(b.line, at, at+1)
-		b.grant()
+		b.serve()
 	}
 	return at >= 0
 }
@@ -79,13 +79,13 @@ func (b *Budget) release(c *claim) {
 	if b.by[c.owner] -= c.n; b.by[c.owner] == 0 {
 		delete(b.by, c.owner)
 	}
-	b.grant()
+	b.serve()
 }
 
-// grant gives those their turn for whom there is room, in order. Who already has its
+// serve gives those their turn for whom there is room, in order. Who already has its
 // half is passed over; who only lacks room keeps its place, so that small claims do
 // not starve a large one.
-func (b *Budget) grant() {
+func (b *Budget) serve() {
 	if b.by == nil {
 		b.by = make(map[string]int64)
 	}
@@ -101,7 +101,7 @@ func (b *Budget) grant() {
 		b.used += c.n
 		b.by[c.owner] += c.n
 		b.line = slices.Delete(b.line, at, at+1)
-		close(c.granted)
+		close(c.turn)
 		at = 0 // somebody may be the only one in line now
 	}
 }

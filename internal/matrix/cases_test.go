@@ -77,7 +77,7 @@ func (c single) expected() outcome {
 	case c.point == "attempt committed":
 		o.bills = 0 // it was not sent, which only the lost worker knew
 	case c.how == stop:
-		o = outcome{status: task.Completed, bills: 1, late: true} // whoever was only frozen brings the picture, and ends the doubt
+		o = outcome{status: task.Completed, bills: 1, late: true} // whoever was only frozen brings the picture, and settles the call
 	}
 	return o
 }

@@ -137,7 +137,7 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Person$"}},
 	},
 	{
-		Name: "not charged speaks of accepted calls too", Rule: "A person's word that a call was not charged is about calls in doubt",
+		Name: "not charged speaks of accepted calls too", Rule: "A person's word that a call was not charged is about calls of unknown outcome",
 		Edits: []Edit{{"store/person.go", "WHERE task_id = ? AND (state = 'unknown' OR", "WHERE task_id = ? AND (state IN ('unknown', 'accepted') OR"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestUndecided$"}},
 	},

@@ -9,7 +9,7 @@ import (
 )
 
 // What an app does to the database that it shares with easel, and its clock. None of
-// these hides what became of a call: nobody may be called dead, and nothing in doubt.
+// these hides what became of a call: nobody may be called dead, and no outcome unknown.
 
 // aServer is a database that is a server: in a file every writer waits for every other.
 func aServer(r *run) string {

@@ -264,7 +264,7 @@ func (s Suite) recovers(t *testing.T) {
 	if !b.provider.Capabilities(s.Request.Model).Recover {
 		_, err := b.provider.Recover(t.Context(), lost)
 		if f := task.AsFailure(err); f == nil || f.Executed != task.Unknown {
-			t.Errorf("Recover: %v; want a failure that leaves the call in doubt", err)
+			t.Errorf("Recover: %v; want a failure that leaves its outcome unknown", err)
 		}
 		return
 	}
