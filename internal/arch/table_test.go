@@ -69,7 +69,7 @@ var table = map[string]rule{
 	// It reads what the rooms are configured with, and makes the accounts of providers ready.
 	"internal/config": {imports: []string{"task", "provider", "queue", "guard", "picture/s3", "internal/budget", "internal/human", yaml, zerolog}, tests: []string{"provider/all"}},
 	// What commands have in common.
-	"internal/cli":     {imports: []string{"internal/human", cobra, pretty, xterm}},
+	"internal/cli":     {imports: []string{"internal/human", cobra, "github.com/spf13/pflag", pretty, xterm}},
 	"internal/request": {imports: []string{"task", "internal/human"}}, // JSON that becomes a task
 
 	// The checker shares nothing with what it judges.
