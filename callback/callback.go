@@ -113,6 +113,11 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	if a.State == task.AttemptAccepted && a.FinishedAt != nil { // it was given up, and there is news of it
+		if _, err := h.Tasks.Record(ctx, store.Reopened{Attempt: a.ID}); err != nil {
+			return err
+		}
+	}
 	if err := h.Queue.Wake(ctx, a.TaskID); err != nil {
 		h.Log.Debug().Err(err).Msg("nobody was told of a callback") // the job is polled all the same
 	}

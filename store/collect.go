@@ -2,37 +2,88 @@ package store
 
 import (
 	"context"
-	"slices"
 
 	"github.com/jmoiron/sqlx"
 
 	"github.com/easelqueue/easel/task"
 )
 
-// isOver is the condition that no delivery of the task g comes any more, and that what its
-// calls still bring is kept: it was cancelled, or is held over the outcome of its calls.
-const isOver = "(g.status = 'cancelled' OR g.status = 'failed' AND g.error_kind = 'outcome_unknown')"
+// isOver is the condition that no delivery of the task g comes any more. What its calls still
+// bring is kept, whatever it has ended as.
+const isOver = "(g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL)"
 
-// ToCollect returns the calls, at most limit of them and the oldest first, that providers have
-// taken, that nobody has given up, and whose tasks are over: no delivery leads to them. They are
-// the worker's own; of workers that are silent, the first that lives and has the provider is
-// meant. Two that take one all the same do no harm: both only ask.
-func (s *Store) ToCollect(ctx context.Context, worker string, limit int) ([]int64, error) {
-	var ids []int64
+// open is the condition of the index generation_attempt_collectable: the provider has taken the
+// call, and nobody has given it up.
+const open = "state IN ('accepted', 'answered') AND finished_at IS NULL"
+
+// OpenCall is a call that the provider has taken and that nobody has given up.
+type OpenCall struct {
+	ID       int64
+	Provider string
+	Account  string
+	State    task.AttemptState
+	TaskOver bool `json:"task_over"` // no delivery leads to it
+}
+
+// ToCollect returns the open calls of a worker behind the id after, in the order of their ids
+// and at most limit: of tasks that run as well, so that what is read is bounded. Who has read a
+// whole page goes on behind it.
+func (s *Store) ToCollect(ctx context.Context, worker string, after int64, limit int) ([]OpenCall, error) {
+	var calls []OpenCall
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
-		ids = nil
-		// The order is that of the index, and the task a question of its own about each row:
-		// all failed tasks might be read for it otherwise.
-		return sqlx.SelectContext(ctx, tx, &ids, s.db.Rebind(`
-			SELECT id FROM generation_attempt a
-			WHERE state IN ('accepted', 'answered') AND finished_at IS NULL
-				AND (SELECT `+isOver+` AND g.deleted_at IS NULL AND g.provider = a.provider FROM image_generations g WHERE g.id = a.task_id)
-				AND (worker = ? OR NOT EXISTS (SELECT 1 FROM easel_worker w WHERE w.id = a.worker AND w.lease_until >= now())
-					AND ? = (SELECT min(w.id) FROM easel_worker w WHERE w.lease_until >= now() AND replace(w.providers, ',' || a.provider || ',', '') <> w.providers))
-			ORDER BY worker LIMIT ?`), worker, worker, limit)
+		calls = nil
+		// The task is a question of its own about each row: all failed tasks might be read for it otherwise.
+		return sqlx.SelectContext(ctx, tx, &calls, s.db.Rebind(`
+			SELECT id, provider, coalesce(account, '') AS account, state,
+				EXISTS (SELECT 1 FROM image_generations g WHERE g.id = a.task_id AND g.provider = a.provider AND `+isOver+`) AS task_over
+			FROM generation_attempt a
+			WHERE `+open+` AND worker = ? AND id > ?
+			ORDER BY worker, id LIMIT ?`), worker, after, limit)
 	})
-	slices.Sort(ids)
-	return ids, err
+	return calls, err
+}
+
+// SilentWorkers returns names of workers, behind the name after, in their order and at most limit,
+// that have open calls and a lease that is over, or none.
+func (s *Store) SilentWorkers(ctx context.Context, after string, limit int) ([]string, error) {
+	var names []string
+	err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
+		names = nil
+		// One look into the index for each name, however many calls it has.
+		return sqlx.SelectContext(ctx, tx, &names, s.db.Rebind(`
+			WITH RECURSIVE callers(name) AS (
+				SELECT (SELECT worker FROM generation_attempt WHERE `+open+` AND worker > ? ORDER BY worker LIMIT 1)
+				UNION ALL
+				SELECT (SELECT worker FROM generation_attempt WHERE `+open+` AND worker > callers.name ORDER BY worker LIMIT 1) FROM callers WHERE callers.name IS NOT NULL
+			)
+			SELECT name FROM callers
+			WHERE name IS NOT NULL AND NOT EXISTS (SELECT 1 FROM easel_worker w WHERE w.id = callers.name AND w.lease_until >= now())
+			LIMIT ?`), after, limit)
+	})
+	return names, err
+}
+
+// TakenOver says: a worker asks from now on after an open call of another one, which is silent.
+// It changes nothing if somebody was faster.
+type TakenOver struct {
+	Attempt  int64
+	From, By string // workers
+}
+
+func (TakenOver) single() bool { return true }
+
+func (f TakenOver) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
+	return s.changed(q.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET worker = ? WHERE "+s.call(open+" AND worker = ?")), f.By, f.Attempt, f.From))
+}
+
+// Reopened says: the provider has spoken again of a job that was given up. Whoever works on its
+// task asks after it once more.
+type Reopened struct{ Attempt int64 }
+
+func (Reopened) single() bool { return true }
+
+func (f Reopened) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
+	return s.changed(q.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET finished_at = NULL WHERE "+s.call("state = 'accepted' AND finished_at IS NOT NULL")), f.Attempt))
 }
 
 // EndedLate says: a call whose task was over has ended without pictures. Its State is failed, if

@@ -105,10 +105,24 @@ func ofWorkers() map[string]call {
 		"ReclaimExpired": {2000, func(ctx context.Context, s *store.Store) error { _, err := s.ReclaimExpired(ctx, 500); return err }}, // all that are held
 		"HeldBy":         {1800, func(ctx context.Context, s *store.Store) error { _, err := s.HeldBy(ctx, "alive"); return err }},
 		"TakeCancelled":  {10, func(ctx context.Context, s *store.Store) error { _, err := s.TakeCancelled(ctx, "alive"); return err }},
-		"ToCollect": {20, func(ctx context.Context, s *store.Store) error {
-			ids, err := s.ToCollect(ctx, "alive", 20)
-			if err == nil && len(ids) != 20 {
-				err = fmt.Errorf("%d calls are to be collected, not 20", len(ids))
+		"ToCollect": {20, func(ctx context.Context, s *store.Store) error { // of 20,000 that run
+			calls, err := s.ToCollect(ctx, "alive", 0, 20)
+			if err == nil && (len(calls) != 20 || calls[0].TaskOver) {
+				err = fmt.Errorf("%d calls of those that run are open, not 20", len(calls))
+			}
+			return err
+		}},
+		"ToCollect, of the dead": {40, func(ctx context.Context, s *store.Store) error {
+			calls, err := s.ToCollect(ctx, "gone", 0, 1000)
+			if err == nil && (len(calls) != 40 || !calls[0].TaskOver) {
+				err = fmt.Errorf("%d calls are to be collected, not 40", len(calls))
+			}
+			return err
+		}},
+		"SilentWorkers": {2, func(ctx context.Context, s *store.Store) error {
+			names, err := s.SilentWorkers(ctx, "", 100)
+			if err == nil && (len(names) != 1 || names[0] != "gone") {
+				err = fmt.Errorf("%q are silent, not gone", names)
 			}
 			return err
 		}},

@@ -67,12 +67,12 @@ func (s *step) sinceAnswered() time.Duration {
 	return passed(s.w.collecting.of(s.last.ID), byClock)
 }
 
-// byClock is how long ago t was by the clock that the database had with the claim; 0 if that
+// byClock is how long ago t was by the clock that the database had when the step began; 0 if that
 // is not known.
 func (s *step) byClock(t *time.Time) time.Duration {
-	if t == nil || s.claimed.IsZero() {
+	if t == nil || s.clock.IsZero() {
 		return 0
 	}
-	now := s.t.UpdatedAt.Add(time.Since(s.claimed))
+	now := s.clock.Add(time.Since(s.claimed))
 	return max(now.Sub(*t), 0)
 }

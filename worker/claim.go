@@ -39,7 +39,7 @@ func (s *step) claim(ctx context.Context) (phase, queue.Verdict) {
 	case claim.Task.Provider != s.delivery.Provider:
 		return done, s.misdirected(ctx, claim.Task)
 	}
-	s.t, s.last = claim.Task, claim.Last
+	s.t, s.last, s.clock = claim.Task, claim.Last, claim.Task.UpdatedAt
 	s.log = s.log.With().Int64("fence", s.t.Fence).Logger()
 	crash.At("claimed")
 	return resuming, none

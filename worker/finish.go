@@ -44,7 +44,9 @@ type released struct {
 
 func (e released) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	if s.late { // nobody holds the task; see collectLate
-		s.learn(ctx)
+		if s.last.State != s.was { // else nothing new is known
+			s.learn(ctx)
+		}
 		return nil, queue.Verdict{After: e.after}
 	}
 	err := s.persist(ctx, func(ctx context.Context) error {
@@ -101,8 +103,12 @@ type taskFailed struct {
 }
 
 func (e taskFailed) write(ctx context.Context, s *step) (ending, queue.Verdict) {
-	if s.late {
+	switch {
+	case s.late && (s.was == "" || e.failure.Kind == task.Storage):
 		return released{after: lateAgain}, none
+	case s.late: // whatever went wrong here would again
+		e.failure.Advice, e.failure.About = advice(s.was), ""
+		return endedLate{e.failure, s.was}, none
 	}
 	if err := s.countServerErrors(ctx, e.failure); err != nil {
 		return unwritten{err}, none

@@ -38,6 +38,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.releaseLost(ctx) }) })
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.lookAtJournal(ctx) }) })
 	loops.Go(func() error { return every(ctx, adoptEvery, func() { w.adoptSpool(ctx) }) })
+	w.late.begin()
+	loops.Go(func() error { return w.hearLate(ctx, &loops) })
 	loops.Go(func() error { return every(ctx, lateEvery, func() { w.lookForLate(ctx, &loops) }) })
 	err = loops.Wait()
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)

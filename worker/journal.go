@@ -54,7 +54,10 @@ type tasks interface {
 	Next(ctx context.Context, ref task.Ref) (store.Next, error)
 	Get(ctx context.Context, id int64) (*task.Task, error)
 	AttemptID(ctx context.Context, key string) (int64, error)
-	ToCollect(ctx context.Context, worker string, limit int) ([]int64, error)
+	SilentWorkers(ctx context.Context, after string, limit int) ([]string, error)
+	ToCollect(ctx context.Context, worker string, after int64, limit int) ([]store.OpenCall, error)
+	Deliveries(ctx context.Context, ids []int64) (map[int64]task.Task, error)
+	Now(ctx context.Context) (time.Time, error)
 	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
 	Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error)
 	MarkUnpublished(ctx context.Context, refs []task.Ref) error

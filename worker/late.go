@@ -1,14 +1,11 @@
 package worker
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -17,126 +14,101 @@ import (
 
 // A call that was paid for may outlive its task: a cancelled job is drawn all the same, a
 // call that was given up for lost is found again by its callback or in a spool. No delivery
-// leads to such a call. Each process asks after those that it has made itself, and after
-// those of processes that have gone; see store.ToCollect. It never buys.
-
-const (
-	lateEvery  = 5 * time.Second  // between two looks for such calls
-	lateAgain  = 30 * time.Second // until one that did not end is taken again
-	lateAtOnce = 100              // in one process
-	rowEvery   = 10 * time.Second // between two looks whether a person has retried the task
-)
-
-// lateCalls are those that this process has had in hand, and when it may take them again.
-type lateCalls struct {
-	mu    sync.Mutex
-	again map[int64]time.Time // the zero time while it has it in hand
-}
-
-// take reports whether the call may be taken now, and takes it.
-func (l *lateCalls) take(id int64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	again, known := l.again[id]
-	if known && (again.IsZero() || time.Now().Before(again)) {
-		return false
-	}
-	if l.again == nil {
-		l.again = make(map[int64]time.Time)
-	}
-	l.again[id] = time.Time{}
-	return true
-}
-
-func (l *lateCalls) put(id int64, after time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.again[id] = time.Now().Add(after)
-}
-
-// keep forgets all that may be taken again but those: they have ended.
-func (l *lateCalls) keep(ids []int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	listed := make(map[int64]bool, len(ids))
-	for _, id := range ids {
-		listed[id] = true
-	}
-	for id, again := range l.again {
-		if !again.IsZero() && !listed[id] {
-			delete(l.again, id)
-		}
-	}
-}
-
-// lookForLate begins to collect calls whose tasks are over, each in the group of goroutines
-// that Run waits for.
-func (w *Worker) lookForLate(ctx context.Context, loops *errgroup.Group) {
-	if w.draining() {
-		return
-	}
-	looking, cancel := context.WithTimeout(ctx, w.lease()/4)
-	defer cancel()
-	ids, err := w.Tasks.ToCollect(looking, w.Self.ID, lateAtOnce)
-	if err != nil {
-		return // the heartbeat says when the database is away
-	}
-	w.late.keep(ids)
-	for _, id := range ids {
-		if w.late.take(id) {
-			loops.Go(func() error {
-				w.late.put(id, w.collectLate(ctx, id))
-				return nil
-			})
-		}
-	}
-}
+// leads to such a call. Each process asks after its own, and takes over those of processes
+// that have gone. It never buys.
 
 // collectLate asks after a call whose task is over, and keeps what it brings beside the task;
 // a task that is held over it is completed. It returns after how long it may be taken
 // again if it did not end. A panic, which only a fault of ours or of an adapter can cause, is
 // this one task's.
-func (w *Worker) collectLate(ctx context.Context, id int64) (again time.Duration) {
+func (w *Worker) collectLate(ctx context.Context, c lateCall) (again time.Duration) {
 	again = lateAgain
 	defer func() {
 		if p := recover(); p != nil {
-			w.Log.Error().Int64("attempt_id", id).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("panic")
+			w.Log.Error().Int64("attempt_id", c.id).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("panic")
 		}
 	}()
-	a, err := w.Journal.Attempt(ctx, id)
-	if err != nil || !a.Collectable() {
+	s, err := w.lateStep(ctx, c)
+	if err != nil || s == nil {
 		return again
 	}
-	t, err := w.Tasks.Get(ctx, a.TaskID)
-	svc, known := w.Services[a.Provider]
-	if err != nil || !known || !t.Status.Final() {
-		return again
-	}
-	s := &step{w: w, svc: svc, t: t, last: a, late: true,
-		log: w.Log.With().Str("provider", svc.Name).Int64("task", t.ID).Int("attempt", a.Number).Bool("late", true).Logger()}
-	s.waiting, s.wakeUps, s.letGo = w.hold(ctx, t.ID)
-	if s.waiting == nil {
+	if s.waiting, s.wakeUps, s.letGo = w.hold(ctx, s.t.ID); s.waiting == nil {
 		return again // a step of this process has it in hand
 	}
+	s.waiting = ctx // it is over: that it was cancelled says nothing new
 	defer s.end(ctx)
 	verdict := s.run(ctx, resuming)
 	return max(again, verdict.After)
 }
 
+// lateStep is the step that asks after the call, which is this process's from now on if it has
+// the account; nil if it is not to be asked after.
+func (w *Worker) lateStep(ctx context.Context, c lateCall) (*step, error) {
+	a, err := w.Journal.Attempt(ctx, c.id)
+	if err != nil || !a.Collectable() || a.FinishedAt != nil || c.of != "" && a.Worker != c.of { // another process was faster
+		return nil, err
+	}
+	svc, known := w.Services[a.Provider]
+	if !known {
+		return nil, nil
+	}
+	if _, has := svc.Account(a.Account); has && a.Worker != w.Self.ID {
+		taken, err := w.Journal.Record(ctx, store.TakenOver{Attempt: a.ID, From: a.Worker, By: w.Self.ID})
+		if err != nil || !taken {
+			return nil, err
+		}
+	}
+	now, claimed := time.Time{}, time.Now()
+	if now, err = w.Tasks.Now(ctx); err != nil {
+		return nil, err
+	}
+	t, err := w.Tasks.Get(ctx, a.TaskID)
+	if err != nil || !t.Status.Final() {
+		return nil, err
+	}
+	return &step{w: w, svc: svc, t: t, last: a, late: true, was: a.State, claimed: claimed, clock: now,
+		log: w.Log.With().Str("provider", svc.Name).Int64("task", t.ID).Int("attempt", a.Number).Bool("late", true).Logger()}, nil
+}
+
 // resumeLate goes on with a call whose task is over. One that was cancelled is cancelled
-// upstream once more: whoever was to do it may have died before.
+// upstream once more, unless this process has done so: whoever was to do it may have died before.
 func (s *step) resumeLate(ctx context.Context) (phase, queue.Verdict) {
+	if e := s.tooOld(); e != nil {
+		return s.endWith(e)
+	}
 	h, err := s.count(ctx)
 	if err != nil {
 		return s.endWith(released{})
 	}
+	asked, stopping := s.w.late.asked(s.last.ID)
+	s.stopping = stopping
 	s.w.looks.note(s.last.ID, time.Now(), s.w.longestWait())
 	switch next, verdict := s.goOn(ctx, h); {
-	case next == polling && s.t.Status == task.Cancelled:
+	case next == polling && s.t.Status == task.Cancelled && !asked:
 		return cancelling, none
 	default:
 		return next, verdict
 	}
+}
+
+// tooOld is how a call ends without a question that nobody has collected for days longer
+// than any may take: a release that knows nothing of late calls has left it so. It ends as well
+// if no process has its account any more.
+func (s *step) tooOld() ending {
+	since := cmp.Or(s.last.AnsweredAt, &s.last.SentAt)
+	if s.byClock(since) < 2*clockStep+max(s.addressLife(), cmp.Or(s.svc.Deadline, defaultDeadline)) {
+		return nil
+	}
+	return endedLate{&task.Failure{Kind: task.Expired, Executed: task.Executed, Advice: advice(s.was),
+		Message: fmt.Sprintf("%s has had this call since %s, and it could not be collected in time", s.svc.Name, s.last.SentAt.UTC().Format(time.RFC3339))}, s.was}
+}
+
+// advice is what a person can do about a call in that state that nobody asks after any more.
+func advice(state task.AttemptState) task.Advice {
+	if state == task.AttemptAccepted {
+		return task.RetryAsks
+	}
+	return task.RetryCollects
 }
 
 // retried reports whether a person has brought the task back since it was over, or deleted
@@ -146,8 +118,9 @@ func (s *step) retried(ctx context.Context, j *job) bool {
 		return false
 	}
 	j.seen = time.Now()
-	t, err := s.w.Tasks.Get(ctx, s.t.ID)
-	return errors.Is(err, store.ErrNotFound) || err == nil && (t.Delivery != s.t.Delivery || !t.Status.Final())
+	rows, err := s.w.Tasks.Deliveries(ctx, []int64{s.t.ID})
+	t, there := rows[s.t.ID]
+	return err == nil && (!there || t.Delivery != s.t.Delivery || !t.Status.Final())
 }
 
 // endedLate ends a call whose task is over, in that state: failed as the provider says, or
@@ -158,6 +131,9 @@ type endedLate struct {
 }
 
 func (e endedLate) write(ctx context.Context, s *step) (ending, queue.Verdict) {
+	if s.was != "" && s.account.Provider == nil && s.tooOld() == nil {
+		return released{after: elsewhere}, none // who has the account may learn more
+	}
 	s.last.State = e.state
 	s.last.Unbilled = e.state == task.AttemptFailed && e.failure.Unbilled
 	s.blame(e.failure)

@@ -59,21 +59,28 @@ func (s *step) pauseBefore(f *task.Failure) (time.Duration, *task.Failure) {
 // been tried in vain for that long, and as what the task fails after it. A deadline goes by
 // our own clock, as before the call was made.
 func (s *step) addressEnds(vain time.Duration) (time.Duration, *task.Failure) {
-	p := s.account.Provider
-	if p == nil && len(s.svc.Accounts) > 0 {
-		p = s.svc.Accounts[0].Provider
+	life, deadline := s.addressLife(), s.t.DeadlineAt
+	if s.late {
+		deadline = nil // it is of the task, which is over
 	}
-	var life time.Duration
-	if p != nil {
-		life = s.svc.Capabilities(p, s.t).AddressLife
-	}
-	deadline := s.t.DeadlineAt
 	left := cmp.Or(life, s.svc.Deadline, defaultDeadline) - vain
 	if deadline != nil && (life == 0 || time.Until(*deadline) < left) {
 		return time.Until(*deadline), &task.Failure{Kind: task.Deadline, Executed: task.Executed,
 			Message: "the picture that was paid for could not be fetched before deadline_at, " + deadline.UTC().Format(time.RFC3339)}
 	}
 	return left, &task.Failure{Kind: task.Expired, Executed: task.Executed, Message: fmt.Sprintf("the picture that was paid for could not be fetched for %s", vain.Round(time.Second))}
+}
+
+// addressLife is for how long the addresses of the service's pictures hold; 0 if it does not say.
+func (s *step) addressLife() time.Duration {
+	p := s.account.Provider
+	if p == nil && len(s.svc.Accounts) > 0 {
+		p = s.svc.Accounts[0].Provider
+	}
+	if p == nil {
+		return 0
+	}
+	return s.svc.Capabilities(p, s.t).AddressLife
 }
 
 // renew asks the provider once more where a picture is that cannot be fetched, and

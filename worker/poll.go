@@ -43,7 +43,7 @@ func (s *step) poll(ctx context.Context) (phase, queue.Verdict) {
 	}
 	for {
 		wait := cmp.Or(s.said.PollAfter, defaultPoll) + backoff(j.failures)
-		if err := s.w.pause(s.waiting, min(wait, time.Until(j.deadline)), s.wakeUps); err != nil { // the last look is at the deadline
+		if err := s.rest(min(wait, time.Until(j.deadline))); err != nil { // the last look is at the deadline
 			return s.interrupted(err)
 		}
 		if s.late && s.retried(ctx, j) {
@@ -139,7 +139,8 @@ func (s *step) overtaken(ctx context.Context) (phase, queue.Verdict) {
 
 // cancel asks the provider to stop the job of a cancelled task. Whatever it answers, the job
 // is polled on until the provider says how it has ended: a request to stop is no promise, and
-// what is drawn all the same was paid for and is kept as late.
+// what is drawn all the same was paid for and is kept as late. The step of a delivery leaves that to
+// the collecting of late calls, for it may take as long as the job would, and lets go of its slot.
 func (s *step) cancel(ctx context.Context) (phase, queue.Verdict) {
 	s.waiting, s.late, s.said = ctx, true, provider.Answer{}
 	asking, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -152,7 +153,13 @@ func (s *step) cancel(ctx context.Context) (phase, queue.Verdict) {
 	case f.Kind == task.Stopped && f.Executed == task.Executed:
 		return s.endWith(callFailed{f})
 	default:
+		s.stopping = s.was != "" && f.Kind == task.Expired // it was stopped before, by a process that is gone; polling shows whether it has ended
 		s.log.Info().Err(err).Msg("cancelled; the provider goes on, and its answer will be kept")
+	}
+	s.w.late.note(s.last.ID, s.stopping)
+	if s.was == "" {
+		s.leaves = true
+		return s.endWith(released{})
 	}
 	return polling, none
 }
@@ -176,7 +183,8 @@ func (s *step) uncollected(f *task.Failure) ending {
 		return callFailed{f}
 	}
 	f.Executed, f.Advice, f.About = task.Executed, task.RetryAsks, ""
-	return decided{decision: s.fails(f)}
+	s.blame(f)
+	return decided{s.fails(f), true} // accepted, and not asked after any more until a retry
 }
 
 // backoff spaces polls that fail.

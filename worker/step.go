@@ -53,6 +53,7 @@ type step struct {
 	account provider.Account // of that call
 	history *task.History    // of the task, as this step knows it; see count
 	claimed time.Time        // when the claim was asked for, by our own clock
+	clock   time.Time        // what the database's said then
 
 	imagesDone int // pictures that need no further call; see batches.go
 	before     int // pictures before those of the call that is being worked on
@@ -64,11 +65,13 @@ type step struct {
 	ending  ending              // what finishing writes
 	failure *task.Failure       // of a call that was made, for the limiter
 
-	late     bool   // the task is over, and its call only waited for
-	stopping bool   // the provider was asked to stop its job
-	panicked bool   // and is to fail for it
-	refused  bool   // the database has refused a row of this step
-	onlyIn   string // where a paid answer lies that the database has refused; empty is in the journal
+	late     bool              // the task is over, and its call only waited for
+	was      task.AttemptState // of a call that is collected late, as it was taken; empty in the step of a delivery
+	leaves   bool              // what is left of its call to the collecting of late ones
+	stopping bool              // the provider was asked to stop its job
+	panicked bool              // and is to fail for it
+	refused  bool              // the database has refused a row of this step
+	onlyIn   string            // where a paid answer lies that the database has refused; empty is in the journal
 }
 
 // answer is what the journal keeps of a finished job.
@@ -148,6 +151,9 @@ func (s *step) failsInside(f *task.Failure) ending {
 func (s *step) end(ctx context.Context) {
 	if s.letGo != nil {
 		s.letGo()
+	}
+	if s.leaves {
+		s.w.late.tell(s.last.ID)
 	}
 	s.room.release(ctx)
 }

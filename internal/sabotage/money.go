@@ -67,7 +67,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a lost call that is found again waits for a person", Rule: "A picture that was paid for is never thrown away",
-		Edits: []Edit{{"store/collect.go", " OR g.status = 'failed' AND g.error_kind = 'outcome_unknown')", ")"}},
+		Edits: []Edit{{"store/collect.go", "('completed', 'failed', 'cancelled') AND g.deleted_at", "('cancelled') AND g.deleted_at"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestFoundAgain$/^A_lost_call_that_is_found_while_no_worker_runs"}},
 	},
 	{

@@ -10,66 +10,120 @@ import (
 func collecting() []claim {
 	return []claim{
 		{"Calls that were taken and whose task is over are to be collected, and no others", toCollect},
-		{"A call is collected by whoever has made it, and of one that is gone by the first that lives and has the provider", collectedBy},
+		{"A page of open calls ends where it is full, and the next goes on behind it", pagesOfOpen},
+		{"Of workers with open calls those are silent whose lease is over, and another takes their calls over once", takesOver},
+		{"A job that was given up is asked after again when the provider has called back", reopens},
 		{"A late call that is given up is not asked after again, unless a person has retried its task meanwhile", endsLate},
 		{"A late call that has failed says what it cost, whoever holds its task", failsLate},
 	}
 }
 
-// toCollect asks for what the worker that has made all calls is to collect.
-func (b *bench) toCollect(worker string) int {
+// open returns the ids of a worker's open calls behind one, and of those whose task is over.
+func (b *bench) open(worker string, after int64, limit int) (all, over []int64) {
 	b.Helper()
-	ids, err := b.store.ToCollect(b.Context(), worker, 10)
+	calls, err := b.store.ToCollect(b.Context(), worker, after, limit)
 	b.check(err)
-	return len(ids)
+	for _, c := range calls {
+		all = append(all, c.ID)
+		if c.TaskOver {
+			over = append(over, c.ID)
+		}
+	}
+	return all, over
+}
+
+func (b *bench) acceptedCall() *task.Attempt {
+	b.Helper()
+	t, a := b.lastCallUnknown()
+	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}))
+	return a
 }
 
 func toCollect(b *bench) {
-	b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: "first", Providers: ",painter,"}, time.Minute))
-	for spoil, want := range map[string]int{
-		"UPDATE image_generations SET priority = 0":                                          1,
-		"UPDATE image_generations SET status = 'cancelled', error_kind = NULL":               1,
-		"UPDATE image_generations SET error_kind = 'expired'":                                0,
-		"UPDATE image_generations SET status = 'pending'":                                    0,
-		"UPDATE image_generations SET status = 'processing', worker = 'w'":                   0,
-		"UPDATE image_generations SET status = 'completed'":                                  0,
-		"UPDATE image_generations SET deleted_at = now()":                                    0,
-		"UPDATE image_generations SET provider = 'rival'":                                    0,
-		"UPDATE generation_attempt SET finished_at = now()":                                  0,
-		"UPDATE generation_attempt SET state = 'answered'":                                   1,
-		"UPDATE generation_attempt SET state = 'unknown'":                                    0,
-		"UPDATE generation_attempt SET state = 'failed'":                                     0,
-		"UPDATE generation_attempt SET state = 'succeeded'":                                  0,
-		"UPDATE generation_attempt SET state = 'rejected', error_msg = 'it was not charged'": 0,
+	type found struct{ open, over int }
+	for spoil, want := range map[string]found{
+		"UPDATE image_generations SET priority = 0":                                          {1, 1},
+		"UPDATE image_generations SET status = 'cancelled', error_kind = NULL":               {1, 1},
+		"UPDATE image_generations SET error_kind = 'charged'":                                {1, 1},
+		"UPDATE image_generations SET error_kind = 'archived'":                               {1, 1},
+		"UPDATE image_generations SET error_kind = 'crashed'":                                {1, 1},
+		"UPDATE image_generations SET error_kind = 'internal'":                               {1, 1},
+		"UPDATE image_generations SET status = 'completed'":                                  {1, 1},
+		"UPDATE image_generations SET status = 'pending'":                                    {1, 0},
+		"UPDATE image_generations SET status = 'processing', worker = 'w'":                   {1, 0},
+		"UPDATE image_generations SET deleted_at = now()":                                    {1, 0},
+		"UPDATE image_generations SET provider = 'rival'":                                    {1, 0},
+		"UPDATE generation_attempt SET state = 'answered'":                                   {1, 1},
+		"UPDATE generation_attempt SET finished_at = now()":                                  {0, 0},
+		"UPDATE generation_attempt SET state = 'unknown'":                                    {0, 0},
+		"UPDATE generation_attempt SET state = 'failed'":                                     {0, 0},
+		"UPDATE generation_attempt SET state = 'succeeded'":                                  {0, 0},
+		"UPDATE generation_attempt SET state = 'rejected', error_msg = 'it was not charged'": {0, 0},
 	} {
 		b.exec("DELETE FROM image_generations")
-		t, a := b.lastCallUnknown()
-		b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}))
+		b.acceptedCall()
 		b.exec("%s", spoil)
-		if got := b.toCollect("first"); got != want {
-			b.Errorf("after %q there are %d, not %d", spoil, got, want)
+		all, over := b.open("first", 0, 10)
+		if got := (found{len(all), len(over)}); got != want {
+			b.Errorf("after %q there are %+v, not %+v", spoil, got, want)
 		}
 	}
 }
 
-func collectedBy(b *bench) {
-	beats := func(id, providers string, lease time.Duration) {
-		b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: id, Providers: providers}, lease))
+func pagesOfOpen(b *bench) {
+	var ids []int64
+	for range 5 {
+		ids = append(ids, b.acceptedCall().ID)
 	}
-	t, a := b.lastCallUnknown()
-	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}))
-	all := func() facts {
-		return facts{"first": b.toCollect("first"), "a": b.toCollect("a"), "b": b.toCollect("b"), "c": b.toCollect("c")}
+	b.exec("UPDATE image_generations SET status = 'pending' WHERE id = (SELECT task_id FROM generation_attempt WHERE id = %d)", ids[0])
+	first, over := b.open("first", 0, 2)
+	second, _ := b.open("first", first[1], 2)
+	third, _ := b.open("first", second[1], 2)
+	b.same(facts{"pages": [][]int64{first, second, third}, "over": over}, facts{"pages": [][]int64{ids[:2], ids[2:4], ids[4:]}, "over": ids[1:2]})
+}
+
+func takesOver(b *bench) {
+	silent := func(after string) []string {
+		names, err := b.store.SilentWorkers(b.Context(), after, 10)
+		b.check(err)
+		return names
 	}
-	beats("first", ",painter,", time.Minute)
-	beats("a", ",rival,", time.Minute)
-	beats("b", ",painter,", time.Minute)
-	beats("c", ",painter,", time.Minute)
-	b.same(all(), facts{"first": 1, "a": 0, "b": 0, "c": 0})
-	b.exec("UPDATE easel_worker SET lease_until = '2026-01-01 00:00:00+00:00' WHERE id = 'first'")
-	b.same(all(), facts{"first": 1, "a": 0, "b": 1, "c": 0})
-	b.exec("DELETE FROM easel_worker WHERE id IN ('first', 'b')")
-	b.same(all(), facts{"first": 1, "a": 0, "b": 0, "c": 1})
+	a := b.acceptedCall()
+	for _, name := range []string{"b", "d", "c", "lives", "lives"} {
+		b.exec("UPDATE generation_attempt SET worker = '%s' WHERE id = %d", name, b.acceptedCall().ID)
+	}
+	b.exec("UPDATE generation_attempt SET finished_at = now() WHERE worker = 'd'")
+	for _, name := range []string{"lives", "c", "new"} {
+		b.check(b.store.Heartbeat(b.Context(), store.Worker{ID: name, Providers: ",painter,"}, time.Minute))
+	}
+	b.exec("UPDATE easel_worker SET lease_until = '2026-01-01 00:00:00+00:00' WHERE id = 'c'")
+	b.same(facts{"all": silent(""), "behind b": silent("b")}, facts{"all": []string{"b", "c", "first"}, "behind b": []string{"c", "first"}})
+
+	for _, want := range []bool{true, false} {
+		taken, err := b.store.Record(b.Context(), store.TakenOver{Attempt: a.ID, From: "first", By: "new"})
+		b.check(err)
+		b.same(taken, want)
+	}
+	_, theirs := b.open("first", 0, 10)
+	_, ours := b.open("new", 0, 10)
+	b.same(facts{"theirs": len(theirs), "ours": ours, "silent": silent("")}, facts{"theirs": 0, "ours": []int64{a.ID}, "silent": []string{"b", "c"}})
+}
+
+func reopens(b *bench) {
+	a := b.acceptedCall()
+	again := func() bool {
+		changed, err := b.store.Record(b.Context(), store.Reopened{Attempt: a.ID})
+		b.check(err)
+		return changed
+	}
+	b.same(again(), false)
+	b.check(b.record(store.EndedLate{Attempt: *ended(a, accept)}))
+	all, _ := b.open("first", 0, 10)
+	b.same(facts{"open": len(all), "reopened": again()}, facts{"open": 0, "reopened": true})
+	all, _ = b.open("first", 0, 10)
+	b.same(len(all), 1)
+	b.exec("UPDATE generation_attempt SET state = 'failed', finished_at = now()")
+	b.same(again(), false)
 }
 
 func endsLate(b *bench) {
