@@ -9,8 +9,9 @@ import (
 )
 
 // isOver is the condition that no delivery of the task g comes any more. What its calls still
-// bring is kept, whatever it has ended as.
-const isOver = "(g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL)"
+// bring is kept, whatever it has ended as. But what workers have died of is left to a person: it
+// would go from one to the next, and nobody counts them.
+const isOver = "(g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND coalesce(g.error_kind, '') <> 'crashed')"
 
 // open is the condition of the index generation_attempt_collectable: the provider has taken the
 // call, and nobody has given it up.

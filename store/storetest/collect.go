@@ -46,7 +46,7 @@ func toCollect(b *bench) {
 		"UPDATE image_generations SET status = 'cancelled', error_kind = NULL":               {1, 1},
 		"UPDATE image_generations SET error_kind = 'charged'":                                {1, 1},
 		"UPDATE image_generations SET error_kind = 'archived'":                               {1, 1},
-		"UPDATE image_generations SET error_kind = 'crashed'":                                {1, 1},
+		"UPDATE image_generations SET error_kind = 'crashed'":                                {1, 0},
 		"UPDATE image_generations SET error_kind = 'internal'":                               {1, 1},
 		"UPDATE image_generations SET status = 'completed'":                                  {1, 1},
 		"UPDATE image_generations SET status = 'pending'":                                    {1, 0},

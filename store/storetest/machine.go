@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -182,8 +183,18 @@ func (m *machine) retry(t *rapid.T) {
 	seen := m.get(m.id).Seen()
 	seen.Delivery += rapid.IntRange(-1, 1).Draw(t, "deliveries off")
 	seen.Fence += rapid.Int64Range(-1, 1).Draw(t, "fences off")
-	_, err := m.store.Retry(m.Context(), seen, rapid.Bool().Draw(t, "not charged"))
+	unknown := slices.ContainsFunc(m.attempts(m.id), func(a task.Attempt) bool {
+		return a.State == task.AttemptSending || a.State == task.AttemptUnknown // none of its workers lives
+	})
+	notCharged := rapid.Bool().Draw(t, "not charged")
+	_, err := m.store.Retry(m.Context(), seen, notCharged)
 	may := (m.status == task.Failed || m.status == task.Cancelled) && seen.Delivery == m.delivery && seen.Fence == m.fence
+	if may && notCharged && !unknown {
+		if !errors.As(err, new(*store.NothingUnknown)) {
+			t.Fatalf("retry of a task without an unknown call, that it was not charged: %v", err)
+		}
+		return
+	}
 	m.allowed(t, "retry", may, err)
 	if err == nil {
 		m.moved(task.Pending, 1)
