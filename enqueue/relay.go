@@ -67,8 +67,7 @@ func (r *Relay) listen(ctx context.Context, wake chan<- struct{}) error {
 func (r *Relay) loop(ctx context.Context, wake <-chan struct{}) error {
 	backoff := time.Duration(0)
 	for {
-		wait := max(cmp.Or(r.Every, time.Second), backoff)
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(cmp.Or(backoff, r.Every, time.Second))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

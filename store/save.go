@@ -46,20 +46,10 @@ func (o *Completion) first() *task.Result {
 	return o.First
 }
 
-// saveResults stores the pictures of a call, which is done with them.
+// saveResults stores the pictures of a call, which is done with them. Those of one that
+// somebody else has stored stay as they are: whoever comes second may have counted them as
+// pictures of another call.
 func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, results []task.Result) error {
-	for _, r := range results {
-		_, err := tx.ExecContext(ctx, s.db.Rebind(`
-			INSERT INTO generation_result (task_id, attempt_id, position, generated_image_url, source_url, model, content_type,
-				file_size, width, height, sha256, storage_key, thumbnail_key, seed, revised_prompt, created_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now())
-			ON CONFLICT (task_id, attempt_id, position) DO NOTHING`),
-			a.TaskID, a.ID, r.Position, r.GeneratedImageURL, null(r.SourceURL), null(r.Model), r.ContentType,
-			r.FileSize, r.Width, r.Height, r.SHA256, r.StorageKey, null(r.ThumbnailKey), r.Seed, null(r.RevisedPrompt))
-		if err != nil {
-			return err
-		}
-	}
 	// An answer has done its duty: its pictures are in storage. What is large in it goes, and what
 	// signs the addresses of pictures, which may be good for days.
 	var collected task.Attempt
@@ -68,6 +58,18 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Att
 		WHERE id = ? AND state <> 'succeeded' RETURNING id, coalesce(answer, '') AS answer`), null(a.ErrorMsg), a.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
+	}
+	for _, r := range results {
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, s.db.Rebind(`
+			INSERT INTO generation_result (task_id, attempt_id, position, generated_image_url, source_url, model, content_type,
+				file_size, width, height, sha256, storage_key, thumbnail_key, seed, revised_prompt, created_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now())
+			ON CONFLICT (task_id, attempt_id, position) DO NOTHING`),
+			a.TaskID, a.ID, r.Position, r.GeneratedImageURL, null(r.SourceURL), null(r.Model), r.ContentType,
+			r.FileSize, r.Width, r.Height, r.SHA256, r.StorageKey, null(r.ThumbnailKey), r.Seed, null(r.RevisedPrompt))
 	}
 	if err != nil || !strings.Contains(collected.Answer, "?") {
 		return err

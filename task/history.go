@@ -66,6 +66,11 @@ func (a *Attempt) EndedSince(t *time.Time) bool {
 	return a.FinishedAt != nil && (t == nil || !a.FinishedAt.Before(*t))
 }
 
+// HasCollected reports whether the pictures of that call are in storage.
+func (h *History) HasCollected(id int64) bool {
+	return slices.ContainsFunc(h.Attempts, func(a Attempt) bool { return a.ID == id && a.State == AttemptSucceeded })
+}
+
 // isEmptyBatch reports whether a is one of several calls that was refused its pictures, or
 // could not have them collected, since the last retry by hand.
 func (h *History) isEmptyBatch(a *Attempt) bool {

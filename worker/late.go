@@ -77,7 +77,7 @@ func (s *step) resumeLate(ctx context.Context) (phase, queue.Verdict) {
 		return s.endWith(e)
 	}
 	h, err := s.count(ctx)
-	if err != nil {
+	if err != nil || h.HasCollected(s.last.ID) { // another process has collected it since it was found
 		return s.endWith(released{})
 	}
 	asked, stopping := s.w.late.asked(s.last.ID)

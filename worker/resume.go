@@ -40,8 +40,11 @@ func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
 		}
 	}
 	h, err := s.count(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return done, noAnswer(err)
+	case h.HasCollected(s.last.ID):
+		return buying, none // what is missing, or nothing: whoever had the task before has brought it since the claim
 	}
 	if s.last.State == task.AttemptUnknown { // an older call is not to wait for what nobody may ever learn
 		paid, err := s.toCollect(ctx, h)

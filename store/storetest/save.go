@@ -18,6 +18,7 @@ func saving() []claim {
 		{"Saving twice is refused and duplicates nothing", savesOnce},
 		{"KeepLate keeps the pictures of a task that was cancelled, and does not touch that", keepsLate},
 		{"KeepLate twice keeps each picture once", keepsLateOnce},
+		{"KeepLate by two who count its pictures otherwise keeps each once", keepsLateElsewhere},
 		{"Pictures of two attempts of one task are all kept", twoAttempts},
 	}
 }
@@ -136,6 +137,19 @@ func keepsLate(b *bench) {
 	got := b.attempts(t.ID)[0]
 	b.same(got.State, task.AttemptSucceeded)
 	b.near(*got.FinishedAt, 0)
+}
+
+// keepsLateElsewhere is about a second worker which has seen the pictures that the first has kept,
+// and takes them for those of another call.
+func keepsLateElsewhere(b *bench) {
+	t, a := b.lastCallUnknown()
+	o := completion()
+	b.late(a, o)
+	for i := range o.Results {
+		o.Results[i].Position += 5
+	}
+	b.late(a, o)
+	b.same(len(b.results(t.ID)), 2)
 }
 
 func keepsLateOnce(b *bench) {
