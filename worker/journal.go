@@ -48,19 +48,22 @@ type leases interface {
 	NewestAttempt(ctx context.Context) (int64, error)
 }
 
-// tasks is what is done about tasks that cannot be claimed, about answers in the spool, and
-// about calls that no delivery leads to.
+// tasks is what is done about tasks that cannot be claimed, and about answers in the spool.
 type tasks interface {
 	Next(ctx context.Context, ref task.Ref) (store.Next, error)
 	Get(ctx context.Context, id int64) (*task.Task, error)
 	AttemptID(ctx context.Context, key string) (int64, error)
+	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
+	Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error)
+	MarkUnpublished(ctx context.Context, refs []task.Ref) error
+}
+
+// openCalls is how calls are found that no delivery leads to.
+type openCalls interface {
 	SilentWorkers(ctx context.Context, after string, limit int) ([]string, error)
 	ToCollect(ctx context.Context, worker string, after int64, limit int) ([]store.OpenCall, error)
 	Deliveries(ctx context.Context, ids []int64) (map[int64]task.Task, error)
 	Now(ctx context.Context) (time.Time, error)
-	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
-	Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error)
-	MarkUnpublished(ctx context.Context, refs []task.Ref) error
 }
 
 // redeliveries is the part of the queue that a worker needs.

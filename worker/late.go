@@ -59,7 +59,7 @@ func (w *Worker) lateStep(ctx context.Context, c lateCall) (*step, error) {
 		}
 	}
 	now, claimed := time.Time{}, time.Now()
-	if now, err = w.Tasks.Now(ctx); err != nil {
+	if now, err = w.OpenCalls.Now(ctx); err != nil {
 		return nil, err
 	}
 	t, err := w.Tasks.Get(ctx, a.TaskID)
@@ -118,7 +118,7 @@ func (s *step) retried(ctx context.Context, j *job) bool {
 		return false
 	}
 	j.seen = time.Now()
-	rows, err := s.w.Tasks.Deliveries(ctx, []int64{s.t.ID})
+	rows, err := s.w.OpenCalls.Deliveries(ctx, []int64{s.t.ID})
 	t, there := rows[s.t.ID]
 	return err == nil && (!there || t.Delivery != s.t.Delivery || !t.Status.Final())
 }

@@ -133,7 +133,7 @@ func (w *Worker) lookForLate(ctx context.Context, loops *errgroup.Group) {
 	w.late.sweep()
 	looking, cancel := context.WithTimeout(ctx, w.lease()/4)
 	defer cancel()
-	silent, err := w.Tasks.SilentWorkers(looking, w.late.silent, latePage/10)
+	silent, err := w.OpenCalls.SilentWorkers(looking, w.late.silent, latePage/10)
 	if err != nil {
 		return // the heartbeat says when the database is away
 	}
@@ -142,7 +142,7 @@ func (w *Worker) lookForLate(ctx context.Context, loops *errgroup.Group) {
 		w.late.silent = silent[len(silent)-1]
 	}
 	for _, worker := range append(silent, w.Self.ID) {
-		calls, err := w.Tasks.ToCollect(looking, worker, w.late.behind[worker], latePage)
+		calls, err := w.OpenCalls.ToCollect(looking, worker, w.late.behind[worker], latePage)
 		if err != nil {
 			return
 		}

@@ -30,6 +30,7 @@ type Worker struct {
 	Journal      Journal      // what its steps see of the database
 	Leases       leases       // this process and what it holds, there
 	Tasks        tasks        // what cannot be claimed, there
+	OpenCalls    openCalls    // what no delivery leads to, there
 	Services     provider.Services
 	Limiter      *limit.Limiter
 	Pictures     picture.Store

@@ -90,6 +90,7 @@ func (a *App) worker(self store.Worker, draining <-chan struct{}) *worker.Worker
 		Journal:      a.Tasks,
 		Leases:       a.Tasks,
 		Tasks:        a.Tasks,
+		OpenCalls:    a.Tasks,
 		Services:     a.Config.Services,
 		Limiter:      a.limiter,
 		Pictures:     a.pictures,

@@ -163,7 +163,7 @@ func (w *world) start(slot int) {
 	ctx, ending := context.WithCancel(context.Background())
 	p.ending, p.ended = ending, make(chan struct{})
 	limiter := &limit.Limiter{Redis: p.redis, Log: log}
-	wk := &worker.Worker{Self: store.Worker{ID: id, Host: "simulation"}, Journal: p.tasks, Leases: p.tasks, Tasks: p.tasks, Services: services, Limiter: limiter,
+	wk := &worker.Worker{Self: store.Worker{ID: id, Host: "simulation"}, Journal: p.tasks, Leases: p.tasks, Tasks: p.tasks, OpenCalls: p.tasks, Services: services, Limiter: limiter,
 		Pictures: hand{w, p}, Checker: &codec.Checker{}, Client: &provider.Client{HTTP: &http.Client{Transport: &adapter{w: w, p: p, Key: accountKey}}},
 		Redeliveries: p.queue, Draining: ctx.Done(), Lease: lease, Log: log}
 
