@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -53,6 +54,8 @@ type Handler struct {
 var (
 	errUnknown = errors.New("there is no such call")
 	errBody    = errors.New("the callback cannot be read")
+	// Nobody here can verify it. The service calls again, and may then reach who can.
+	errElsewhere = errors.New("this process is not configured for what the call went through")
 )
 
 // ServeHTTP takes one callback. A status of 5xx makes the service call again.
@@ -128,10 +131,13 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) read(header http.Header, body []byte, a *task.Attempt) (json.RawMessage, string, error) {
 	svc, ok := h.Services[a.Provider]
 	if !ok {
-		return nil, "", errUnknown
+		return nil, "", fmt.Errorf("%w: provider %s", errElsewhere, a.Provider)
 	}
 	account, ok := svc.Account(a.Account)
-	if !ok || !account.Callbacks {
+	switch {
+	case !ok:
+		return nil, "", fmt.Errorf("%w: account %s/%s", errElsewhere, a.Provider, a.Account)
+	case !account.Callbacks:
 		return nil, "", errUnknown
 	}
 	reader, ok := account.Provider.(provider.CallbackReader)

@@ -167,12 +167,18 @@ func TestCallbacks(t *testing.T) {
 		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		r.same(r.attempt().State, task.AttemptAccepted)
 	})
-	for _, name := range []string{"mute", "off", "gone"} {
-		t.Run("A provider that is not to call back is not heard: "+name, func(t *testing.T) {
+	for name, want := range map[string]int{"mute": 404, "off": 404, "gone": 503} {
+		t.Run("A provider that is not to call back is not heard, and one that is not here may call again: "+name, func(t *testing.T) {
 			r := newRig(t)
 			_, err := r.store.DB().ExecContext(r.Context(), "UPDATE generation_attempt SET provider = '"+name+"'")
 			r.check(err)
-			r.same(r.calls("POST", "/callbacks/"+name+"/"+r.a.Key, "s3cret", `{"job":"j1"}`), 404)
+			r.same(r.calls("POST", "/callbacks/"+name+"/"+r.a.Key, "s3cret", `{"job":"j1"}`), want)
 		})
 	}
+	t.Run("A callback of an account that is not here may come again", func(t *testing.T) {
+		r := newRig(t)
+		_, err := r.store.DB().ExecContext(r.Context(), "UPDATE generation_attempt SET account = 'elsewhere'")
+		r.check(err)
+		r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 503)
+	})
 }

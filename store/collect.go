@@ -109,5 +109,11 @@ func (f EndedLate) record(ctx context.Context, s *Store, q sqlx.ExtContext) (boo
 	if err := s.endOf(ctx, q, a.TaskID, &a, false); err != nil {
 		return false, err
 	}
+	// What a retry does is not what it was: who has looked before is to look again. No fence in
+	// the condition, since nobody holds a task that is over.
+	_, err := q.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+fenceGrows+" WHERE id = ? AND status IN ('completed', 'failed', 'cancelled')"), a.TaskID)
+	if err != nil {
+		return false, err
+	}
 	return true, s.reconsider(ctx, q, a.TaskID)
 }

@@ -131,9 +131,13 @@ func endsLate(b *bench) {
 		t, a := b.lastCallUnknown()
 		b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}))
 		b.exec("UPDATE image_generations SET status = '%s', worker = 'w' WHERE id = %d", status, t.ID)
+		looked := b.get(t.ID)
 		changed, err := b.store.Record(b.Context(), store.EndedLate{Attempt: *ended(a, accept)})
 		b.check(err)
 		got := b.attempts(t.ID)[0]
+		if _, err := b.store.Retry(b.Context(), looked.Seen(), false); err == nil {
+			b.Errorf("%s: a retry by who looked before the call had ended is taken", status)
+		}
 		b.same(facts{"changed": changed, "finished": got.FinishedAt != nil, "State": got.State}, facts{"changed": gives, "finished": gives, "State": accept})
 	}
 }
