@@ -3,10 +3,10 @@ package sabotage
 // ofOwnership are mutants in which more than one may write, or nobody does.
 var ofOwnership = []Mutant{
 	{
-		Name: "no fence on save", Rule: "Every write carries the fence of its claim", Violates: []string{"I4"},
+		Name: "no fence on save", Rule: "Every write carries the fence of its claim",
 		Edits: []Edit{{"store/finish.go", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Completion.completing(e.Attempt)", "			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence >= ? AND status = 'processing'`+s.dialect.lock+`)`),\n		append(e.Completion.completing(e.Attempt)"},
 			{"store/locked.go", "WHERE id = ? AND fence = ? AND status = 'processing'\"+s.dialect.lock", "WHERE id = ? AND fence >= ? AND status = 'processing'\"+s.dialect.lock"}},
-		Lives: Lives{First: 26, Seeds: 10},
+		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Fence$"}},
 	},
 	{
 		Name: "no fence on a part", Rule: "Every write carries the fence of its claim",
