@@ -111,8 +111,9 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 		h.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("provider", name).Err(err).Msg("a callback was refused")
 		return err
 	}
-	if a.State == task.AttemptSending || a.State == task.AttemptUnknown {
-		if err := h.adopt(ctx, a, handle, jobID); err != nil {
+	switch a.State {
+	case task.AttemptSending, task.AttemptUnknown, task.AttemptRejected, task.AttemptFailed:
+		if err := h.adopt(ctx, *a, handle, jobID); err != nil {
 			return err
 		}
 	}
@@ -148,23 +149,22 @@ func (h *Handler) read(header http.Header, body []byte, a *task.Attempt) (json.R
 		Of: provider.Lost{Key: a.Key, Endpoint: a.Endpoint, SentAt: a.SentAt}})
 }
 
-// adopt gives a call whose answer is not known, or not yet, the handle of its job.
-// The attempt's state is the guard. A task that has failed for it stays so until a worker has
-// collected what the job brings, which buys nothing.
-func (h *Handler) adopt(ctx context.Context, a *task.Attempt, handle json.RawMessage, jobID string) error {
+// adopt gives a call whose answer is not known, or not yet, the handle of its job, and one of which a
+// person has said how it ended: that it calls back is proof. The attempt's state is the guard, so
+// that a call whose end the provider itself has said stays as it is. A task that has failed for it
+// stays so until a worker has collected what the job brings, which buys nothing.
+func (h *Handler) adopt(ctx context.Context, a task.Attempt, handle json.RawMessage, jobID string) error {
 	t, err := h.Tasks.Get(ctx, a.TaskID)
 	if err != nil {
 		return err
 	}
 	was := a.State
 	a.State, a.Handle = task.AttemptAccepted, string(handle)
-	if _, err := h.Tasks.Record(ctx, store.Accepted{Held: t.Token(), Attempt: *a, JobID: jobID}); err != nil {
+	changed, err := h.Tasks.Record(ctx, store.Accepted{Held: t.Token(), Attempt: a, JobID: jobID})
+	if err != nil || !changed || was == task.AttemptSending {
 		return err
 	}
-	if was != task.AttemptUnknown {
-		return nil
-	}
-	h.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Msg("a lost call was found again: the provider called back")
+	h.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("was", string(was)).Msg("a lost call was found again: the provider called back")
 	_, err = h.Tasks.Record(ctx, store.LearntLate{Task: a.TaskID})
 	return err
 }

@@ -129,6 +129,41 @@ func TestCallbacks(t *testing.T) {
 			r.Errorf("the reason is %q", got.ErrorMsg)
 		}
 	})
+	for name, c := range map[string]struct {
+		say   func(r *rig, seen task.Seen) error
+		state task.AttemptState
+	}{
+		"not charged": {func(r *rig, seen task.Seen) error {
+			_, err := r.store.Retry(r.Context(), seen, true)
+			return err
+		}, task.AttemptAccepted},
+		"charged": {func(r *rig, seen task.Seen) error {
+			_, err := r.store.GiveUp(r.Context(), seen, nil)
+			return err
+		}, task.AttemptAccepted},
+		"failed": {func(r *rig, seen task.Seen) error {
+			_, err := r.store.DB().ExecContext(r.Context(), "UPDATE generation_attempt SET state = 'failed', error_kind = 'moderated'")
+			return err
+		}, task.AttemptFailed},
+	} {
+		t.Run("A callback proves the contrary of what a person has said of its call, and not of what the provider has: "+name, func(t *testing.T) {
+			r := newRig(t)
+			r.a.State = task.AttemptUnknown
+			r.check(tables.Err(r.store.Finish(r.Context(), store.Decided{Held: r.t.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "nobody knows"}}, Attempt: r.a})))
+			held, err := r.store.Get(r.Context(), 1)
+			r.check(err)
+			r.check(c.say(r, held.Seen()))
+			before, err := r.store.Get(r.Context(), 1)
+			r.check(err)
+			for range 2 { // a service may call twice
+				r.same(r.calls("POST", "/callbacks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
+			}
+			got, err := r.store.Get(r.Context(), 1)
+			r.check(err)
+			r.same(facts{"State": r.attempt().State, "Handle": r.attempt().Handle != "", "Status": got.Status, "len woken": len(r.woken)},
+				facts{"State": c.state, "Handle": c.state == task.AttemptAccepted, "Status": before.Status, "len woken": 2})
+		})
+	}
 	t.Run("A job that is known keeps its handle, and its worker is told to ask", func(t *testing.T) {
 		r := newRig(t)
 		r.a.State, r.a.Handle = task.AttemptAccepted, `{"v":1,"job":"true"}`

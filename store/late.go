@@ -54,7 +54,7 @@ func (s *Store) reconsider(ctx context.Context, tx sqlx.ExtContext, id int64) er
 			WHERE id = ? AND status = 'cancelled' AND (error_msg LIKE ? OR `+owes+`)`), owed.Error(), missed.Error(), owed.Advice, missed.Advice, id, owed.Message+"%")
 		return err
 	}
-	if errors.Is(err, sql.ErrNoRows) || err == nil && (t.Status != task.Failed || t.ErrorKind != task.OutcomeUnknown) {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && (t.Status != task.Failed || t.ErrorKind != task.OutcomeUnknown && t.ErrorKind != task.Charged) {
 		return nil
 	}
 	if err != nil {
@@ -65,6 +65,9 @@ func (s *Store) reconsider(ctx context.Context, tx sqlx.ExtContext, id int64) er
 		return err
 	}
 	f := task.RevisedReason(h.Attempts, h.Left(false))
+	if t.ErrorKind == task.Charged {
+		f = task.RevisedCharged(f)
+	}
 	if f == nil {
 		return nil
 	}
@@ -72,6 +75,6 @@ func (s *Store) reconsider(ctx context.Context, tx sqlx.ExtContext, id int64) er
 	_, err = tx.ExecContext(ctx, s.db.Rebind(`
 		UPDATE image_generations SET `+blamed+`, updated_at = now()
 		WHERE id = ? AND status = 'failed' AND error_kind = ?`),
-		append(blame(f.RowError()), id, task.OutcomeUnknown)...)
+		append(blame(f.RowError()), id, t.ErrorKind)...)
 	return err
 }

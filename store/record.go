@@ -38,7 +38,9 @@ func (s *Store) Record(ctx context.Context, f Fact) (bool, error) {
 }
 
 // Accepted says: the provider has the job. Its id is mirrored to the task if that is still the
-// holder's; the attempt is written even if it is not, since whoever goes on needs the handle.
+// holder's and no other call came after this one; the attempt is written even if it is not, since
+// whoever goes on needs the handle. It is proof against what a person has said of the call; one
+// that has ended otherwise stays as it is.
 type Accepted struct {
 	Held    task.Token
 	Attempt task.Attempt // with its Handle
@@ -49,10 +51,10 @@ func (f Accepted) single() bool { return f.JobID == "" }
 
 func (f Accepted) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
-	return s.withJob(ctx, q, f.Held, f.JobID, `UPDATE generation_attempt SET state = ?, handle = ?, provider_request_id = ?, http_status = ?,
-			`+blameless+`, finished_at = NULL
-		WHERE `+s.call("state IN ('sending', 'unknown')"),
-		task.AttemptAccepted, null(a.Handle), null(a.ProviderRequestID), a.HTTPStatus, a.ID)
+	return s.withJob(ctx, q, f.Held, &a, f.JobID, `UPDATE generation_attempt SET handle = ?, provider_request_id = ?, http_status = ?,
+			error_msg = `+disproved+`, `+noFailure+`, finished_at = NULL, state = ?
+		WHERE `+s.call("(state IN ('sending', 'unknown') OR "+saidByPerson+")"),
+		null(a.Handle), null(a.ProviderRequestID), a.HTTPStatus, task.AttemptAccepted, a.ID)
 }
 
 // Answered says: what the provider drew is known, and its pictures are to be collected. An attempt
@@ -67,24 +69,25 @@ func (f Answered) single() bool { return f.JobID == "" }
 
 func (f Answered) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
-	return s.withJob(ctx, q, f.Held, f.JobID, `UPDATE generation_attempt SET state = ?, answer = ?, provider_request_id = coalesce(?, provider_request_id),
-			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, `+blameless+`,
+	return s.withJob(ctx, q, f.Held, &a, f.JobID, `UPDATE generation_attempt SET state = ?, answer = ?, provider_request_id = coalesce(?, provider_request_id),
+			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, error_msg = `+disproved+`, `+noFailure+`,
 			unbilled = false, answered_at = now(), finished_at = NULL
 		WHERE `+s.call("state NOT IN ('answered', 'succeeded')"),
 		task.AttemptAnswered, null(a.Answer), null(a.ProviderRequestID), a.HTTPStatus, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID)
 }
 
 // withJob makes the update of an attempt, and of its task if there is an id of its job.
-func (s *Store) withJob(ctx context.Context, q sqlx.ExtContext, held task.Token, jobID, query string, args ...any) (bool, error) {
+func (s *Store) withJob(ctx context.Context, q sqlx.ExtContext, held task.Token, a *task.Attempt, jobID, query string, args ...any) (bool, error) {
 	if jobID == "" {
 		return s.changed(q.ExecContext(ctx, s.db.Rebind(query), args...))
 	}
 	if err := s.lock(ctx, q, held.Task); err != nil {
 		return false, err
 	}
-	err := s.fenced(q.ExecContext(ctx, s.db.Rebind(
-		"UPDATE image_generations SET task_id = ?, updated_at = now() WHERE id = ? AND fence = ? AND status = 'processing'"),
-		jobID, held.Task, held.Fence))
+	err := s.fenced(q.ExecContext(ctx, s.db.Rebind(`
+		UPDATE image_generations SET task_id = ?, updated_at = now() WHERE id = ? AND fence = ? AND status = 'processing'
+			AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?)`),
+		jobID, held.Task, held.Fence, a.Number))
 	late := err == ErrFenced
 	if err != nil && !late {
 		return false, err

@@ -124,6 +124,19 @@ func RevisedReason(attempts []Attempt, left int) *Failure {
 	return f
 }
 
+// RevisedCharged is what f, the RevisedReason of a task that a person has given up as charged, is for
+// it; nil while all is as he said. What its call still brings is kept, and completes no task that a
+// person has ended.
+func RevisedCharged(f *Failure) *Failure {
+	switch {
+	case f == nil || f.Kind == Charged:
+		return nil
+	case f.Kind != OutcomeUnknown:
+		return f
+	}
+	return &Failure{Kind: Charged, Executed: Executed, Message: "a person found that the call was charged, and gave its picture up; the call was found again since", Advice: Wait}
+}
+
 // found is why a task is failed whose lost call the provider has taken after all. While it is
 // collected, which needs no person, how it ended is not known: its answer may complete the task.
 func found(attempts []Attempt) *Failure {

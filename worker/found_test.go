@@ -20,8 +20,9 @@ func TestFoundAgain(t *testing.T) {
 		{"A lost call that is found and that its provider has forgotten says so, and is not asked after for ever", foundForgotten},
 		{"A lost call that is found and has failed says why", foundFailed},
 		{"A retry of a task whose lost call is being collected goes on with it", foundRetried},
-		{"A lost call that a person has called not charged is not found any more", foundNotCharged},
-		{"A lost call that a person has given up is not collected", foundGivenUp},
+		{"A lost call that a person has called not charged and that is found before another is made is collected, and nothing is bought", foundNotCharged},
+		{"One that is found when another was made for it is kept beside the task", foundBeside},
+		{"A lost call that a person has given up and that is found is kept beside the task, which stays as he has ended it", foundGivenUp},
 		{"A picture of the spool that is not there yet is fetched again", spooledLater},
 	})
 }
@@ -106,25 +107,48 @@ func foundRetried(r *rig) {
 }
 
 func foundNotCharged(r *rig) {
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(41, 30)), nil }
 	t := r.lost()
 	_, err := r.tasks.Retry(r.Context(), t.Seen(), true)
 	r.check(err)
-	r.same(r.found(t.ID), false)
+	r.same(r.found(t.ID), true)
 	r.start()
 	r.ends(t.ID, task.Completed)
+	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)}, facts{"submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}})
+}
+
+func foundBeside(r *rig) {
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(41, 30)), nil }
+	t := r.lost()
+	_, err := r.tasks.Retry(r.Context(), t.Seen(), true)
+	r.check(err)
+	r.start()
+	before := r.ends(t.ID, task.Completed)
+	r.same(r.found(t.ID), true)
+	r.until("its picture is kept", func() bool { return len(r.results(t.ID)) == 2 })
 	r.passes(time.Minute)
-	r.same(facts{"submits": r.painter.submits.Load(), "polls": r.painter.polls.Load(), "states": r.states(t.ID)},
-		facts{"submits": int64(1), "polls": int64(0), "states": []task.AttemptState{task.AttemptRejected, task.AttemptSucceeded}})
+	got := r.get(t.ID)
+	r.same(facts{"Status": got.Status, "ImageURL": got.ImageURL, "CostMicros": *got.CostMicros, "submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"Status": task.Completed, "ImageURL": before.ImageURL, "CostMicros": int64(80_000), "submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded, task.AttemptSucceeded}})
 }
 
 func foundGivenUp(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
 	t := r.lost()
 	_, err := r.tasks.GiveUp(r.Context(), t.Seen(), nil)
 	r.check(err)
-	r.same(r.found(t.ID), false)
+	r.same(r.found(t.ID), true)
 	r.start()
+	r.until("its job is polled", func() bool { return r.painter.polls.Load() > 0 })
+	meanwhile := r.get(t.ID)
+	r.same(facts{"ErrorKind": meanwhile.ErrorKind, "ErrorAdvice": meanwhile.ErrorAdvice}, facts{"ErrorKind": task.Charged, "ErrorAdvice": task.Wait})
+	ready.Store(true)
+	r.until("its picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
 	r.passes(time.Minute)
-	r.same(facts{"polls": r.painter.polls.Load(), "ErrorKind": r.get(t.ID).ErrorKind}, facts{"polls": int64(0), "ErrorKind": task.Charged})
+	got := r.get(t.ID)
+	r.same(facts{"Status": got.Status, "ErrorAdvice": got.ErrorAdvice, "CostMicros": *got.CostMicros, "submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"Status": task.Failed, "ErrorAdvice": task.RetryTakes, "CostMicros": int64(40_000), "submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func spooledLater(r *rig) {

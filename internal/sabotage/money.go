@@ -71,6 +71,11 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestFoundAgain$/^A_lost_call_that_is_found_while_no_worker_runs"}},
 	},
 	{
+		Name: "a person's word counts for more than the job", Rule: "A picture that was paid for is never thrown away",
+		Edits: []Edit{{"store/record.go", " OR \"+saidByPerson+\")\")", ")\")"}},
+		Lives: Lives{Test: Test{Package: "store", Run: "^TestSQLite$/^Collect$"}},
+	},
+	{
 		Name: "a failed poll fails the call", Rule: "An error of a poll is no error of the call", Violates: []string{"I3", "P6"},
 		Edits: []Edit{{"worker/poll.go", "	default:\n		j.failures++", "	case err != nil:\n		return callFailed{f}\n	default:\n		j.failures++"}},
 		Lives: Lives{First: 1, Seeds: 20},

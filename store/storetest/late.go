@@ -113,7 +113,7 @@ func keepsReason(b *bench) {
 }
 
 func cameAfterAll(b *bench) {
-	for kind, corrected := range map[task.Kind]bool{task.Timeout: true, task.Expired: true, task.Deadline: true, task.Auth: true, task.Moderated: false, task.Charged: false} {
+	for kind, corrected := range map[task.Kind]bool{task.Timeout: true, task.Expired: true, task.Deadline: true, task.Auth: true, task.Moderated: false, task.Billing: false} {
 		for _, later := range []bool{false, true} {
 			t, a := b.lastCallUnknown()
 			b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
