@@ -3,7 +3,7 @@ FUZZTIME ?= 30s
 SEEDS ?= 2000
 SELFTEST ?= 2m
 
-.PHONY: build portable test lint check prove bench fuzz needs clean
+.PHONY: build portable test outages lint check prove bench fuzz needs clean
 
 # The program, the attack on it and the check of its evidence: one static file each.
 build:
@@ -13,7 +13,7 @@ build:
 portable:
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/easel
 
-# What CI does first. It goes on with some of make prove, make portable and a short make fuzz.
+# What CI does first. It goes on with make outages, some of make prove, make portable and a short make fuzz.
 check: lint test
 
 # The race detector makes SQLite and Lua ten times as slow, so it leaves out what of them has
@@ -29,16 +29,23 @@ CONCURRENT = ^\s+go [a-z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
 RACED = $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u | grep -v -E '/cmd/easel$$')
 MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretches|ScrubbingTakes|LongTexts|TheLargestTree)
 
+# Processes as people run them, that are killed, replaced, crowded and lose their servers: they
+# need the machine for themselves, so that they take turns and leave the other tests alone.
+OUTAGES = ^Test(Crowds|Recovery|SpooledAnswers|AKilledWorker|SIGTERM|RollingChange|CrashMatrix|Selftest)$$
+
 # Tests run against real servers; `needs` installs them where they are missing. Most packages
 # wait for servers for much of their time, so that several of them run at once. make lint
 # vets, and make prove tests what proves.
 test: needs
 	$(GO) test -vet=off -race $(LESSRACE) -skip '$(MEASURES)' -p 4 -timeout 30m $(RACED)
-	$(GO) test -vet=off -p 3 -timeout 30m ./provider ./worker $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove | tr ' ' '|')')
+	$(GO) test -vet=off -skip '$(OUTAGES)' -p 3 -timeout 30m ./provider ./worker $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
+
+outages: needs
+	$(GO) test -vet=off -run '$(OUTAGES)' -p 1 -timeout 30m ./cmd/easel ./cmd/easel-selftest ./internal/matrix
 
 # All that shows that the promises are kept, in about an hour on two processors.
 # PROVE=--only=seeds runs a part of it; `go run ./internal/prove --help` names all.
-prove: needs
+prove: outages
 	$(GO) test -vet=off ./internal/sabotage ./internal/prove
 	$(GO) run ./internal/prove --seeds $(SEEDS) --selftest $(SELFTEST) $(PROVE)
 

@@ -24,7 +24,7 @@ func bareSite(t *testing.T, database string) *testSite {
 	t.Helper()
 	dir := t.TempDir()
 	s := &testSite{t: t, dir: dir, env: []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "EASEL_DATA=" + dir,
-		"EASEL_LISTEN=" + freeAddress(t), "EASEL_LOG=info,json", "EASEL_DATABASE_URL=" + database, "EASEL_REDIS_URL=" + servertest.Redis(t).URL}}
+		"EASEL_LISTEN=" + servertest.FreeAddress(t), "EASEL_LOG=info,json", "EASEL_DATABASE_URL=" + database, "EASEL_REDIS_URL=" + servertest.Redis(t).URL}}
 	db, err := sql.Open("postgres", database)
 	if err != nil {
 		t.Fatal(err)
@@ -136,10 +136,10 @@ func TestForeignTables(t *testing.T) {
 		}
 		s.start("worker")
 		id := pythonSays(t, address, "second.py", "insert")
-		eventually(t, 5*time.Minute, "the app's new row is drawn", func() bool { return s.task(id).Status == task.Completed })
+		servertest.Eventually(t, 5*time.Minute, "the app's new row is drawn", func() bool { return s.task(id).Status == task.Completed })
 		s.easel(0, "enqueue", "a boat", "--provider", "sketch", "--size", "64x64", "--wait")
 		orphan := s.insertOrphan()
-		eventually(t, 5*time.Minute, "a dead worker's task is taken back", func() bool { return s.task(orphan).Status == task.Completed })
+		servertest.Eventually(t, 5*time.Minute, "a dead worker's task is taken back", func() bool { return s.task(orphan).Status == task.Completed })
 		if diff := cmp.Diff(before, dump(t, address, appColumns)[:3]); diff != "" {
 			t.Errorf("the app's old rows (-before +after):\n%s", diff)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -83,7 +84,7 @@ func TestAppsOfSQLAlchemy(t *testing.T) {
 				id, goOn, ended := begun(t, app)
 				before := s.task(id)
 				orphan := s.insertOrphan()
-				eventually(t, 5*time.Minute, "the dead worker's task is taken back and drawn", func() bool { return s.task(orphan).Status == task.Completed })
+				servertest.Eventually(t, 5*time.Minute, "the dead worker's task is taken back and drawn", func() bool { return s.task(orphan).Status == task.Completed })
 				if after := s.task(id); after.Status != task.Processing || !after.OwnedByApp() || after.Fence != before.Fence || !after.UpdatedAt.Equal(before.UpdatedAt) {
 					t.Errorf("it was touched: %+v", after)
 				}
@@ -111,7 +112,7 @@ func TestAppsOfSQLAlchemy(t *testing.T) {
 			t.Run("A row that it leaves to easel is drawn once, with the two parameters of the document", func(t *testing.T) {
 				calls := len(service.Ledger())
 				id := pythonSays(t, address, "first.py", "hand")
-				eventually(t, 5*time.Minute, "it ends", func() bool { return s.task(id).Status.Final() })
+				servertest.Eventually(t, 5*time.Minute, "it ends", func() bool { return s.task(id).Status.Final() })
 				row := appReads(t, address, id)
 				if row.Status != "completed" || !row.Created || !row.Completed || len(row.Results) != 1 || len(service.Ledger()) != calls+1 {
 					t.Errorf("%+v after %d calls", row, len(service.Ledger())-calls)
@@ -126,7 +127,7 @@ func TestAppsOfSQLAlchemy(t *testing.T) {
 
 			t.Run("It deletes its row, and what easel added goes with it", func(t *testing.T) {
 				id := pythonSays(t, address, "first.py", "hand")
-				eventually(t, 5*time.Minute, "it ends", func() bool { return s.task(id).Status.Final() })
+				servertest.Eventually(t, 5*time.Minute, "it ends", func() bool { return s.task(id).Status.Final() })
 				pythonSays(t, address, "first.py", "delete", id)
 				if database == "SQLite" {
 					return // keys are looked after by each connection by itself, and SQLAlchemy's does not: see docs/sql.md

@@ -52,17 +52,17 @@ func TestABucket(t *testing.T) {
 		s := newSite(t, yaml, append(env, "FAKE_KEY=sk-test")...)
 		s.start("worker")
 		s.insert(n, "openai", nil)
-		eventually(t, 5*time.Minute, "a quarter is done", func() bool { return s.count(task.Completed) >= n/4 })
+		servertest.Eventually(t, 5*time.Minute, "a quarter is done", func() bool { return s.count(task.Completed) >= n/4 })
 		if err := server.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 5*time.Minute, "tasks wait for the bucket", func() bool {
+		servertest.Eventually(t, 5*time.Minute, "tasks wait for the bucket", func() bool {
 			return s.number("SELECT count(*) FROM image_generations WHERE waits > 0 AND error_kind = 'storage'") > 0
 		})
 		if err := server.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
+		servertest.Eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
 		if got := s.count(task.Completed); got != n {
 			t.Errorf("%d of %d completed", got, n)
 		}
@@ -74,7 +74,7 @@ func TestABucket(t *testing.T) {
 	t.Run("Pages send readers to a private bucket by addresses that live as long as they are told to", func(t *testing.T) {
 		t.Parallel()
 		s := newSite(t, "providers: {}\n", append(bucketOn(t, servertest.S3(t)), "EASEL_S3_PRESIGN=1h")...)
-		s.start("up").serves()
+		s.start("up").serves(t)
 		address := strings.TrimSpace(s.easel(0, "enqueue", "一只红狐狸", "--wait", "--json"))
 		var shown struct {
 			Task struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/fakeprovider"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -41,7 +42,7 @@ func TestCallbacks(t *testing.T) {
 	const secret = "whsec_aGVsbG8="
 	at, book := openFakeProvider(t, fakeprovider.Options{Takes: 4 * time.Second, CallbackSecret: secret})
 	s := newSite(t, fmt.Sprintf(callbackYAML, at+"/async/replicate/v1"), "FAKEPROVIDER_KEY="+fakeproviderKey, "HOOK_SECRET="+secret)
-	s.start("up").serves()
+	s.start("up").serves(t)
 	pages := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	post := func(url, body string) (status int, text string) {
 		resp, err := http.Post(url, "application/json", strings.NewReader(body))
@@ -64,7 +65,7 @@ func TestCallbacks(t *testing.T) {
 	}
 	post(at+"/control", `{"faults":["cut"]}`)
 	s.easel(0, "enqueue", "一只红狐狸", "--provider", "replicate")
-	eventually(t, 5*time.Minute, "the call's outcome is unknown", func() bool {
+	servertest.Eventually(t, 5*time.Minute, "the call's outcome is unknown", func() bool {
 		return s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'outcome_unknown'") == 1
 	})
 
@@ -77,7 +78,7 @@ func TestCallbacks(t *testing.T) {
 		}
 	})
 	t.Run("It brings a call back whose answer was lost: its picture is fetched by itself, and nothing is bought", func(t *testing.T) {
-		eventually(t, 5*time.Minute, "the task is completed", func() bool { return s.count(task.Completed) == 1 })
+		servertest.Eventually(t, 5*time.Minute, "the task is completed", func() bool { return s.count(task.Completed) == 1 })
 		if bills := book.bills(t); bills != 1 || attempt().Number != 1 {
 			t.Errorf("%d bills, %d attempts", bills, attempt().Number)
 		}

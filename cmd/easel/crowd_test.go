@@ -56,15 +56,15 @@ func TestCrowds(t *testing.T) {
 			t.Parallel()
 			o := newCrowd(t, c.own)
 			first, second := o.start("worker"), o.start("worker")
-			eventually(t, 5*time.Minute, "both work", func() bool {
-				return strings.Contains(first.said(), `"message":"working"`) && strings.Contains(second.said(), `"message":"working"`)
+			servertest.Eventually(t, 5*time.Minute, "both work", func() bool {
+				return strings.Contains(first.Said(), `"message":"working"`) && strings.Contains(second.Said(), `"message":"working"`)
 			})
 			o.insert(crowdCalls, "fakeprovider", nil)
-			eventually(t, 5*time.Minute, "all calls are under way", func() bool { // on a busy machine the first have ended
+			servertest.Eventually(t, 5*time.Minute, "all calls are under way", func() bool { // on a busy machine the first have ended
 				return o.number("SELECT count(*) FROM generation_attempt") == crowdCalls
 			})
 			c.disturb(o)
-			eventually(t, 5*time.Minute, "all completed", func() bool {
+			servertest.Eventually(t, 5*time.Minute, "all completed", func() bool {
 				return o.number("SELECT count(*) FROM image_generations WHERE status IN ('pending', 'processing') AND run_at <= now() + interval '10 minutes'") == 0
 			})
 			o.judge(first, second)
@@ -94,7 +94,7 @@ func newCrowd(t *testing.T, ownServer bool) *crowd {
 }
 
 // judge asks the service's book, the rows and the logs.
-func (c *crowd) judge(workers ...*process) {
+func (c *crowd) judge(workers ...process) {
 	c.t.Helper()
 	tasks := c.count(task.Completed)
 	if bills := c.book.bills(c.t); tasks < crowdCalls || bills != tasks {
@@ -108,7 +108,7 @@ func (c *crowd) judge(workers ...*process) {
 	}
 	for _, w := range workers {
 		for _, false := range []string{"workers are dead", "its worker died", "the lease was over", "was taken over"} {
-			if strings.Contains(w.said(), false) {
+			if strings.Contains(w.Said(), false) {
 				c.t.Errorf("a worker says %q", false)
 			}
 		}
@@ -127,7 +127,7 @@ func (c *crowd) exec(query string) {
 func (c *crowd) lasts(db querier, meanwhile func()) {
 	c.t.Helper()
 	last, beats := make(map[string]string), make(map[string]int)
-	eventually(c.t, 5*time.Minute, fmt.Sprintf("%d heartbeats of each worker", crowdBeats), func() bool {
+	servertest.Eventually(c.t, 5*time.Minute, fmt.Sprintf("%d heartbeats of each worker", crowdBeats), func() bool {
 		meanwhile()
 		rows, err := db.QueryContext(c.t.Context(), "SELECT id, CAST(seen_at AS text) FROM easel_worker")
 		if err != nil {
@@ -183,7 +183,7 @@ func (c *crowd) open(query string) {
 
 func (c *crowd) openUpdate() {
 	c.insert(40, "fakeprovider", nil)
-	eventually(c.t, 5*time.Minute, "they are published", func() bool {
+	servertest.Eventually(c.t, 5*time.Minute, "they are published", func() bool {
 		return c.number("SELECT count(*) FROM image_generations WHERE status = 'pending' AND published_at IS NOT NULL") == 40
 	})
 	c.open("UPDATE image_generations SET drama_id = 7 WHERE status = 'pending'")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -41,7 +42,7 @@ func TestDashboardOnlyShows(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "providers:\n  sketch: {}\n")
 	p := s.start("up")
-	p.serves()
+	p.serves(t)
 	s.easel(3, "enqueue", "fails at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1", "--wait")
 	site := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	t.Run("Unless it was asked for, asynqmon's buttons do nothing, also from its own page", func(t *testing.T) {
@@ -94,12 +95,12 @@ func TestDashboard(t *testing.T) {
 	}
 	site := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
 	active := enqueue("drawn for long", "--provider", "busy", "--param", "delay=10m", "--param", "mode=async")
-	eventually(t, 5*time.Minute, "one task is being drawn", is(active, task.Processing))
+	servertest.Eventually(t, 5*time.Minute, "one task is being drawn", is(active, task.Processing))
 	pending := enqueue("waits its turn", "--provider", "busy")
 	retry := enqueue("waits for a retry", "--provider", "patient", "--param", "fail=unavailable")
 	archived := enqueue("fails at the first try", "--param", "fail=unavailable:1", "--max-attempts", "1")
-	eventually(t, 5*time.Minute, "the task has failed", is(archived, task.Failed))
-	eventually(t, 5*time.Minute, "the task waits for a retry", func() bool {
+	servertest.Eventually(t, 5*time.Minute, "the task has failed", is(archived, task.Failed))
+	servertest.Eventually(t, 5*time.Minute, "the task waits for a retry", func() bool {
 		found, err := s.tasks.Get(t.Context(), retry)
 		return err == nil && found.FailedTries == 1 && found.Status == task.Pending
 	})
@@ -112,7 +113,7 @@ func TestDashboard(t *testing.T) {
 			page := browse(t, site+"/queues/queues/"+c.queue+"?status="+c.state)
 			// asynqmon shortens ids, so the payload is what names the task in full.
 			if want := fmt.Sprintf("task %d, delivery 0", c.id); !strings.Contains(page, want) {
-				t.Errorf("the page does not show %q:\n%s", want, tail(page, 3000))
+				t.Errorf("the page does not show %q:\n%s", want, page[max(0, len(page)-3000):])
 			}
 		})
 	}
@@ -141,7 +142,7 @@ func TestDashboard(t *testing.T) {
 		if got := run(site); got/100 != 2 {
 			t.Fatalf("status %d, want 2xx", got)
 		}
-		eventually(t, 5*time.Minute, "the task completed", is(archived, task.Completed))
+		servertest.Eventually(t, 5*time.Minute, "the task completed", is(archived, task.Completed))
 		if found, err := s.tasks.Get(t.Context(), archived); err != nil || found.Delivery != 1 || found.LocalPath == "" {
 			t.Errorf("delivery %d, local_path %q (%v)", found.Delivery, found.LocalPath, err)
 		}

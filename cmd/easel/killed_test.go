@@ -1,10 +1,13 @@
 package main
 
 import (
+	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/task"
 )
@@ -21,13 +24,11 @@ func TestAKilledWorker(t *testing.T) {
 		victim := s.start("worker")
 		s.start("worker")
 		s.insert(n, "openai", nil)
-		eventually(t, 5*time.Minute, "both workers at work", func() bool {
+		servertest.Eventually(t, 5*time.Minute, "both workers at work", func() bool {
 			return s.number("SELECT count(DISTINCT worker) FROM generation_attempt") == 2 && s.count(task.Completed) > n/5
 		})
-		if err := victim.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
+		victim.Send(syscall.SIGKILL)
+		servertest.Eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
 
 		completed, unknown := s.count(task.Completed), s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'outcome_unknown'")
 		t.Logf("%d completed, %d of unknown outcome", completed, unknown)
@@ -58,13 +59,11 @@ func TestAKilledWorker(t *testing.T) {
 		victim := s.start("worker")
 		s.start("worker")
 		s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "1s"})
-		eventually(t, 5*time.Minute, "both workers at work", func() bool {
+		servertest.Eventually(t, 5*time.Minute, "both workers at work", func() bool {
 			return s.number("SELECT count(DISTINCT worker) FROM generation_attempt WHERE state = 'accepted'") == 2
 		})
-		if err := victim.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
+		victim.Send(syscall.SIGKILL)
+		servertest.Eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
 		unknown := s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'outcome_unknown'")
 		if got := s.count(task.Completed); got+unknown != n {
 			t.Errorf("%d completed and %d of unknown outcome, want %d", got, unknown, n)
@@ -85,19 +84,27 @@ func TestSIGTERM(t *testing.T) {
 			t.Parallel()
 			fake := providertest.StartAll()
 			t.Cleanup(fake.Close)
-			fake.Always(slow(2 * time.Second))
-			s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test", "EASEL_DRAIN=20s")
+			answer := make(chan struct{}) // closed, lets the calls end
+			fake.Always(providertest.Behaviour{Name: "held", Bills: true, Serve: func(w http.ResponseWriter, r *http.Request, picture []byte) {
+				select {
+				case <-answer:
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = w.Write(picture)
+				case <-r.Context().Done():
+				}
+			}})
+			s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test", "EASEL_DRAIN=1m")
 			s.raced = true
 			p := s.start(command)
 			s.insert(20, "openai", nil)
-			eventually(t, 5*time.Minute, "five calls in flight", func() bool { submits, _ := fake.Count(""); return submits == 5 })
+			servertest.Eventually(t, 5*time.Minute, "five calls in flight", func() bool { submits, _ := fake.Count(""); return submits == 5 })
 			if command == "up" {
-				p.serves()
+				p.serves(t)
 			}
-			if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			if code := p.ends(15 * time.Second); code != 0 {
+			p.Send(syscall.SIGTERM)
+			servertest.Eventually(t, 5*time.Minute, "it stops", func() bool { return strings.Contains(p.Said(), `"message":"stopping: `) })
+			close(answer)
+			if code := p.Ends(time.Minute); code != 0 {
 				t.Errorf("exit code %d, want 0", code)
 			}
 			submits, _ := fake.Count("")
@@ -112,21 +119,19 @@ func TestSIGTERM(t *testing.T) {
 		s := newSite(t, "providers:\n  sketch:\n    on_unknown: hold\n")
 		s.raced = true
 		p := s.start("worker")
-		s.insert(20, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "15s"})
-		eventually(t, 5*time.Minute, "all accepted", func() bool {
+		s.insert(20, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "30s"})
+		servertest.Eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == 20
 		})
-		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if code := p.ends(12 * time.Second); code != 0 {
+		p.Send(syscall.SIGTERM)
+		if code := p.Ends(time.Minute); code != 0 {
 			t.Errorf("exit code %d, want 0", code)
 		}
 		if got := s.count(task.Pending); got != 20 {
 			t.Errorf("%d tasks pending after the drain, want 20", got)
 		}
 		s.start("worker")
-		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == 20 })
+		servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == 20 })
 		if got := s.number("SELECT count(*) FROM generation_attempt"); got != 20 {
 			t.Errorf("%d attempts for 20 tasks", got)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/waiting"
@@ -30,7 +31,7 @@ func (s *testSite) waitsFor(id int64, kind waiting.Kind, doctor int, words ...st
 			s.t.Logf("show says %s", last)
 		}
 	}()
-	eventually(s.t, 5*time.Minute, fmt.Sprintf("task %d waits for %s", id, kind), func() bool {
+	servertest.Eventually(s.t, 5*time.Minute, fmt.Sprintf("task %d waits for %s", id, kind), func() bool {
 		last = s.easel(0, "show", fmt.Sprint(id), "--json")
 		var said told
 		return json.Unmarshal([]byte(last), &said) == nil && said.WaitsFor != nil && said.WaitsFor.Kind == kind
@@ -55,7 +56,7 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 	t.Cleanup(fake.Close)
 	s := newSite(t, openAIYAML(fake, 5), "FAKE_KEY=sk-test", "TZ=UTC")
 	up := s.start("up")
-	up.serves()
+	up.serves(t)
 	client, err := queue.Redis(config.Variables(s.env)["EASEL_REDIS_URL"])
 	if err != nil {
 		t.Fatal(err)
@@ -63,17 +64,17 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 	t.Cleanup(func() { client.Close() })
 
 	s.ask("openai")
-	eventually(t, 5*time.Minute, "the first is drawn", func() bool { return s.open() == 0 })
+	servertest.Eventually(t, 5*time.Minute, "the first is drawn", func() bool { return s.open() == 0 })
 
 	pauseQueue(t, client, "openai", true)
 	id := s.ask("openai")
 	s.waitsFor(id, waiting.Paused, 1, "paused")
 	pauseQueue(t, client, "openai", false)
-	eventually(t, 5*time.Minute, "it goes on", func() bool { return s.open() == 0 })
+	servertest.Eventually(t, 5*time.Minute, "it goes on", func() bool { return s.open() == 0 })
 
 	fake.Always(providertest.Answers(401, `{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}`))
 	s.ask("openai")
-	eventually(t, 5*time.Minute, "the key is refused", func() bool { return s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'auth'") > 0 })
+	servertest.Eventually(t, 5*time.Minute, "the key is refused", func() bool { return s.number("SELECT count(*) FROM image_generations WHERE error_kind = 'auth'") > 0 })
 	staysClosed(t, client, "openai/main")
 	id = s.ask("openai")
 	s.waitsFor(id, waiting.Closed, -1, "Incorrect API key provided", "the operator")
@@ -108,7 +109,7 @@ func TestEveryDoorSaysWhatATaskWaitsFor(t *testing.T) {
 func staysClosed(t *testing.T, client redis.UniversalClient, account string) {
 	t.Helper()
 	key := "easel:limit:{" + account + "}:closed"
-	eventually(t, 5*time.Minute, account+" is closed", func() bool { return client.HExists(t.Context(), key, "until").Val() })
+	servertest.Eventually(t, 5*time.Minute, account+" is closed", func() bool { return client.HExists(t.Context(), key, "until").Val() })
 	err := client.HSet(t.Context(), key, "until", time.Now().Add(time.Hour).UnixMilli()).Err()
 	if err == nil {
 		err = client.Persist(t.Context(), key).Err()

@@ -17,11 +17,11 @@ func TestBehindAPooler(t *testing.T) {
 	s := newSite(t, "providers:\n  sketch:\n    concurrency: 50\n", "EASEL_DATABASE_URL="+pooler, "EASEL_DATABASE_DIRECT_URL="+database)
 	p := s.start("worker")
 	s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "200ms"})
-	eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed, task.Failed) == n })
+	servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed, task.Failed) == n })
 	if failed, attempts := s.count(task.Failed), s.number("SELECT count(*) FROM generation_attempt"); failed != 0 || attempts != n {
 		t.Errorf("%d of %d failed, in %d attempts", failed, n, attempts)
 	}
-	if strings.Contains(p.said(), "a lost claim") {
+	if strings.Contains(p.Said(), "a lost claim") {
 		t.Error("a claim was lost")
 	}
 	for env, want := range map[string]string{

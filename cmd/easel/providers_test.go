@@ -9,9 +9,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/task"
@@ -183,17 +185,15 @@ func TestJobsOutliveTheirWorker(t *testing.T) {
 			s.easel(0, append([]string{"enqueue", "风筝 " + name, "--provider", name}, slices.DeleteFunc(slices.Clone(p.args), func(a string) bool { return a == "--count" || a == "2" })...)...)
 		}
 	}
-	eventually(t, 5*time.Minute, "every service has its job", func() bool {
+	servertest.Eventually(t, 5*time.Minute, "every service has its job", func() bool {
 		return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == jobs
 	})
-	if err := victim.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	victim.Send(syscall.SIGKILL)
 	for name := range plays {
 		servers[name].Waits(1)
 	}
 	s.start("worker")
-	eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
+	servertest.Eventually(t, 5*time.Minute, "all ended", func() bool { return s.open() == 0 })
 	if completed := s.count(task.Completed); completed != jobs {
 		t.Errorf("%d of %d completed", completed, jobs)
 	}
@@ -216,13 +216,13 @@ func TestACancelReachesTheService(t *testing.T) {
 	for _, name := range cancellable {
 		s.easel(0, append([]string{"enqueue", "风筝 " + name, "--provider", name}, plays[name].args...)...)
 	}
-	eventually(t, 5*time.Minute, "every service has its job", func() bool {
+	servertest.Eventually(t, 5*time.Minute, "every service has its job", func() bool {
 		return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == len(cancellable)
 	})
 	for id := range cancellable {
 		s.easel(0, "cancel", fmt.Sprint(id+1))
 	}
-	eventually(t, 5*time.Minute, "every job is cancelled", func() bool {
+	servertest.Eventually(t, 5*time.Minute, "every job is cancelled", func() bool {
 		for _, name := range cancellable {
 			if jobs := servers[name].Jobs(); len(jobs) != 1 || !jobs[0].Cancelled {
 				return false

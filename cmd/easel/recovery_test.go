@@ -100,30 +100,30 @@ const busy = 6
 // test if it is longer than a busy machine excuses.
 func (o *outing) within(from time.Time, limit time.Duration, what string, ok func() bool) {
 	o.t.Helper()
-	eventually(o.t, time.Until(from)+busy*limit, what, ok)
+	servertest.Eventually(o.t, time.Until(from)+busy*limit, what, ok)
 	o.t.Logf("%s after %s; alone the limit is %s", what, time.Since(from).Round(10*time.Millisecond), limit)
 }
 
 // heldBy is how many unfinished tasks the worker has.
-func (o *outing) heldBy(p *process) int {
+func (o *outing) heldBy(p process) int {
 	o.t.Helper()
 	return o.number("SELECT count(*) FROM image_generations WHERE status = 'processing' AND worker = $1", workerID(o.t, p))
 }
 
 // workerID is the id with which the process works, by its own word.
-func workerID(t *testing.T, p *process) string {
+func workerID(t *testing.T, p process) string {
 	t.Helper()
-	_, after, ok := strings.Cut(p.said(), `"worker":"`)
+	_, after, ok := strings.Cut(p.Said(), `"worker":"`)
 	if !ok {
-		t.Fatalf("the process does not work: %s", p.said())
+		t.Fatalf("the process does not work: %s", p.Said())
 	}
 	id, _, _ := strings.Cut(after, `"`)
 	return id
 }
 
-func (p *process) works() {
-	p.t.Helper()
-	eventually(p.t, 5*time.Minute, "the worker works", func() bool { return strings.Contains(p.said(), `"message":"working"`) })
+func (p process) works(t *testing.T) {
+	t.Helper()
+	servertest.Eventually(t, 5*time.Minute, "the worker works", func() bool { return strings.Contains(p.Said(), `"message":"working"`) })
 }
 
 func TestRecovery(t *testing.T) {
@@ -134,18 +134,16 @@ func TestRecovery(t *testing.T) {
 		o := newOuting(t, "async", fakeprovider.Options{Takes: 90 * time.Second}, n)
 		victim := o.start("worker")
 		o.insert(n, "fakeprovider", nil)
-		eventually(t, 5*time.Minute, "all are with the provider", func() bool {
+		servertest.Eventually(t, 5*time.Minute, "all are with the provider", func() bool {
 			return o.number("SELECT count(*) FROM generation_attempt WHERE state IN ('accepted', 'answered', 'succeeded')") == n
 		})
 		heir := o.start("worker")
-		heir.works()
+		heir.works(t)
 		killed := time.Now()
-		if err := victim.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		victim.Send(syscall.SIGKILL)
 		o.within(killed, 10*time.Second, "the first goes on", func() bool { return o.heldBy(heir) > 0 })
 		o.within(killed, 20*time.Second, "all go on", func() bool { return o.heldBy(heir)+o.count(task.Completed) == n })
-		eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 		if bills, attempts := o.bills(), o.number("SELECT count(*) FROM generation_attempt"); bills != n || attempts != n {
 			t.Errorf("%d bills and %d attempts for %d tasks", bills, attempts, n)
 		}
@@ -157,12 +155,10 @@ func TestRecovery(t *testing.T) {
 		o := newOuting(t, "sync", fakeprovider.Options{Takes: time.Hour}, n)
 		victim := o.start("worker")
 		o.insert(n, "fakeprovider", nil)
-		eventually(t, 5*time.Minute, "all are billed", func() bool { return o.bills() == n })
-		o.start("worker").works()
+		servertest.Eventually(t, 5*time.Minute, "all are billed", func() bool { return o.bills() == n })
+		o.start("worker").works(t)
 		killed := time.Now()
-		if err := victim.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		victim.Send(syscall.SIGKILL)
 		unknown := func() int {
 			return o.number("SELECT count(*) FROM image_generations WHERE status = 'failed' AND error_kind = 'outcome_unknown'")
 		}
@@ -178,7 +174,7 @@ func TestRecovery(t *testing.T) {
 		const n = 10_000
 		o := newOuting(t, "sync", fakeprovider.Options{Takes: time.Hour}, 1)
 		o.insert(n, "fakeprovider", nil)
-		o.start("worker").works()
+		o.start("worker").works(t)
 		published := func() int {
 			waiting, err := o.redis.LLen(t.Context(), "asynq:{fakeprovider}:pending").Result()
 			if err != nil {
@@ -186,7 +182,7 @@ func TestRecovery(t *testing.T) {
 			}
 			return int(waiting)
 		}
-		eventually(t, 5*time.Minute, "all are published", func() bool { return published() >= n-2 })
+		servertest.Eventually(t, 5*time.Minute, "all are published", func() bool { return published() >= n-2 })
 		emptied := time.Now()
 		if err := o.redis.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
@@ -205,8 +201,8 @@ func TestRecovery(t *testing.T) {
 		const n, places = 30, 20
 		o := newOuting(t, "sync", fakeprovider.Options{Takes: 40 * time.Second}, places)
 		o.insert(n, "fakeprovider", nil)
-		o.start("worker").works()
-		eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
+		o.start("worker").works(t)
+		servertest.Eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
 		if err := syscall.Kill(o.queue.Pid(), syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +213,7 @@ func TestRecovery(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.within(time.Now(), 10*time.Second, "new calls are made", func() bool { return o.bills() > before })
-		eventually(t, 4*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		servertest.Eventually(t, 4*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 		spent := o.number("SELECT count(*) FROM image_generations WHERE attempt > 0")
 		if bills := o.bills(); bills != n || spent != 0 {
 			t.Errorf("%d bills for %d tasks, %d of which have spent a try", bills, n, spent)
@@ -228,9 +224,9 @@ func TestRecovery(t *testing.T) {
 		t.Parallel()
 		const n, places = 300, 20
 		o := newOuting(t, "sync", fakeprovider.Options{Takes: time.Second}, places)
-		o.start("worker").works()
+		o.start("worker").works(t)
 		o.insert(n, "fakeprovider", nil)
-		eventually(t, 5*time.Minute, "it is at work", func() bool { return o.count(task.Completed) > places })
+		servertest.Eventually(t, 5*time.Minute, "it is at work", func() bool { return o.count(task.Completed) > places })
 		if err := o.postgres.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +239,7 @@ func TestRecovery(t *testing.T) {
 		o.within(back, 5*time.Second, "the first claim", func() bool {
 			return o.number("SELECT count(*) FROM image_generations WHERE started_at > $1", back) > 0
 		})
-		eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 		if bills := o.bills(); bills != n {
 			t.Errorf("%d bills for %d tasks", bills, n)
 		}
@@ -253,10 +249,10 @@ func TestRecovery(t *testing.T) {
 		t.Parallel()
 		const n = 20
 		o := newOuting(t, "sync", fakeprovider.Options{Takes: 12 * time.Second}, n/2)
-		o.start("worker").works()
-		o.startProgram(buildWrongClock(t), "worker", "--clock", "70s").works()
+		o.start("worker").works(t)
+		o.startProgram(buildWrongClock(t), "worker", "--clock", "70s").works(t)
 		o.insert(n, "fakeprovider", nil)
-		eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+		servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 		if bills, by := o.bills(), o.number("SELECT count(DISTINCT worker) FROM generation_attempt"); bills != n || by != 2 {
 			t.Errorf("%d calls for %d tasks by %d workers", bills, n, by)
 		}
@@ -268,12 +264,10 @@ func TestRecovery(t *testing.T) {
 		o := newOuting(t, "sync", fakeprovider.Options{Takes: 8 * time.Second}, places)
 		o.insert(n, "fakeprovider", nil)
 		p := o.start("worker")
-		eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
+		servertest.Eventually(t, 5*time.Minute, "all places are taken", func() bool { return o.bills() >= places })
 		asked := time.Now()
-		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		code := p.ends(time.Minute)
+		p.Send(syscall.SIGTERM)
+		code := p.Ends(time.Minute)
 		if took := time.Since(asked); code != 0 || took > 12*time.Second+5*time.Second {
 			t.Errorf("exit %d after %s; the longest call takes 12 s", code, took)
 		}
@@ -293,24 +287,22 @@ func TestSpooledAnswers(t *testing.T) {
 			o := newOuting(t, class, fakeprovider.Options{Takes: 24 * time.Second, Latency: 24 * time.Second}, n) // half of it is enough to stop a server
 			victim := o.start("worker")
 			o.insert(n, "fakeprovider", nil)
-			eventually(t, 5*time.Minute, "all are bought", func() bool { return o.bills() == n })
+			servertest.Eventually(t, 5*time.Minute, "all are bought", func() bool { return o.bills() == n })
 			if err := o.postgres.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, 5*time.Minute, "all answers are in the spool", func() bool { return strings.Count(victim.said(), "it is in the spool as well") == n })
-			if err := victim.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-victim.done
+			servertest.Eventually(t, 5*time.Minute, "all answers are in the spool", func() bool { return strings.Count(victim.Said(), "it is in the spool as well") == n })
+			victim.Send(syscall.SIGKILL)
+			<-victim.Done()
 			if err := o.postgres.Restart(context.WithoutCancel(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			heir := o.start("worker")
-			eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
+			servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return o.count(task.Completed) == n })
 			if bills, attempts := o.bills(), o.number("SELECT count(*) FROM generation_attempt"); bills != n || attempts != n {
 				t.Errorf("%d bills and %d attempts for %d tasks", bills, attempts, n)
 			}
-			if adopted := strings.Count(heir.said(), "a paid answer was adopted from the spool"); adopted != n {
+			if adopted := strings.Count(heir.Said(), "a paid answer was adopted from the spool"); adopted != n {
 				t.Errorf("%d answers were adopted, want %d", adopted, n)
 			}
 			if left, _ := filepath.Glob(filepath.Join(o.dir, "spool", "*", "*.json")); len(left) > 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/queue"
 )
@@ -36,9 +37,9 @@ func TestAWorkerNeedsNoMoreOfRedisThanTheRule(t *testing.T) {
 	s.env = append(s.env, "EASEL_REDIS_URL="+u.String())
 
 	up := s.start("up")
-	up.serves()
+	up.serves(t)
 	s.ask("openai")
-	eventually(t, 5*time.Minute, "the task is completed", func() bool {
+	servertest.Eventually(t, 5*time.Minute, "the task is completed", func() bool {
 		return s.number("SELECT count(*) FROM image_generations WHERE status = 'completed'") == 1
 	})
 	s.easel(0, "queues", "pause", "openai")

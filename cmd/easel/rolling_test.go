@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -55,10 +56,10 @@ func TestRollingChange(t *testing.T) {
 		p := s.startProgram(before, "worker")
 		s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "500ms"})
 		s.easel(0, "enqueue", "one by the new command", "--provider", "sketch")
-		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n+1 })
+		servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n+1 })
 		for _, level := range []string{`"level":"error"`, `"level":"warn","error"`} {
-			if strings.Contains(p.said(), level) {
-				t.Errorf("it complains:\n%s", p.said())
+			if strings.Contains(p.Said(), level) {
+				t.Errorf("it complains:\n%s", p.Said())
 			}
 		}
 	})
@@ -69,15 +70,13 @@ func TestRollingChange(t *testing.T) {
 		s := newSite(t, yaml)
 		p := s.startProgram(before, "worker")
 		s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "15s"})
-		eventually(t, 5*time.Minute, "all accepted", func() bool {
+		servertest.Eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == n
 		})
-		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		p.ends(30 * time.Second)
+		p.Send(syscall.SIGTERM)
+		p.Ends(30 * time.Second)
 		s.start("worker")
-		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n })
+		servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n })
 		if attempts := s.number("SELECT count(*) FROM generation_attempt"); attempts != n {
 			t.Errorf("%d attempts for %d tasks", attempts, n)
 		}
@@ -89,15 +88,13 @@ func TestRollingChange(t *testing.T) {
 		s := newSite(t, yaml)
 		first := s.start("worker")
 		s.insert(n, "sketch", map[string]string{"dot": "true", "mode": "async", "delay": "15s"})
-		eventually(t, 5*time.Minute, "all accepted", func() bool {
+		servertest.Eventually(t, 5*time.Minute, "all accepted", func() bool {
 			return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == n
 		})
 		s.startProgram(before, "worker")
-		if err := first.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		first.Send(syscall.SIGKILL)
 		s.start("worker")
-		eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n })
+		servertest.Eventually(t, 5*time.Minute, "all completed", func() bool { return s.count(task.Completed) == n })
 		if attempts := s.number("SELECT count(*) FROM generation_attempt"); attempts != n {
 			t.Errorf("%d attempts for %d tasks", attempts, n)
 		}

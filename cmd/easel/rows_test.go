@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -30,7 +31,7 @@ func TestRowsFromOutside(t *testing.T) {
 	}
 	ends := func(id int64) *task.Task {
 		t.Helper()
-		eventually(t, 5*time.Minute, fmt.Sprintf("task %d ended", id), func() bool { return get(id).Status.Final() })
+		servertest.Eventually(t, 5*time.Minute, fmt.Sprintf("task %d ended", id), func() bool { return get(id).Status.Final() })
 		return get(id)
 	}
 

@@ -52,7 +52,7 @@ func TestAMistypedProviderIsRefusedInSeconds(t *testing.T) {
 	s.start("worker")
 	began := time.Now()
 	s.insert(1, "sketsh", nil)
-	eventually(t, time.Minute, "it is refused", func() bool { return s.count(task.Failed) == 1 })
+	servertest.Eventually(t, time.Minute, "it is refused", func() bool { return s.count(task.Failed) == 1 })
 	if row := s.task("1"); row.ErrorKind != task.Invalid || !strings.Contains(row.ErrorMsg, "(did you mean sketch?).") {
 		t.Errorf("%s: %s", row.ErrorKind, row.ErrorMsg)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/evidence"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/provider/providertest"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/task"
@@ -42,13 +43,13 @@ func TestNoSinkHoldsAKey(t *testing.T) {
 	}
 	s := newSite(t, yaml.String(), "FAKE_KEY="+oddKey)
 	up := s.start("up")
-	up.serves()
+	up.serves(t)
 	for i := range 4 {
 		for name := range services {
 			s.easel(0, "enqueue", fmt.Sprint("kite ", i), "--provider", name, "--model", "acme/brush")
 		}
 	}
-	eventually(t, 5*time.Minute, "all ended, and some well", func() bool { return s.open() == 0 })
+	servertest.Eventually(t, 5*time.Minute, "all ended, and some well", func() bool { return s.open() == 0 })
 	if drawn := s.count(task.Completed); drawn < 2 {
 		t.Errorf("%d were drawn", drawn)
 	}
@@ -93,7 +94,7 @@ func repeats(w http.ResponseWriter, r *http.Request, answer []byte, n int) {
 
 // sinks is everything that easel has written or shows, but for what only polls and
 // downloads read.
-func (s *testSite) sinks(up *process) map[string]string {
+func (s *testSite) sinks(up process) map[string]string {
 	s.t.Helper()
 	tables, err := evidence.Tables(s.t.Context(), s.tasks.DB())
 	if err != nil {
@@ -105,7 +106,7 @@ func (s *testSite) sinks(up *process) map[string]string {
 	}
 	rows, _ := json.Marshal(tables)
 	pages := "http://" + config.Variables(s.env)["EASEL_LISTEN"]
-	all := map[string]string{"rows": string(rows), "log": up.said(), "redis": s.redisText(),
+	all := map[string]string{"rows": string(rows), "log": up.Said(), "redis": s.redisText(),
 		"list": s.easel(0, "list", "--limit", "100"), "list --json": s.easel(0, "list", "--json"), "dlq": s.easel(0, "dlq"), "dlq --json": s.easel(0, "dlq", "--json"),
 		"providers": s.easel(0, "providers"), "gallery": pageAt(s.t, pages+"/"), "failed": pageAt(s.t, pages+"/failed")}
 	for id := range s.number("SELECT count(*) FROM image_generations") {

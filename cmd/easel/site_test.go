@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -45,7 +43,7 @@ func newSite(t *testing.T, yaml string, env ...string) *testSite {
 	}
 	server := servertest.Redis(t)
 	s := &testSite{t: t, dir: dir, redis: server, env: append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir,
-		"EASEL_DATA=" + dir, "EASEL_CONFIG=" + file, "EASEL_LISTEN=" + freeAddress(t), "EASEL_LOG=info,json", "EASEL_REDIS_URL=" + server.URL}, env...)}
+		"EASEL_DATA=" + dir, "EASEL_CONFIG=" + file, "EASEL_LISTEN=" + servertest.FreeAddress(t), "EASEL_LOG=info,json", "EASEL_REDIS_URL=" + server.URL}, env...)}
 	if config.Variables(s.env)["EASEL_DATABASE_URL"] != "" {
 		s.easel(0, "migrate", "up")
 	} else {
@@ -57,16 +55,6 @@ func newSite(t *testing.T, yaml string, env ...string) *testSite {
 	}
 	t.Cleanup(func() { s.tasks.Close() })
 	return s
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // easel runs a command to its end and returns what it printed. A wanted code of -1 is any.
@@ -84,28 +72,10 @@ func (s *testSite) easel(want int, args ...string) string {
 }
 
 // process is a running easel.
-type process struct {
-	*exec.Cmd
-	t    *testing.T
-	mu   sync.Mutex
-	log  bytes.Buffer
-	done chan struct{}
-}
-
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.Write(b)
-}
-
-func (p *process) said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
-}
+type process struct{ *servertest.Process }
 
 // start starts easel and leaves it running; it is killed when the test ends.
-func (s *testSite) start(args ...string) *process {
+func (s *testSite) start(args ...string) process {
 	s.t.Helper()
 	if s.raced {
 		return s.startProgram(raced.get(s.t), args...)
@@ -114,56 +84,23 @@ func (s *testSite) start(args ...string) *process {
 }
 
 // startProgram is start for another program than this one.
-func (s *testSite) startProgram(program string, args ...string) *process {
+func (s *testSite) startProgram(program string, args ...string) process {
 	s.t.Helper()
-	p := &process{Cmd: exec.Command(program, args...), t: s.t, done: make(chan struct{})}
-	p.Env, p.Stdout, p.Stderr = s.env, p, p
-	if err := p.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	go func() { _ = p.Wait(); close(p.done) }() // the exit code is read from ProcessState
-	s.t.Cleanup(func() {
-		_ = p.Process.Kill()
-		<-p.done
-		if strings.Contains(p.said(), "WARNING: DATA RACE") {
-			s.t.Error("a data race")
-		}
-		if s.t.Failed() {
-			s.t.Logf("easel %s said:\n%s", strings.Join(args, " "), tail(p.said(), 6000))
-		}
-	})
-	return p
-}
-
-func tail(s string, n int) string {
-	if len(s) > n {
-		return "…" + s[len(s)-n:]
-	}
-	return s
-}
-
-// ends waits for the process and returns its exit code, -1 if it was killed.
-func (p *process) ends(within time.Duration) int {
-	p.t.Helper()
-	select {
-	case <-p.done:
-		return p.ProcessState.ExitCode()
-	case <-time.After(within):
-		p.t.Fatalf("the process did not end within %s", within)
-		return 0
-	}
+	c := exec.Command(program, args...)
+	c.Env = s.env
+	return process{servertest.Start(s.t, c)}
 }
 
 // serves waits until the pages of `easel up` answer.
-func (p *process) serves() {
-	p.t.Helper()
+func (p process) serves(t *testing.T) {
+	t.Helper()
 	listen := ""
 	for _, line := range p.Env { // the last one holds
 		if value, ok := strings.CutPrefix(line, "EASEL_LISTEN="); ok {
 			listen = value
 		}
 	}
-	eventually(p.t, 5*time.Minute, "the pages answer", func() bool {
+	servertest.Eventually(t, 5*time.Minute, "the pages answer", func() bool {
 		conn, err := net.Dial("tcp", listen)
 		if err != nil {
 			return false
@@ -171,21 +108,6 @@ func (p *process) serves() {
 		conn.Close()
 		return true
 	})
-}
-
-// eventually polls until ok, or fails the test.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(within)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within %s: %s", within, what)
-		}
-	}
 }
 
 func (s *testSite) count(statuses ...task.Status) int {

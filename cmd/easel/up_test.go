@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/servertest"
 )
 
 func TestAccess(t *testing.T) {
@@ -80,7 +81,7 @@ func TestPing(t *testing.T) {
 func TestPagesOfARunningProgram(t *testing.T) {
 	t.Parallel()
 	s := newEmbeddedSite(t, "")
-	listen := freeAddress(t)
+	listen := servertest.FreeAddress(t)
 	s.env = append(s.env, "EASEL_LISTEN="+listen, "EASEL_PUBLIC_URL=http://art.test")
 	p := s.start("up")
 	post := func(host string) (int, string) {
@@ -100,7 +101,7 @@ func TestPagesOfARunningProgram(t *testing.T) {
 		}
 		return resp.StatusCode, string(body)
 	}
-	p.serves()
+	p.serves(t)
 	s.easel(0, "ping")
 	t.Run("A site with a public name is read-only", func(t *testing.T) {
 		if code, body := post("art.test"); code != http.StatusForbidden || !strings.Contains(body, "read-only") {

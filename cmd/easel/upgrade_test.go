@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/easelqueue/easel/internal/fakeprovider"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -27,15 +29,13 @@ func TestUpgrade(t *testing.T) {
 		s.easel(0, "enqueue", "a fox", "--provider", "replicate")
 	}
 	worker := s.start("worker")
-	eventually(t, 5*time.Minute, "both pictures are drawn", func() bool { return s.count(task.Completed) == 2 })
+	servertest.Eventually(t, 5*time.Minute, "both pictures are drawn", func() bool { return s.count(task.Completed) == 2 })
 	s.easel(0, "enqueue", "a fox that is drawn by now", "--provider", "replicate")
-	eventually(t, 5*time.Minute, "its call is out", func() bool {
+	servertest.Eventually(t, 5*time.Minute, "its call is out", func() bool {
 		return s.number("SELECT count(*) FROM generation_attempt WHERE state = 'accepted'") == 1
 	})
-	if err := worker.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	worker.ends(time.Minute)
+	worker.Send(syscall.SIGKILL)
+	worker.Ends(time.Minute)
 	for range changesSince {
 		s.easel(0, "migrate", "down", "--yes")
 	}
@@ -69,7 +69,7 @@ func TestUpgrade(t *testing.T) {
 		}
 		return all
 	}
-	eventually(t, 5*time.Minute, "every task has ended", func() bool { return s.open() == 0 })
+	servertest.Eventually(t, 5*time.Minute, "every task has ended", func() bool { return s.open() == 0 })
 	if diff := cmp.Diff(want, got()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

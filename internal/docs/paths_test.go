@@ -32,7 +32,7 @@ func TestRunItInAMinute(t *testing.T) {
 	}
 	s := newShell(t, nil)
 	s.start(line)
-	s.eventually("the first pictures are there", func() bool {
+	servertest.Eventually(s.t, patience, "the first pictures are there", func() bool {
 		pictures, err := filepath.Glob(s.path("easel-data", "pictures", "*", "*.png"))
 		return err == nil && len(pictures) > 3
 	})
@@ -131,7 +131,7 @@ func TestEmbedIt(t *testing.T) {
 		t.Fatalf("%v\n%s", err, blocks[3].text)
 	}
 	questions := strings.SplitAfter(strings.TrimSpace(blocks[4].text), ";\n")
-	s.eventually("the row is completed", func() bool { return strings.Contains(answer(t, db, questions[0]), " completed http") })
+	servertest.Eventually(s.t, patience, "the row is completed", func() bool { return strings.Contains(answer(t, db, questions[0]), " completed http") })
 	if said := answer(t, db, questions[1]); !strings.Contains(said, "/pictures/1/1-0.png 512 512") {
 		t.Errorf("the first task's pictures are %q", said)
 	}
@@ -189,7 +189,7 @@ func TestOperateIt(t *testing.T) {
 	if !isPicture(s.said["picture"]) {
 		t.Errorf("no picture at %q", s.said["picture"])
 	}
-	s.eventually("the worker and the pages' own worker are seen", func() bool {
+	servertest.Eventually(s.t, patience, "the worker and the pages' own worker are seen", func() bool {
 		s.line("easel doctor", "doctor")
 		return strings.Count(s.said["doctor"], ") serves ") == 2
 	})

@@ -3,7 +3,6 @@ package docs
 import (
 	"bytes"
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/easelqueue/easel/internal/servertest"
 )
 
 // install is the line that makes the program, as the README gives it.
@@ -60,18 +61,8 @@ func newShell(t *testing.T, instead map[string]string) *shell {
 		name, _, _ := strings.Cut(line, "=")
 		return strings.HasPrefix(name, "EASEL_") || strings.HasSuffix(name, "_KEY") || strings.HasSuffix(name, "_TOKEN") || name == "PATH"
 	})
-	env = append(env, "PATH="+folder+string(os.PathListSeparator)+os.Getenv("PATH"), "EASEL_LISTEN="+freeAddress(t))
+	env = append(env, "PATH="+folder+string(os.PathListSeparator)+os.Getenv("PATH"), "EASEL_LISTEN="+servertest.FreeAddress(t))
 	return &shell{t: t, dir: t.TempDir(), env: env, instead: instead, said: make(map[string]string)}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 var (
@@ -174,7 +165,7 @@ func (s *shell) start(line string) (stop func()) {
 	if line == "easel worker" {
 		return stop // it serves no pages that could be asked
 	}
-	s.eventually("the pages of "+line+" answer", func() bool {
+	servertest.Eventually(s.t, patience, "the pages of "+line+" answer", func() bool {
 		select {
 		case <-ended:
 			s.t.FailNow() // stop says why
@@ -183,20 +174,6 @@ func (s *shell) start(line string) (stop func()) {
 		return s.command(s.t.Context(), "easel ping").Run() == nil
 	})
 	return stop
-}
-
-// eventually waits for a claim to hold.
-func (s *shell) eventually(what string, claim func() bool) {
-	s.t.Helper()
-	look, end := time.NewTicker(100*time.Millisecond), time.After(patience)
-	defer look.Stop()
-	for !claim() {
-		select {
-		case <-look.C:
-		case <-end:
-			s.t.Fatalf("not in time: %s", what)
-		}
-	}
 }
 
 func content(path string) string {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/easelqueue/easel/check"
 	"github.com/easelqueue/easel/internal/evidence"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/task"
 )
@@ -96,7 +97,7 @@ func (c single) live(t *testing.T, s *shared) {
 	if c.how == stop {
 		lost = victim.stopped
 	}
-	eventually(t, time.Minute, "the worker is lost at "+c.point, lost)
+	servertest.Eventually(t, time.Minute, "the worker is lost at "+c.point, lost)
 	lostAt := time.Now()
 	if _, err := os.Stat(mark); err != nil {
 		t.Fatalf("the worker is lost, and not at its point: %v", err)
@@ -105,15 +106,15 @@ func (c single) live(t *testing.T, s *shared) {
 	if c.how == stop {
 		c.thaw(at, victim, id, lostAt)
 	}
-	eventually(t, time.Minute, "the task ends", func() bool { return at.task(id).Status.Final() })
+	servertest.Eventually(t, time.Minute, "the task ends", func() bool { return at.task(id).Status.Final() })
 	took := time.Since(lostAt)
 	if c.how == stop {
 		if at.expected(c).late {
-			eventually(t, time.Minute, "the frozen worker brings its picture", func() bool { return at.results(id) > 0 })
+			servertest.Eventually(t, time.Minute, "the frozen worker brings its picture", func() bool { return at.results(id) > 0 })
 		}
-		victim.ends()
+		victim.drains()
 	}
-	second.ends()
+	second.drains()
 	at.drained()
 	c.judge(t, at, id, began, lostAt)
 	t.Logf("%s: %s after %s", c, at.task(id).Status, took.Round(100*time.Millisecond))
@@ -122,7 +123,7 @@ func (c single) live(t *testing.T, s *shared) {
 // thaw lets the frozen worker go on once the other has ended the task, and its
 // own lease is over by far. One that was frozen while it wrote to SQLite holds the
 // file's lock: then nobody can end anything before it goes on.
-func (c single) thaw(at *site, victim *worker, id int64, lostAt time.Time) {
+func (c single) thaw(at *site, victim worker, id int64, lostAt time.Time) {
 	at.t.Helper()
 	enough := time.After(3 * lease)
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -134,7 +135,7 @@ func (c single) thaw(at *site, victim *worker, id int64, lostAt time.Time) {
 			at.blocked = true
 		}
 	}
-	victim.signal(syscall.SIGCONT)
+	victim.Send(syscall.SIGCONT)
 }
 
 // expected is what the case has to end with here.
@@ -179,7 +180,7 @@ func (s *site) results(id int64) int {
 func (s *site) drained() {
 	s.t.Helper()
 	settler := s.start()
-	eventually(s.t, 2*time.Minute, "the queue holds no delivery of a finished task", func() bool {
+	servertest.Eventually(s.t, 2*time.Minute, "the queue holds no delivery of a finished task", func() bool {
 		entries, err := evidence.Deliveries(s.t.Context(), s.redis)
 		for _, e := range entries {
 			if e.State != "archived" || s.task(1).Status != task.Failed {
@@ -188,7 +189,7 @@ func (s *site) drained() {
 		}
 		return err == nil
 	})
-	settler.ends()
+	settler.drains()
 }
 
 // judge compares the end with what is expected, and has the checker look at everything.

@@ -1,14 +1,13 @@
 package matrix
 
 import (
-	"bytes"
 	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/easelqueue/easel/internal/fakeprovider"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/queue"
@@ -122,72 +122,32 @@ func (s *site) connect(database, where string) {
 
 // worker is a running easel worker.
 type worker struct {
-	*exec.Cmd
-	t     *testing.T
-	mu    sync.Mutex
-	log   bytes.Buffer
-	ended chan struct{}
-}
-
-func (w *worker) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.log.Write(b)
-}
-
-func (w *worker) said() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.log.String()
+	*servertest.Process
+	t *testing.T
 }
 
 // start starts a worker, which is ended when the test is.
-func (s *site) start(env ...string) *worker {
+func (s *site) start(env ...string) worker {
 	s.t.Helper()
-	w := &worker{Cmd: exec.Command(s.program, "worker"), t: s.t, ended: make(chan struct{})}
-	w.Env, w.Stdout, w.Stderr = append(s.env, env...), w, w
-	if err := w.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	go func() { _ = w.Wait(); close(w.ended) }() // how it ended is in ProcessState
-	s.t.Cleanup(func() {
-		_ = w.Process.Kill()
-		<-w.ended
-		if s.t.Failed() {
-			said := w.said()
-			s.t.Logf("worker %d said:\n%s", w.Process.Pid, said[max(0, len(said)-6000):])
-		}
-	})
-	return w
+	c := exec.Command(s.program, "worker")
+	c.Env = slices.Concat(s.env, env)
+	return worker{servertest.Start(s.t, c), s.t}
 }
 
-// signal sends sig to the worker.
-func (w *worker) signal(sig syscall.Signal) {
+// drains has the worker drain and waits for its end.
+func (w worker) drains() {
 	w.t.Helper()
-	if err := w.Process.Signal(sig); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// ends has the worker drain and waits for its end.
-func (w *worker) ends() {
-	w.t.Helper()
-	eventually(w.t, time.Minute, "the worker works", func() bool { return strings.Contains(w.said(), `"message":"working"`) })
-	w.signal(syscall.SIGTERM)
-	select {
-	case <-w.ended:
-	case <-time.After(45 * time.Second):
-		w.t.Fatalf("worker %d does not end", w.Process.Pid)
-	}
-	if code := w.ProcessState.ExitCode(); code != 0 {
-		w.t.Errorf("worker %d ended with %d", w.Process.Pid, code)
+	servertest.Eventually(w.t, time.Minute, "the worker works", func() bool { return strings.Contains(w.Said(), `"message":"working"`) })
+	w.Send(syscall.SIGTERM)
+	if code := w.Ends(45 * time.Second); code != 0 {
+		w.t.Errorf("worker %d ended with %d", w.Pid(), code)
 	}
 }
 
 // killed reports whether the worker died of SIGKILL.
-func (w *worker) killed() bool {
+func (w worker) killed() bool {
 	select {
-	case <-w.ended:
+	case <-w.Done():
 		status, ok := w.ProcessState.Sys().(syscall.WaitStatus)
 		return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 	default:
@@ -196,26 +156,11 @@ func (w *worker) killed() bool {
 }
 
 // stopped reports whether the worker stands still.
-func (w *worker) stopped() bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.Process.Pid))
+func (w worker) stopped() bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.Pid()))
 	if err != nil {
 		return false
 	}
 	_, after, _ := strings.Cut(string(stat), ") ")
 	return strings.HasPrefix(after, "T")
-}
-
-// eventually polls until ok, or fails the test.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(within)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within %s: %s", within, what)
-		}
-	}
 }
