@@ -64,7 +64,7 @@ type Capabilities struct {
 	NegativePrompt, Seed, Steps, CFGScale, Quality, Style, Watermark, Mask bool
 
 	Cancel   bool // the service can be asked to stop a job
-	Deletes  bool // a job that it stops before it has begun is not known to it any more
+	Deletes  bool // a job that it stops before it has begun is not known to it any more; Answer.Queued says which have not
 	Recover  bool // the service can be asked for a lost call by our key
 	Lookup   bool // it may be asked, but that it does not know the call proves nothing
 	Callback bool // the service calls back under Call.CallbackURL
@@ -145,6 +145,7 @@ type Answer struct {
 	JobID     string          // the service's id, for people
 	PollAfter time.Duration   // 0 leaves it to the worker
 	Progress  int             // percent, 0 if the service does not say
+	Queued    bool            // the service says that the job has not begun
 
 	// When it is done.
 	Outputs []Output

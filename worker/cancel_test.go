@@ -25,7 +25,9 @@ func TestCancel(t *testing.T) {
 		{"A provider that promises to stop and draws all the same: its picture is kept late", promisedAndDrawn},
 		{"A cancel that is honoured late ends the call then, and not before", stoppedLate},
 		{"A job that is gone after its cancel has ended with it where the provider deletes them", deletedUpstream},
+		{"One that had begun stays accepted though the provider deletes jobs, and so does one that begins after its cancel", begunUpstream},
 		{"A job that is gone after its cancel stays accepted where the provider deletes none, and is not asked after for ever", goneUpstream},
+		{"A job that is gone when another process asks for its end stays accepted", goneTakenOver},
 		{"A cancelled job whose worker has died is cancelled upstream and waited for by another", cancelledAndDied},
 		{"A process that stops while a cancelled job is drawn leaves it to the next one", cancelledAndDrained},
 		{"A retry of a job that is cancelled and still drawn goes on with it in the same process", retrySameProcess},
@@ -101,29 +103,72 @@ func stoppedLate(r *rig) {
 		facts{"ErrorKind": task.Stopped, "polls": polls, "Status": task.Cancelled})
 }
 
-// vanishes makes the painter forget a job when it is asked to stop it.
-func (r *rig) vanishes() {
-	var gone atomic.Bool
+// waits is the answer of a job that has not begun.
+func waits() provider.Answer {
+	a := working(0)
+	a.Queued = true
+	return a
+}
+
+// vanishes makes the painter forget a job when it is asked to stop it, after these answers to
+// polls. Before that it says the first of them.
+func (r *rig) vanishes(before provider.Answer, after ...provider.Answer) {
+	var asked atomic.Int64
+	asked.Store(-1)
 	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
-		if gone.Load() {
-			return fails(task.Expired, task.Unknown)
+		if asked.Load() < 0 {
+			return before, nil
 		}
-		return working(0), nil
+		if n := int(asked.Add(1)); n <= len(after) {
+			return after[n-1], nil
+		}
+		return fails(task.Expired, task.Unknown)
 	})
-	r.painter.cancel = func() error { gone.Store(true); return nil }
+	r.painter.cancel = func() error { asked.Store(0); return nil }
 }
 
 func deletedUpstream(r *rig) {
 	r.painter.can.Deletes = true
-	r.vanishes()
+	r.vanishes(waits())
 	r.start()
 	t := r.cancelsDrawing()
 	r.until("the attempt ends", func() bool { return r.states(t.ID)[0] == task.AttemptFailed })
 	r.same(r.attempts(t.ID)[0].ErrorKind, task.Stopped)
 }
 
+func begunUpstream(r *rig) {
+	r.painter.can.Deletes = true
+	r.start()
+	for begins, say := range map[string]func(){
+		"before": func() { r.vanishes(working(0)) },
+		"after":  func() { r.vanishes(waits(), waits(), working(0)) },
+	} {
+		say()
+		t, polls, cancels := r.asks(), r.painter.polls.Load(), r.painter.cancels.Load()
+		r.until("the job is polled", func() bool { return r.painter.polls.Load() > polls })
+		r.cancel(t.ID)
+		r.until("the provider was asked to stop", func() bool { return r.painter.cancels.Load() > cancels })
+		r.until("it is given up", func() bool { return r.attempts(t.ID)[0].FinishedAt != nil })
+		a := r.attempts(t.ID)[0]
+		r.same(facts{"begins": begins, "State": a.State, "ErrorKind": a.ErrorKind, "ErrorAdvice": a.ErrorAdvice},
+			facts{"begins": begins, "State": task.AttemptAccepted, "ErrorKind": task.Expired, "ErrorAdvice": task.RetryAsks})
+	}
+}
+
+func goneTakenOver(r *rig) {
+	r.painter.can.Deletes = true
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return fails(task.Expired, task.Unknown) }
+	r.painter.cancel = func() error { _, err := fails(task.Expired, task.Unknown); return err }
+	t := r.leaves(r.accepted)
+	r.cancel(t.ID)
+	r.start()
+	r.until("it is given up", func() bool { return r.attempts(t.ID)[0].FinishedAt != nil })
+	a := r.attempts(t.ID)[0]
+	r.same(facts{"State": a.State, "ErrorKind": a.ErrorKind, "cancels": r.painter.cancels.Load()}, facts{"State": task.AttemptAccepted, "ErrorKind": task.Expired, "cancels": int64(1)})
+}
+
 func goneUpstream(r *rig) {
-	r.vanishes()
+	r.vanishes(waits())
 	r.start()
 	t := r.cancelsDrawing()
 	r.until("it is given up", func() bool { return r.attempts(t.ID)[0].FinishedAt != nil })

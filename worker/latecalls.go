@@ -23,7 +23,7 @@ const (
 type lateCalls struct {
 	mu      sync.Mutex
 	again   map[int64]time.Time // when it may be taken again; the zero time while it is in hand
-	stopped map[int64]bool      // jobs that this process has asked the provider to stop, and whether it said that it would
+	stopped map[int64]bool      // jobs that this process has asked the provider to stop, and whether that was before they had begun
 	told    chan lateCall       // calls that a step has left to the collecting
 	turns   chan struct{}       // who is at work
 	behind  map[string]int64    // how far the calls of a worker have been read
@@ -56,8 +56,8 @@ func (l *lateCalls) tell(id int64) {
 	}
 }
 
-// note takes down that the provider was asked to stop the job of the call, and whether it said
-// that it would.
+// note takes down that the provider was asked to stop the job of the call, and whether that was
+// before the job had begun.
 func (l *lateCalls) note(id int64, stopping bool) {
 	l.begin()
 	l.mu.Lock()

@@ -76,6 +76,7 @@ func (s *step) heed(j *job, next provider.Answer, err error) ending {
 	switch f := task.AsFailure(err); {
 	case err == nil:
 		s.said, j.failures, j.gone = next, 0, time.Time{}
+		s.begins(next)
 	case provider.IsNewer(err):
 		return s.leftToNewer(err)
 	case f.Executed == task.Executed:
@@ -95,6 +96,14 @@ func (s *step) heed(j *job, next provider.Answer, err error) ending {
 		s.log.Debug().Err(err).Msg("poll failed")
 	}
 	return nil
+}
+
+// begins takes note of a job that has begun although the provider was asked to stop it.
+func (s *step) begins(next provider.Answer) {
+	if s.stopping && !next.Queued {
+		s.stopping = false
+		s.w.late.note(s.last.ID, false)
+	}
 }
 
 func (s *step) ask(ctx context.Context) (provider.Answer, error) {
@@ -141,19 +150,22 @@ func (s *step) overtaken(ctx context.Context) (phase, queue.Verdict) {
 // is polled on until the provider says how it has ended: a request to stop is no promise, and
 // what is drawn all the same was paid for and is kept as late. The step of a delivery leaves that to
 // the collecting of late calls, for it may take as long as the job would, and lets go of its slot.
+// That a job is gone after that says that it was stopped only if it was last heard of as one
+// that had not begun: a service deletes no other. Only the process that heard so knows it; at
+// another one, and of a job that was not polled, the call stays accepted, and a retry asks.
 func (s *step) cancel(ctx context.Context) (phase, queue.Verdict) {
+	queued := s.said.Queued
 	s.waiting, s.late, s.said = ctx, true, provider.Answer{}
 	asking, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	err := s.account.Provider.Cancel(asking, json.RawMessage(s.last.Handle))
 	switch f := task.AsFailure(err); {
 	case err == nil:
-		s.stopping = true
+		s.stopping = queued
 		s.log.Info().Msg("cancelled; the provider was asked to stop its job")
 	case f.Kind == task.Stopped && f.Executed == task.Executed:
 		return s.endWith(callFailed{f})
 	default:
-		s.stopping = s.was != "" && f.Kind == task.Expired // it was stopped before, by a process that is gone; polling shows whether it has ended
 		s.log.Info().Err(err).Msg("cancelled; the provider goes on, and its answer will be kept")
 	}
 	s.w.late.note(s.last.ID, s.stopping)

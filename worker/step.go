@@ -68,7 +68,7 @@ type step struct {
 	late     bool              // the task is over, and its call only waited for
 	was      task.AttemptState // of a call that is collected late, as it was taken; empty in the step of a delivery
 	leaves   bool              // what is left of its call to the collecting of late ones
-	stopping bool              // the provider was asked to stop its job
+	stopping bool              // the provider was asked to stop its job before that had begun; see cancel
 	panicked bool              // and is to fail for it
 	refused  bool              // the database has refused a row of this step
 	onlyIn   string            // where a paid answer lies that the database has refused; empty is in the journal

@@ -87,11 +87,11 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if q.ID == "" {
 		return provider.Answer{}, r.Bad("the server took the job and gave no id")
 	}
-	return running(handle{version, string(q.ID), seed}), nil
+	return working(handle{version, string(q.ID), seed}, true), nil
 }
 
-func running(h handle) provider.Answer {
-	return provider.Answer{Handle: provider.WriteHandle(h), JobID: h.ID, PollAfter: pollAfter}
+func working(h handle, queued bool) provider.Answer {
+	return provider.Answer{Handle: provider.WriteHandle(h), JobID: h.ID, PollAfter: pollAfter, Queued: queued}
 }
 
 // Poll looks into the history, where jobs come when they have ended, and if it is
@@ -152,8 +152,10 @@ func (a *Adapter) look(ctx context.Context, h handle) (_ provider.Answer, found 
 	if q.Running == nil || q.Pending == nil {
 		return provider.Answer{}, false, r.Bad("the server's queue cannot be read")
 	}
-	if slices.ContainsFunc(slices.Concat(*q.Running, *q.Pending), func(j job) bool { return j.id() == h.ID }) {
-		return running(h), true, nil
+	ours := func(j job) bool { return j.id() == h.ID }
+	queued := slices.ContainsFunc(*q.Pending, ours)
+	if queued || slices.ContainsFunc(*q.Running, ours) {
+		return working(h, queued), true, nil
 	}
 	return provider.Answer{}, false, nil
 }

@@ -108,7 +108,22 @@ func TestAJobAtTheEndOfALongQueueIsFound(t *testing.T) {
 	}))
 	defer s.Close()
 	ans, err := adapter(t, s.URL, "").Poll(t.Context(), provider.WriteHandle(handle{Version: version, ID: "ours"}))
-	if err != nil || ans.Done {
+	if err != nil || ans.Done || !ans.Queued {
+		t.Errorf("%+v, %v", ans, err)
+	}
+}
+
+func TestAJobThatRunsIsNotQueuedAnyMore(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/queue" {
+			io.WriteString(w, "{}")
+			return
+		}
+		io.WriteString(w, `{"queue_running":[[2,"ours",{},{},["9"]]],"queue_pending":[]}`)
+	}))
+	defer s.Close()
+	ans, err := adapter(t, s.URL, "").Poll(t.Context(), provider.WriteHandle(handle{Version: version, ID: "ours"}))
+	if err != nil || ans.Done || ans.Queued {
 		t.Errorf("%+v, %v", ans, err)
 	}
 }

@@ -74,7 +74,7 @@ func (a *Adapter) Submit(ctx context.Context, c provider.Call) (provider.Answer,
 	if !ok {
 		return provider.Answer{}, r.Bad("the provider took the job and did not say where to ask after it")
 	}
-	return provider.Answer{Handle: provider.WriteHandle(h), JobID: h.ID, PollAfter: pollAfter, RequestID: h.ID, HTTPStatus: r.Status}, nil
+	return provider.Answer{Handle: provider.WriteHandle(h), JobID: h.ID, PollAfter: pollAfter, RequestID: h.ID, HTTPStatus: r.Status, Queued: q.waits()}, nil
 }
 
 // Poll asks how the job stands, and when it is completed for its answer.
@@ -99,7 +99,7 @@ func (a *Adapter) Poll(ctx context.Context, raw json.RawMessage) (provider.Answe
 	}
 	switch strings.ToUpper(string(q.Status)) {
 	case "IN_QUEUE", "IN_PROGRESS":
-		return provider.Answer{JobID: h.ID, PollAfter: pollAfter}, nil
+		return provider.Answer{JobID: h.ID, PollAfter: pollAfter, Queued: q.waits()}, nil
 	case "COMPLETED":
 		return a.answer(ctx, h)
 	}
@@ -149,6 +149,9 @@ type queued struct {
 	ResponseURL provider.Text `json:"response_url"`
 	CancelURL   provider.Text `json:"cancel_url"`
 }
+
+// waits reports whether the job has not begun.
+func (q queued) waits() bool { return strings.EqualFold(string(q.Status), "IN_QUEUE") }
 
 // version is that of the JSON of a handle.
 const version = 1

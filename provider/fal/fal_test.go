@@ -104,6 +104,31 @@ func TestPollOfACompletedJob(t *testing.T) {
 	})
 }
 
+func TestAPollSaysWhetherTheJobHasBegun(t *testing.T) {
+	for status, queued := range map[string]bool{"IN_QUEUE": true, "IN_PROGRESS": false} {
+		s := providertest.Start(providertest.Service{
+			Submits: map[string]providertest.Endpoint{"/": func(*providertest.Server, []byte) []byte {
+				return []byte(`{"request_id":"r1","status":"` + status + `","status_url":"/status","response_url":"/answer"}`)
+			}},
+			Asks: map[string]providertest.Ask{"GET /status": providertest.Said(202, `{"status":"`+status+`"}`)},
+		})
+		defer s.Close()
+		a := adapter(t, s.URL)
+		call, err := a.Prepare(provider.Request{Model: "acme/brush/dev", Prompt: "a red kite", Images: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken, err := a.Submit(t.Context(), call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, err := a.Poll(t.Context(), taken.Handle)
+		if err != nil || taken.Queued != queued || asked.Queued != queued {
+			t.Errorf("%s: submit says queued %t, a poll %t, %v", status, taken.Queued, asked.Queued, err)
+		}
+	}
+}
+
 func TestPrepareWritesTheCall(t *testing.T) {
 	call, err := adapter(t, "").Prepare(provider.Request{Model: "fal-ai/flux/dev", Prompt: "a red kite over a grey lake", Size: "1216x832", Images: 2, Seed: new(int64(42)),
 		Inputs: []string{"https://cdn.example.test/in.png?a=%2F&b=<1>"}, Parameters: map[string]string{"output_format": "png", "enable_safety_checker": "true", "strength": "0.80"}})
