@@ -186,7 +186,10 @@ const (
 )
 
 // Cancel ends a task that is not final, whatever has been done for the delivery that the
-// person saw, or for any if he did not look: it buys nothing. A worker that holds it learns it from
+// person saw, or for any if he did not look: it buys nothing. What a machine has taken back from a
+// dead worker since has another delivery, and is ended too: only a person who has brought the task
+// back wants it again. Of a task that was ever brought back the row does not tell the two apart,
+// and the delivery has to be the one that was seen. A worker that holds it learns it from
 // the row (see TakeCancelled); what the provider still draws is kept as late. A Locked if
 // the row could not be had within five seconds.
 func (s *Store) Cancel(ctx context.Context, seen task.Seen) (*task.Task, error) {
@@ -199,7 +202,7 @@ func (s *Store) Cancel(ctx context.Context, seen task.Seen) (*task.Task, error) 
 				lease_until = NULL, updated_at = now(), error_msg = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_msg END,
 				error_advice = CASE WHEN status = 'pending' AND `+owes+` THEN ? ELSE error_advice END,
 				error_about = CASE WHEN status = 'pending' AND `+owes+` THEN NULL ELSE error_about END, `+costs+`
-			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND (delivery = ? OR ?) AND status IN ('pending', 'processing')
+			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND (delivery = ? OR retried_at IS NULL OR ?) AND status IN ('pending', 'processing')
 				AND deleted_at IS NULL AND NOT `+ownedByApp+s.dialect.lock+`)
 			RETURNING `+taskColumns), owed.Error(), owed.Advice, seen.Task, seen.Delivery, !seen.Looked())
 	})

@@ -24,6 +24,7 @@ func person() []claim {
 		{"Retry drops a deadline that has passed and keeps one that has not", retriesDeadline},
 		{"Retry as not charged lets an unknown call be made again", notCharged},
 		{"Retry without that leaves an unknown call unknown", stillUnknown},
+		{"Cancel is for a task that a machine has taken back since it was seen, unless a person has ever brought it back", cancelsTakenBack},
 		{"Cancel ends a waiting task", cancelsPending},
 		{"Cancel ends a held task and tells its worker once", cancelsHeld},
 		{"Cancel of a final task is refused", cancelsFinal},
@@ -159,6 +160,23 @@ func cancelsSeen(b *bench) {
 	_, err = b.store.Cancel(b.Context(), again.Seen())
 	b.check(err)
 	b.same(b.get(t.ID).Status, task.Cancelled)
+}
+
+func cancelsTakenBack(b *bench) {
+	for _, retried := range []bool{false, true} { // before it was looked at
+		b.clear()
+		t := b.held()
+		if retried {
+			b.exec("UPDATE image_generations SET retried_at = created_at")
+		}
+		b.exec("UPDATE image_generations SET worker = 'never seen', lease_until = '2026-01-01 00:00:00+00:00'")
+		back, err := b.store.ReclaimExpired(b.Context(), 10)
+		b.check(err)
+		_, err = b.store.Cancel(b.Context(), t.Seen())
+		got := b.get(t.ID)
+		b.same(facts{"taken back": len(back), "Delivery": got.Delivery, "cancelled": got.Status == task.Cancelled, "done": err == nil},
+			facts{"taken back": 1, "Delivery": t.Delivery + 1, "cancelled": !retried, "done": !retried})
+	}
 }
 
 func retriesDeadline(b *bench) {
