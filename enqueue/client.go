@@ -5,7 +5,9 @@
 package enqueue
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rs/zerolog"
@@ -108,8 +110,8 @@ func (c *Client) hasWorker(ctx context.Context, provider string) bool {
 }
 
 // Retry brings a failed or cancelled task back and publishes it, if it is as it was seen. See
-// store.Retry. Without
-// notCharged it is an UnknownOutcome, and changes nothing, where it could neither ask nor buy.
+// store.Retry. Without notCharged it is an UnknownOutcome where it could neither ask nor buy, and
+// a BuysAgain where it would buy once more what was charged; nothing is changed then.
 func (c *Client) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error) {
 	if !notCharged {
 		if err := c.decided(ctx, seen); err != nil {
@@ -125,10 +127,15 @@ func (c *Client) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*t
 	return t, nil
 }
 
-// BuyAgain is Retry for a person who gives up what was paid for and cannot be
-// collected: a new call is made. See store.BuyAgain.
-func (c *Client) BuyAgain(ctx context.Context, seen task.Seen) (*task.Task, error) {
-	t, err := c.Tasks.BuyAgain(ctx, seen)
+// BuyAgain is Retry for a person who pays once more for what was paid for: he gives up what cannot
+// be collected, or has found before that the last call was charged. A new call is made. answered
+// are the numbers of the calls that had been answered when he looked (see task.AnsweredCalls). An
+// UnknownOutcome where that is to be decided first. See store.BuyAgain.
+func (c *Client) BuyAgain(ctx context.Context, seen task.Seen, answered ...int) (*task.Task, error) {
+	t, err := c.Tasks.BuyAgain(ctx, seen, answered...)
+	if nothing := new(store.NothingPaid); errors.As(err, &nothing) {
+		return nil, cmp.Or(c.decided(ctx, seen), err)
+	}
 	if err != nil {
 		return nil, err
 	}

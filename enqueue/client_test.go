@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -33,6 +34,9 @@ func TestClient(t *testing.T) {
 		{"What is final is neither cancelled nor, if it is completed, retried", notAllowed},
 		{"All failed tasks come back, over several pages", retryAll},
 		{"A word about calls is said of the tasks that were looked at, and of none that joins them", retryLooked},
+		{"What was given up as charged is bought again by a word of its own, and by none for many", retryCharged},
+		{"Buying again what nobody can say to be charged says the two words for that", buyUnknown},
+		{"A word is about the last call that its speaker knows of", wordAbout},
 		{"Two locked rows in a row end a retry of many, and one does not", retryAllTable},
 		{"Without a queue the relay publishes", func(r *rig) {
 			r.client.Queue = nil
@@ -240,9 +244,9 @@ func retryAll(r *rig) {
 	r.exec("UPDATE image_generations SET status = 'failed' WHERE id > 3")
 	r.exec("UPDATE image_generations SET status = 'completed' WHERE id = 2")
 	told := 0
-	looked, err := r.client.Retryable(r.Context(), store.Filter{})
+	looked, _, err := r.client.Retryable(r.Context(), store.Filter{})
 	r.check(err)
-	newest, err := r.client.Retryable(r.Context(), store.Filter{Limit: 502})
+	newest, _, err := r.client.Retryable(r.Context(), store.Filter{Limit: 502})
 	r.check(err)
 	r.same(newest, looked[:502])
 	done, err := r.client.RetryEach(r.Context(), looked, false, func(*task.Task) { told++ })
@@ -261,7 +265,7 @@ func retryLooked(r *rig) {
 	r.exec(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, fence, sent_at)
 		SELECT id, 0, 1, 'key-' || id, 'painter', CASE WHEN id = 4 THEN 'failed' ELSE 'unknown' END, 0, '2026-01-01' FROM image_generations`)
 	unknown := store.Filter{Kinds: []task.Kind{task.OutcomeUnknown}}
-	looked, err := r.client.Retryable(r.Context(), unknown)
+	looked, _, err := r.client.Retryable(r.Context(), unknown)
 	r.check(err)
 	r.exec("UPDATE image_generations SET status = 'failed', error_kind = 'outcome_unknown' WHERE id = 2") // joins them
 	r.exec("UPDATE image_generations SET fence = fence + 1 WHERE id = 3")                                 // was called again, and failed anew
@@ -290,7 +294,7 @@ func retryAllTable(r *rig) {
 	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse(), lighthouse(), lighthouse()})
 	r.check(err)
 	r.exec("UPDATE image_generations SET status = 'failed'")
-	looked, err := r.client.Retryable(r.Context(), store.Filter{})
+	looked, _, err := r.client.Retryable(r.Context(), store.Filter{})
 	r.check(err)
 	table := &lockedTable{Store: r.tasks, free: 4}
 	r.client.Tasks = table
@@ -306,7 +310,7 @@ func retryAllLocked(r *rig) {
 	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse()})
 	r.check(err)
 	r.exec("UPDATE image_generations SET status = 'failed'")
-	looked, err := r.client.Retryable(r.Context(), store.Filter{})
+	looked, _, err := r.client.Retryable(r.Context(), store.Filter{})
 	r.check(err)
 	app, err := r.tasks.DB().Begin()
 	r.check(err)
@@ -319,4 +323,75 @@ func retryAllLocked(r *rig) {
 	}
 	r.same(facts{"done": done, "r.get(1).Status": r.get(1).Status, "r.get(2).Status": r.get(2).Status, "r.get(3).Status": r.get(3).Status},
 		facts{"done": 2, "r.get(1).Status": task.Pending, "r.get(2).Status": task.Pending, "r.get(3).Status": task.Failed})
+}
+
+// calls gives each failed task one call in that state.
+func (r *rig) calls(state task.AttemptState, kind task.Kind) {
+	r.Helper()
+	r.exec(fmt.Sprintf("UPDATE image_generations SET status = 'failed', error_kind = '%s'", kind))
+	r.exec(fmt.Sprintf(`INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, account, state, error_kind, fence, sent_at)
+		SELECT id, 0, 1, 'key-' || id, 'painter', 'main', '%s', '%s', 0, '1999-01-01' FROM image_generations`, state, kind))
+}
+
+func retryCharged(r *rig) {
+	r.client.Queue = nil
+	_, err := r.tasks.Insert(r.Context(), []*task.Task{lighthouse(), lighthouse(), lighthouse()})
+	r.check(err)
+	r.calls(task.AttemptFailed, task.Charged)
+	r.exec("UPDATE image_generations SET error_kind = 'timeout' WHERE id > 1") // whose rows do not say it
+	looked, givenUp, err := r.client.Retryable(r.Context(), store.Filter{})
+	r.check(err)
+	r.same(facts{"looked": len(looked), "givenUp": givenUp}, facts{"looked": 2, "givenUp": 1})
+	n, err := r.client.RetryEach(r.Context(), looked, false, nil)
+	r.check(err)
+	_, err = r.client.Retry(r.Context(), r.get(1).Seen(), false)
+	if again := new(enqueue.BuysAgain); !errors.As(err, &again) || *again != (enqueue.BuysAgain{Task: 1, Attempt: 1}) {
+		r.Errorf("a retry says %v", err)
+	}
+	bought, err := r.client.BuyAgain(r.Context(), r.get(1).Seen())
+	r.check(err)
+	r.same(facts{"n": n, "1": bought.Status, "2": r.get(2).Status, "3": r.get(3).Status}, facts{"n": 0, "1": task.Pending, "2": task.Failed, "3": task.Failed})
+}
+
+func buyUnknown(r *rig) {
+	_, err := r.client.Enqueue(r.Context(), lighthouse())
+	r.check(err)
+	r.calls(task.AttemptUnknown, task.OutcomeUnknown)
+	l, err := r.client.Look(r.Context(), 1, enqueue.About{})
+	r.check(err)
+	_, asked := r.client.PaidCalls(l)
+	_, bought := r.client.BuyAgain(r.Context(), l.Task.Seen())
+	for _, err := range []error{asked, bought} {
+		if unknown := new(enqueue.UnknownOutcome); !errors.As(err, &unknown) || unknown.Attempt != 1 {
+			r.Errorf("it says %v", err)
+		}
+	}
+	r.same(r.get(1).Status, task.Failed)
+}
+
+func wordAbout(r *rig) {
+	t := lighthouse()
+	_, err := r.client.Enqueue(r.Context(), t)
+	r.check(err)
+	says := func(about enqueue.About, want string) {
+		r.Helper()
+		text := ""
+		if _, err := r.client.Look(r.Context(), t.ID, about); err != nil {
+			text = err.Error()
+		}
+		r.same(text, want)
+	}
+	says(enqueue.About{Attempt: 1}, "task 1 has moved on since you looked: it has no call; look again")
+	says(enqueue.About{Unknown: true}, "task 1 has no call of unknown outcome: no call was made")
+	r.calls(task.AttemptSucceeded, task.Timeout)
+	says(enqueue.About{Attempt: 1}, "")
+	says(enqueue.About{Attempt: 2}, "task 1 has moved on since you looked: its last call is 1 and not 2; look again")
+	says(enqueue.About{Began: time.Now()}, "")
+	says(enqueue.About{Unknown: true}, "task 1 has no call of unknown outcome: its call 1 is written down as succeeded")
+	says(enqueue.About{Unknown: true, Attempt: 1}, "task 1 has moved on since you looked: its call 1 is written down as succeeded; look again")
+	r.exec("UPDATE generation_attempt SET state = 'failed', error_kind = 'charged'")
+	says(enqueue.About{Unknown: true, Attempt: 1}, "task 1 has moved on since you looked: its call 1 was given up as charged; look again")
+	r.exec("UPDATE generation_attempt SET state = 'unknown', sent_at = later(60000)")
+	says(enqueue.About{Unknown: true, Attempt: 1, Began: time.Now()}, "")
+	says(enqueue.About{Unknown: true, Began: time.Now()}, "task 1 has moved on since you looked: its call 1 was made after this command began; look again")
 }

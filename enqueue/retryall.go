@@ -12,27 +12,31 @@ import (
 
 // Retryable returns the tasks that f picks of our own failed ones, as they stand now, the newest
 // first: f.Limit of them at most, or all if that is 0. What a person then says of them is
-// for RetryEach.
-func (c *Client) Retryable(ctx context.Context, f store.Filter) ([]task.Seen, error) {
+// for RetryEach. givenUp are left out: their calls were given up as charged, and a retry of each
+// would pay again.
+func (c *Client) Retryable(ctx context.Context, f store.Filter) (looked []task.Seen, givenUp int, err error) {
 	if len(f.Statuses) == 0 {
 		f.Statuses = []task.Status{task.Failed}
 	}
 	f.Ours = true
-	var all []task.Seen
 	for most := f.Limit; ; {
 		f.Limit = lookedPage
 		if most > 0 {
-			f.Limit = min(lookedPage, most-len(all))
+			f.Limit = min(lookedPage, most-len(looked))
 		}
 		page, err := c.Tasks.List(ctx, f)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for i := range page {
-			all = append(all, page[i].Seen())
+			if page[i].ErrorKind == task.Charged {
+				givenUp++
+				continue
+			}
+			looked = append(looked, page[i].Seen())
 		}
-		if len(page) < f.Limit || len(all) == most {
-			return all, nil
+		if len(page) < f.Limit || most > 0 && len(looked) == most {
+			return looked, givenUp, nil
 		}
 		f.Before = page[len(page)-1].ID
 	}
@@ -51,7 +55,7 @@ func (c *Client) RetryEach(ctx context.Context, looked []task.Seen, notCharged b
 		t, err := c.Retry(ctx, seen, notCharged)
 		if leftAlone(err) {
 			inRow = 0
-			continue // somebody else was faster, or it wants a decision of its own
+			continue // somebody else was faster, or it wants a word of its own
 		}
 		if row := new(store.Locked); errors.As(err, &row) && ctx.Err() == nil {
 			locked = cmp.Or(locked, fmt.Errorf("task %d: %w", seen.Task, err))

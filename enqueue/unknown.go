@@ -27,43 +27,32 @@ func (e *UnknownOutcome) Error() string {
 		"Look the call up at the provider%s, and say whether it was charged", e.Task, e.Provider, where)
 }
 
-// Undecided is what a page says of it.
-func (e *UnknownOutcome) Undecided() (task int64, text string) {
-	return e.Task, fmt.Sprintf("Nothing was changed: %s cannot be asked about the call. Look it up there, and say on the task's page whether it was charged.", e.Provider)
+// ForPage is what a page says of it.
+func (e *UnknownOutcome) ForPage() (task int64, title, text string) {
+	return e.Task, "Nobody can be asked", fmt.Sprintf("Nothing was changed: %s cannot be asked about the call. Look it up there, and say on the task's page whether it was charged.", e.Provider)
 }
 
-// decided is an UnknownOutcome if a retry of the task would neither ask nor buy.
-func (c *Client) decided(ctx context.Context, seen task.Seen) error {
-	attempts, err := c.Tasks.Attempts(ctx, seen.Task)
-	if err != nil || !c.Services.Undecided(attempts) {
-		return err
+// unknownOutcome is an UnknownOutcome if the last call of the task waits for a person's word.
+func (c *Client) unknownOutcome(l *store.Looked) error {
+	if !c.Services.Undecided(l.Attempts) {
+		return nil
 	}
-	t, err := c.Tasks.Get(ctx, seen.Task)
-	if err != nil {
-		return err
-	}
-	if !t.Status.Final() || t.Seen() != seen {
-		return nil // which the retry says
-	}
-	last := attempts[len(attempts)-1]
-	return &UnknownOutcome{Task: seen.Task, Attempt: last.Number, Provider: last.Provider, Console: c.Services.Console(last.Provider)}
+	last := l.Attempts[len(l.Attempts)-1]
+	return &UnknownOutcome{Task: l.Task.ID, Attempt: last.Number, Provider: last.Provider, Console: c.Services.Console(last.Provider)}
 }
 
 // GiveUp settles a failed task of unknown outcome whose last call was charged: a person has
 // looked it up. The task stays failed, by that reason, and costs what the price table
 // says of the call. It is not retried by that. See store.GiveUp.
 func (c *Client) GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error) {
-	t, err := c.Tasks.Get(ctx, seen.Task)
+	l, err := c.Tasks.Look(ctx, seen.Task)
 	if err != nil {
 		return nil, err
 	}
-	attempts, err := c.Tasks.Attempts(ctx, seen.Task)
-	if err != nil {
-		return nil, err
-	}
+	t := l.Task
 	var cost *task.Money
-	if svc := c.Services[t.Provider]; svc != nil && len(attempts) > 0 {
-		last := attempts[len(attempts)-1]
+	if svc := c.Services[t.Provider]; svc != nil && len(l.Attempts) > 0 {
+		last := l.Attempts[len(l.Attempts)-1]
 		model, images := t.Model, max(last.Images, 1)
 		if model == "" {
 			model = svc.DefaultModel
@@ -78,8 +67,5 @@ func (c *Client) GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error)
 
 // leftAlone reports whether err says that a task cannot be retried, or not by a word for many.
 func leftAlone(err error) bool {
-	var doubt *UnknownOutcome
-	var not *store.NotAllowed
-	var nothing *store.NothingUnknown
-	return errors.As(err, &doubt) || errors.As(err, &not) || errors.As(err, &nothing) || refused(err)
+	return errors.As(err, new(*UnknownOutcome)) || errors.As(err, new(*BuysAgain)) || errors.As(err, new(*store.NothingUnknown)) || refused(err)
 }

@@ -26,7 +26,7 @@ type dialect struct {
 
 	// clock is the database's own. SQLite's is this process's: now() in its SQL
 	// reads the same.
-	clock func(context.Context, *sqlx.DB) (time.Time, error)
+	clock func(context.Context, sqlx.QueryerContext) (time.Time, error)
 	// later is the database's clock plus a parameter in milliseconds. Differs by
 	// necessity: SQLite has no interval type.
 	later string
@@ -88,8 +88,8 @@ func postgres() dialect {
 	code := func(err error, codes ...string) bool { return slices.Contains(codes, sqlState(err)) }
 	return dialect{
 		name: migrations.Postgres, driver: "postgres", connections: 20,
-		clock: func(ctx context.Context, db *sqlx.DB) (now time.Time, err error) {
-			err = db.GetContext(ctx, &now, "SELECT clock_timestamp()")
+		clock: func(ctx context.Context, q sqlx.QueryerContext) (now time.Time, err error) {
+			err = sqlx.GetContext(ctx, q, &now, "SELECT clock_timestamp()")
 			return now.UTC(), err
 		},
 		later: "(now() + ? * interval '1 millisecond')",
@@ -173,9 +173,9 @@ func sqliteDialect() (dialect, error) {
 		// One writer: more connections would only wait for each other, and a
 		// busy_timeout is slept through outside of any context.
 		connections: 1,
-		clock: func(ctx context.Context, db *sqlx.DB) (time.Time, error) {
+		clock: func(ctx context.Context, q sqlx.QueryerContext) (time.Time, error) {
 			var now string
-			if err := db.GetContext(ctx, &now, "SELECT now()"); err != nil {
+			if err := sqlx.GetContext(ctx, q, &now, "SELECT now()"); err != nil {
 				return time.Time{}, err
 			}
 			return time.Parse(sqliteTime, now)

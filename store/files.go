@@ -122,7 +122,7 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 	if err != nil || n > 0 {
 		return err
 	}
-	t, err := s.Get(ctx, id)
+	t, err := s.rowForPerson(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -247,35 +247,47 @@ func TestAnAppsLockDelaysItsOwnRowsOnly(t *testing.T) {
 }
 
 func TestALockedTableKeepsAPersonForSecondsOnly(t *testing.T) {
-	s := postgres(t)
-	both := boats(t, s, 2)
-	failed, waiting := both[0], both[1]
-	_, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'failed' WHERE id = $1", failed.ID)
-	must(t, err)
-	failed, err = s.Get(t.Context(), failed.ID)
-	must(t, err)
-	app, err := s.DB().Begin()
-	must(t, err)
-	defer app.Rollback()
-	_, err = app.Exec("LOCK TABLE image_generations")
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	var asking sync.WaitGroup
-	for name, ask := range map[string]func() error{
-		"Retry":    func() error { _, err := s.Retry(ctx, failed.Seen(), true); return err },
-		"BuyAgain": func() error { _, err := s.BuyAgain(ctx, failed.Seen()); return err },
-		"GiveUp":   func() error { _, err := s.GiveUp(ctx, failed.Seen(), nil); return err },
-		"Cancel":   func() error { _, err := s.Cancel(ctx, waiting.Seen()); return err },
-		"Delete":   func() error { return s.Delete(ctx, failed.ID) },
+	for table, words := range map[string][]string{
+		"image_generations":  {"Retry", "Retry of what has not ended", "BuyAgain", "GiveUp", "Cancel", "Delete", "Look", "ReadyNow"},
+		"generation_attempt": {"Retry", "BuyAgain", "GiveUp", "Look", "ReadyNow"},
 	} {
-		asking.Go(func() {
-			if err := ask(); !errors.As(err, new(*store.Locked)) || ctx.Err() != nil {
-				t.Errorf("%s: %v", name, err)
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			s := postgres(t)
+			both := boats(t, s, 2)
+			failed, waiting := both[0], both[1]
+			_, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'failed', error_kind = 'outcome_unknown' WHERE id = $1", failed.ID)
+			must(t, err)
+			failed, err = s.Get(t.Context(), failed.ID)
+			must(t, err)
+			app, err := s.DB().Begin()
+			must(t, err)
+			defer app.Rollback()
+			_, err = app.Exec("LOCK TABLE " + table)
+			must(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			ask := map[string]func() error{
+				"Retry":                       func() error { _, err := s.Retry(ctx, failed.Seen(), true); return err },
+				"Retry of what has not ended": func() error { _, err := s.Retry(ctx, waiting.Seen(), false); return err },
+				"BuyAgain":                    func() error { _, err := s.BuyAgain(ctx, failed.Seen()); return err },
+				"GiveUp":                      func() error { _, err := s.GiveUp(ctx, failed.Seen(), nil); return err },
+				"Cancel":                      func() error { _, err := s.Cancel(ctx, waiting.Seen()); return err },
+				"Delete":                      func() error { return s.Delete(ctx, failed.ID) },
+				"Look":                        func() error { _, err := s.Look(ctx, failed.ID); return err },
+				"ReadyNow":                    func() error { return s.ReadyNow(ctx) },
 			}
+			var asking sync.WaitGroup
+			for _, word := range words {
+				asking.Go(func() {
+					if err := ask[word](); !errors.As(err, new(*store.Locked)) || ctx.Err() != nil {
+						t.Errorf("%s: %v", word, err)
+					}
+				})
+			}
+			asking.Wait()
 		})
 	}
-	asking.Wait()
 }
 
 func TestAFullPoolIsNoLock(t *testing.T) {

@@ -76,7 +76,8 @@ const (
 // outcome is unknown were not billed, so that they may be made again: those that are
 // called unknown, and those whose worker died while it sent them. The row comes back as
 // it is now, and not published. With notCharged a NothingUnknown if there is no such call.
-// A Locked if it could not be had within five seconds.
+// It does not ask what the retry begins with: who lets people retry refuses task.BuysAgain (see
+// Looked). A Locked if it could not be had within five seconds.
 func (s *Store) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error) {
 	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
 		if !notCharged {
@@ -102,35 +103,6 @@ type NothingUnknown struct{ Task int64 }
 
 func (e *NothingUnknown) Error() string {
 	return fmt.Sprintf("task %d has no call whose outcome is unknown, so nothing was changed; look at it again", e.Task)
-}
-
-// NothingPaid says that a task has no call that was paid for and not collected, so
-// that there is nothing to buy again.
-type NothingPaid struct{ Task int64 }
-
-func (e *NothingPaid) Error() string {
-	return fmt.Sprintf("task %d has no call that was paid for and not collected; a retry is enough", e.Task)
-}
-
-// BuyAgain is Retry by a person who gives up what was paid for and cannot be collected:
-// calls that the provider has taken end as failed, with all that is known of them, so that
-// a new one is made. A NothingPaid if there are none; nothing is changed then.
-func (s *Store) BuyAgain(ctx context.Context, seen task.Seen) (*task.Task, error) {
-	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
-		// They ended when they were last heard of: what ends after the retry counts as refused by it.
-		r, err := tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE generation_attempt SET state = 'failed', finished_at = coalesce(answered_at, sent_at), error_kind = coalesce(error_kind, 'expired'),
-				error_msg = 'it was paid for and not collected, and a person decided to buy again' || coalesce(': ' || replace(replace(error_msg, ?, ''), ?, ''), ''),
-				error_advice = NULL, error_about = NULL
-			WHERE task_id = ? AND state IN ('accepted', 'answered')`), task.RetryCollects.Ending(""), task.RetryAsks.Ending(""), seen.Task)
-		if err != nil {
-			return err
-		}
-		if n, err := r.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		return &NothingPaid{seen.Task}
-	})
 }
 
 // retry brings the task back and lets with write about its calls in the same transaction.
@@ -231,7 +203,7 @@ func (s *Store) archiveAll(ctx context.Context, refs []task.Ref, holds string, f
 }
 
 func (s *Store) notAllowed(ctx context.Context, seen task.Seen, action string) error {
-	t, err := s.Get(ctx, seen.Task)
+	t, err := s.rowForPerson(ctx, seen.Task)
 	if err != nil {
 		return err
 	}

@@ -213,6 +213,7 @@ func ofPeople() map[string]call {
 			_, err := s.Retry(ctx, task.Seen{Task: 100_003, Fence: 1, Status: task.Failed}, false)
 			return err
 		}},
+		"Look": {1, func(ctx context.Context, s *store.Store) error { _, err := s.Look(ctx, 100_004); return err }},
 		"Cancel": {1, func(ctx context.Context, s *store.Store) error {
 			_, err := s.Cancel(ctx, task.Seen{Task: 80_001})
 			return err

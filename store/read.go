@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -31,15 +30,11 @@ type Filter struct {
 
 // Get returns the task with its parameters, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, id int64) (*task.Task, error) {
-	var t task.Task
-	err := s.db.GetContext(ctx, &t, s.db.Rebind("SELECT "+taskColumns+" FROM image_generations WHERE id = ?"), id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
+	t, err := s.row(ctx, s.db, id)
 	if err != nil {
 		return nil, err
 	}
-	return &t, s.loadParameters(ctx, &t)
+	return t, s.loadParameters(ctx, t)
 }
 
 func (s *Store) loadParameters(ctx context.Context, t *task.Task) error {

@@ -65,21 +65,40 @@ func (s *Store) Dialect() migrations.Dialect { return s.dialect.name }
 // Ready returns ErrNotMigrated if a table is missing, or a column that a former
 // release did not have, and a *migrations.Foreign if the tables are an app's own.
 func (s *Store) Ready(ctx context.Context) error {
+	return s.unready(ctx, s.touchTables(ctx, s.db))
+}
+
+// ReadyNow is Ready for a command that a person waits for: a Locked if a table was locked for
+// five seconds.
+func (s *Store) ReadyNow(ctx context.Context) error {
+	return s.unready(ctx, s.forPerson(ctx, func(ctx context.Context, tx *sqlx.Tx) error { return s.touchTables(ctx, tx) }))
+}
+
+// touchTables names every table and column, and reads no row.
+func (s *Store) touchTables(ctx context.Context, q sqlx.QueryerContext) error {
 	for _, part := range []string{taskColumns + " FROM image_generations", attemptColumns + " FROM generation_attempt", resultColumns + " FROM generation_result",
 		"1 FROM generation_parameter", "1 FROM generation_input", "1 FROM favorite", "1 FROM easel_worker"} {
-		rows, err := s.db.QueryContext(ctx, "SELECT "+part+" LIMIT 0")
+		rows, err := q.QueryContext(ctx, "SELECT "+part+" LIMIT 0")
 		if err != nil {
-			if foreign := migrations.Strange(ctx, s.db.DB, s.dialect.name); foreign != nil {
-				return foreign
-			}
-			if s.dialect.isMissing(err) {
-				return ErrNotMigrated
-			}
-			return Redact(err)
+			return err
 		}
 		rows.Close()
 	}
 	return nil
+}
+
+// unready says what err, of touching the tables, tells of them.
+func (s *Store) unready(ctx context.Context, err error) error {
+	if err == nil || errors.As(err, new(*Locked)) {
+		return err
+	}
+	if foreign := migrations.Strange(ctx, s.db.DB, s.dialect.name); foreign != nil {
+		return foreign
+	}
+	if errors.Is(err, ErrNotMigrated) || s.dialect.isMissing(err) {
+		return ErrNotMigrated
+	}
+	return Redact(err)
 }
 
 // refuses reports whether the database will never take what was written: its

@@ -52,6 +52,18 @@ func AnyCollectable(attempts []Attempt) bool {
 	return false
 }
 
+// AnsweredCalls returns the numbers of the calls whose answer has come and whose pictures have
+// not, for who gives them up.
+func AnsweredCalls(attempts []Attempt) []int {
+	var numbers []int
+	for i := range attempts {
+		if attempts[i].State == AttemptAnswered {
+			numbers = append(numbers, attempts[i].Number)
+		}
+	}
+	return numbers
+}
+
 // CollectedByItself reports whether workers fetch what t has paid for, though no delivery leads
 // to it any more, and nobody has found yet that it cannot be had. Nobody need retry it for that.
 func CollectedByItself(t *Task, attempts []Attempt) bool {
@@ -69,6 +81,10 @@ const (
 	Asks     RetryStep = "ask"     // looks a call up whose outcome is unknown
 	Takes    RetryStep = "take"    // takes pictures that are all in our storage already
 	Buys     RetryStep = "buy"     // makes a new call
+
+	// BuysAgain makes a new call in the place of one that a person gave up as charged. Only who
+	// says that he pays again has it made.
+	BuysAgain RetryStep = "buy_again"
 )
 
 // AfterRetry says what a retry by hand begins with, by the task's calls in their order
@@ -87,9 +103,14 @@ func AfterRetry(attempts []Attempt, left int) RetryStep {
 		return Takes
 	case AnyCollectable(attempts):
 		return Collects
+	case last.GivenUp():
+		return BuysAgain
 	}
 	return Buys
 }
+
+// GivenUp reports whether a person found that the call was charged, and gave its picture up.
+func (a *Attempt) GivenUp() bool { return a.State == AttemptFailed && a.ErrorKind == Charged }
 
 // RevisedReason returns why a task is failed that was held because nobody knew the outcome of
 // its calls, given what is known of them now, in their order, and how many of its

@@ -34,3 +34,23 @@ func TestARetryBeginsWithWhatWasPaidFor(t *testing.T) {
 		}
 	}
 }
+
+func TestACallGivenUpAsChargedIsBoughtAgainByAWordOnly(t *testing.T) {
+	charged := Attempt{Number: 1, State: AttemptFailed, RowError: RowError{ErrorKind: Charged}}
+	for _, c := range []struct {
+		claim    string
+		attempts []Attempt
+		left     int
+		next     RetryStep
+	}{
+		{"After it another is paid for as well", []Attempt{charged}, 1, BuysAgain},
+		{"Once another was made that one counts", []Attempt{charged, {Number: 2, State: AttemptRejected}}, 1, Buys},
+		{"Pictures that are there are taken", []Attempt{{Number: 1, State: AttemptSucceeded}, charged}, 0, Takes},
+		{"What else was paid for is collected first", []Attempt{{Number: 1, State: AttemptAnswered}, charged}, 1, Collects},
+		{"Its answer that came late is collected", []Attempt{{Number: 1, State: AttemptAnswered, RowError: RowError{ErrorKind: Charged}}}, 1, Collects},
+	} {
+		if got := AfterRetry(c.attempts, c.left); got != c.next {
+			t.Errorf("%s: got %s, want %s", c.claim, got, c.next)
+		}
+	}
+}

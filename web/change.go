@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/task"
@@ -17,7 +18,7 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 		return nil, err
 	}
 	if r.PostForm.Get("buy_again") == "yes" {
-		_, err = s.Actions.BuyAgain(r.Context(), seen)
+		_, err = s.buyAgain(r, seen)
 	} else {
 		_, err = s.Actions.Retry(r.Context(), seen, r.PostForm.Get("not_charged") == "yes")
 	}
@@ -29,6 +30,22 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 	}
 	return storyOf(seen.Task), nil
 }
+
+// buyAgain pays once more, with the calls that were answered as the reader saw them.
+func (s *Site) buyAgain(r *http.Request, seen task.Seen) (*task.Task, error) {
+	var answered []int
+	for _, word := range strings.Fields(r.PostForm.Get("answered")) {
+		n, err := strconv.Atoi(word)
+		if err != nil || len(answered) == maxAnswered {
+			return nil, notSent("answered", r.PostForm.Get("answered"))
+		}
+		answered = append(answered, n)
+	}
+	return s.Actions.BuyAgain(r.Context(), seen, answered...)
+}
+
+// maxAnswered is how many calls one form can give up.
+const maxAnswered = 1_000
 
 // seenTask is the task of a form as the reader saw it.
 func seenTask(r *http.Request) (task.Seen, error) {

@@ -21,9 +21,9 @@ type listening struct {
 	heard *store.Filter
 }
 
-func (l listening) Retryable(_ context.Context, f store.Filter) ([]task.Seen, error) {
+func (l listening) Retryable(_ context.Context, f store.Filter) ([]task.Seen, int, error) {
 	*l.heard = f
-	return nil, nil
+	return nil, 0, nil
 }
 
 func TestChange(t *testing.T) {
@@ -73,6 +73,33 @@ func TestChange(t *testing.T) {
 		b.refuses(b.post("/tasks/1/retry", before), 409, "its call was given up as charged")
 		if got := b.status(1); got != task.Failed {
 			t.Errorf("the task is %s", got)
+		}
+	})
+	t.Run("What was given up as charged is bought again by its own button, and by no retry", func(t *testing.T) {
+		b := newBench(t)
+		b.fail(b.add(task.Task{}), task.OutcomeUnknown, "cut")
+		b.post("/tasks/1/give-up", b.seen(1, url.Values{"charged": {"yes"}}))
+		b.has(b.get("/tasks/1"), "The call was charged, and I pay once more", "Buy again</button>", "It is paid for as well.")
+		b.hasNot(b.get("/tasks/1"), "Retry</button>")
+		b.has(b.get("/failed"), `<a class="button" href="/tasks/1">Buy again…</a>`)
+		b.hasNot(b.get("/failed"), "<form")
+		b.refuses(b.post("/tasks/1/retry", b.seen(1, nil)), 409, "call 1 was given up as charged, and a new one is paid for as well")
+		b.has(b.post("/failed/retry", url.Values{"kind": {"charged"}}).Body.String(), "Nothing to retry")
+		if w := b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}})); w.Code != 303 || b.status(1) != task.Pending {
+			t.Errorf("got %d, the task is %s", w.Code, b.status(1))
+		}
+	})
+	t.Run("An answer that has come since the page was shown is not given up by it", func(t *testing.T) {
+		b := newBench(t)
+		b.fail(b.add(task.Task{}), task.Expired, "gone")
+		b.exec("UPDATE generation_attempt SET state = 'accepted'")
+		b.has(b.get("/tasks/1"), `name="answered" value=""`)
+		b.exec("UPDATE generation_attempt SET state = 'answered'")
+		b.refuses(b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "answered": {""}})), 409, "An answer has come for task 1 since the page was shown")
+		b.has(b.get("/tasks/1"), `name="answered" value="1"`)
+		b.refuses(b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "answered": {"one"}})), 400, "answered is &#34;one&#34;")
+		if w := b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "answered": {"1"}})); w.Code != 303 || b.status(1) != task.Pending {
+			t.Errorf("got %d, the task is %s", w.Code, b.status(1))
 		}
 	})
 	t.Run("A cancel is for what its reader saw, also if a worker has taken it since", func(t *testing.T) {

@@ -51,7 +51,7 @@ func (s *Site) retryKind(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	looked, err := s.Actions.Retryable(r.Context(), p.filter(maxLooked))
+	looked, _, err := s.Actions.Retryable(r.Context(), p.filter(maxLooked))
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,9 @@ func (s *Site) groups(tally []store.Tally) []group {
 	for i := range all {
 		g := &all[i]
 		slices.SortStableFunc(g.Providers, func(x, y store.Tally) int { return cmp.Compare(y.Tasks, x.Tasks) })
-		g.Retried = slices.DeleteFunc(slices.Clone(g.Providers), func(t store.Tally) bool { return g.Unknown() && s.Asks != nil && !s.Asks(t.Provider) })
+		g.Retried = slices.DeleteFunc(slices.Clone(g.Providers), func(t store.Tally) bool {
+			return g.Kind == task.Charged || g.Unknown() && s.Asks != nil && !s.Asks(t.Provider)
+		})
 		for _, list := range [][]store.Tally{g.Providers, g.Retried} {
 			for i := range list {
 				clip(task.MaxText, &list[i].Provider)

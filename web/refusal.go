@@ -54,13 +54,14 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	var nothing *store.NothingPaid
 	var known *store.NothingUnknown
 	var locked *store.Locked
-	var undecided interface {
-		Undecided() (task int64, text string)
+	var since *store.AnsweredSince
+	var told interface {
+		ForPage() (task int64, title, text string)
 	}
 	switch {
-	case errors.As(err, &undecided):
-		id, text := undecided.Undecided()
-		return &refusal{Status: http.StatusConflict, Title: "Nobody can be asked", Task: id, Text: text}, false
+	case errors.As(err, &told):
+		id, title, text := told.ForPage()
+		return &refusal{Status: http.StatusConflict, Title: title, Task: id, Text: text}, false
 	case errors.As(err, &r):
 		return r, false
 	case errors.As(err, &notAllowed) && notAllowed.Moved && !notAllowed.OwnedByApp:
@@ -73,6 +74,9 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	case errors.As(err, &nothing):
 		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: nothing.Task,
 			Text: fmt.Sprintf("Task %d has no call that was paid for and not collected. Look at it again; Retry is enough.", nothing.Task)}, false
+	case errors.As(err, &since):
+		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: since.Task,
+			Text: fmt.Sprintf("An answer has come for task %d since the page was shown, and its pictures are collected. Nothing was changed. Look at it again.", since.Task)}, false
 	case errors.As(err, &known):
 		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: known.Task,
 			Text: fmt.Sprintf("Task %d has no call whose outcome is unknown any more. Nothing was changed. Look at it again.", known.Task)}, false

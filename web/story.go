@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -34,6 +35,7 @@ type storyPage struct {
 
 	CanRetry, CanCancel, Unknown bool
 	PaidFor                      bool // a retry collects what was paid for
+	BuysAgain                    bool // a retry would pay again for what was charged and given up
 
 	// Undecided says that nobody can be asked about the last call; Console is where people
 	// look it up, empty if that is not known.
@@ -43,6 +45,15 @@ type storyPage struct {
 
 // Told says that what the task waits for tells its last error already.
 func (p storyPage) Told() bool { return p.Why != nil && p.Why.Urgent() && p.Why.Said == p.Reason() }
+
+// Answered is the numbers of the calls whose answer has come, with a space between.
+func (p storyPage) Answered() string {
+	var attempts []task.Attempt
+	for i := range p.Calls {
+		attempts = append(attempts, p.Calls[i].Attempt)
+	}
+	return strings.Trim(fmt.Sprint(task.AnsweredCalls(attempts)), "[]")
+}
 
 // Words is the prompt; empty if it says nothing.
 func (p storyPage) Words() string {
@@ -211,6 +222,8 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.OwnedByApp(),
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
 	}
+	h := task.History{ImageCount: t.ImageCount, Attempts: attempts, Results: results}
+	p.BuysAgain = p.CanRetry && task.AfterRetry(attempts, h.Left(false)) == task.BuysAgain
 	if p.PaidFor = p.CanRetry && task.AnyCollectable(attempts); p.PaidFor {
 		p.About.What = retryCollects
 		if task.CollectedByItself(t, attempts) {

@@ -26,9 +26,9 @@ type tasks interface {
 // actions are what a person can do from the pages.
 type actions interface {
 	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
-	Retryable(ctx context.Context, f store.Filter) ([]task.Seen, error)
+	Retryable(ctx context.Context, f store.Filter) (looked []task.Seen, givenUp int, err error)
 	RetryEach(ctx context.Context, looked []task.Seen, notCharged bool, each func(*task.Task)) (int, error)
-	BuyAgain(ctx context.Context, seen task.Seen) (*task.Task, error)
+	BuyAgain(ctx context.Context, seen task.Seen, answered ...int) (*task.Task, error)
 	GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error)
 	Cancel(ctx context.Context, seen task.Seen) (*task.Task, error)
 }

@@ -38,7 +38,7 @@ func undecided(r *rig) {
 	if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "say whether it was charged") {
 		r.Fatalf("the retry says %v", err)
 	}
-	looked, err := r.client.Retryable(r.Context(), store.Filter{})
+	looked, _, err := r.client.Retryable(r.Context(), store.Filter{})
 	r.check(err)
 	n, err := r.client.RetryEach(r.Context(), looked, false, nil)
 	r.check(err)

@@ -70,10 +70,18 @@ func waitCommand(why *waiting.Reason) string {
 func inShell(err error) string {
 	var unknown *enqueue.UnknownOutcome
 	var nothing *store.NothingPaid
+	var again *enqueue.BuysAgain
+	var not *enqueue.NotAbout
 	var f *task.Failure
 	switch {
 	case errors.As(err, &unknown):
 		return fmt.Sprintf(": if it was not charged, `easel retry %[1]d --not-charged --attempt %[2]d` sends it again; if it was, `easel give-up %[1]d --attempt %[2]d` ends it", unknown.Task, unknown.Attempt)
+	case errors.As(err, &again):
+		return fmt.Sprintf(": `easel retry %d --buy-again` makes it", again.Task)
+	case errors.As(err, &not) && !not.Moved:
+		return fmt.Sprintf(": see `easel show %d`", not.Task)
+	case errors.As(err, &not):
+		return fmt.Sprintf(" with `easel show %d`", not.Task)
 	case errors.As(err, &nothing):
 		return fmt.Sprintf(": `easel retry %d`", nothing.Task)
 	case errors.As(err, &f) && settingCommand(f.Advice) != "":

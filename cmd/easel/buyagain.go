@@ -11,64 +11,75 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// buyAgain has pictures drawn anew that were paid for and could not be collected,
-// after a person has seen what is given up.
-func (a *program) buyAgain(ctx context.Context, args []string, yes bool, l lookedUp) error {
+// buyAgain has pictures drawn anew that were paid for and did not come,
+// after a person has seen what is paid for once more.
+func (a *program) buyAgain(ctx context.Context, args []string, yes bool, about enqueue.About) error {
 	ids, err := parseIDs(args)
 	if err != nil {
 		return err
 	}
-	seen, question, err := a.givenUp(ctx, ids, l)
+	looked := make(map[int64]*store.Looked)
+	var paid []task.Attempt
+	err = a.withClient(ctx, func(c *enqueue.Client) error {
+		for _, id := range ids {
+			if looked[id], err = c.Look(ctx, id, about); err != nil {
+				return withID(id, err)
+			}
+			calls, err := c.PaidCalls(looked[id])
+			if err != nil && len(ids) == 1 {
+				return err // of several it is said when it comes to them
+			}
+			paid = append(paid, calls...)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, yes, question); err != nil {
-		return err
+	if len(paid) > 0 {
+		if err := a.confirm(ctx, yes, buyQuestion(paid)); err != nil {
+			return err
+		}
 	}
-	bought := func(int64) string {
+	bought := func(id int64) string {
+		if looked[id].Next == task.BuysAgain {
+			return "is pending again: " + begins[task.BuysAgain]
+		}
 		return "is pending again: what it has paid for is given up, and a new call is made"
 	}
-	return a.moveEach(ctx, args, bought, func(_ *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
-		return c.BuyAgain(ctx, seen[id])
+	return a.moveEach(ctx, args, bought, func(c *enqueue.Client, id int64) (*task.Task, error) {
+		return c.BuyAgain(ctx, looked[id].Task.Seen(), task.AnsweredCalls(looked[id].Attempts)...)
 	})
 }
 
-// givenUp names the calls that would be given up, and how the tasks stand with them. Tasks
-// that have none are said when it comes to them.
-func (a *program) givenUp(ctx context.Context, ids []int64, l lookedUp) (map[int64]task.Seen, string, error) {
-	_, s, err := a.open(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	defer s.Close()
-	var calls []string
-	seen := make(map[int64]task.Seen)
-	for _, id := range ids {
-		t, attempts, err := l.look(ctx, s, id)
-		if err != nil {
-			return nil, "", err
-		}
-		seen[id] = t.Seen()
-		for i := range attempts {
-			if at := &attempts[i]; at.Collectable() {
-				calls = append(calls, paidCall(at))
-			}
+// buyQuestion names the calls that are given up, and those that were before.
+func buyQuestion(paid []task.Attempt) string {
+	var taken, charged []string
+	for i := range paid {
+		if at := &paid[i]; at.GivenUp() {
+			charged = append(charged, paidCall(at, "given up as charged"))
+		} else {
+			taken = append(taken, paidCall(at, string(at.State)))
 		}
 	}
-	if len(calls) == 0 {
-		return nil, "", (&store.NothingPaid{Task: ids[0]})
+	question := ""
+	if len(taken) > 0 {
+		question = "This gives up " + strings.Join(taken, "; ") + ". `easel retry` without --buy-again collects and does not pay for it twice. "
 	}
-	return seen, "This gives up " + strings.Join(calls, "; ") + ". `easel retry` without --buy-again collects and does not pay for it twice. Pay once more?", nil
+	if len(charged) > 0 {
+		question += "This pays again for " + strings.Join(charged, "; ") + ". "
+	}
+	return question + "Pay once more?"
 }
 
-func paidCall(a *task.Attempt) string {
+func paidCall(a *task.Attempt, state string) string {
 	price := money(a.CostMicros, a.Currency)
 	if price == "" {
 		price = "at a price that is not known"
 	} else {
 		price = "for " + price
 	}
-	return fmt.Sprintf("call %d of task %d, %s at %s %s", a.Number, a.TaskID, a.State, a.Provider, price)
+	return fmt.Sprintf("call %d of task %d, %s at %s %s", a.Number, a.TaskID, state, a.Provider, price)
 }
 
 // parseIDs reads ids; one that is named twice counts once.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/cli"
-	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -23,11 +22,11 @@ func (a *program) cancelCommand() *cobra.Command {
 }
 
 func (a *program) cancel(ctx context.Context, args []string) error {
-	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
-		t, err := get(ctx, s, id)
+	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(c *enqueue.Client, id int64) (*task.Task, error) {
+		l, err := c.Look(ctx, id, enqueue.About{})
 		if err != nil {
 			return nil, err
 		}
-		return c.Cancel(ctx, t.Seen())
+		return c.Cancel(ctx, l.Task.Seen())
 	})
 }

@@ -5,14 +5,14 @@ import (
 
 	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/cli"
-	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
 const giveUpHelp = `Say of failed tasks whose outcome is unknown that their call was charged, after somebody
 has looked it up at the provider. The tasks stay failed, with that reason and with the
 cost that the price table names, and are no longer offered as unknown. A picture
-that still arrives is kept.`
+that still arrives is kept. Only retry --buy-again draws a new one, which is paid for
+as well.`
 
 func (a *program) giveUpCommand() *cobra.Command {
 	var call int
@@ -21,16 +21,16 @@ func (a *program) giveUpCommand() *cobra.Command {
 		Long: giveUpHelp, Example: "  easel give-up 44 --attempt 1\n  easel retry 44 --not-charged      if it was not charged",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			lookedUp, err := newLookedUp(c, args, call, true)
+			about, err := about(c, args, call, true)
 			if err != nil {
 				return err
 			}
-			return a.moveEach(ctx, args, func(int64) string { return "is given up: its call was charged" }, func(s *store.Store, client *enqueue.Client, id int64) (*task.Task, error) {
-				t, _, err := lookedUp.look(ctx, s, id)
+			return a.moveEach(ctx, args, func(int64) string { return "is given up: its call was charged" }, func(client *enqueue.Client, id int64) (*task.Task, error) {
+				l, err := client.Look(ctx, id, about)
 				if err != nil {
 					return nil, err
 				}
-				return client.GiveUp(ctx, t.Seen())
+				return client.GiveUp(ctx, l.Task.Seen())
 			})
 		},
 	}

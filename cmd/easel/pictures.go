@@ -196,8 +196,11 @@ func (a *program) delete(ctx context.Context, args []string, yes bool) error {
 	}
 	defer done()
 	for _, id := range ids {
-		if _, err := get(ctx, s, id); err != nil && !yes {
-			return err // before a question about what is not there
+		if yes {
+			break
+		}
+		if _, err := s.Look(ctx, id); err != nil {
+			return withID(id, err) // before a question about what is not there
 		}
 	}
 	if err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s, pictures included?", human.Count(len(ids), "task"))); err != nil {

@@ -32,7 +32,8 @@ was charged after all, you pay twice; easel give-up ends a task whose call was c
 A call that was paid for and whose pictures could not be fetched is collected again and
 not bought again; what other calls of the task have not brought is drawn after it, and
 paid for. --buy-again gives the call up and has a new one drawn, which is paid for as
-well; it takes IDs, shows what is given up and asks.`
+well. It is also the word for a task whose last call was given up as charged, which no
+other retry brings back. It takes IDs, shows what is paid for again and asks.`
 
 const retryExamples = `  easel retry 42 43
   easel retry --status failed --kind auth --provider openai
@@ -48,10 +49,10 @@ func (a *program) retryCommand() *cobra.Command {
 	f.add(c)
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&notCharged, "not-charged", false, "calls whose outcome is unknown were not charged, I have looked: send them again; if they were, you pay twice")
-	c.Flags().BoolVar(&again, "buy-again", false, "give up what was paid for and could not be collected, and have it drawn anew: you pay twice")
+	c.Flags().BoolVar(&again, "buy-again", false, "have drawn anew what was charged and given up, or paid for and could not be collected: you pay twice")
 	addAttempt(c, &call)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		lookedUp, err := newLookedUp(c, args, call, notCharged)
+		about, err := about(c, args, call, notCharged)
 		switch {
 		case err != nil:
 			return err
@@ -62,9 +63,9 @@ func (a *program) retryCommand() *cobra.Command {
 		case again && len(args) == 0:
 			return cli.Usage("--buy-again takes the IDs of tasks, so that each is looked at")
 		case again:
-			return a.buyAgain(c.Context(), args, yes, lookedUp)
+			return a.buyAgain(c.Context(), args, yes, about)
 		case len(args) > 0:
-			return a.retryEach(c.Context(), args, notCharged, lookedUp)
+			return a.retryEach(c.Context(), args, notCharged, about)
 		case f.changed(c):
 			return a.retryAll(c, &f, notCharged, yes)
 		}
@@ -84,36 +85,27 @@ type refusal struct {
 	Reason string `json:"reason"`
 }
 
-func (a *program) retryEach(ctx context.Context, args []string, notCharged bool, l lookedUp) error {
+func (a *program) retryEach(ctx context.Context, args []string, notCharged bool, about enqueue.About) error {
 	next := make(map[int64]string)
-	return a.moveEach(ctx, args, func(id int64) string { return "is pending again: " + next[id] }, func(s *store.Store, c *enqueue.Client, id int64) (*task.Task, error) {
-		t, attempts, err := l.look(ctx, s, id)
+	return a.moveEach(ctx, args, func(id int64) string { return "is pending again" + next[id] }, func(c *enqueue.Client, id int64) (*task.Task, error) {
+		l, err := c.Look(ctx, id, about)
 		if err != nil {
 			return nil, err
 		}
-		retried, err := c.Retry(ctx, t.Seen(), notCharged)
+		retried, err := c.Retry(ctx, l.Task.Seen(), notCharged)
 		if err != nil {
 			return nil, err
 		}
-		if n := len(attempts); notCharged && n > 0 && attempts[n-1].State == task.AttemptUnknown {
-			next[id] = fmt.Sprintf("call %d counts as not charged, and ", attempts[n-1].Number)
+		link := ": "
+		if n := len(l.Attempts); notCharged && n > 0 && l.Attempts[n-1].State == task.AttemptUnknown {
+			next[id], link = fmt.Sprintf(": call %d counts as not charged", l.Attempts[n-1].Number), ", and "
 		}
-		if attempts, err = s.Attempts(ctx, id); err != nil {
-			return retried, err
+		// The word is done: what it begins with is said if it can be seen.
+		if after, err := c.Look(ctx, id, enqueue.About{}); err == nil {
+			next[id] += link + begins[after.Next]
 		}
-		step, err := afterRetry(ctx, s, retried, attempts)
-		next[id] += begins[step]
-		return retried, err
+		return retried, nil
 	})
-}
-
-// afterRetry says what a retry of the task begins with, by all of its calls.
-func afterRetry(ctx context.Context, s *store.Store, t *task.Task, attempts []task.Attempt) (task.RetryStep, error) {
-	h, err := s.History(ctx, t.ID)
-	if err != nil {
-		return "", err
-	}
-	return task.AfterRetry(attempts, h.Left(false)), nil
 }
 
 // begins says what a retry begins with.
@@ -122,35 +114,52 @@ var begins = map[task.RetryStep]string{
 	task.Asks:     "the call of unknown outcome is asked after first",
 	task.Takes:    "pictures that are in storage already are taken, and nothing is bought",
 	task.Buys:     "a new call is made",
+
+	task.BuysAgain: "a new call is made, and paid for although the last one was charged",
 }
 
 // moveEach does one thing to each task. What is refused does not keep the
-// others from being done, but the command fails.
-func (a *program) moveEach(ctx context.Context, args []string, done func(id int64) string, move func(*store.Store, *enqueue.Client, int64) (*task.Task, error)) error {
+// others from being done, but the command fails. Two that are locked, one after the other,
+// are more than a row: the others are left.
+func (a *program) moveEach(ctx context.Context, args []string, done func(id int64) string, move func(*enqueue.Client, int64) (*task.Task, error)) error {
 	ids, err := parseIDs(args)
 	if err != nil {
 		return err
 	}
+	return a.withClient(ctx, func(c *enqueue.Client) error {
+		answer, locked := moved{Tasks: []task.Task{}}, 0
+		for _, id := range ids {
+			if locked == 2 {
+				answer.Refused = append(answer.Refused, refusal{id, fmt.Sprintf("task %d was left as it is: the two before it are locked", id)})
+				continue
+			}
+			t, err := move(c, id)
+			switch {
+			case ctx.Err() != nil:
+				return cmp.Or(err, ctx.Err())
+			case err == nil:
+				answer.Tasks = append(answer.Tasks, brief(*t))
+			default:
+				answer.Refused = append(answer.Refused, refusal{id, reason(id, err)})
+			}
+			if locked++; !errors.As(err, new(*store.Locked)) {
+				locked = 0
+			}
+		}
+		return a.answerMoved(answer, done)
+	})
+}
+
+// withClient does something with the tasks of the database.
+func (a *program) withClient(ctx context.Context, do func(*enqueue.Client) error) error {
 	cfg, s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	client, closeClient := app.OpenClient(ctx, cfg, s, a.out.Say)
-	defer closeClient()
-	answer := moved{Tasks: []task.Task{}}
-	for _, id := range ids {
-		t, err := move(s, client, id)
-		if ctx.Err() != nil {
-			return cmp.Or(err, ctx.Err())
-		}
-		if err != nil {
-			answer.Refused = append(answer.Refused, refusal{id, reason(id, err)})
-			continue
-		}
-		answer.Tasks = append(answer.Tasks, brief(*t))
-	}
-	return a.answerMoved(answer, done)
+	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
+	defer done()
+	return do(client)
 }
 
 func reason(id int64, err error) string {
@@ -195,6 +204,7 @@ func retryFilter(picked store.Filter) (store.Filter, error) {
 type retriedAll struct {
 	Picked  int `json:"picked"`
 	Retried int `json:"retried"`
+	GivenUp int `json:"given_up"` // left alone, since a retry of each would pay again
 }
 
 func (a *program) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes bool) error {
@@ -206,46 +216,51 @@ func (a *program) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes boo
 	if picked, err = retryFilter(picked); err != nil {
 		return err
 	}
-	cfg, s, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
-	defer done()
-	// What is said holds for those that are there now, as they stand, and for none that joins them.
-	looked, err := client.Retryable(ctx, picked)
-	if err != nil {
-		return err
-	}
-	answer := retriedAll{Picked: len(looked)}
-	if answer.Picked > 0 {
-		if err := a.confirm(ctx, yes, retryQuestion(answer.Picked, notCharged)); err != nil {
+	return a.withClient(ctx, func(client *enqueue.Client) error {
+		// What is said holds for those that are there now, as they stand, and for none that joins them.
+		looked, givenUp, err := client.Retryable(ctx, picked)
+		if err != nil {
 			return err
 		}
-		retry := func(each func(*task.Task)) (int, error) { return client.RetryEach(ctx, looked, notCharged, each) }
-		if answer.Retried, err = a.retryPicked(retry, answer.Picked); err != nil {
-			return fmt.Errorf("%d of %d tasks are pending again, then: %w", answer.Retried, answer.Picked, err)
+		answer := retriedAll{Picked: len(looked), GivenUp: givenUp}
+		if answer.Picked > 0 {
+			if err := a.confirm(ctx, yes, retryQuestion(answer, notCharged)); err != nil {
+				return err
+			}
+			retry := func(each func(*task.Task)) (int, error) { return client.RetryEach(ctx, looked, notCharged, each) }
+			if answer.Retried, err = a.retryPicked(retry, answer.Picked); err != nil {
+				return fmt.Errorf("%d of %d tasks are pending again, then: %w", answer.Retried, answer.Picked, err)
+			}
 		}
-	}
-	return a.out.Answer(answer, func(w io.Writer) {
-		if answer.Picked == 0 {
-			fmt.Fprintln(w, "no task fits")
-			return
-		}
-		fmt.Fprintf(w, "%s pending again\n", human.Count(answer.Retried, "task"))
-		if left := answer.Picked - answer.Retried; left > 0 {
-			fmt.Fprintf(w, "%s left as they were: somebody else was faster, or each wants a decision of its own\n", human.Count(left, "task"))
-		}
+		return a.out.Answer(answer, func(w io.Writer) { printRetried(w, answer) })
 	})
 }
 
-func retryQuestion(tasks int, notCharged bool) string {
-	question := human.Count(tasks, "task") + " would be retried"
+func printRetried(w io.Writer, answer retriedAll) {
+	switch {
+	case answer.Picked > 0:
+		fmt.Fprintf(w, "%s pending again\n", human.Count(answer.Retried, "task"))
+	case answer.GivenUp == 0:
+		fmt.Fprintln(w, "no task fits")
+	}
+	if left := answer.Picked - answer.Retried; left > 0 {
+		fmt.Fprintf(w, "%s left as they were: somebody else was faster, or each wants a decision of its own\n", human.Count(left, "task"))
+	}
+	if answer.GivenUp > 0 {
+		fmt.Fprintf(w, "%s left alone that would pay again, since the last call was given up as charged: `easel retry ID --buy-again`\n", human.Count(answer.GivenUp, "task"))
+	}
+}
+
+func retryQuestion(asked retriedAll, notCharged bool) string {
+	question := human.Count(asked.Picked, "task") + " would be retried"
 	if notCharged {
 		question += ", and calls of unknown outcome sent again: those that were charged after all are paid for twice"
 	}
-	return question + ". Go on?"
+	question += "."
+	if asked.GivenUp > 0 {
+		question += fmt.Sprintf(" %s whose last call was given up as charged would be left alone.", human.Count(asked.GivenUp, "task"))
+	}
+	return question + " Go on?"
 }
 
 func (a *program) retryPicked(retry func(each func(*task.Task)) (int, error), total int) (int, error) {

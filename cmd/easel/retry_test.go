@@ -24,6 +24,8 @@ func TestRetryAndCancel(t *testing.T) {
 		{"A call that was made after the command began is not what its word is about", refusesLaterCall},
 		{"Pictures that are in storage already are taken by a retry, and only what is missing is bought", retriesStored},
 		{"What was paid for is collected by a retry, and bought again by a confirmed word", buysAgain},
+		{"What was given up as charged is bought again by a confirmed word, and by no other retry", buysCharged},
+		{"Buying again a call of unknown outcome names the two words that settle it", buysUnknown},
 		{"A retry says whether it would buy", saysWhatIsBought},
 		{"One refusal does not keep the others", retriesOthers},
 		{"A script that retries many must say that it means it", retriesConfirmed},
@@ -105,7 +107,7 @@ func asksNobody(t *testing.T, d *shell, _ *store.Store) {
 	d.easel("give-up", fmt.Sprint(id), "--attempt", "2").wants(t, 1, "its last call is 1 and not 2; look again")
 	d.easel("give-up", fmt.Sprint(id), "--attempt", "1").wants(t, 0, "is given up: its call was charged")
 	d.easel("show", fmt.Sprint(id)).wants(t, 0, "charged", reason)
-	d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "its call was given up as charged; look again")
+	d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "has no call of unknown outcome: its call 1 was given up as charged: see `easel show")
 }
 
 func retriesNotCharged(t *testing.T, d *shell, s *store.Store) {
@@ -124,15 +126,18 @@ func retriesNotCharged(t *testing.T, d *shell, s *store.Store) {
 func contradicts(t *testing.T, d *shell, s *store.Store) {
 	fail(t, s, 3, nobodyKnows())
 	d.easel("give-up", "2", "--attempt", "1").wants(t, 0, "is given up")
-	for _, args := range [][]string{{"retry", "2", "--not-charged", "--attempt", "1"}, {"retry", "2", "--not-charged"}, {"retry", "2", "--attempt", "1"}, {"give-up", "2"}} {
-		d.easel(args...).wants(t, 1, "task 2 has moved on since you looked: its call was given up as charged; look again")
+	for _, args := range [][]string{{"retry", "2", "--not-charged", "--attempt", "1"}, {"give-up", "2", "--attempt", "1"}} {
+		d.easel(args...).wants(t, 1, "task 2 has moved on since you looked: its call 1 was given up as charged; look again with `easel show 2`")
+	}
+	for _, args := range [][]string{{"retry", "2", "--not-charged"}, {"give-up", "2"}} {
+		d.easel(args...).wants(t, 1, "task 2 has no call of unknown outcome: its call 1 was given up as charged")
 	}
 	if got := lastCall(t, s, 2); got != task.AttemptFailed || status(t, s, 2) != task.Failed {
 		t.Errorf("its call is %s, and it is %s", got, status(t, s, 2))
 	}
 	d.easel("retry", "3", "--not-charged", "--attempt", "1").wants(t, 0, "call 1 counts as not charged")
 	for _, args := range [][]string{{"give-up", "3", "--attempt", "1"}, {"retry", "3", "--not-charged", "--attempt", "1"}} {
-		d.easel(args...).wants(t, 1, "task 3 has moved on since you looked: how its call 1 ended is known: rejected; look again")
+		d.easel(args...).wants(t, 1, "task 3 has moved on since you looked: its call 1 is written down as rejected; look again with `easel show 3`")
 	}
 	if got := lastCall(t, s, 3); got != task.AttemptRejected || status(t, s, 3) != task.Pending {
 		t.Errorf("its call is %s, and it is %s", got, status(t, s, 3))
@@ -142,7 +147,7 @@ func contradicts(t *testing.T, d *shell, s *store.Store) {
 func retriesAllNotCharged(t *testing.T, d *shell, s *store.Store) {
 	fail(t, s, 3, nobodyKnows())
 	d.easel("give-up", "2").wants(t, 0, "is given up")
-	d.easel("retry", "--status", "failed", "--not-charged", "--yes").wants(t, 0, "1 task pending again\n2 tasks left as they were")
+	d.easel("retry", "--status", "failed", "--not-charged", "--yes").wants(t, 0, "1 task pending again\n1 task left as they were", "1 task left alone that would pay again")
 	if status(t, s, 1) != task.Failed || status(t, s, 2) != task.Failed || status(t, s, 3) != task.Pending {
 		t.Errorf("they are %s, %s and %s", status(t, s, 1), status(t, s, 2), status(t, s, 3))
 	}
@@ -217,6 +222,29 @@ func buysAgain(t *testing.T, d *shell, s *store.Store) {
 	}
 }
 
+func buysCharged(t *testing.T, d *shell, s *store.Store) {
+	d.easel("give-up", "2").wants(t, 0, "is given up")
+	d.easel("show", "2").wants(t, 0, "a plain retry changes nothing", "`easel retry --buy-again 2` has a new one drawn, which is paid for as well")
+	for _, args := range [][]string{{"retry", "2"}, {"retry", "2", "--attempt", "1"}} {
+		d.easel(args...).wants(t, 1, "task 2 was not retried: its call 1 was given up as charged, and a new one is paid for as well: `easel retry 2 --buy-again` makes it")
+	}
+	d.easel("retry", "--status", "failed").wants(t, 2, "1 task would be retried. 1 task whose last call was given up as charged would be left alone. Go on?")
+	d.easel("retry", "--kind", "charged").wants(t, 0, "1 task left alone that would pay again, since the last call was given up as charged: `easel retry ID --buy-again`")
+	d.easel("retry", "2", "--buy-again").wants(t, 2, "This pays again for call 1 of task 2, given up as charged at sketch", "Pay once more?")
+	if got := status(t, s, 2); got != task.Failed {
+		t.Errorf("it is %s", got)
+	}
+	d.easel("retry", "2", "--buy-again", "--yes", "--attempt", "1").wants(t, 0, "task 2 is pending again: a new call is made, and paid for although the last one was charged")
+}
+
+func buysUnknown(t *testing.T, d *shell, s *store.Store) {
+	d.env = append(d.env, "OPENAI_API_KEY=a-key")
+	id := d.enqueue("x", "--provider", "openai", "--model", "gpt-image-2")
+	fail(t, s, id, nobodyKnows())
+	d.easel("retry", fmt.Sprint(id), "--buy-again", "--yes").wants(t, 1, fmt.Sprintf("`easel retry %d --not-charged --attempt 1` sends it again", id), fmt.Sprintf("`easel give-up %d --attempt 1` ends it", id))
+	d.easel("retry", "2", "--buy-again", "--yes").wants(t, 1, "a retry is enough: `easel retry 2`") // which asks
+}
+
 func saysWhatIsBought(t *testing.T, d *shell, s *store.Store) {
 	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered' WHERE task_id = 2"); err != nil {
 		t.Fatal(err)
@@ -242,7 +270,7 @@ func retriesConfirmed(t *testing.T, d *shell, s *store.Store) {
 func retriesFiltered(t *testing.T, d *shell, s *store.Store) {
 	var answer retriedAll
 	d.must(&answer, "retry", "--status", "failed", "--yes")
-	if answer != (retriedAll{2, 2}) || status(t, s, 1) != task.Pending || status(t, s, 2) != task.Pending {
+	if answer != (retriedAll{2, 2, 0}) || status(t, s, 1) != task.Pending || status(t, s, 2) != task.Pending {
 		t.Errorf("got %+v, and 2 is %s", answer, status(t, s, 2))
 	}
 	if got := lastCall(t, s, 2); got != task.AttemptUnknown {
@@ -253,7 +281,7 @@ func retriesFiltered(t *testing.T, d *shell, s *store.Store) {
 func retriesKind(t *testing.T, d *shell, s *store.Store) {
 	var answer retriedAll
 	d.must(&answer, "retry", "--kind", "outcome_unknown", "--yes")
-	if answer != (retriedAll{1, 1}) || status(t, s, 1) != task.Failed {
+	if answer != (retriedAll{1, 1, 0}) || status(t, s, 1) != task.Failed {
 		t.Errorf("got %+v, and 1 is %s", answer, status(t, s, 1))
 	}
 }

@@ -89,7 +89,8 @@ func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secr
 	if err != nil {
 		return nil, err
 	}
-	next, err := afterRetry(ctx, s, t, attempts)
+	h := task.History{ImageCount: t.ImageCount, Attempts: attempts, Results: results}
+	next := task.AfterRetry(attempts, h.Left(false))
 	t.HideUsers()
 	for i := range attempts {
 		attempts[i].HideSignatures()
@@ -99,16 +100,21 @@ func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secr
 	for i := range results {
 		results[i].HideSignature()
 	}
-	return &story{Task: t, Attempts: attempts, Results: results, next: next}, err
+	return &story{Task: t, Attempts: attempts, Results: results, next: next}, nil
 }
 
 // get is store.Get with the id in its error.
 func get(ctx context.Context, s *store.Store, id int64) (*task.Task, error) {
 	t, err := s.Get(ctx, id)
+	return t, withID(id, err)
+}
+
+// withID names the task that there is not.
+func withID(id int64, err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("task %d: %w; see `easel list`", id, store.ErrNotFound)
+		return fmt.Errorf("task %d: %w; see `easel list`", id, store.ErrNotFound)
 	}
-	return t, err
+	return err
 }
 
 func (o *output) story(w io.Writer, told *story, now time.Time) {

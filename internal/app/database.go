@@ -17,7 +17,8 @@ import (
 
 const openTimeout = 10 * time.Second
 
-// OpenDatabase opens a database that has easel's tables. The caller closes the store.
+// OpenDatabase opens a database that has easel's tables, for a command that a person waits for.
+// The caller closes the store.
 func OpenDatabase(ctx context.Context, cfg config.Config) (*store.Store, error) {
 	if path, ok := MissingFile(cfg); ok {
 		return nil, fmt.Errorf("there is no database at %s yet: `easel up`, `easel enqueue` and `easel migrate up` make it (EASEL_DATA and EASEL_DATABASE_URL say where)", path)
@@ -26,7 +27,7 @@ func OpenDatabase(ctx context.Context, cfg config.Config) (*store.Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Ready(ctx); err != nil {
+	if err := s.ReadyNow(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}

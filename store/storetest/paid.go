@@ -16,6 +16,8 @@ func paying() []claim {
 		{"How far an answer is collected, and what is kept as it came, is noted while it is answered", notesCollected},
 		{"BuyAgain gives up what was paid for, and only that", buysAgain},
 		{"BuyAgain changes nothing where nothing was paid for", buysNothingAgain},
+		{"BuyAgain changes nothing if an answer has come since the task was looked at", buysNothingAnswered},
+		{"BuyAgain is the word for a last call that was given up as charged", buysCharged},
 	}
 }
 
@@ -89,7 +91,7 @@ func buysAgain(b *bench) {
 		b.exec("UPDATE generation_attempt SET state = '%s', answered_at = sent_at WHERE task_id = %d AND number = %d", state, t.ID, i+1)
 	}
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
-	got, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen())
+	got, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen(), 5)
 	b.check(err)
 	b.same(facts{"Status": got.Status, "Delivery": got.Delivery, "ErrorKind": got.ErrorKind},
 		facts{"Status": task.Pending, "Delivery": 1, "ErrorKind": task.Kind("")})
@@ -126,4 +128,45 @@ func buysNothingAgain(b *bench) {
 			}
 		})
 	}
+}
+
+func buysNothingAnswered(b *bench) {
+	t := b.held()
+	for i, state := range []task.AttemptState{accept, answer} {
+		b.begin(t)
+		b.exec("UPDATE generation_attempt SET state = '%s' WHERE task_id = %d AND number = %d", state, t.ID, i+1)
+	}
+	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
+	seen := b.get(t.ID).Seen()
+	b.exec("UPDATE generation_attempt SET state = 'answered' WHERE task_id = %d", t.ID)
+	b.unchanged(t.ID, func() {
+		var since *store.AnsweredSince
+		if _, err := b.store.BuyAgain(b.Context(), seen, 2); !errors.As(err, &since) || since.Task != t.ID {
+			b.Errorf("an answer that nobody has seen is given up: %v", err)
+		}
+	})
+	_, err := b.store.BuyAgain(b.Context(), seen, 1, 2)
+	b.check(err)
+	b.same(b.paid(t), 0)
+}
+
+func buysCharged(b *bench) {
+	t := b.get(b.outcomeUnknown().ID)
+	_, err := b.store.GiveUp(b.Context(), t.Seen(), nil)
+	b.check(err)
+	l, err := b.store.Look(b.Context(), t.ID)
+	b.check(err)
+	got, err := b.store.BuyAgain(b.Context(), l.Task.Seen())
+	b.check(err)
+	before := b.attempts(t.ID)[0]
+	b.same(facts{"Next": l.Next, "Status": got.Status, "State": before.State, "ErrorKind": before.ErrorKind},
+		facts{"Next": task.BuysAgain, "Status": task.Pending, "State": failed, "ErrorKind": task.Charged})
+	b.exec("INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, fence, sent_at) VALUES (%d, 1, 2, 'second %d', 'painter', 'rejected', 1, '2026-01-01')", t.ID, t.ID)
+	b.exec("UPDATE image_generations SET status = 'failed' WHERE id = %d", t.ID)
+	b.unchanged(t.ID, func() {
+		var nothing *store.NothingPaid
+		if _, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen()); !errors.As(err, &nothing) {
+			b.Errorf("with a later call that was refused: %v", err)
+		}
+	})
 }
