@@ -128,11 +128,11 @@ func (c *Client) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*t
 }
 
 // BuyAgain is Retry for a person who pays once more for what was paid for: he gives up what cannot
-// be collected, or has found before that the last call was charged. A new call is made. answered
-// are the numbers of the calls that had been answered when he looked (see task.AnsweredCalls). An
-// UnknownOutcome where that is to be decided first. See store.BuyAgain.
-func (c *Client) BuyAgain(ctx context.Context, seen task.Seen, answered ...int) (*task.Task, error) {
-	t, err := c.Tasks.BuyAgain(ctx, seen, answered...)
+// be collected, or has found before that the last call was charged. A new call is made. taken are
+// the calls that he gives up, as he saw them (see task.TakenCalls). An UnknownOutcome where that
+// is to be decided first. See store.BuyAgain.
+func (c *Client) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Taken) (*task.Task, error) {
+	t, err := c.Tasks.BuyAgain(ctx, seen, taken...)
 	if nothing := new(store.NothingPaid); errors.As(err, &nothing) {
 		return nil, cmp.Or(c.decided(ctx, seen), err)
 	}

@@ -17,56 +17,50 @@ func (e *NothingPaid) Error() string {
 	return fmt.Sprintf("task %d has no call that was paid for and not collected; a retry is enough", e.Task)
 }
 
-// AnsweredSince says that the answer of a call has come since the person looked who was to
-// give it up: its pictures are on their way. Nothing was changed.
-type AnsweredSince struct{ Task int64 }
+// TakenSince says that more has become known of a call since the person looked who was to
+// give it up: its provider has taken it, or its answer has come. Nothing was changed.
+type TakenSince struct{ Task int64 }
 
-func (e *AnsweredSince) Error() string {
-	return fmt.Sprintf("task %d has moved on since you looked: an answer has come, and its pictures are collected; look again", e.Task)
+func (e *TakenSince) Error() string {
+	return fmt.Sprintf("task %d has moved on since you looked: one of its calls was heard of, and is collected; look again", e.Task)
 }
 
 // BuyAgain is Retry by a person who pays once more for what was paid for: calls that the
 // provider has taken and that cannot be collected end as failed, with all that is known of them,
-// so that a new one is made; a last call that was given up as charged stays as it is. answered are
-// the numbers of the calls that had been answered when he looked: an AnsweredSince if another has
-// been since, and a NothingPaid if there is nothing to buy again. Nothing is changed then.
-func (s *Store) BuyAgain(ctx context.Context, seen task.Seen, answered ...int) (*task.Task, error) {
+// so that a new one is made; a last call that was given up as charged stays as it is. taken are
+// the calls that he gives up, as he saw them: a TakenSince if one has moved on, or another was
+// taken, and a NothingPaid if there is nothing to buy again. Nothing is changed then.
+func (s *Store) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Taken) (*task.Task, error) {
 	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
-		// They ended when they were last heard of: what ends after the retry counts as refused by it.
-		query, args, err := sqlx.In(`
-			UPDATE generation_attempt SET state = 'failed', finished_at = coalesce(answered_at, sent_at), error_kind = coalesce(error_kind, 'expired'),
-				error_msg = 'it was paid for and not collected, and a person decided to buy again' || coalesce(': ' || replace(replace(error_msg, ?, ''), ?, ''), ''),
-				error_advice = NULL, error_about = NULL
-			WHERE task_id = ? AND (state = 'accepted' OR state = 'answered' AND number IN (?))`,
-			task.RetryCollects.Ending(""), task.RetryAsks.Ending(""), seen.Task, append([]int{0}, answered...)) // no call has the number 0
-		if err != nil {
-			return err
+		for _, t := range taken {
+			// They ended when they were last heard of: what ends after the retry counts as refused by it.
+			_, err := tx.ExecContext(ctx, tx.Rebind(`
+				UPDATE generation_attempt SET state = 'failed', finished_at = coalesce(answered_at, sent_at), error_kind = coalesce(error_kind, 'expired'),
+					error_msg = 'it was paid for and not collected, and a person decided to buy again' || coalesce(': ' || replace(replace(error_msg, ?, ''), ?, ''), ''),
+					error_advice = NULL, error_about = NULL
+				WHERE task_id = ? AND number = ? AND state = ? AND state IN ('accepted', 'answered')`),
+				task.RetryCollects.Ending(""), task.RetryAsks.Ending(""), seen.Task, t.Number, t.State)
+			if err != nil {
+				return err
+			}
 		}
-		r, err := tx.ExecContext(ctx, tx.Rebind(query), args...)
-		if err != nil {
-			return err
-		}
-		n, err := r.RowsAffected()
-		if err != nil {
-			return err
-		}
-		return s.mayBuyAgain(ctx, tx, seen.Task, n > 0)
+		return s.mayBuyAgain(ctx, tx, seen.Task, len(taken) > 0)
 	})
 }
 
-// mayBuyAgain says why a task is not bought again whose calls were given up, as far as
-// there were any that the person had seen.
+// mayBuyAgain says why a task is not bought again whose calls were given up, if there
+// were any.
 func (s *Store) mayBuyAgain(ctx context.Context, tx *sqlx.Tx, id int64, gaveUp bool) error {
-	var answered, charged bool
+	var taken, charged bool
 	err := tx.QueryRowContext(ctx, tx.Rebind(`
-		SELECT EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state = 'answered'),
+		SELECT EXISTS (SELECT 1 FROM generation_attempt WHERE task_id = ? AND state IN ('accepted', 'answered')),
 			EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = ? AND a.state = 'failed' AND a.error_kind = 'charged'
-				AND NOT EXISTS (SELECT 1 FROM generation_attempt later WHERE later.task_id = a.task_id AND later.number > a.number))`), id, id).Scan(&answered, &charged)
+				AND NOT EXISTS (SELECT 1 FROM generation_attempt later WHERE later.task_id = a.task_id AND later.number > a.number))`), id, id).Scan(&taken, &charged)
 	switch {
 	case err != nil:
 		return err
-	case answered:
-		return &AnsweredSince{id}
+	case taken:
+		return &TakenSince{id}
 	case !gaveUp && !charged:
 		return &NothingPaid{id}
 	}

@@ -52,16 +52,21 @@ func AnyCollectable(attempts []Attempt) bool {
 	return false
 }
 
-// AnsweredCalls returns the numbers of the calls whose answer has come and whose pictures have
-// not, for who gives them up.
-func AnsweredCalls(attempts []Attempt) []int {
-	var numbers []int
+// Taken is a call that the provider has taken, as somebody sees it who gives it up.
+type Taken struct {
+	Number int // of the attempt
+	State  AttemptState
+}
+
+// TakenCalls returns the Collectable calls, for who gives them up.
+func TakenCalls(attempts []Attempt) []Taken {
+	var taken []Taken
 	for i := range attempts {
-		if attempts[i].State == AttemptAnswered {
-			numbers = append(numbers, attempts[i].Number)
+		if a := &attempts[i]; a.Collectable() {
+			taken = append(taken, Taken{a.Number, a.State})
 		}
 	}
-	return numbers
+	return taken
 }
 
 // CollectedByItself reports whether workers fetch what t has paid for, though no delivery leads

@@ -31,21 +31,23 @@ func (s *Site) retry(r *http.Request) (answer, error) {
 	return storyOf(seen.Task), nil
 }
 
-// buyAgain pays once more, with the calls that were answered as the reader saw them.
-func (s *Site) buyAgain(r *http.Request, seen task.Seen) (*task.Task, error) {
-	var answered []int
-	for _, word := range strings.Fields(r.PostForm.Get("answered")) {
-		n, err := strconv.Atoi(word)
-		if err != nil || len(answered) == maxAnswered {
-			return nil, notSent("answered", r.PostForm.Get("answered"))
-		}
-		answered = append(answered, n)
-	}
-	return s.Actions.BuyAgain(r.Context(), seen, answered...)
-}
+// maxTaken is how many calls one form can give up.
+const maxTaken = 1_000
 
-// maxAnswered is how many calls one form can give up.
-const maxAnswered = 1_000
+// buyAgain pays once more, and gives up the calls that the reader saw.
+func (s *Site) buyAgain(r *http.Request, seen task.Seen) (*task.Task, error) {
+	text := r.PostForm.Get("taken")
+	var taken []task.Taken
+	for _, word := range strings.Fields(text) {
+		number, state, _ := strings.Cut(word, ".")
+		n, err := strconv.Atoi(number)
+		if err != nil || len(taken) == maxTaken {
+			return nil, notSent("taken", text)
+		}
+		taken = append(taken, task.Taken{Number: n, State: task.AttemptState(state)})
+	}
+	return s.Actions.BuyAgain(r.Context(), seen, taken...)
+}
 
 // seenTask is the task of a form as the reader saw it.
 func seenTask(r *http.Request) (task.Seen, error) {

@@ -89,16 +89,16 @@ func TestChange(t *testing.T) {
 			t.Errorf("got %d, the task is %s", w.Code, b.status(1))
 		}
 	})
-	t.Run("An answer that has come since the page was shown is not given up by it", func(t *testing.T) {
+	t.Run("A call that was heard of since the page was shown is not given up by it", func(t *testing.T) {
 		b := newBench(t)
 		b.fail(b.add(task.Task{}), task.Expired, "gone")
 		b.exec("UPDATE generation_attempt SET state = 'accepted'")
-		b.has(b.get("/tasks/1"), `name="answered" value=""`)
+		b.has(b.get("/tasks/1"), `name="taken" value="1.accepted"`)
 		b.exec("UPDATE generation_attempt SET state = 'answered'")
-		b.refuses(b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "answered": {""}})), 409, "An answer has come for task 1 since the page was shown")
-		b.has(b.get("/tasks/1"), `name="answered" value="1"`)
-		b.refuses(b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "answered": {"one"}})), 400, "answered is &#34;one&#34;")
-		if w := b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "answered": {"1"}})); w.Code != 303 || b.status(1) != task.Pending {
+		b.refuses(b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "taken": {"1.accepted"}})), 409, "A call of task 1 was heard of since the page was shown")
+		b.has(b.get("/tasks/1"), `name="taken" value="1.answered"`)
+		b.refuses(b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "taken": {"one"}})), 400, "taken is &#34;one&#34;")
+		if w := b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "taken": {"1.answered"}})); w.Code != 303 || b.status(1) != task.Pending {
 			t.Errorf("got %d, the task is %s", w.Code, b.status(1))
 		}
 	})

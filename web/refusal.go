@@ -54,7 +54,7 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	var nothing *store.NothingPaid
 	var known *store.NothingUnknown
 	var locked *store.Locked
-	var since *store.AnsweredSince
+	var since *store.TakenSince
 	var told interface {
 		ForPage() (task int64, title, text string)
 	}
@@ -76,7 +76,7 @@ func refusalFor(err error) (r *refusal, fault bool) {
 			Text: fmt.Sprintf("Task %d has no call that was paid for and not collected. Look at it again; Retry is enough.", nothing.Task)}, false
 	case errors.As(err, &since):
 		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: since.Task,
-			Text: fmt.Sprintf("An answer has come for task %d since the page was shown, and its pictures are collected. Nothing was changed. Look at it again.", since.Task)}, false
+			Text: fmt.Sprintf("A call of task %d was heard of since the page was shown, and is collected. Nothing was changed. Look at it again.", since.Task)}, false
 	case errors.As(err, &known):
 		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: known.Task,
 			Text: fmt.Sprintf("Task %d has no call whose outcome is unknown any more. Nothing was changed. Look at it again.", known.Task)}, false

@@ -46,13 +46,16 @@ type storyPage struct {
 // Told says that what the task waits for tells its last error already.
 func (p storyPage) Told() bool { return p.Why != nil && p.Why.Urgent() && p.Why.Said == p.Reason() }
 
-// Answered is the numbers of the calls whose answer has come, with a space between.
-func (p storyPage) Answered() string {
-	var attempts []task.Attempt
+// Taken is the calls that Buy again gives up, as a form sends them back: NUMBER.STATE, with a
+// space between.
+func (p storyPage) Taken() string {
+	var words []string
 	for i := range p.Calls {
-		attempts = append(attempts, p.Calls[i].Attempt)
+		if a := &p.Calls[i].Attempt; a.Collectable() {
+			words = append(words, fmt.Sprintf("%d.%s", a.Number, a.State))
+		}
 	}
-	return strings.Trim(fmt.Sprint(task.AnsweredCalls(attempts)), "[]")
+	return strings.Join(words, " ")
 }
 
 // Words is the prompt; empty if it says nothing.

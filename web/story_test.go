@@ -86,7 +86,7 @@ func TestStoryOfPictures(t *testing.T) {
 		b.has(b.get("/tasks/1"), "A retry collects what it drew")
 		b.exec("UPDATE image_generations SET error_kind = 'outcome_unknown'")
 		b.has(b.get("/tasks/1"), "What it drew is collected by itself and completes the task", "<b>Nobody</b>", `data-refresh="2"`)
-		b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "answered": {"1"}}))
+		b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "taken": {"1.answered"}}))
 		attempts, err := b.store.Attempts(t.Context(), 1)
 		b.check(err)
 		if b.status(1) != task.Pending || attempts[0].State != task.AttemptFailed {

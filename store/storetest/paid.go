@@ -16,7 +16,7 @@ func paying() []claim {
 		{"How far an answer is collected, and what is kept as it came, is noted while it is answered", notesCollected},
 		{"BuyAgain gives up what was paid for, and only that", buysAgain},
 		{"BuyAgain changes nothing where nothing was paid for", buysNothingAgain},
-		{"BuyAgain changes nothing if an answer has come since the task was looked at", buysNothingAnswered},
+		{"BuyAgain changes nothing if a call was heard of since the task was looked at", buysNothingHeardOf},
 		{"BuyAgain is the word for a last call that was given up as charged", buysCharged},
 	}
 }
@@ -91,7 +91,7 @@ func buysAgain(b *bench) {
 		b.exec("UPDATE generation_attempt SET state = '%s', answered_at = sent_at WHERE task_id = %d AND number = %d", state, t.ID, i+1)
 	}
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
-	got, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen(), 5)
+	got, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen(), task.TakenCalls(b.attempts(t.ID))...)
 	b.check(err)
 	b.same(facts{"Status": got.Status, "Delivery": got.Delivery, "ErrorKind": got.ErrorKind},
 		facts{"Status": task.Pending, "Delivery": 1, "ErrorKind": task.Kind("")})
@@ -130,22 +130,25 @@ func buysNothingAgain(b *bench) {
 	}
 }
 
-func buysNothingAnswered(b *bench) {
+func buysNothingHeardOf(b *bench) {
 	t := b.held()
 	for i, state := range []task.AttemptState{accept, answer} {
 		b.begin(t)
 		b.exec("UPDATE generation_attempt SET state = '%s' WHERE task_id = %d AND number = %d", state, t.ID, i+1)
 	}
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
-	seen := b.get(t.ID).Seen()
+	l, err := b.store.Look(b.Context(), t.ID)
+	b.check(err)
 	b.exec("UPDATE generation_attempt SET state = 'answered' WHERE task_id = %d", t.ID)
 	b.unchanged(t.ID, func() {
-		var since *store.AnsweredSince
-		if _, err := b.store.BuyAgain(b.Context(), seen, 2); !errors.As(err, &since) || since.Task != t.ID {
-			b.Errorf("an answer that nobody has seen is given up: %v", err)
+		for _, taken := range [][]task.Taken{task.TakenCalls(l.Attempts), {{Number: 2, State: answer}}, nil} {
+			var since *store.TakenSince
+			if _, err := b.store.BuyAgain(b.Context(), l.Task.Seen(), taken...); !errors.As(err, &since) || since.Task != t.ID {
+				b.Errorf("what nobody has seen is given up with %v: %v", taken, err)
+			}
 		}
 	})
-	_, err := b.store.BuyAgain(b.Context(), seen, 1, 2)
+	_, err = b.store.BuyAgain(b.Context(), l.Task.Seen(), task.TakenCalls(b.attempts(t.ID))...)
 	b.check(err)
 	b.same(b.paid(t), 0)
 }
