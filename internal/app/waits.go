@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/easelqueue/easel/internal/config"
@@ -26,6 +27,7 @@ type Watcher struct {
 	waiting.Looker
 	cfg   config.Config
 	say   func(format string, args ...any)
+	told  sync.Once // that the one which serves here has another database
 	close func()
 }
 
@@ -89,11 +91,35 @@ func (w *Watcher) elsewhere(ctx context.Context) (*waiting.World, error) {
 		return nil, fmt.Errorf("status %d", resp.StatusCode)
 	}
 	var world waiting.World
-	err = json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxWorld)).Decode(&world)
-	if err == nil && world.At.IsZero() {
-		err = errors.New("it is not easel that serves there")
+	switch err = json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxWorld)).Decode(&world); {
+	case err != nil:
+		return nil, err
+	case world.At.IsZero():
+		return nil, errors.New("it is not easel that serves there")
 	}
-	return &world, err
+	return &world, w.sameDatabase(ctx, &world)
+}
+
+// sameDatabase returns an error, and says so once, if none of the workers that the other
+// process sees is in the database of this one. A worker's id is random, and stays in its
+// database for as long as it is seen.
+func (w *Watcher) sameDatabase(ctx context.Context, world *waiting.World) error {
+	if len(world.Workers) == 0 {
+		return nil
+	}
+	ours, err := w.Tasks.WorkersSeen(ctx)
+	if err != nil {
+		return err
+	}
+	for _, theirs := range world.Workers {
+		if slices.ContainsFunc(ours, func(o store.Worker) bool { return o.ID == theirs.ID }) {
+			return nil
+		}
+	}
+	err = fmt.Errorf("the easel at %s works on another database than %s; start this command in its folder, or with its EASEL_DATABASE_URL and EASEL_DATA",
+		w.cfg.PageURL("/"), w.cfg.DatabaseURL)
+	w.told.Do(func() { w.say("%v", err) })
+	return err
 }
 
 // Close gives back what the watcher has opened.

@@ -39,13 +39,16 @@ func checkWaits(ctx context.Context, cfg config.Config) []Finding {
 	if s.Ready(ctx) != nil {
 		return nil // the check of the tables says so
 	}
-	w := app.NewWatcher(cfg, s, func(string, ...any) {})
+	var all []Finding
+	w := app.NewWatcher(cfg, s, func(format string, args ...any) {
+		all = append(all, Finding{Check: "waiting", Result: Warn, Detail: fmt.Sprintf(format, args...)})
+	})
 	defer w.Close()
 	world, err := w.World(ctx)
 	if err != nil {
-		return []Finding{{Check: "waiting", Result: Warn, Detail: "what tasks wait for cannot be seen: " + err.Error()}}
+		return append(all, Finding{Check: "waiting", Result: Warn, Detail: "what tasks wait for cannot be seen: " + err.Error()})
 	}
-	return append(waitFindings(cfg, world), retryFindings(ctx, s)...)
+	return slices.Concat(all, waitFindings(cfg, world), retryFindings(ctx, s))
 }
 
 func waitFindings(cfg config.Config, w *waiting.World) []Finding {
