@@ -201,10 +201,23 @@ func TestChange(t *testing.T) {
 		}
 		longest := lookedText([]task.Seen{{Task: math.MaxInt64, Delivery: math.MaxInt32, Fence: math.MaxInt64}}) + " "
 		form := url.Values{"kind": {"auth"}, "provider": {strings.Repeat("网", task.MaxText)}, "confirmed": {"yes"}, "looked": {strings.Repeat(longest, maxLooked)}}
-		if w := b.post("/failed/retry", form); w.Code != 303 {
-			t.Errorf("got %d", w.Code)
+		asked := 0
+		b.site.Actions = counting{b.site.Actions, &asked}
+		if w := b.post("/failed/retry", form); w.Code != 303 || asked != maxLooked {
+			t.Errorf("got %d, and %d tasks were asked for, want %d", w.Code, asked, maxLooked)
 		}
 	})
+}
+
+// counting retries nothing.
+type counting struct {
+	actions
+	asked *int
+}
+
+func (c counting) RetryEach(_ context.Context, seen []task.Seen, _ bool, _ func(*task.Task)) (int, error) {
+	*c.asked += len(seen)
+	return 0, nil
 }
 
 // locked retries two tasks and finds the others locked.
