@@ -4,7 +4,7 @@ package simulation
 // fault a twentieth of a second. CI lives through more seeds, and `make prove` through
 // every fault.
 const (
-	seedsByDefault  = 10
-	strideByDefault = 5
-	thinByDefault   = 3
+	seedsByDefault  = 5
+	strideByDefault = 10
+	thinByDefault   = 6
 )

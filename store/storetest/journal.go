@@ -131,7 +131,8 @@ func lateAnswer(b *bench) {
 	b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
 	last := b.take(again.Ref(), "second", lease).Last
 	b.same(facts{"State": last.State, "Answer": last.Answer, "ErrorMsg": last.ErrorMsg, "FinishedAt == nil": last.FinishedAt == nil},
-		facts{"State": task.AttemptAnswered, "Answer": `{"outputs":[]}`, "ErrorMsg": "", "FinishedAt == nil": true})
+		facts{"State": task.AttemptAnswered, "Answer": `{"outputs":[]}`,
+			"ErrorMsg": "a person found that this call was not charged, and it was found again since: the provider has run it", "FinishedAt == nil": true})
 }
 
 const (
