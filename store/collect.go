@@ -8,10 +8,9 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// isOver is the condition that no delivery of the task g comes any more. What its calls still
-// bring is kept, whatever it has ended as. But what workers have died of is left to a person: it
-// would go from one to the next, and nobody counts them.
-const isOver = "(g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND coalesce(g.error_kind, '') <> 'crashed')"
+// isOver is the condition that the open call a of the task g is collected by itself, whatever the
+// task has ended as: see task.CollectedByItself, which says the same.
+const isOver = "(g.provider = a.provider AND g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND coalesce(g.error_kind, '') <> 'crashed')"
 
 // open is the condition of the index generation_attempt_collectable: the provider has taken the
 // call, and nobody has given it up.
@@ -36,7 +35,7 @@ func (s *Store) ToCollect(ctx context.Context, worker string, after int64, limit
 		// The task is a question of its own about each row: all failed tasks might be read for it otherwise.
 		return sqlx.SelectContext(ctx, tx, &calls, s.db.Rebind(`
 			SELECT id, provider, coalesce(account, '') AS account, state,
-				EXISTS (SELECT 1 FROM image_generations g WHERE g.id = a.task_id AND g.provider = a.provider AND `+isOver+`) AS task_over
+				EXISTS (SELECT 1 FROM image_generations g WHERE g.id = a.task_id AND `+isOver+`) AS task_over
 			FROM generation_attempt a
 			WHERE `+open+` AND worker = ? AND id > ?
 			ORDER BY worker, id LIMIT ?`), worker, after, limit)
@@ -44,9 +43,9 @@ func (s *Store) ToCollect(ctx context.Context, worker string, after int64, limit
 	return calls, err
 }
 
-// SilentWorkers returns names of workers, behind the name after, in their order and at most limit,
+// DeadWorkers returns names of workers, behind the name after, in their order and at most limit,
 // that have open calls and a lease that is over, or none.
-func (s *Store) SilentWorkers(ctx context.Context, after string, limit int) ([]string, error) {
+func (s *Store) DeadWorkers(ctx context.Context, after string, limit int) ([]string, error) {
 	var names []string
 	err := s.byIndex(ctx, func(tx sqlx.ExtContext) error {
 		names = nil

@@ -119,8 +119,8 @@ func ofWorkers() map[string]call {
 			}
 			return err
 		}},
-		"SilentWorkers": {2, func(ctx context.Context, s *store.Store) error {
-			names, err := s.SilentWorkers(ctx, "", 100)
+		"DeadWorkers": {2, func(ctx context.Context, s *store.Store) error {
+			names, err := s.DeadWorkers(ctx, "", 100)
 			if err == nil && (len(names) != 1 || names[0] != "gone") {
 				err = fmt.Errorf("%q are silent, not gone", names)
 			}

@@ -70,10 +70,11 @@ func TakenCalls(attempts []Attempt) []Taken {
 }
 
 // CollectedByItself reports whether workers fetch what t has paid for, though no delivery leads
-// to it any more, and nobody has found yet that it cannot be had. Nobody need retry it for that.
+// to it any more, and nobody has found yet that it cannot be had. Nobody need retry it for that. But
+// what workers have died of is left to a person: it would go from one to the next, and nobody
+// counts them. Store.ToCollect finds the same calls.
 func CollectedByItself(t *Task, attempts []Attempt) bool {
-	held := t.Status == Failed && t.ErrorKind == OutcomeUnknown
-	return (held || t.Status == Cancelled) && slices.ContainsFunc(attempts, func(a Attempt) bool {
+	return t.Status.Final() && t.DeletedAt == nil && t.ErrorKind != Crashed && slices.ContainsFunc(attempts, func(a Attempt) bool {
 		return a.Collectable() && a.FinishedAt == nil && a.Provider == t.Provider
 	})
 }

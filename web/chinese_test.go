@@ -35,7 +35,7 @@ func TestChinesePages(t *testing.T) {
 		}
 	})
 	t.Run("So is what is said once a call was paid for", func(t *testing.T) {
-		for _, text := range []string{retryCollects, collectedByItself} {
+		for _, text := range []string{retryCollects, collectedByItself, keptByItself} {
 			if chineseOf(text) == text {
 				t.Errorf("%q is not", text)
 			}

@@ -213,6 +213,7 @@ func (s *Site) story(r *http.Request) (answer, error) {
 const (
 	retryCollects     = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
 	collectedByItself = "The lost call was found again. What it drew is collected by itself and completes the task; nothing is bought."
+	keptByItself      = "The provider has taken the call. What it drew is collected by itself and kept beside the task; nothing is bought."
 )
 
 func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why, now time.Time) storyPage {
@@ -230,7 +231,10 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 	if p.PaidFor = p.CanRetry && task.AnyCollectable(attempts); p.PaidFor {
 		p.About.What = retryCollects
 		if task.CollectedByItself(t, attempts) {
-			p.About.Who, p.About.What = "Nobody", collectedByItself
+			p.About.Who, p.About.What = "Nobody", keptByItself
+			if t.ErrorKind == task.OutcomeUnknown {
+				p.About.What = collectedByItself
+			}
 		}
 	}
 	p.Answer, p.Late = split(t, results)

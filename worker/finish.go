@@ -43,7 +43,7 @@ type released struct {
 }
 
 func (e released) write(ctx context.Context, s *step) (ending, queue.Verdict) {
-	if s.late { // nobody holds the task; see collectLate
+	if s.late() { // nobody holds the task; see collectLate
 		if s.last.State != s.was { // else nothing new is known
 			s.learn(ctx)
 		}
@@ -63,8 +63,8 @@ type callFailed struct{ failure *task.Failure }
 
 func (e callFailed) write(_ context.Context, s *step) (ending, queue.Verdict) {
 	f := e.failure
-	if s.late {
-		return endedLate{f, task.AttemptFailed}, none
+	if s.late() {
+		return endedLate{failure: f, state: task.AttemptFailed}, none
 	}
 	if s.drawsOn(f) {
 		return emptyBatch{f, task.AttemptFailed}, none
@@ -104,11 +104,11 @@ type taskFailed struct {
 
 func (e taskFailed) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	switch {
-	case s.late && (s.was == "" || e.failure.Kind == task.Storage):
+	case s.late() && e.failure.Kind == task.Storage:
 		return released{after: lateAgain}, none
-	case s.late: // whatever went wrong here would again
+	case s.late(): // whatever went wrong here would again
 		e.failure.Advice, e.failure.About = advice(s.was), ""
-		return endedLate{e.failure, s.was}, none
+		return endedLate{failure: e.failure, state: s.was}, none
 	}
 	if err := s.countServerErrors(ctx, e.failure); err != nil {
 		return unwritten{err}, none

@@ -32,14 +32,14 @@ func (w *Worker) Run(ctx context.Context) error {
 		return fmt.Errorf("the heartbeat's connection: %w", err)
 	}
 	defer heart.Close()
+	w.late = newLateCalls()
 	var loops errgroup.Group
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.beat(ctx, heart) }) })
 	loops.Go(func() error { return every(ctx, time.Second, func() { w.lookForCancelled(ctx) }) })
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.releaseLost(ctx) }) })
 	loops.Go(func() error { return every(ctx, w.lease()/3, func() { w.lookAtJournal(ctx) }) })
 	loops.Go(func() error { return every(ctx, adoptEvery, func() { w.adoptSpool(ctx) }) })
-	w.late.begin()
-	loops.Go(func() error { return w.hearLate(ctx, &loops) })
+	loops.Go(func() error { return w.takeLeft(ctx, &loops) })
 	loops.Go(func() error { return every(ctx, lateEvery, func() { w.lookForLate(ctx, &loops) }) })
 	err = loops.Wait()
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)

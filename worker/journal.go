@@ -60,7 +60,7 @@ type tasks interface {
 
 // openCalls is how calls are found that no delivery leads to.
 type openCalls interface {
-	SilentWorkers(ctx context.Context, after string, limit int) ([]string, error)
+	DeadWorkers(ctx context.Context, after string, limit int) ([]string, error)
 	ToCollect(ctx context.Context, worker string, after int64, limit int) ([]store.OpenCall, error)
 	Deliveries(ctx context.Context, ids []int64) (map[int64]task.Task, error)
 	Now(ctx context.Context) (time.Time, error)

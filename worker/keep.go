@@ -96,8 +96,8 @@ func (s *step) noteCollected(ctx context.Context, c *collection) error {
 // stays answered: a retry by hand collects again, and only a person's word buys.
 func (s *step) givenUp(f *task.Failure) ending {
 	f.Executed, f.Advice, f.About = task.Executed, task.RetryCollects, ""
-	if s.late {
-		return endedLate{f, task.AttemptAnswered}
+	if s.late() {
+		return endedLate{failure: f, state: task.AttemptAnswered}
 	}
 	if s.last.Images > 0 && s.severalCalls() {
 		return emptyBatch{f, task.AttemptAnswered}

@@ -66,7 +66,7 @@ func (w *Worker) lateStep(ctx context.Context, c lateCall) (*step, error) {
 	if err != nil || !t.Status.Final() {
 		return nil, err
 	}
-	return &step{w: w, svc: svc, t: t, last: a, late: true, was: a.State, claimed: claimed, clock: now,
+	return &step{w: w, svc: svc, t: t, last: a, was: a.State, claimed: claimed, clock: now,
 		log: w.Log.With().Str("provider", svc.Name).Int64("task", t.ID).Int("attempt", a.Number).Bool("late", true).Logger()}, nil
 }
 
@@ -99,8 +99,8 @@ func (s *step) tooOld() ending {
 	if s.byClock(since) < 2*clockStep+max(s.addressLife(), cmp.Or(s.svc.Deadline, defaultDeadline)) {
 		return nil
 	}
-	return endedLate{&task.Failure{Kind: task.Expired, Executed: task.Executed, Advice: advice(s.was),
-		Message: fmt.Sprintf("%s has had this call since %s, and it could not be collected in time", s.svc.Name, s.last.SentAt.UTC().Format(time.RFC3339))}, s.was}
+	return endedLate{state: s.was, overdue: true, failure: &task.Failure{Kind: task.Expired, Executed: task.Executed, Advice: advice(s.was),
+		Message: fmt.Sprintf("%s has had this call since %s, and it could not be collected in time", s.svc.Name, s.last.SentAt.UTC().Format(time.RFC3339))}}
 }
 
 // advice is what a person can do about a call in that state that nobody asks after any more.
@@ -123,15 +123,26 @@ func (s *step) retried(ctx context.Context, j *job) bool {
 	return err == nil && (!there || t.Delivery != s.t.Delivery || !t.Status.Final())
 }
 
+// leftLate leaves the call of a task that is over to the collecting of late ones, which has as long
+// as it takes, and lets go of handler and slot.
+type leftLate struct{}
+
+func (leftLate) write(ctx context.Context, s *step) (ending, queue.Verdict) {
+	s.leaves = true
+	s.learn(ctx)
+	return nil, queue.Verdict{}
+}
+
 // endedLate ends a call whose task is over, in that state: failed as the provider says, or
 // as it was, and not asked after any more.
 type endedLate struct {
 	failure *task.Failure
 	state   task.AttemptState
+	overdue bool // so that it ends at a process too that does not have its account
 }
 
 func (e endedLate) write(ctx context.Context, s *step) (ending, queue.Verdict) {
-	if s.was != "" && s.account.Provider == nil && s.tooOld() == nil {
+	if s.account.Provider == nil && !e.overdue {
 		return released{after: elsewhere}, none // who has the account may learn more
 	}
 	s.last.State = e.state

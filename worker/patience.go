@@ -25,7 +25,7 @@ const (
 func (s *step) waitsHere(ctx context.Context, pause time.Duration) bool {
 	s.looking = cmp.Or(s.looking, time.Now())
 	resumed := s.last.AnsweredAt != nil
-	if resumed || s.waiting == nil || s.late || time.Since(s.looking)+pause > inPlace {
+	if resumed || s.waiting == nil || s.late() || time.Since(s.looking)+pause > inPlace {
 		return false
 	}
 	s.room.release(ctx)
@@ -60,7 +60,7 @@ func (s *step) pauseBefore(f *task.Failure) (time.Duration, *task.Failure) {
 // our own clock, as before the call was made.
 func (s *step) addressEnds(vain time.Duration) (time.Duration, *task.Failure) {
 	life, deadline := s.addressLife(), s.t.DeadlineAt
-	if s.late {
+	if s.late() {
 		deadline = nil // it is of the task, which is over
 	}
 	left := cmp.Or(life, s.svc.Deadline, defaultDeadline) - vain

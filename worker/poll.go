@@ -38,7 +38,7 @@ type job struct {
 func (s *step) poll(ctx context.Context) (phase, queue.Verdict) {
 	now := time.Now()
 	j := &job{deadline: now.Add(cmp.Or(s.svc.Deadline, defaultDeadline) - s.age()), percent: s.t.Progress, moved: now, seen: now}
-	if soon := now.Add(2 * forgotten); s.late && j.deadline.Before(soon) {
+	if soon := now.Add(2 * forgotten); s.late() && j.deadline.Before(soon) {
 		j.deadline = soon // of one that was found again so late
 	}
 	for {
@@ -46,7 +46,7 @@ func (s *step) poll(ctx context.Context) (phase, queue.Verdict) {
 		if err := s.rest(min(wait, time.Until(j.deadline))); err != nil { // the last look is at the deadline
 			return s.interrupted(err)
 		}
-		if s.late && s.retried(ctx, j) {
+		if s.late() && s.retried(ctx, j) {
 			return s.endWith(unwritten{store.ErrFenced})
 		}
 		next, err := s.ask(ctx)
@@ -115,7 +115,7 @@ func (s *step) ask(ctx context.Context) (provider.Answer, error) {
 
 // progress notes how far the provider is, unless nobody waits for it any more.
 func (s *step) progress(ctx context.Context, percent int) error {
-	if s.late {
+	if s.late() {
 		return nil
 	}
 	_, err := s.w.Journal.Record(ctx, store.Progressed{Held: s.t.Token(), Percent: percent})
@@ -131,17 +131,13 @@ func (s *step) interrupted(err error) (phase, queue.Verdict) {
 	return s.endWith(released{})
 }
 
-// overtaken is where to go on when the row is not ours any more in the middle of a job. If
-// nobody works on it, since whoever took it over did not know of the job, the job is
-// waited for: what it draws may end the task yet.
+// overtaken is where to go on when the row is not ours any more in the middle of a job: one that was
+// cancelled is cancelled upstream. If nobody works on it, since whoever took it over did not know of
+// the job, the collecting of late calls finds it.
 func (s *step) overtaken(ctx context.Context) (phase, queue.Verdict) {
 	h, err := s.w.Journal.History(ctx, s.t.ID)
-	switch {
-	case err == nil && h.Status == task.Cancelled && h.Delivery == s.t.Delivery:
+	if err == nil && h.Status == task.Cancelled && h.Delivery == s.t.Delivery {
 		return cancelling, none
-	case err == nil && h.Status == task.Failed && h.ErrorKind == task.OutcomeUnknown:
-		s.late, s.t.Delivery = true, h.Delivery
-		return polling, none
 	}
 	return s.endWith(unwritten{store.ErrFenced})
 }
@@ -155,7 +151,7 @@ func (s *step) overtaken(ctx context.Context) (phase, queue.Verdict) {
 // another one, and of a job that was not polled, the call stays accepted, and a retry asks.
 func (s *step) cancel(ctx context.Context) (phase, queue.Verdict) {
 	queued := s.said.Queued
-	s.waiting, s.late, s.said = ctx, true, provider.Answer{}
+	s.said = provider.Answer{}
 	asking, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	err := s.account.Provider.Cancel(asking, json.RawMessage(s.last.Handle))
@@ -164,25 +160,24 @@ func (s *step) cancel(ctx context.Context) (phase, queue.Verdict) {
 		s.stopping = queued
 		s.log.Info().Msg("cancelled; the provider was asked to stop its job")
 	case f.Kind == task.Stopped && f.Executed == task.Executed:
-		return s.endWith(callFailed{f})
+		return s.endWith(endedLate{failure: f, state: task.AttemptFailed})
 	default:
 		s.log.Info().Err(err).Msg("cancelled; the provider goes on, and its answer will be kept")
 	}
 	s.w.late.note(s.last.ID, s.stopping)
-	if s.was == "" {
-		s.leaves = true
-		return s.endWith(released{})
+	if s.late() {
+		return polling, none
 	}
-	return polling, none
+	return s.endWith(leftLate{})
 }
 
 // uncollected is how a task ends whose job the provider has taken and does not give. The
 // attempt stays accepted: a retry by hand asks after the job again, and only a person's word
 // buys. Where calls cost nothing, and the policy has lost ones made again, this is one.
 func (s *step) uncollected(f *task.Failure) ending {
-	if s.late {
+	if s.late() {
 		f.Executed, f.Advice, f.About = task.Executed, task.RetryAsks, ""
-		return endedLate{f, task.AttemptAccepted}
+		return endedLate{failure: f, state: task.AttemptAccepted}
 	}
 	free := s.account.Provider != nil && s.svc.Capabilities(s.account.Provider, s.t).Free
 	switch {

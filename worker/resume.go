@@ -15,7 +15,7 @@ import (
 // resume reads the journal and goes on from there: what was bought is never
 // bought again, and what may have been bought is asked after first.
 func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
-	if s.late {
+	if s.late() {
 		return s.resumeLate(ctx)
 	}
 	if most := s.svc.Retry.WithDefaults().MaxCrashes; s.t.Crashes >= most {

@@ -65,14 +65,16 @@ type step struct {
 	ending  ending              // what finishing writes
 	failure *task.Failure       // of a call that was made, for the limiter
 
-	late     bool              // the task is over, and its call only waited for
 	was      task.AttemptState // of a call that is collected late, as it was taken; empty in the step of a delivery
-	leaves   bool              // what is left of its call to the collecting of late ones
+	leaves   bool              // its call to the collecting of late ones
 	stopping bool              // the provider was asked to stop its job before that had begun; see cancel
 	panicked bool              // and is to fail for it
 	refused  bool              // the database has refused a row of this step
 	onlyIn   string            // where a paid answer lies that the database has refused; empty is in the journal
 }
+
+// late reports whether the task is over, nobody holds it, and its call is only waited for.
+func (s *step) late() bool { return s.was != "" }
 
 // answer is what the journal keeps of a finished job.
 type answer struct {
@@ -153,7 +155,7 @@ func (s *step) end(ctx context.Context) {
 		s.letGo()
 	}
 	if s.leaves {
-		s.w.late.tell(s.last.ID)
+		s.w.late.leave(s.last.ID)
 	}
 	s.room.release(ctx)
 }

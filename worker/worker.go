@@ -56,7 +56,7 @@ type Worker struct {
 	pulse   pulse
 	looks   journalLooks
 	adopted adopted
-	late    lateCalls
+	late    *lateCalls // made by Run, before the first heartbeat and so before any claim
 
 	collecting collecting
 }

@@ -17,6 +17,19 @@ func undecided(id string, last *task.Attempt, console string) string {
 		"If it was charged, `easel give-up " + id + call + "` ends it."
 }
 
+// collected says what becomes of what the task has paid for and workers collect.
+func collected(t *task.Task, id string) string {
+	const beside = "What it was charged for is collected by itself and kept beside it; nothing is bought."
+	switch {
+	case t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown:
+		return "Its lost call was found again and is collected by itself; nothing is bought.\n" +
+			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
+	case t.Status == task.Completed:
+		return beside
+	}
+	return beside + "\n`easel retry " + id + "` makes it the task's answer and does not pay for it twice."
+}
+
 // hint says what a person can do about a task that does not go on by itself; empty if nothing.
 func hint(told *story) string {
 	t, attempts := told.Task, told.Attempts
@@ -27,12 +40,8 @@ func hint(told *story) string {
 		return "It was there before easel, which does not touch it. Enqueue it anew to have it drawn."
 	case t.OwnedByApp():
 		return "easel does not touch it. To hand it over, the app sets its status to pending."
-	case t.Status == task.Cancelled && task.CollectedByItself(t, attempts):
-		return "What it was charged for is collected by itself and kept beside it; nothing is bought.\n" +
-			"`easel retry " + id + "` makes it the task's answer and does not pay for it twice."
 	case task.CollectedByItself(t, attempts):
-		return "Its lost call was found again and is collected by itself; nothing is bought.\n" +
-			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."
+		return collected(t, id)
 	case ended && told.next == task.Collects:
 		return "Retry it with `easel retry " + id + "`: that collects what was paid for and does not pay for it twice.\n" +
 			"`easel retry --buy-again " + id + "` gives it up and has a new one drawn, which is paid for as well."

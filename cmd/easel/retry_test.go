@@ -205,7 +205,7 @@ func buysAgain(t *testing.T, d *shell, s *store.Store) {
 		t.Fatal(err)
 	}
 	d.easel("show", "2").wants(t, 0, "is collected by itself and kept beside it", "`easel retry 2` makes it the task's answer")
-	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = 2"); err != nil {
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = 2; UPDATE generation_attempt SET finished_at = sent_at WHERE task_id = 2"); err != nil {
 		t.Fatal(err)
 	}
 	d.easel("show", "2").wants(t, 0, "that collects what was paid for and does not pay for it twice", "`easel retry --buy-again 2`")

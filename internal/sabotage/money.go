@@ -62,7 +62,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a cancel that is answered well is believed", Rule: "A cancelled job is polled until the provider says how it has ended",
-		Edits: []Edit{{"worker/poll.go", "		s.stopping = queued\n", "		_ = queued\n		return s.endWith(callFailed{&task.Failure{Kind: task.Stopped, Executed: task.Executed}})\n"}},
+		Edits: []Edit{{"worker/poll.go", "		s.stopping = queued\n", "		_ = queued\n		return s.endWith(endedLate{failure: &task.Failure{Kind: task.Stopped, Executed: task.Executed}, state: task.AttemptFailed})\n"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestCancel$/^A_provider_that_promises"}},
 	},
 	{

@@ -64,11 +64,14 @@ func toCollect(b *bench) {
 		"UPDATE generation_attempt SET state = 'rejected', error_msg = 'it was not charged'": {0, 0},
 	} {
 		b.exec("DELETE FROM image_generations")
-		b.acceptedCall()
+		id := b.acceptedCall().TaskID
 		b.exec("%s", spoil)
 		all, over := b.open("first", 0, 10)
 		if got := (found{len(all), len(over)}); got != want {
 			b.Errorf("after %q there are %+v, not %+v", spoil, got, want)
+		}
+		if said := task.CollectedByItself(b.get(id), b.attempts(id)); said != (want.over == 1) {
+			b.Errorf("after %q people are told that it is collected by itself: %t", spoil, said)
 		}
 	}
 }
@@ -87,7 +90,7 @@ func pagesOfOpen(b *bench) {
 
 func takesOver(b *bench) {
 	silent := func(after string) []string {
-		names, err := b.store.SilentWorkers(b.Context(), after, 10)
+		names, err := b.store.DeadWorkers(b.Context(), after, 10)
 		b.check(err)
 		return names
 	}
