@@ -132,7 +132,7 @@ var sentences = []struct {
 	{RetryCollects, "A retry fetches it again and does not pay for it twice", ""},
 	{RetryAsks, "A retry asks after it again and does not pay for it twice", ""},
 	{RetryTakes, "A retry completes the task with them, and buys only what is still missing", ""},
-	{DecideByHand, "Look the call up at the provider, or have easel ask it, and decide", ""},
+	{DecideByHand, "Look the call up at the provider, or have easel ask it where that can be asked, and decide", ""},
 	{ReadWorkerLogs, "Look at the logs of the workers around its attempts, then retry it", ""},
 	{ReportToProject, "The worker's log says more; please report it", ""},
 }

@@ -52,7 +52,7 @@ var remedies = map[Kind]words{
 	Paused:    {"Resume the queue, which asynqmon does, at /queues", "请恢复这个队列，可在 asynqmon（/queues）里操作"},
 	Closed:    {"Mend it as the service says; the account is tried again by itself", "请按服务商的说明处理；账号会自动再试"},
 	App:       {"Only the app ends it", "只有应用自己能结束它"},
-	Decision:  {"Look the call up at the provider, or have easel ask it, and decide", "请到服务商处核对这次调用，或让 easel 询问，然后决定"},
+	Decision:  {"Look the call up at the provider, or have easel ask it where that can be asked, and decide", "请到服务商处核对这次调用，能询问的也可让 easel 询问，然后决定"},
 	Retry:     {"Mend what the last failure names; it is tried again by itself until its tries are used up", "请处理上次失败指出的问题；次数用完之前会自动重试"},
 }
 

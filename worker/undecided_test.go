@@ -163,7 +163,7 @@ func heldAgain(r *rig) {
 		r.exec("UPDATE image_generations SET status = 'pending'")
 		t = r.ends(t.ID, task.Failed)
 	}
-	want := "the app had set the task back to pending; nobody can say whether the provider ran and billed the last call: the painter says timeout. Look the call up at the provider, or have easel ask it, and decide"
+	want := "the app had set the task back to pending; nobody can say whether the provider ran and billed the last call: the painter says timeout. Look the call up at the provider, or have easel ask it where that can be asked, and decide"
 	r.same(facts{"ErrorKind": t.ErrorKind, "ErrorMsg": t.ErrorMsg, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
 		facts{"ErrorKind": task.OutcomeUnknown, "ErrorMsg": want, "states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(1)})
 	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)

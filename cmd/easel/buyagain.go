@@ -20,7 +20,7 @@ func (a *program) buyAgain(ctx context.Context, args []string, yes bool, about e
 	}
 	looked := make(map[int64]*store.Looked)
 	var paid []task.Attempt
-	err = a.withClient(ctx, func(c *enqueue.Client) error {
+	err = a.withClient(ctx, func(c *personClient) error {
 		for _, id := range ids {
 			if looked[id], err = c.Look(ctx, id, about); err != nil {
 				return withID(id, err)
@@ -47,7 +47,7 @@ func (a *program) buyAgain(ctx context.Context, args []string, yes bool, about e
 		}
 		return "is pending again: what it has paid for is given up, and a new call is made"
 	}
-	return a.moveEach(ctx, args, bought, func(c *enqueue.Client, id int64) (*task.Task, error) {
+	return a.moveEach(ctx, args, bought, func(c *personClient, id int64) (*task.Task, error) {
 		return c.BuyAgain(ctx, looked[id].Task.Seen(), task.TakenCalls(looked[id].Attempts)...)
 	})
 }

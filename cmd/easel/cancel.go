@@ -22,7 +22,7 @@ func (a *program) cancelCommand() *cobra.Command {
 }
 
 func (a *program) cancel(ctx context.Context, args []string) error {
-	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(c *enqueue.Client, id int64) (*task.Task, error) {
+	return a.moveEach(ctx, args, func(int64) string { return "is cancelled" }, func(c *personClient, id int64) (*task.Task, error) {
 		l, err := c.Look(ctx, id, enqueue.About{})
 		if err != nil {
 			return nil, err

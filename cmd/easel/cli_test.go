@@ -1,13 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/servertest"
+	"github.com/easelqueue/easel/limit"
 	"github.com/easelqueue/easel/migrations"
+	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
 )
 
 func TestMigrate(t *testing.T) {
@@ -17,6 +23,8 @@ func TestMigrate(t *testing.T) {
 	d.easel("migrate", "up").wants(t, 0, "nothing to do")
 	d.easel("list").wants(t, 0, "no tasks")
 	d.easel("list", "--provider", "scetch").wants(t, 0, "no tasks", `the provider "scetch" is not configured`, "did you mean sketch?")
+	d.easel("retry", "--provider", "scetch", "--yes").wants(t, 2, `no task fits: the provider "scetch" is not configured`, "did you mean sketch?")
+	d.easel("retry", "--provider", "sketch", "--yes").wants(t, 0, "no task fits")
 	d.easel("migrate", "down").wants(t, 2, "say --yes")
 	d.easel("migrate", "down", "--yes").wants(t, 0, "not applied") // an index alone: nothing reads less without it
 	d.easel("migrate", "down", "--yes").wants(t, 0, "not applied")
@@ -71,6 +79,25 @@ func TestServers(t *testing.T) {
 		d.must(&changes, "migrate", "status")
 		newest := changes.Migrations[len(changes.Migrations)-1].Version
 		d.easel("doctor").wants(t, 0, fmt.Sprintf("at the newest version, %d\n", newest), "none is running")
+	})
+	t.Run("A retry says until when its account makes no call", func(t *testing.T) {
+		s, err := store.Open(t.Context(), strings.TrimPrefix(d.env[0], "EASEL_DATABASE_URL="))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		client, err := queue.Redis(strings.TrimPrefix(d.env[1], "EASEL_REDIS_URL="))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		err = errors.Join(s.Heartbeat(t.Context(), store.Worker{ID: "w", Providers: ",sketch,"}, time.Minute),
+			(&limit.Limiter{Redis: client}).Close(t.Context(), "sketch/main", time.Hour, limit.Why{Reason: "no money"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.must(nil, "cancel", "1")
+		d.easel("retry", "1").wants(t, 0, "task 1 is pending again: a new call is made; it waits for the account sketch/main, which takes no calls now, until ")
 	})
 	if files, _ := os.ReadDir("."); len(files) != 0 {
 		t.Errorf("files were made: %v", files)

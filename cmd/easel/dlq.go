@@ -84,16 +84,37 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 	newest := o.Table("id", "kind", "provider", "age", "prompt", "error", "next")
 	for _, t := range d.Newest {
 		newest.AppendRow(table.Row{t.ID, string(t.ErrorKind), cli.OneLine(t.Provider, 20), human.English.Span(now.Sub(t.CreatedAt)),
-			cli.OneLine(t.Prompt, 30), cli.OneLine(t.ErrorMsg, 300), advised(&t)})
+			cli.OneLine(t.Prompt, 30), cli.OneLine(t.ErrorMsg, 160), nextStep(&t)})
 	}
 	fmt.Fprintln(w, "\n"+newest.Render())
 }
+
+// nextStep is what a person types for a failed task.
+func nextStep(t *task.Task) string {
+	switch command := advised(t); {
+	case command != "":
+		return command
+	case t.ErrorKind == task.OutcomeUnknown:
+		return fmt.Sprintf("easel show %d", t.ID)
+	case t.ErrorKind == task.Charged:
+		return fmt.Sprintf("easel retry %d --buy-again", t.ID)
+	case slices.Contains(inVain, t.ErrorKind):
+		return "enqueue another"
+	}
+	return fmt.Sprintf("easel retry %d", t.ID)
+}
+
+// inVain are the kinds of which a retry of the same request fails again.
+var inVain = []task.Kind{task.Invalid, task.Unsupported, task.Moderated}
 
 func retryHint(g store.Tally, services provider.Services) string {
 	if g.ErrorKind == task.OutcomeUnknown && !services.Asks(g.Provider) {
 		return "look each up at the provider, then as easel show ID says"
 	}
-	if slices.Contains([]task.Kind{task.Invalid, task.Unsupported, task.Moderated}, g.ErrorKind) {
+	if g.ErrorKind == task.Charged {
+		return "each pays again: easel retry ID --buy-again"
+	}
+	if slices.Contains(inVain, g.ErrorKind) {
 		return "a retry fails again: enqueue them anew, as the error says"
 	}
 	return fmt.Sprintf("easel retry --status failed --kind %s --provider %s", g.ErrorKind, cli.OneLine(g.Provider, 20))

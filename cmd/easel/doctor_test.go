@@ -135,7 +135,8 @@ func TestWatch(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
 	code := make(chan int)
-	go func() { code <- run(ctx, []string{"watch"}, strings.NewReader(""), writer, io.Discard, nil) }()
+	var said strings.Builder // until it has ended, it alone writes there
+	go func() { code <- run(ctx, []string{"watch"}, strings.NewReader(""), writer, &said, nil) }()
 	first := readUntil(t, reader, "pending")
 	if strings.Contains(first, "old") {
 		t.Errorf("what ended before is told: %s", first)
@@ -145,8 +146,8 @@ func TestWatch(t *testing.T) {
 	cancel()
 	defer writer.Close()
 	go io.Copy(io.Discard, reader)
-	if got := <-code; got != 0 {
-		t.Errorf("ended with %d", got)
+	if got := <-code; got != 0 || !strings.Contains(said.String(), "waiting for changes; ^C ends it") {
+		t.Errorf("ended with %d, and said %q", got, said.String())
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/task"
 )
@@ -25,12 +24,12 @@ func (a *program) giveUpCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.moveEach(ctx, args, func(int64) string { return "is given up: its call was charged" }, func(client *enqueue.Client, id int64) (*task.Task, error) {
-				l, err := client.Look(ctx, id, about)
+			return a.moveEach(ctx, args, func(int64) string { return "is given up: its call was charged" }, func(c *personClient, id int64) (*task.Task, error) {
+				l, err := c.Look(ctx, id, about)
 				if err != nil {
 					return nil, err
 				}
-				return client.GiveUp(ctx, l.Task.Seen())
+				return c.GiveUp(ctx, l.Task.Seen())
 			})
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -72,7 +73,11 @@ func words[T ~string](flag string, given []string, known []T) ([]T, error) {
 	var all []T
 	for _, w := range given {
 		if !slices.Contains(known, T(w)) {
-			return nil, cli.Usage("%s is %q; accepted are %s", flag, human.Shorten(w, 60), joined(known))
+			meant := ""
+			if near := human.Nearest(w, strings.Split(joined(known), ", ")); near != "" {
+				meant = "; did you mean " + near + "?"
+			}
+			return nil, cli.Usage("%s is %q; accepted are %s%s", flag, human.Shorten(w, 60), joined(known), meant)
 		}
 		all = append(all, T(w))
 	}
@@ -166,9 +171,14 @@ func (a *program) list(c *cobra.Command, f *filterFlags) error {
 		p.Tasks = append(p.Tasks, listedTask{brief(t), why[t.ID]})
 	}
 	if name := f.provider; len(tasks) == 0 && name != "" && !slices.Contains(cfg.Services.Names(), name) {
-		a.out.Say("%s", strings.Replace(cfg.Services.Unknown(name).Message, "provider", "the provider", 1))
+		a.out.Say("%s", notServed(cfg.Services, name))
 	}
 	return a.out.Answer(p, func(w io.Writer) { a.out.tasks(w, p, now) })
+}
+
+// notServed says that the services lack a provider, and which was meant.
+func notServed(services provider.Services, name string) string {
+	return strings.Replace(services.Unknown(name).Message, "provider", "the provider", 1)
 }
 
 func (o *output) tasks(w io.Writer, p page, now time.Time) {

@@ -94,6 +94,8 @@ func flagError(c *cobra.Command, err error) error {
 		return cli.Usage("%s; a prompt that begins with - comes after --: easel enqueue -- \"-5 degrees\"", text)
 	case text == "unknown flag: --version" && !c.HasParent():
 		return cli.Usage("%s; `easel version` says it", text)
+	case text == "unknown flag: --attempt" && c.Name() == "cancel":
+		return cli.Usage("cancel takes no --attempt: it buys nothing, and holds for the task as it is, whatever call is under way")
 	case strings.HasPrefix(text, "unknown") && c.Name() == "up":
 		return cli.Usage("%s; the address of the pages is EASEL_LISTEN, and `easel help environment` lists all settings", text)
 	}

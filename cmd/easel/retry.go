@@ -1,17 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/easelqueue/easel/enqueue"
-	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/store"
@@ -87,7 +86,7 @@ type refusal struct {
 
 func (a *program) retryEach(ctx context.Context, args []string, notCharged bool, about enqueue.About) error {
 	next := make(map[int64]string)
-	return a.moveEach(ctx, args, func(id int64) string { return "is pending again" + next[id] }, func(c *enqueue.Client, id int64) (*task.Task, error) {
+	return a.moveEach(ctx, args, func(id int64) string { return "is pending again" + next[id] }, func(c *personClient, id int64) (*task.Task, error) {
 		l, err := c.Look(ctx, id, about)
 		if err != nil {
 			return nil, err
@@ -103,6 +102,9 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool,
 		// The word is done: what it begins with is said if it can be seen.
 		if after, err := c.Look(ctx, id, enqueue.About{}); err == nil {
 			next[id] += link + begins[after.Next]
+			if after.Next == task.Buys {
+				next[id] += c.resting(ctx, after.Task)
+			}
 		}
 		return retried, nil
 	})
@@ -116,50 +118,6 @@ var begins = map[task.RetryStep]string{
 	task.Buys:     "a new call is made",
 
 	task.BuysAgain: "a new call is made, and paid for although the last one was charged",
-}
-
-// moveEach does one thing to each task. What is refused does not keep the
-// others from being done, but the command fails. Two that are locked, one after the other,
-// are more than a row: the others are left.
-func (a *program) moveEach(ctx context.Context, args []string, done func(id int64) string, move func(*enqueue.Client, int64) (*task.Task, error)) error {
-	ids, err := parseIDs(args)
-	if err != nil {
-		return err
-	}
-	return a.withClient(ctx, func(c *enqueue.Client) error {
-		answer, locked := moved{Tasks: []task.Task{}}, 0
-		for _, id := range ids {
-			if locked == 2 {
-				answer.Refused = append(answer.Refused, refusal{id, fmt.Sprintf("task %d was left as it is: the two before it are locked", id)})
-				continue
-			}
-			t, err := move(c, id)
-			switch {
-			case ctx.Err() != nil:
-				return cmp.Or(err, ctx.Err())
-			case err == nil:
-				answer.Tasks = append(answer.Tasks, brief(*t))
-			default:
-				answer.Refused = append(answer.Refused, refusal{id, reason(id, err)})
-			}
-			if locked++; !errors.As(err, new(*store.Locked)) {
-				locked = 0
-			}
-		}
-		return a.answerMoved(answer, done)
-	})
-}
-
-// withClient does something with the tasks of the database.
-func (a *program) withClient(ctx context.Context, do func(*enqueue.Client) error) error {
-	cfg, s, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
-	defer done()
-	return do(client)
 }
 
 func reason(id int64, err error) string {
@@ -216,13 +174,16 @@ func (a *program) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes boo
 	if picked, err = retryFilter(picked); err != nil {
 		return err
 	}
-	return a.withClient(ctx, func(client *enqueue.Client) error {
+	return a.withClient(ctx, func(client *personClient) error {
 		// What is said holds for those that are there now, as they stand, and for none that joins them.
 		looked, givenUp, err := client.Retryable(ctx, picked)
 		if err != nil {
 			return err
 		}
 		answer := retriedAll{Picked: len(looked), GivenUp: givenUp}
+		if answer == (retriedAll{}) && picked.Provider != "" && !slices.Contains(client.Services.Names(), picked.Provider) {
+			return cli.Usage("no task fits: %s", notServed(client.Services, picked.Provider))
+		}
 		if answer.Picked > 0 {
 			if err := a.confirm(ctx, yes, retryQuestion(answer, notCharged)); err != nil {
 				return err

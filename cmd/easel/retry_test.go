@@ -312,7 +312,21 @@ func cancelsOpen(t *testing.T, d *shell, _ *store.Store) {
 	d.easel("cancel", "1", "3").wants(t, 1, "task 3 is cancelled", "task 1 is failed and cannot be cancelled")
 }
 
-func countsDeadLetters(t *testing.T, d *shell, _ *store.Store) {
+func countsDeadLetters(t *testing.T, d *shell, s *store.Store) {
+	d.easel("dlq").wants(t, 0, "easel retry 1\n", "easel show 2\n")
+	fail(t, s, 3, nobodyKnows())
+	d.easel("give-up", "3").wants(t, 0, "is given up")
+	fail(t, s, 4, &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "refused: " + strings.Repeat("x", 200)})
+	got := d.easel("dlq")
+	got.wants(t, 0, "each pays again: easel retry ID --buy-again\n", "easel retry 3 --buy-again\n", "enqueue another\n")
+	if strings.Contains(got.out, strings.Repeat("x", 160)) {
+		t.Errorf("a long error is not shortened: %s", got.out)
+	}
+	for _, kind := range []string{"charged", "moderated"} {
+		if _, err := s.DB().ExecContext(t.Context(), "DELETE FROM image_generations WHERE error_kind = '"+kind+"'"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	d.easel("dlq").wants(t, 0, "easel retry --status failed --kind auth --provider sketch\n", "--kind outcome_unknown --provider sketch\n", "bad key")
 	var answer deadLetters
 	d.must(&answer, "dlq")

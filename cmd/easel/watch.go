@@ -123,6 +123,7 @@ func (a *program) watchAll(ctx context.Context) error {
 	defer s.Close()
 	eye := newObserver(a.out, cfg, s)
 	defer eye.waits.Close()
+	a.out.Say("waiting for changes; ^C ends it")
 	var seen map[int64]task.Task
 	for {
 		now, err := latest(ctx, s, seen)

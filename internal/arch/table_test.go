@@ -130,6 +130,7 @@ var easelTests = []string{
 	"provider/providertest", "internal/fakeprovider", // services to speak to
 	"internal/evidence", "picture/s3", // what a run leaves behind
 	miniredis, minio, pq, redis, // to look at servers, and to break them
+	"limit", // to close an account as a worker does
 }
 
 // easelSelftest is what the attack calls, and each process that it starts.

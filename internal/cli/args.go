@@ -69,6 +69,21 @@ func CheckHelp(root *cobra.Command) {
 	}
 }
 
+// refuseUnknown lets --help behind a name that a command does not hold refuse it. The answer is
+// what was refused; nil if nothing.
+func refuseUnknown(root *cobra.Command) (refused func() error) {
+	var wrong error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if names := c.Flags().Args(); c.HasSubCommands() && len(names) > 0 {
+			wrong = unknownCommand(c, names[0])
+			return
+		}
+		help(c, args)
+	})
+	return func() error { return wrong }
+}
+
 // accepts is what the flags of a type take whose own errors are those of strconv and time.
 var accepts = map[string]string{
 	"bool": "true and false", "duration": "durations such as 90m", "float64": "numbers",

@@ -31,6 +31,9 @@ func Execute(ctx context.Context, root *cobra.Command, o *Output, stdin io.Reade
 	root.SetIn(stdin)
 	root.SetOut(o.Stdout)
 	root.SetErr(o.Stderr)
-	err = root.ExecuteContext(ctx)
+	refused := refuseUnknown(root)
+	if err = root.ExecuteContext(ctx); err == nil {
+		err = refused()
+	}
 	return started, err
 }

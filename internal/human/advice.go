@@ -69,7 +69,7 @@ var chineseAdvice = map[task.Advice]struct{ plain, about string }{
 	task.RetryCollects:   {"重试会再取一次，不会重复付费", ""},
 	task.RetryAsks:       {"重试会再询问一次，不会重复付费", ""},
 	task.RetryTakes:      {"重试会用这些图片完成任务，只购买还缺的", ""},
-	task.DecideByHand:    {"请到服务商处核对这次调用，或让 easel 询问，然后决定", ""},
+	task.DecideByHand:    {"请到服务商处核对这次调用，能询问的也可让 easel 询问，然后决定", ""},
 	task.ReadWorkerLogs:  {"请查看工作进程在这几次调用前后的日志，然后重试", ""},
 	task.ReportToProject: {"工作进程的日志里有更多说明；请报告这个问题", ""},
 }
