@@ -27,6 +27,17 @@ func TestComplete(t *testing.T) {
 	inBubble(t, []claim{
 		{"A committed row becomes a stored picture", storedPicture},
 		{"Several pictures that lie at the provider are fetched in order", fetchedPictures},
+		{"Fewer pictures than were asked for complete the task, which says so", func(r *rig) {
+			r.start()
+			for drew, want := range map[int]string{1: "the call asked for 2 pictures, and painter drew 1", 2: "", 3: ""} {
+				all := [][]byte{pngOf(40, 30), pngOf(41, 30), pngOf(42, 30)}
+				r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(all[:drew]...), nil }
+				t := r.asksFor(task.Task{Request: task.Request{ImageCount: 2}})
+				got := r.ends(t.ID, task.Completed)
+				r.same(facts{"drew": drew, "ErrorMsg": got.ErrorMsg, "ErrorKind": got.ErrorKind, "len results": len(r.results(t.ID))},
+					facts{"drew": drew, "ErrorMsg": want, "ErrorKind": task.Kind(""), "len results": drew})
+			}
+		}},
 		{"A large picture has a thumbnail and a preview", func(r *rig) {
 			r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) { return drawn(pngOf(1400, 700)), nil }
 			r.start()

@@ -3,8 +3,10 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/easelqueue/easel/internal/crash"
+	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
@@ -47,8 +49,21 @@ func (s *step) endOfAnswer(c *collection) ending {
 		none.Executed = task.Executed // the call was answered, whatever a single picture's failure says of itself
 		return callFailed{&none}
 	}
+	if drawn, asked := pictures(s.answer.Outputs), s.asked(); drawn < asked {
+		s.log.Warn().Int("asked", asked).Int("drawn", drawn).Msg("the provider drew fewer pictures than it was asked for")
+		c.warnings = append(c.warnings, fmt.Sprintf("the call asked for %d pictures, and %s drew %d", asked, s.svc.Name, drawn))
+	}
 	s.last.ErrorMsg = c.warning()
 	return callSucceeded{c.results}
+}
+
+// pictures is how many an answer names, each tile of a grid for itself, whether they can be had or not.
+func pictures(outputs []provider.Output) int {
+	n := 0
+	for _, out := range outputs {
+		n += max(out.Tiles*out.Tiles, 1)
+	}
+	return n
 }
 
 // collect looks at each picture of the answer once.
