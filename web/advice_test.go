@@ -35,6 +35,13 @@ func TestAdvice(t *testing.T) {
 			b.hasNot(in(b, "zh-CN", path), "Name a model")
 		}
 	})
+	t.Run("On a card, which has few lines, what can be done comes before the reason", func(t *testing.T) {
+		b := newBench(t)
+		b.failAs(b.add(task.Task{}), noModel)
+		b.has(in(b, "zh-CN", "/"), `<span class="advice">请写明服务商的模型，例如 flux-2-pro。</span><span class="reason" dir="auto">no such model (E404)</span>`)
+		b.exec("UPDATE image_generations SET status = 'pending', run_at = later(60000)")
+		b.has(in(b, "en", "/"), `<span class="advice">Name a model of the provider, such as flux-2-pro.</span><span class="reason" dir="auto">no such model (E404)</span>`)
+	})
 	t.Run("Where a button does it no command is named", func(t *testing.T) {
 		command := regexp.MustCompile("`easel|easel (retry|show|give-up)")
 		for _, a := range task.AllAdvice() {
