@@ -30,7 +30,7 @@ RACED = $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)'
 MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretches|ScrubbingTakes|LongTexts|TheLargestTree)
 
 # Processes as people run them, that are killed, replaced, crowded and lose their servers: they
-# need the machine for themselves, so that they take turns and leave the other tests alone.
+# need most of the machine, so that the other tests are left alone.
 OUTAGES = ^Test(Crowds|Recovery|SpooledAnswers|AKilledWorker|SIGTERM|RollingChange|CrashMatrix|Selftest)$$
 
 # Tests run against real servers; `needs` installs them where they are missing. Most packages
@@ -41,7 +41,7 @@ test: needs
 	$(GO) test -vet=off -skip '$(OUTAGES)' -p 3 -timeout 30m ./provider ./worker $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
 
 outages: needs
-	$(GO) test -vet=off -run '$(OUTAGES)' -p 1 -timeout 30m ./cmd/easel ./cmd/easel-selftest ./internal/matrix
+	$(GO) test -vet=off -run '$(OUTAGES)' -p 2 -timeout 30m ./cmd/easel ./cmd/easel-selftest ./internal/matrix
 
 # All that shows that the promises are kept, in about an hour on two processors.
 # PROVE=--only=seeds runs a part of it; `go run ./internal/prove --help` names all.
