@@ -72,7 +72,7 @@ var ofOwnership = []Mutant{
 	{
 		Name: "no reconciler", Rule: "What rows and queue disagree about is mended", Violates: []string{"I1", "I7"},
 		Edits: []Edit{{"enqueue/reconcile.go", "		case <-died:\n		}\n", "		case <-died:\n		}\n		if true {\n			continue\n		}\n"}},
-		Lives: Lives{First: 3, Seeds: 2},
+		Lives: Lives{First: 10, Seeds: 16},
 	},
 	{
 		Name: "acknowledged before it is saved", Rule: "A delivery is done when its row is", Violates: []string{"P6", "I3"},
