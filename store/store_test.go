@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,17 +21,9 @@ import (
 //
 // Most tests wait for a server, so that several run at once.
 func TestMain(m *testing.M) {
+	servertest.AtOnce(6)
 	time.Local = time.FixedZone("far", 13*3600)
-	flag.Parse()
-	unlessGiven("test.parallel", "6")
 	os.Exit(m.Run())
-}
-
-// unlessGiven sets a flag that the command line does not.
-func unlessGiven(name, value string) {
-	if f := flag.Lookup(name); f.Value.String() == f.DefValue {
-		_ = flag.Set(name, value)
-	}
 }
 
 func TestSQLite(t *testing.T) {

@@ -33,6 +33,7 @@ import (
 // TestMain puts the process far from UTC, for SQLite compares times as text, and
 // sees that no goroutine stays.
 func TestMain(m *testing.M) {
+	servertest.AtOnce(4)
 	time.Local = time.FixedZone("Chatham", 12*3600+45*60)
 	servertest.NothingStays(m)
 }

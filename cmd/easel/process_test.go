@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,10 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(cli.Main(run))
 	}
-	flag.Parse()
-	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
-		_ = flag.Set("test.parallel", "8") // these tests mostly wait for other processes
-	}
+	servertest.AtOnce(8)
 	servertest.NothingStays(m, removeBuilds)
 }
 

@@ -3,9 +3,11 @@
 package servertest
 
 import (
+	"flag"
 	"os"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -28,6 +30,15 @@ func NothingStays(m *testing.M, after ...func()) {
 		}
 	}
 	os.Exit(code)
+}
+
+// AtOnce has n tests of a package run at once if the command line says nothing else, for
+// a package whose tests mostly wait. A TestMain calls it first.
+func AtOnce(n int) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = flag.Set("test.parallel", strconv.Itoa(n))
+	}
 }
 
 // UnderRace reports whether this process has the race detector in it, which makes
