@@ -55,7 +55,7 @@ var wordsOf = map[task.Kind]kindWords{
 	task.OutcomeUnknown: {"Outcome unknown", "You, the operator",
 		"Nobody can say whether the provider ran and billed the call, so it is not sent again by itself. Decide on the page of each task: it says whether the provider can be asked, or where you look the call up."},
 	task.Charged: {"Charged and given up", "Nobody",
-		"A person found that the call was billed, and its picture never came. The page of each task has a new one drawn, which is paid for as well."},
+		"A person found that the call was billed, and its picture never came. On the page of a task a new one can be bought, which is paid for as well."},
 	task.Internal: {"Fault of easel", "You, the operator",
 		"Something in easel or its configuration is wrong. The reason and the worker's log say what; retry when it is mended."},
 }
