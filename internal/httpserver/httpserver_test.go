@@ -45,8 +45,8 @@ func dial(t *testing.T, address, begin string) net.Conn {
 	return c
 }
 
-// drip sends a byte now and then until the server has had enough, and reports how long
-// that was.
+// drip sends a byte now and then until the server has had enough, or a quarter of a minute is
+// over, and reports how long that was.
 func drip(c net.Conn) time.Duration {
 	began := time.Now()
 	gone := make(chan struct{})
@@ -56,9 +56,14 @@ func drip(c net.Conn) time.Duration {
 	}()
 	every := time.NewTicker(20 * time.Millisecond)
 	defer every.Stop()
+	enough := time.After(15 * time.Second)
 	for {
 		select {
 		case <-gone:
+			return time.Since(began)
+		case <-enough:
+			c.Close()
+			<-gone
 			return time.Since(began)
 		case <-every.C:
 			c.Write([]byte("x"))
