@@ -34,17 +34,26 @@ func (s *Store) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Take
 	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
 		for _, t := range taken {
 			// They ended when they were last heard of: what ends after the retry counts as refused by it.
-			_, err := tx.ExecContext(ctx, tx.Rebind(`
+			gaveUp, err := s.changed(tx.ExecContext(ctx, tx.Rebind(`
 				UPDATE generation_attempt SET state = 'failed', finished_at = coalesce(answered_at, sent_at), error_kind = coalesce(error_kind, 'expired'),
 					error_msg = 'it was paid for and not collected, and a person decided to buy again' || coalesce(': ' || replace(replace(error_msg, ?, ''), ?, ''), ''),
 					error_advice = NULL, error_about = NULL
 				WHERE task_id = ? AND number = ? AND state = ? AND state IN ('accepted', 'answered')`),
-				task.RetryCollects.Ending(""), task.RetryAsks.Ending(""), seen.Task, t.Number, t.State)
-			if err != nil {
+				task.RetryCollects.Ending(""), task.RetryAsks.Ending(""), seen.Task, t.Number, t.State))
+			switch {
+			case err != nil:
 				return err
+			case !gaveUp:
+				return &TakenSince{seen.Task}
 			}
 		}
-		return s.mayBuyAgain(ctx, tx, seen.Task, len(taken) > 0)
+		if err := s.mayBuyAgain(ctx, tx, seen.Task, len(taken) > 0); err != nil {
+			return err
+		}
+		// A call that was given up before the retry does not count as ended since, also if the clock was set back meanwhile.
+		_, err := tx.ExecContext(ctx, tx.Rebind(`UPDATE generation_attempt SET finished_at = sent_at
+			WHERE task_id = ? AND state = 'failed' AND error_kind = 'charged' AND finished_at >= now()`), seen.Task)
+		return err
 	})
 }
 

@@ -20,6 +20,7 @@ func TestUndecided(t *testing.T) {
 		{"Where nobody can be asked a plain retry changes nothing, and a person's word decides", undecided},
 		{"Run in asynqmon changes nothing where nobody can be asked, and the reason stays", undecidedRun},
 		{"A held task that the app sets back to pending is held again for its true reason, and give-up ends it", heldAgain},
+		{"A task that was given up and that the app sets back to pending is held also where the archive has lost its delivery", heldWithoutArchive},
 		{"A task that reads as archived over a call of unknown outcome is held for that", heldAfterArchive},
 		{"What a look-up cannot tell does not replace the reason that was found", richerReason},
 		{"not charged speaks of calls of unknown outcome and of no others", notChargedBounds},
@@ -94,6 +95,11 @@ func undecidedRun(r *rig) {
 	r.in(t.Ref(), queue.Archived)
 	r.same(facts{"Status": r.get(t.ID).Status, "ErrorKind": r.get(t.ID).ErrorKind, "submits": r.painter.submits.Load()},
 		facts{"Status": task.Failed, "ErrorKind": task.Charged, "submits": int64(1)})
+
+	r.exec("UPDATE image_generations SET error_kind = 'archived'") // the journal knows it, whatever the row says
+	r.dashboard("POST", "archived_tasks/"+t.Ref().String()+":run")
+	r.passes(time.Minute)
+	r.same(facts{"Status": r.get(t.ID).Status, "submits": r.painter.submits.Load()}, facts{"Status": task.Failed, "submits": int64(1)})
 }
 
 func richerReason(r *rig) {
@@ -180,6 +186,24 @@ func heldAgain(r *rig) {
 	r.same(facts{"ErrorKind": t.ErrorKind, "ErrorMsg": t.ErrorMsg},
 		facts{"ErrorKind": task.Charged, "ErrorMsg": "the app had set the task back to pending; " + given.ErrorMsg})
 	r.same(r.painter.submits.Load(), int64(1))
+}
+
+func heldWithoutArchive(r *rig) {
+	t := r.heldOver()
+	_, err := r.client.GiveUp(r.Context(), t.Seen())
+	r.check(err)
+	r.painter.submit = newPainter().submit
+	r.check(r.redis.FlushAll(r.Context()).Err())
+	r.exec("UPDATE image_generations SET status = 'pending'")
+	r.until("it is held again", func() bool { return r.get(t.ID).Status == task.Failed })
+	again := r.get(t.ID)
+	r.same(facts{"ErrorKind": again.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"ErrorKind": task.Charged, "states": []task.AttemptState{task.AttemptFailed}, "submits": int64(1)})
+	r.exec("UPDATE generation_attempt SET finished_at = '2126-01-01 00:00:00.000000+00:00'") // the clock was ahead then
+	_, err = r.client.BuyAgain(r.Context(), again.Seen())
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(2))
 }
 
 func heldAfterArchive(r *rig) {

@@ -148,6 +148,14 @@ func buysNothingHeardOf(b *bench) {
 			}
 		}
 	})
+	seen := task.TakenCalls(b.attempts(t.ID))
+	b.exec("UPDATE generation_attempt SET state = 'succeeded' WHERE task_id = %d AND number = 1", t.ID) // its picture is kept
+	b.unchanged(t.ID, func() {
+		var since *store.TakenSince
+		if _, err := b.store.BuyAgain(b.Context(), l.Task.Seen(), seen...); !errors.As(err, &since) {
+			b.Errorf("a picture that is kept is given up: %v", err)
+		}
+	})
 	_, err = b.store.BuyAgain(b.Context(), l.Task.Seen(), task.TakenCalls(b.attempts(t.ID))...)
 	b.check(err)
 	b.same(b.paid(t), 0)
