@@ -118,7 +118,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if a.State == task.AttemptAccepted && a.FinishedAt != nil { // it was given up, and there is news of it
-		if _, err := h.Tasks.Record(ctx, store.Reopened{Attempt: a.ID}); err != nil {
+		if _, err := h.Tasks.Record(ctx, store.Reopened{Task: a.TaskID, Attempt: a.ID}); err != nil {
 			return err
 		}
 	}

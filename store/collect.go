@@ -78,12 +78,27 @@ func (f TakenOver) record(ctx context.Context, s *Store, q sqlx.ExtContext) (boo
 
 // Reopened says: the provider has spoken again of a job that was given up. Whoever works on its
 // task asks after it once more.
-type Reopened struct{ Attempt int64 }
+type Reopened struct{ Task, Attempt int64 }
 
-func (Reopened) single() bool { return true }
+func (Reopened) single() bool { return false }
 
 func (f Reopened) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
-	return s.changed(q.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET finished_at = NULL WHERE "+s.call("state = 'accepted' AND finished_at IS NOT NULL")), f.Attempt))
+	if err := s.lock(ctx, q, f.Task); err != nil {
+		return false, err
+	}
+	changed, err := s.changed(q.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET finished_at = NULL WHERE "+s.call("state = 'accepted' AND finished_at IS NOT NULL")), f.Attempt))
+	if err != nil || !changed {
+		return false, err
+	}
+	return true, s.outdateWords(ctx, q, f.Task)
+}
+
+// outdateWords has who has looked at a task that is over look again, before he says a word of it: what a
+// retry does is not what it was.
+func (s *Store) outdateWords(ctx context.Context, q sqlx.ExecerContext, id int64) error {
+	// No fence in the condition, since nobody holds a task that is over.
+	_, err := q.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+fenceGrows+" WHERE id = ? AND status IN ('completed', 'failed', 'cancelled')"), id)
+	return err
 }
 
 // EndedLate says: a call whose task was over has ended without pictures. Its State is failed, if
@@ -108,10 +123,7 @@ func (f EndedLate) record(ctx context.Context, s *Store, q sqlx.ExtContext) (boo
 	if err := s.endOf(ctx, q, a.TaskID, &a, false); err != nil {
 		return false, err
 	}
-	// What a retry does is not what it was: who has looked before is to look again. No fence in
-	// the condition, since nobody holds a task that is over.
-	_, err := q.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+fenceGrows+" WHERE id = ? AND status IN ('completed', 'failed', 'cancelled')"), a.TaskID)
-	if err != nil {
+	if err := s.outdateWords(ctx, q, a.TaskID); err != nil {
 		return false, err
 	}
 	return true, s.reconsider(ctx, q, a.TaskID)

@@ -20,6 +20,7 @@ type NotAllowed struct {
 	Action     string      // "retried", "cancelled"
 	Was        task.Status // how the person saw it; empty if he did not look
 	Moved      bool        // it has moved on since the person saw it
+	Again      bool        // and was brought back meanwhile
 	OwnedByApp bool        // the app keeps the row by itself
 }
 
@@ -40,8 +41,10 @@ func (e *NotAllowed) Since() string {
 		return fmt.Sprintf("it was %s, and is %s now", e.Was, e.Status)
 	case e.Kind == task.Charged:
 		return "its call was given up as charged"
+	case e.Again:
+		return fmt.Sprintf("it was brought back meanwhile, and is %s again", e.Status)
 	}
-	return fmt.Sprintf("it was brought back meanwhile, and is %s again", e.Status)
+	return "what is known of it has changed"
 }
 
 // NotLookedAt says that a word was said of a task that nobody has looked at. Nothing was changed.
@@ -208,5 +211,5 @@ func (s *Store) notAllowed(ctx context.Context, seen task.Seen, action string) e
 		return err
 	}
 	return &NotAllowed{Task: t.ID, Status: t.Status, Kind: t.ErrorKind, Action: action, Was: seen.Status,
-		Moved: seen.Looked() && t.Seen() != seen, OwnedByApp: t.OwnedByApp()}
+		Moved: seen.Looked() && t.Seen() != seen, Again: t.Delivery != seen.Delivery, OwnedByApp: t.OwnedByApp()}
 }

@@ -64,7 +64,13 @@ var patterns = []struct {
 	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was ([a-z]+), and is ([a-z]+) now\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：当时是 ${2}，现在是 ${3}。没有改动任何东西。请重新查看。"},
 	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: its call was given up as charged\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：有人确认这次调用已计费，并放弃了它。没有改动任何东西。请重新查看。"},
 	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was brought back meanwhile, and is ([a-z]+) again\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：它被重试过，现在又是 ${2}。没有改动任何东西。请重新查看。"},
+	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: what is known of it has changed\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 有了新的情况。没有改动任何东西。请重新查看。"},
 	{regexp.MustCompile(`^Task ([0-9]+) is ([a-z]+) and cannot be [a-z]+: it has moved on since the page was shown\. Look at it again\.$`), "任务 ${1} 现在是 ${2}，不能这样操作：页面显示之后它已有变化。请重新查看。"},
+	{regexp.MustCompile(`^A call of task ([0-9]+) was heard of since the page was shown, and is collected\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 的一次调用有了消息，正在收取。没有改动任何东西。请重新查看。"},
+	{regexp.MustCompile(`^Task ([0-9]+) has no call that was paid for and not collected\. Look at it again; Retry is enough\.$`), "任务 ${1} 没有已付费而未收取的调用。请重新查看；重试就够了。"},
+	{regexp.MustCompile(`^Task ([0-9]+) has no call whose outcome is unknown any more\. Nothing was changed\. Look at it again\.$`), "任务 ${1} 已没有结果不明的调用。没有改动任何东西。请重新查看。"},
+	{regexp.MustCompile(`^Nothing was changed: call ([0-9]+) was given up as charged, and a new one is paid for as well\. The task's page has a button for that\.$`), "没有改动任何东西：第 ${1} 次调用已计费并放弃，另画一张也要付费。任务的页面上有这个按钮。"},
+	{regexp.MustCompile(`^Nothing was changed: (.+) cannot be asked about the call\. Look it up there, and say on the task's page whether it was charged\.$`), "没有改动任何东西：无法向 ${1} 询问这次调用。请到那里核对，然后在任务的页面上说明是否已计费。"},
 }
 
 // inPattern tells a text in Chinese that is one of the patterns, and leaves others as they are.
@@ -168,7 +174,7 @@ var chinese = map[string]string{
 	// What is refused.
 	"Nothing here": "这里什么都没有", "There is no page at this address.": "这个地址没有页面。", "Not any more": "情况已变", "No such task": "没有这个任务", "There is no such task.": "没有这个任务。",
 	"Read-only": "只读", "This site is read-only: tasks are retried and cancelled from the command line here.": "本站只读：请在命令行里重试和取消任务。",
-	"Interrupted": "已中断", "The request was given up.": "请求已放弃。", "Not understood": "无法理解", "Too large": "太大", "Refused": "已拒绝", "Wrong address": "地址不对", "Nobody can be asked": "无人可以询问",
+	"Interrupted": "已中断", "The request was given up.": "请求已放弃。", "Not understood": "无法理解", "Too large": "太大", "Refused": "已拒绝", "Wrong address": "地址不对", "Nobody can be asked": "无人可以询问", "This pays again": "这要再付一次钱",
 	"The form cannot be read. Go back and press the button again.": "表单无法读取。请返回再按一次按钮。",
 	"Locked by somebody else":                                      "被别人锁住",
 	"Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended.": "有应用或人的事务把这个任务的行锁住了五秒，所以什么都没有改动。请返回，等那个事务结束后再试。",

@@ -5,7 +5,9 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/easelqueue/easel/enqueue"
 	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -73,6 +75,21 @@ func TestChinesePages(t *testing.T) {
 		r.Header.Set("Accept-Language", "zh-CN")
 		b.with(t).has(gone.do(r).Body.String(), "请启动数据库")
 		b.with(t).has(b.get("/failed"), `<html lang="en"`, "4 tasks failed and wait")
+	})
+	t.Run("So is why a word of theirs is refused", func(t *testing.T) {
+		for _, err := range []error{
+			&store.NotAllowed{Task: 7, Status: task.Completed, Action: "retried"}, &store.NotAllowed{Task: 7, Status: task.Pending, Was: task.Failed, Moved: true},
+			&store.NotAllowed{Task: 7, Status: task.Failed, Was: task.Failed, Moved: true}, &store.NotAllowed{Task: 7, Status: task.Failed, Was: task.Failed, Moved: true, Again: true},
+			&store.NotAllowed{Task: 7, Status: task.Failed, Was: task.Failed, Moved: true, Kind: task.Charged}, &store.NothingPaid{Task: 7}, &store.NothingUnknown{Task: 7},
+			&store.TakenSince{Task: 7}, &store.Locked{}, &enqueue.BuysAgain{Task: 7, Attempt: 2}, &enqueue.UnknownOutcome{Task: 7, Provider: "openai"},
+		} {
+			r, _ := refusalFor(err)
+			for _, text := range []string{r.Title, r.Text} {
+				if chineseOf(text) == text {
+					t.Errorf("%v: %q is not", err, text)
+				}
+			}
+		}
 	})
 	t.Run("What has a number in its midst is told as well, and what a service says is not", func(t *testing.T) {
 		for text, want := range map[string]string{

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -118,16 +119,19 @@ func takesOver(b *bench) {
 func reopens(b *bench) {
 	a := b.acceptedCall()
 	again := func() bool {
-		changed, err := b.store.Record(b.Context(), store.Reopened{Attempt: a.ID})
+		changed, err := b.store.Record(b.Context(), store.Reopened{Task: a.TaskID, Attempt: a.ID})
 		b.check(err)
 		return changed
 	}
 	b.same(again(), false)
 	b.check(b.record(store.EndedLate{Attempt: *ended(a, accept)}))
 	all, _ := b.open("first", 0, 10)
+	looked, taken := b.get(a.TaskID).Seen(), task.TakenCalls(b.attempts(a.TaskID))
 	b.same(facts{"open": len(all), "reopened": again()}, facts{"open": 0, "reopened": true})
 	all, _ = b.open("first", 0, 10)
 	b.same(len(all), 1)
+	_, err := b.store.BuyAgain(b.Context(), looked, taken...)
+	b.same(fmt.Sprint(err), fmt.Sprintf("task %d has moved on since you looked: what is known of it has changed; look again", a.TaskID))
 	b.exec("UPDATE generation_attempt SET state = 'failed', finished_at = now()")
 	b.same(again(), false)
 }
