@@ -94,7 +94,7 @@ func nextStep(t *task.Task) string {
 	switch command := advised(t); {
 	case command != "":
 		return command
-	case t.ErrorKind == task.OutcomeUnknown:
+	case t.ErrorKind == task.OutcomeUnknown, t.ErrorAdvice == task.Wait: // what was given up may be on its way
 		return fmt.Sprintf("easel show %d", t.ID)
 	case t.ErrorKind == task.Charged:
 		return fmt.Sprintf("easel retry %d --buy-again", t.ID)

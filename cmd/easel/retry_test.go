@@ -322,6 +322,10 @@ func countsDeadLetters(t *testing.T, d *shell, s *store.Store) {
 	if strings.Contains(got.out, strings.Repeat("x", 160)) {
 		t.Errorf("a long error is not shortened: %s", got.out)
 	}
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET error_advice = 'wait' WHERE error_kind = 'charged'"); err != nil {
+		t.Fatal(err)
+	}
+	d.easel("dlq").wants(t, 0, "easel show 3\n") // its call was found again, and is collected
 	for _, kind := range []string{"charged", "moderated"} {
 		if _, err := s.DB().ExecContext(t.Context(), "DELETE FROM image_generations WHERE error_kind = '"+kind+"'"); err != nil {
 			t.Fatal(err)
