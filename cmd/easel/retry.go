@@ -112,7 +112,7 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool,
 
 // begins says what a retry begins with.
 var begins = map[task.RetryStep]string{
-	task.Collects: "what was paid for is collected, and nothing is bought",
+	task.Collects: "what was paid for is collected, and only what is missing then is bought",
 	task.Asks:     "the call of unknown outcome is asked after first",
 	task.Takes:    "pictures that are in storage already are taken, and nothing is bought",
 	task.Buys:     "a new call is made",

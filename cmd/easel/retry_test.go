@@ -249,7 +249,7 @@ func saysWhatIsBought(t *testing.T, d *shell, s *store.Store) {
 	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET state = 'answered' WHERE task_id = 2"); err != nil {
 		t.Fatal(err)
 	}
-	d.easel("retry", "1", "2").wants(t, 0, "task 1 is pending again: a new call is made", "task 2 is pending again: what was paid for is collected, and nothing is bought")
+	d.easel("retry", "1", "2").wants(t, 0, "task 1 is pending again: a new call is made", "task 2 is pending again: what was paid for is collected, and only what is missing then is bought")
 }
 
 func retriesOthers(t *testing.T, d *shell, s *store.Store) {
