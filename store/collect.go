@@ -102,8 +102,9 @@ func (s *Store) outdateWords(ctx context.Context, q sqlx.ExecerContext, id int64
 }
 
 // EndedLate says: a call whose task was over has ended without pictures. Its State is failed, if
-// the provider says so, or what it was, if nobody asks after it any more. Then it
-// is the business of a person who has retried the task meanwhile, and nothing is written.
+// the provider says so, or what it was, if nobody asks after it any more. If a person
+// has retried the task meanwhile nothing is written: the retry was to go on with this call, whose end it
+// hears by itself, and would buy another in the place of one that has failed.
 type EndedLate struct{ Attempt task.Attempt }
 
 func (EndedLate) single() bool { return false }
@@ -113,12 +114,10 @@ func (f EndedLate) record(ctx context.Context, s *Store, q sqlx.ExtContext) (boo
 	if err := s.lock(ctx, q, a.TaskID); err != nil {
 		return false, err
 	}
-	if a.State != task.AttemptFailed {
-		var final bool
-		err := sqlx.GetContext(ctx, q, &final, s.db.Rebind("SELECT EXISTS (SELECT 1 FROM image_generations WHERE id = ? AND status IN ('completed', 'failed', 'cancelled'))"), a.TaskID)
-		if err != nil || !final {
-			return false, err
-		}
+	var final bool
+	err := sqlx.GetContext(ctx, q, &final, s.db.Rebind("SELECT EXISTS (SELECT 1 FROM image_generations WHERE id = ? AND status IN ('completed', 'failed', 'cancelled'))"), a.TaskID)
+	if err != nil || !final {
+		return false, err
 	}
 	if err := s.endOf(ctx, q, a.TaskID, &a, false); err != nil {
 		return false, err

@@ -38,6 +38,7 @@ func TestCancel(t *testing.T) {
 		{"A cancel during a call keeps the late picture, and a retry takes it", keepsLateCall},
 		{"A picture whose task was deleted meanwhile holds nothing up", deleted},
 		{"A retry of a cancelled job that still runs does not buy it again", retryWhileRunning},
+		{"A cancelled job that is stopped just when its task is retried is not bought again", retryWhileStopped},
 	})
 }
 

@@ -83,3 +83,29 @@ func goneUpstream(r *rig) {
 	a := r.attempts(t.ID)[0]
 	r.same(facts{"State": a.State, "ErrorKind": a.ErrorKind, "polls": r.painter.polls.Load()}, facts{"State": task.AttemptAccepted, "ErrorKind": task.Expired, "polls": polls})
 }
+
+func retryWhileStopped(r *rig) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var next, stopped atomic.Bool
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) {
+		if next.CompareAndSwap(true, false) {
+			close(asked)
+			<-answer
+		}
+		if stopped.Load() {
+			return fails(task.Stopped, task.Executed)
+		}
+		return working(0), nil
+	})
+	r.promises()
+	r.start()
+	t := r.cancelsDrawing()
+	next.Store(true)
+	heard(r, "the cancelled job is polled", asked)
+	_, err := r.client.Retry(r.Context(), r.get(t.ID).Seen(), false)
+	r.check(err)
+	stopped.Store(true)
+	close(answer)
+	r.ends(t.ID, task.Failed)
+	r.same(facts{"submits": r.painter.submits.Load(), "ErrorKind": r.get(t.ID).ErrorKind}, facts{"submits": int64(1), "ErrorKind": task.Stopped})
+}
