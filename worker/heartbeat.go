@@ -24,8 +24,8 @@ type pulse struct {
 
 // Run keeps the worker's lease until ctx ends, tells running steps when their
 // task was cancelled, adopts what others left in the spool and collects what is late. It must begin
-// before the first Handle and end after the last. When it returns, the lease is
-// given up. The heartbeat shares neither connection nor goroutine with anything.
+// before the first Handle and end after the last. When it returns, the lease is given up, or runs
+// out if the database is away. The heartbeat shares neither connection nor goroutine with anything.
 func (w *Worker) Run(ctx context.Context) error {
 	heart, err := w.Leases.OpenHeartbeat(w.lease() / 2)
 	if err != nil {
@@ -44,7 +44,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	err = loops.Wait()
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	return errors.Join(err, heart.Deregister(leave, w.Self.ID))
+	if unsaid := heart.Deregister(leave, w.Self.ID); unsaid != nil {
+		w.Log.Warn().Err(unsaid).Msg("the database does not know that this worker has gone; its lease runs out")
+	}
+	return err
 }
 
 // every does f now and then each d until ctx ends.

@@ -240,8 +240,9 @@ func (r *rig) stop(p *process) {
 	if p.ended == nil {
 		return
 	}
-	r.check(<-p.ended)
-	p.ended = nil
+	err := <-p.ended
+	p.ended = nil // also for the end of the test, if this ends it
+	r.check(err)
 }
 
 // serves changes what the addresses lead to while workers run.
