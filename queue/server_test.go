@@ -1,13 +1,11 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -84,7 +82,7 @@ func TestServer(t *testing.T) {
 			}
 		},
 		"A panic is delivered again, and its stack is logged": func(t *testing.T, q *Queue) {
-			var log syncBuffer
+			var log servertest.Output
 			loud := &Queue{Redis: q.Redis, Log: zerolog.New(&log)}
 			serve(t, Server{Queue: loud, Handler: func(context.Context, Delivery) Verdict { panic("oh no") }})
 			ringsAgain(t, q, "panic: oh no", errorDelay)
@@ -283,20 +281,3 @@ func unreachable(t *testing.T) func(context.Context, Delivery) Verdict {
 
 // quiet returns q without its log, for tests that provoke errors.
 func quiet(q *Queue) *Queue { return &Queue{Redis: q.Redis, Log: zerolog.Nop()} }
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}

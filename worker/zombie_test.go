@@ -2,15 +2,20 @@ package worker_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
 )
 
 func TestZombies(t *testing.T) {
@@ -213,7 +218,21 @@ func TestWorkerThatEnds(t *testing.T) {
 			r.stop(p)
 			r.same(r.beating(), []store.Worker{})
 		}},
+		{"A worker that cannot sign off, since the database is away, ends well and warns that its lease runs out", cannotSignOff},
 	})
+}
+
+func cannotSignOff(r *rig) {
+	var log servertest.Output
+	r.equip = func(w *worker.Worker) { w.Log = zerolog.New(&log) }
+	p := r.start()
+	r.until("it beats", func() bool { return len(r.beating()) == 1 })
+	r.exec("ALTER TABLE easel_worker RENAME TO away")
+	r.stop(p)
+	r.exec("ALTER TABLE away RENAME TO easel_worker")
+	r.same(facts{"warns": strings.Contains(log.String(), "its lease runs out"), "beating": len(r.beating())}, facts{"warns": true, "beating": 1})
+	r.passes(r.lease)
+	r.same(len(r.beating()), 0)
 }
 
 func (r *rig) beating() []store.Worker {

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider/all"
 	"github.com/easelqueue/easel/task"
@@ -34,19 +33,7 @@ type served struct {
 	*testing.T
 	app *App
 	mux http.Handler // nil until it is asked
-	log lines
-}
-
-// lines is a log that several may write.
-type lines struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Buffer.Write(p)
+	log servertest.Output
 }
 
 func serve(t *testing.T, env ...string) *served {
@@ -252,8 +239,8 @@ func TestPictures(t *testing.T) {
 		cancel()
 		r := httptest.NewRequestWithContext(gone, "GET", "/pictures/1/1-0.png", nil)
 		r.Host = here
-		s.log.Reset()
-		if w := s.answer(r); w.Code != 500 || s.log.Len() > 0 {
+		before := s.log.String()
+		if w := s.answer(r); w.Code != 500 || s.log.String() != before {
 			t.Errorf("got %d, the log says %q", w.Code, s.log.String())
 		}
 		if w := s.ask("GET", "/pictures/1/1-0.png", here, ""); w.Code != 500 || !strings.Contains(s.log.String(), "the disk fails") || strings.Contains(w.Body.String(), "disk") {

@@ -3,11 +3,9 @@
 package servertest
 
 import (
-	"bytes"
 	"net"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,8 +15,7 @@ import (
 type Process struct {
 	*exec.Cmd
 	t    testing.TB
-	mu   sync.Mutex
-	log  bytes.Buffer
+	log  Output
 	done chan struct{}
 }
 
@@ -27,7 +24,7 @@ type Process struct {
 func Start(t testing.TB, c *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{Cmd: c, t: t, done: make(chan struct{})}
-	p.Stdout, p.Stderr = p, p
+	p.Stdout, p.Stderr = &p.log, &p.log
 	if err := p.Cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -46,19 +43,8 @@ func Start(t testing.TB, c *exec.Cmd) *Process {
 	return p
 }
 
-// Write takes what the program says.
-func (p *Process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.Write(b)
-}
-
 // Said is what the program has said until now, to stdout and stderr.
-func (p *Process) Said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
-}
+func (p *Process) Said() string { return p.log.String() }
 
 // Send sends the program a signal.
 func (p *Process) Send(sig syscall.Signal) {
