@@ -61,18 +61,6 @@ const asSeen = "delivery = ? AND fence = ?"
 // makes a task with a fence at the bound one that can be claimed: far from all that claims reach.
 const wordGrows = "fence = CASE WHEN fence < " + lastFence + " THEN fence + 1 ELSE 4611686018427387904 END"
 
-// What a person has said of a call stands in its row, and is no proof: saidByPerson is the condition
-// that one has ended by that alone. disproved is what its row says once it is found again,
-// and goes on to say.
-const (
-	saidNotCharged = "a person found that this call was not charged"
-	saidByPerson   = "(state = 'rejected' AND error_msg = '" + saidNotCharged + "' OR state = 'failed' AND error_kind = 'charged')"
-	wasMade        = "a person found that this call was not charged, and it was found again since: the provider has run it"
-	wasFound       = "a person gave this call up as charged, and it was found again since"
-	disproved      = "CASE WHEN state = 'rejected' AND error_msg = '" + saidNotCharged + "' THEN '" + wasMade + "' WHEN state = 'failed' AND error_kind = 'charged' THEN '" + wasFound +
-		"' WHEN error_msg IN ('" + wasMade + "', '" + wasFound + "') THEN error_msg END"
-)
-
 // Retry brings a failed or cancelled task back by hand, with a new delivery and
 // all budgets full. A NotAllowed if the task is not as the person saw it any more, and a
 // NotLookedAt if he did not look. notCharged also records that calls whose

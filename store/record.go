@@ -39,8 +39,8 @@ func (s *Store) Record(ctx context.Context, f Fact) (bool, error) {
 
 // Accepted says: the provider has the job. Its id is mirrored to the task if that is still the
 // holder's and no other call came after this one; the attempt is written even if it is not, since
-// whoever goes on needs the handle. It is proof against what a person has said of the call; one
-// that has ended otherwise stays as it is.
+// whoever goes on needs the handle. It is proof against what a person has said of the call, and against
+// what was only inferred; one whose end the provider has said stays as it is.
 type Accepted struct {
 	Held    task.Token
 	Attempt task.Attempt // with its Handle
@@ -53,7 +53,7 @@ func (f Accepted) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool
 	a := f.Attempt
 	return s.withJob(ctx, q, f.Held, &a, f.JobID, `UPDATE generation_attempt SET handle = ?, provider_request_id = ?, http_status = ?,
 			error_msg = `+disproved+`, `+noFailure+`, finished_at = NULL, state = ?
-		WHERE `+s.call("(state IN ('sending', 'unknown') OR "+saidByPerson+")"),
+		WHERE `+s.call("(state IN ('sending', 'unknown') OR "+yieldsToProof+")"),
 		null(a.Handle), null(a.ProviderRequestID), a.HTTPStatus, task.AttemptAccepted, a.ID)
 }
 

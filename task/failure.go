@@ -35,6 +35,11 @@ const (
 var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, Unavailable, ProviderError,
 	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Charged, Internal}
 
+// YieldToProof are the kinds by which a call has ended though its provider has not said so: a person
+// has, or it was inferred of a provider that does not know the job. What is heard of such a call after all, as by its
+// callback, counts, and it goes on.
+var YieldToProof = []Kind{Charged, Expired}
+
 // Execution says whether a call that may cost money was carried out. Its zero is Unknown:
 // whoever forgets to say causes no second purchase.
 type Execution string

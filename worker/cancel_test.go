@@ -25,6 +25,7 @@ func TestCancel(t *testing.T) {
 		{"A provider that promises to stop and draws all the same: its picture is kept late", promisedAndDrawn},
 		{"A cancel that is honoured late ends the call then, and not before", stoppedLate},
 		{"A job that is gone after its cancel has ended with it where the provider deletes them", deletedUpstream},
+		{"One of which that was inferred and that calls back all the same is collected", deletedComesBack},
 		{"One that had begun stays accepted though the provider deletes jobs, and so does one that begins after its cancel", begunUpstream},
 		{"A job that is gone after its cancel stays accepted where the provider deletes none, and is not asked after for ever", goneUpstream},
 		{"A job that is gone when another process asks for its end stays accepted", goneTakenOver},

@@ -33,13 +33,28 @@ func (r *rig) vanishes(before provider.Answer, after ...provider.Answer) {
 	r.painter.cancel = func() error { asked.Store(0); return nil }
 }
 
-func deletedUpstream(r *rig) {
+func deletedUpstream(r *rig) { r.deleted() }
+
+// deleted returns a cancelled task whose provider does not know its job any more.
+func (r *rig) deleted() *task.Task {
+	r.Helper()
 	r.painter.can.Deletes = true
 	r.vanishes(waits())
 	r.start()
 	t := r.cancelsDrawing()
 	r.until("the attempt ends", func() bool { return r.states(t.ID)[0] == task.AttemptFailed })
-	r.same(r.attempts(t.ID)[0].ErrorKind, task.Stopped)
+	r.same(r.attempts(t.ID)[0].ErrorKind, task.Expired)
+	return t
+}
+
+func deletedComesBack(r *rig) {
+	t := r.deleted()
+	r.painter.accepts(func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(40, 30)), nil })
+	r.same(r.found(t.ID), true)
+	r.until("its picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	got := r.get(t.ID)
+	r.same(facts{"Status": got.Status, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"Status": task.Cancelled, "states": []task.AttemptState{task.AttemptSucceeded}, "submits": int64(1)})
 }
 
 func begunUpstream(r *rig) {

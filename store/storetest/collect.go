@@ -15,7 +15,7 @@ func collecting() []claim {
 		{"A page of open calls ends where it is full, and the next goes on behind it", pagesOfOpen},
 		{"Of workers with open calls those are silent whose lease is over, and another takes their calls over once", takesOver},
 		{"A job that was given up is asked after again when the provider has called back", reopens},
-		{"A job that is found is proof against what a person has said of its call, and not against what the provider has", disprovesWords},
+		{"A job that is found is proof against what a person has said of its call and against what was inferred, and not against what the provider has said", disprovesWords},
 		{"The id of a job is that of the task's last call, whichever is heard of last", jobOfLast},
 		{"A late call that is given up is not asked after again, unless a person has retried its task meanwhile", endsLate},
 		{"A late call that has failed says what it cost, and nothing once its task is retried, which hears it by itself", failsLate},
@@ -146,6 +146,14 @@ func disprovesWords(b *bench) {
 	}{
 		"not charged": {func(seen task.Seen) { byHand(b.store.Retry(b.Context(), seen, true)) }, rejected, task.Pending, ""},
 		"charged":     {func(seen task.Seen) { byHand(b.store.GiveUp(b.Context(), seen, nil)) }, failed, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
+		"forgotten": {func(task.Seen) {
+			b.exec("UPDATE generation_attempt SET state = 'failed', error_kind = 'expired', error_msg = 'it was cancelled, and is gone'")
+			b.exec("UPDATE image_generations SET error_kind = 'expired'")
+		}, failed, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
+		"never had": {func(task.Seen) {
+			b.exec("UPDATE generation_attempt SET state = 'rejected', error_kind = 'expired', error_msg = 'it never had it'")
+			b.exec("UPDATE image_generations SET error_kind = 'expired'")
+		}, rejected, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
 		"moderated": {func(task.Seen) {
 			b.exec("UPDATE generation_attempt SET state = 'failed', error_kind = 'moderated', error_msg = 'no'")
 		}, failed, task.Failed, "who knows"},
