@@ -51,6 +51,12 @@ func (f reach) meets(d *dossier, a *Attempt) bool {
 	case a.Worker, a.Provider, a.Key, d.tag:
 		return true
 	}
+	// The row names who collects the call, which need not be who made it.
+	if slices.ContainsFunc(d.ops, func(o *Op) bool {
+		return (o.Op == "claim" || o.Op == "begin") && o.Fence == a.Fence && o.Client == f.Target
+	}) {
+		return true
+	}
 	return slices.ContainsFunc(d.entries, func(e *Entry) bool { return e.Job == f.Target && (e.Key == "" || e.Key == a.Key) })
 }
 

@@ -50,6 +50,10 @@ var innocent = []spoiled{
 	{claim: "A fault excuses the attempt that it names", spoil: func(e *Evidence) {
 		find(e.Faults, func(f *Fault) bool { return f.Kind == "kill" }).Target = "k4"
 	}},
+	{claim: "A fault of the worker that made a call excuses it, whoever has collected it since", spoil: func(e *Evidence) {
+		a := e.try("k4")
+		a.State, a.ErrorKind, a.ErrorMsg, a.Worker = succeeded, "", "", "w1"
+	}},
 	{claim: "A cut answer in the provider's book explains an unknown outcome", spoil: func(e *Evidence) {
 		e.Faults, e.submit("t-000004").Cut = e.Faults[1:], true
 		e.submit("t-000007").Cut = true

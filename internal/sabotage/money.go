@@ -88,7 +88,7 @@ var ofMoney = []Mutant{
 	{
 		Name: "a result is written only once", Rule: "What has been paid for is held until the database takes it", Violates: []string{"P6", "I3"},
 		Edits: []Edit{{"worker/persist.go", "		if err == nil || errors.Is(err, store.ErrFenced)", "		if true || errors.Is(err, store.ErrFenced)"}},
-		Lives: Lives{First: 1, Seeds: 20},
+		Lives: Lives{Placed: "^TestEachStep$/^(statement_fails|database_away),_(sync|async)$", Times: 2},
 	},
 	{
 		Name: "a lost call is given up while it may still come", Rule: "That the provider does not have a call proves nothing before its time is over",

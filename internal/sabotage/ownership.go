@@ -25,7 +25,7 @@ var ofOwnership = []Mutant{
 	},
 	{
 		Name: "a cancel does not take the fence", Rule: "A cancel makes the fence grow", Violates: []string{"I4"},
-		Edits: []Edit{{"store/person.go", "SET status = 'cancelled', `+fenceGrows+`,", "SET status = 'cancelled', fence = fence + 0,"}},
+		Edits: []Edit{{"store/person.go", "SET status = 'cancelled', `+fenceGrows+`,", "SET status = 'cancelled', fence = CASE fence WHEN 0 THEN 1 ELSE fence END,"}},
 		Lives: Lives{First: 1, Seeds: 20},
 	},
 	{
