@@ -35,10 +35,13 @@ const (
 var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, Unavailable, ProviderError,
 	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Charged, Internal}
 
+// Forgotten is the kind of a call, and of no task, that was taken for ended, or for never made, since its
+// provider does not know it.
+const Forgotten Kind = "forgotten"
+
 // YieldToProof are the kinds by which a call has ended though its provider has not said so: a person
-// has, or it was inferred of a provider that does not know the job. What is heard of such a call after all, as by its
-// callback, counts, and it goes on.
-var YieldToProof = []Kind{Charged, Expired}
+// has, or it was inferred. What is heard of such a call after all, as by its callback, counts, and it goes on.
+var YieldToProof = []Kind{Charged, Forgotten}
 
 // Execution says whether a call that may cost money was carried out. Its zero is Unknown:
 // whoever forgets to say causes no second purchase.

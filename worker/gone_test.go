@@ -43,7 +43,7 @@ func (r *rig) deleted() *task.Task {
 	r.start()
 	t := r.cancelsDrawing()
 	r.until("the attempt ends", func() bool { return r.states(t.ID)[0] == task.AttemptFailed })
-	r.same(r.attempts(t.ID)[0].ErrorKind, task.Expired)
+	r.same(r.attempts(t.ID)[0].ErrorKind, task.Forgotten)
 	return t
 }
 

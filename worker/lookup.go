@@ -35,7 +35,7 @@ func (s *step) lookUp(ctx context.Context) (phase, queue.Verdict) {
 	case never && early > 0:
 		return s.endWith(released{early, fmt.Sprintf("%s does not have attempt %d yet, and it may still be on its way", s.svc.Name, a.Number)})
 	case never:
-		a.State, a.RowError = task.AttemptRejected, task.RowError{ErrorKind: task.Expired, ErrorMsg: "the provider never had this call: " + f.Message}
+		a.State, a.RowError = task.AttemptRejected, task.RowError{ErrorKind: task.Forgotten, ErrorMsg: "the provider never had this call: " + f.Message}
 	case was == task.AttemptUnknown && a.ErrorMsg != "": // it was known why, which says more than that nobody can tell
 	default:
 		a.State, a.RowError = task.AttemptUnknown, f.RowError()

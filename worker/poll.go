@@ -83,7 +83,7 @@ func (s *step) heed(j *job, next provider.Answer, err error) ending {
 		return callFailed{f}
 	case f.Kind == task.Expired && !j.gone.IsZero() && time.Since(j.gone) >= forgotten:
 		if s.stopping && s.svc.Capabilities(s.account.Provider, s.t).Deletes {
-			return callFailed{&task.Failure{Kind: task.Expired, Executed: task.Executed, HTTPStatus: f.HTTPStatus, // inferred, so that it yields to proof
+			return callFailed{&task.Failure{Kind: task.Forgotten, Executed: task.Executed, HTTPStatus: f.HTTPStatus,
 				Message: "the job was cancelled, and " + s.svc.Name + " does not know it any more"}}
 		}
 		return s.uncollected(f)

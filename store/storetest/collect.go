@@ -147,11 +147,11 @@ func disprovesWords(b *bench) {
 		"not charged": {func(seen task.Seen) { byHand(b.store.Retry(b.Context(), seen, true)) }, rejected, task.Pending, ""},
 		"charged":     {func(seen task.Seen) { byHand(b.store.GiveUp(b.Context(), seen, nil)) }, failed, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
 		"forgotten": {func(task.Seen) {
-			b.exec("UPDATE generation_attempt SET state = 'failed', error_kind = 'expired', error_msg = 'it was cancelled, and is gone'")
+			b.exec("UPDATE generation_attempt SET state = 'failed', error_kind = 'forgotten', error_msg = 'it was cancelled, and is gone'")
 			b.exec("UPDATE image_generations SET error_kind = 'expired'")
 		}, failed, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
 		"never had": {func(task.Seen) {
-			b.exec("UPDATE generation_attempt SET state = 'rejected', error_kind = 'expired', error_msg = 'it never had it'")
+			b.exec("UPDATE generation_attempt SET state = 'rejected', error_kind = 'forgotten', error_msg = 'it never had it'")
 			b.exec("UPDATE image_generations SET error_kind = 'expired'")
 		}, rejected, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
 		"moderated": {func(task.Seen) {
