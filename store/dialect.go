@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -59,6 +60,8 @@ type dialect struct {
 	// tableWait bounds how long the statements of a transaction wait for a table that is locked.
 	// SQLite has no such lock.
 	tableWait string
+	// judge says what is locked that statements of easel wait for; nil if nothing is.
+	judge func(ctx context.Context, db *sql.DB) (*Locked, error)
 	// unpublished is the NULL of published_at in the library's own inserts. On
 	// Postgres it also tells the trigger, for this transaction only, that the
 	// producer publishes by itself.
@@ -102,6 +105,7 @@ func postgres() dialect {
 				` FOR NO KEY UPDATE SKIP LOCKED) one))`
 		},
 		picked:      func(ids string) string { return "id = ANY (ARRAY(" + ids + "))" },
+		judge:       judgePostgres,
 		tableWait:   "SELECT set_config('lock_timeout', '500ms', true)",
 		unpublished: "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
 		notifies:    true,
@@ -194,11 +198,15 @@ func sqliteDialect() (dialect, error) {
 		isMisfit:    isMissing,
 		isRefused:   func(err error) bool { return has(err, "constraint failed") },
 		isLocked:    func(error) bool { return false },
-		isConflict:  func(err error) bool { return has(err, "SQLITE_BUSY") },
+		isConflict:  isBusy,
+		judge:       judgeSQLite,
 		unflushed:   "now()",
 		isAnswer:    func(err error) bool { return has(err, "SQL logic error") || has(err, "SQLITE_") },
 	}, nil
 }
+
+// isBusy is SQLite's error after it has waited for another writer.
+func isBusy(err error) bool { return err != nil && strings.Contains(err.Error(), "SQLITE_BUSY") }
 
 // sqliteObject is a row as a JSON object whose members have the names of its columns,
 // which are those of the fields of a struct in JSON.

@@ -24,63 +24,18 @@ const (
 	longPause  = time.Second
 )
 
-// personWaits is how long what a person asks for waits for a row that is locked.
-const personWaits = 5 * time.Second
-
-// forPerson runs f, which a person waits for, in a transaction, for personWaits at most. A table
-// may be locked as a whole (LOCK TABLE, VACUUM FULL): a statement waits for that a moment
-// only, and comes again. A Locked if the time was over while something was locked, and a
-// context.DeadlineExceeded if it was over for another reason: a database that is away, or slow.
-func (s *Store) forPerson(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) error {
-	bounded, cancel := context.WithTimeout(ctx, personWaits)
-	defer cancel()
-	locked := false // when a statement was last answered
-	err := s.in(bounded, func(tx *sqlx.Tx) error {
-		if s.dialect.tableWait != "" {
-			if _, err := tx.ExecContext(bounded, s.dialect.tableWait); err != nil {
-				return err
-			}
-		}
-		err := f(bounded, tx)
-		locked = s.dialect.isLocked(err) || locked && wasCancelled(err)
-		return err
-	})
-	switch {
-	case !wasCancelled(err) || bounded.Err() == nil || ctx.Err() != nil || errors.As(err, new(*Locked)):
-		return err
-	case locked:
-		return &Locked{err}
-	}
-	return fmt.Errorf("the database did not do it within %s: %w", personWaits, context.DeadlineExceeded)
-}
-
-// wasCancelled reports whether a statement ended with its context. Postgres says so in
-// its own words (57014) to a statement that it had begun.
-func wasCancelled(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || sqlState(err) == "57014"
-}
-
-// Locked says that another transaction held the row of a task, or its table, locked for as
-// long as it was waited for. Nothing was changed.
-type Locked struct{ err error }
-
-func (l *Locked) Error() string {
-	return "another transaction holds the row of the task locked, so nothing was changed; try again when it has ended (pg_stat_activity shows who is idle in transaction, or has locked the whole table)"
-}
-func (l *Locked) Unwrap() error { return l.err }
-
 // patiently repeats f while the row that it needs is locked.
 func (s *Store) patiently(ctx context.Context, f func() error) error {
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		err := f()
 		if pause > firstPause && ctx.Err() != nil && wasCancelled(err) {
-			return &Locked{err} // it was locked when it was tried before
+			return &Locked{err: err} // it was locked when it was tried before
 		}
 		if err == nil || !s.dialect.isLocked(err) {
 			return err
 		}
 		if sleep(ctx, pause/2+rand.N(pause/2)) != nil {
-			return &Locked{context.Cause(ctx)}
+			return &Locked{err: context.Cause(ctx)}
 		}
 	}
 }

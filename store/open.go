@@ -163,7 +163,12 @@ func parse(address string) (dialect, string, error) {
 	if u.Host == "" && u.Query().Get("host") == "" {
 		return dialect{}, "", errors.New("the database address names no host")
 	}
-	return postgres(), inOneRoundTrip(u), nil
+	return postgres(), named(inOneRoundTrip(u)), nil
+}
+
+// named has the server show whose sessions these are, unless the address says otherwise.
+func named(address string) string {
+	return address + "&fallback_application_name=easel"
 }
 
 // inOneRoundTrip has lib/pq send a statement and its parameters together, unless

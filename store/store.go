@@ -71,10 +71,7 @@ func (s *Store) Ready(ctx context.Context) error {
 // ReadyNow is Ready for a command that a person waits for: a Locked if a table was locked for
 // five seconds.
 func (s *Store) ReadyNow(ctx context.Context) error {
-	if s.dialect.tableWait == "" { // nobody locks a table there, and a transaction would wait for who writes
-		return s.Ready(ctx)
-	}
-	return s.unready(ctx, s.forPerson(ctx, func(ctx context.Context, tx *sqlx.Tx) error { return s.touchTables(ctx, tx) }))
+	return s.unready(ctx, s.ForPerson(ctx, func(ctx context.Context) error { return s.touchTables(ctx, s.db) }))
 }
 
 // touchTables names every table and column, and reads no row.
@@ -94,6 +91,9 @@ func (s *Store) touchTables(ctx context.Context, q sqlx.QueryerContext) error {
 func (s *Store) unready(ctx context.Context, err error) error {
 	if err == nil || errors.As(err, new(*Locked)) {
 		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) { // it would not say either what tables it has
+		return Redact(err)
 	}
 	if foreign := migrations.Strange(ctx, s.db.DB, s.dialect.name); foreign != nil {
 		return foreign

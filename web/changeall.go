@@ -47,6 +47,11 @@ func (s *Site) retryKind(r *http.Request) (answer, error) {
 	if r.PostForm.Get("confirmed") == "yes" {
 		return s.retryLooked(r)
 	}
+	return s.reads(func(r *http.Request) (answer, error) { return s.confirm(r, p) })(r)
+}
+
+// confirm asks whether the tasks of p are to be retried.
+func (s *Site) confirm(r *http.Request, p pick) (answer, error) {
 	tally, err := s.Tasks.Tally(r.Context(), store.Filter{Statuses: []task.Status{task.Failed}, Ours: true})
 	if err != nil {
 		return nil, err

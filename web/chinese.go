@@ -70,6 +70,8 @@ var patterns = []struct {
 	{regexp.MustCompile(`^Task ([0-9]+) has no call that was paid for and not collected\. Look at it again; Retry is enough\.$`), "任务 ${1} 没有已付费而未收取的调用。请重新查看；重试就够了。"},
 	{regexp.MustCompile(`^Task ([0-9]+) has no call whose outcome is unknown any more\. Nothing was changed\. Look at it again\.$`), "任务 ${1} 已没有结果不明的调用。没有改动任何东西。请重新查看。"},
 	{regexp.MustCompile(`^Nothing was changed: call ([0-9]+) was given up as charged, and a new one is paid for as well\. The task's page has a button for that\.$`), "没有改动任何东西：第 ${1} 次调用已计费并放弃，另画一张也要付费。任务的页面上有这个按钮。"},
+	{regexp.MustCompile(`^Another transaction has held the table ([a-z_]+) locked for more than five seconds\. Nothing was changed, and nothing is lost\. Open the page again when it has ended; pg_stat_activity shows what it does\.$`), "有别的事务锁住 ${1} 表超过了五秒。没有改动任何东西，也不会丢失任何东西。请等那个事务结束后重新打开页面；pg_stat_activity 会显示它在做什么。"},
+	{regexp.MustCompile(`^Another transaction \(process ([0-9, ]+) of the database server\) has held the table ([a-z_]+) locked for more than five seconds\. Nothing was changed, and nothing is lost\. Open the page again when it has ended; pg_stat_activity shows what it does\.$`), "有别的事务（数据库服务器的进程 ${1}）锁住 ${2} 表超过了五秒。没有改动任何东西，也不会丢失任何东西。请等那个事务结束后重新打开页面；pg_stat_activity 会显示它在做什么。"},
 	{regexp.MustCompile(`^Nothing was changed: (.+) cannot be asked about the call\. Look it up there, and say on the task's page whether it was charged\.$`), "没有改动任何东西：无法向 ${1} 询问这次调用。请到那里核对，然后在任务的页面上说明是否已计费。"},
 }
 
@@ -177,7 +179,8 @@ var chinese = map[string]string{
 	"Interrupted": "已中断", "The request was given up.": "请求已放弃。", "Not understood": "无法理解", "Too large": "太大", "Refused": "已拒绝", "Wrong address": "地址不对", "Nobody can be asked": "无人可以询问", "This pays again": "这要再付一次钱",
 	"The form cannot be read. Go back and press the button again.": "表单无法读取。请返回再按一次按钮。",
 	"Locked by somebody else":                                      "被别人锁住",
-	"Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended.": "有应用或人的事务把这个任务的行锁住了五秒，所以什么都没有改动。请返回，等那个事务结束后再试。",
+	"Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended.":                                                      "有应用或人的事务把这个任务的行锁住了五秒，所以什么都没有改动。请返回，等那个事务结束后再试。",
+	"Somebody else has been writing to the database's file for more than five seconds and has not ended. Nothing was changed, and nothing is lost. Open the page again when they have: an sqlite3 within BEGIN is the usual one.": "有别人正在写数据库文件，超过五秒还没有结束。没有改动任何东西，也不会丢失任何东西。请等对方结束后重新打开页面；常见的情况是 sqlite3 停在 BEGIN 之内。",
 	"The database is away": "数据库没有应答",
 	"The database does not answer, so nothing can be shown. Calls that are under way go on, and what they bring is kept until it is back. Start the database, or see what easel doctor says on the machine of this site.": "数据库没有应答，所以什么都无法显示。正在进行的调用会继续，结果会保留到它恢复。请启动数据库，或在本站的机器上运行 easel doctor 查看。",
 	"Out of order": "出了故障", "This page cannot be made right now; the log of easel says why. Try again in a moment.": "现在无法生成这个页面；easel 的日志写明了原因。请稍后再试。",

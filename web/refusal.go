@@ -17,6 +17,7 @@ type refusal struct {
 	Title  string
 	Text   string // full sentences: what is wrong and what to do
 	Task   int64  // the task that it is about, to go back to; 0 if none
+	Later  bool   // the same request may go through in a moment
 }
 
 func (e *refusal) Error() string { return e.Text }
@@ -80,6 +81,12 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	case errors.As(err, &known):
 		return &refusal{Status: http.StatusConflict, Title: "Not any more", Task: known.Task,
 			Text: fmt.Sprintf("Task %d has no call whose outcome is unknown any more. Nothing was changed. Look at it again.", known.Task)}, false
+	case errors.As(err, &locked) && locked.File:
+		return &refusal{Status: http.StatusServiceUnavailable, Title: "Locked by somebody else", Later: true,
+			Text: "Somebody else has been writing to the database's file for more than five seconds and has not ended. Nothing was changed, and nothing is lost. Open the page again when they have: an sqlite3 within BEGIN is the usual one."}, false
+	case errors.As(err, &locked) && locked.Table != "":
+		return &refusal{Status: http.StatusServiceUnavailable, Title: "Locked by somebody else", Later: true,
+			Text: fmt.Sprintf("Another transaction%s has held the table %s locked for more than five seconds. Nothing was changed, and nothing is lost. Open the page again when it has ended; pg_stat_activity shows what it does.", locked.Process(), locked.Table)}, false
 	case errors.As(err, &locked):
 		return &refusal{Status: http.StatusConflict, Title: "Locked by somebody else",
 			Text: "Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended."}, false
@@ -90,7 +97,7 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	}
 	var network net.Error
 	if errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.DeadlineExceeded) {
-		return &refusal{Status: http.StatusServiceUnavailable, Title: "The database is away",
+		return &refusal{Status: http.StatusServiceUnavailable, Title: "The database is away", Later: true,
 			Text: "The database does not answer, so nothing can be shown. Calls that are under way go on, and what they bring is kept until it is back. " +
 				"Start the database, or see what easel doctor says on the machine of this site."}, true
 	}

@@ -51,6 +51,9 @@ func (s *Site) page(h handler) http.Handler {
 			if fault {
 				s.logged(r, err)
 			}
+			if refused.Later {
+				header.Set("Retry-After", "10")
+			}
 			a, status = view{name: "refusal", Title: refused.Title, Data: refused}, refused.Status
 		}
 		if v, ok := a.(view); ok {

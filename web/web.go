@@ -21,6 +21,7 @@ type tasks interface {
 	Attempts(ctx context.Context, id int64) ([]task.Attempt, error)
 	Results(ctx context.Context, id int64) ([]task.Result, error)
 	ResultsOf(ctx context.Context, ids []int64) (map[int64][]task.Result, error)
+	ForPerson(ctx context.Context, f func(ctx context.Context) error) error
 }
 
 // actions are what a person can do from the pages.
@@ -65,11 +66,11 @@ type Site struct {
 // Handler returns the pages, behind Guard.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", s.page(s.gallery))
-	mux.Handle("GET /tasks/{id}", s.page(s.story))
-	mux.Handle("GET /failed", s.page(s.failed))
-	mux.Handle("GET /operations", s.page(s.operations))
-	mux.Handle("GET /operations.json", s.page(s.operationsJSON))
+	mux.Handle("GET /{$}", s.page(s.reads(s.gallery)))
+	mux.Handle("GET /tasks/{id}", s.page(s.reads(s.story)))
+	mux.Handle("GET /failed", s.page(s.reads(s.failed)))
+	mux.Handle("GET /operations", s.page(s.reads(s.operations)))
+	mux.Handle("GET /operations.json", s.page(s.reads(s.operationsJSON)))
 	mux.Handle("POST /tasks/{id}/retry", s.change(s.retry))
 	mux.Handle("POST /tasks/{id}/give-up", s.change(s.giveUp))
 	mux.Handle("POST /tasks/{id}/cancel", s.change(s.cancel))
@@ -77,6 +78,17 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("GET /assets/{name}", s.page(asset))
 	mux.Handle("/", s.page(func(*http.Request) (answer, error) { return nil, errNoPage }))
 	return s.Guard(mux)
+}
+
+// reads is h for a page that changes nothing: it waits for what is locked as long as a person does.
+func (s *Site) reads(h handler) handler {
+	return func(r *http.Request) (a answer, err error) {
+		err = s.Tasks.ForPerson(r.Context(), func(ctx context.Context) (err error) {
+			a, err = h(r.WithContext(ctx))
+			return err
+		})
+		return a, err
+	}
 }
 
 func (s *Site) logged(r *http.Request, err error) {

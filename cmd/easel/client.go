@@ -17,6 +17,7 @@ import (
 // personClient says a person's words, and sees what tasks wait for.
 type personClient struct {
 	*enqueue.Client
+	store *store.Store // that of Client
 	waits *app.Watcher
 }
 
@@ -31,7 +32,7 @@ func (a *program) withClient(ctx context.Context, do func(*personClient) error) 
 	defer done()
 	waits := app.NewWatcher(cfg, s, func(string, ...any) {}) // what cannot be seen is not said
 	defer waits.Close()
-	return do(&personClient{client, waits})
+	return do(&personClient{client, s, waits})
 }
 
 // resting says of a task that is to make a call until when its account makes none; empty if it does.

@@ -48,10 +48,23 @@ func (a *program) dlq(ctx context.Context, limit int) error {
 		return err
 	}
 	defer s.Close()
-	failed := store.Filter{Statuses: []task.Status{task.Failed}, Ours: true, Limit: limit}
-	d := deadLetters{Newest: []task.Task{}, services: cfg.Services}
-	if d.Groups, err = s.Tally(ctx, failed); err != nil {
+	d := deadLetters{services: cfg.Services}
+	var now time.Time
+	err = s.ForPerson(ctx, func(ctx context.Context) (err error) {
+		now, err = d.read(ctx, s, limit)
 		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.out.Answer(d, func(w io.Writer) { a.out.deadLetters(w, d, now) })
+}
+
+// read reads the queue, and returns the time by the database's clock.
+func (d *deadLetters) read(ctx context.Context, s *store.Store, limit int) (now time.Time, err error) {
+	failed := store.Filter{Statuses: []task.Status{task.Failed}, Ours: true, Limit: limit}
+	if d.Groups, err = s.Tally(ctx, failed); err != nil {
+		return now, err
 	}
 	for _, g := range d.Groups {
 		d.Total += g.Tasks
@@ -59,16 +72,13 @@ func (a *program) dlq(ctx context.Context, limit int) error {
 	slices.SortStableFunc(d.Groups, func(x, y store.Tally) int { return y.Tasks - x.Tasks })
 	newest, err := s.List(ctx, failed)
 	if err != nil {
-		return err
+		return now, err
 	}
+	d.Newest = make([]task.Task, 0, len(newest))
 	for _, t := range newest {
 		d.Newest = append(d.Newest, brief(t))
 	}
-	now, err := s.Now(ctx)
-	if err != nil {
-		return err
-	}
-	return a.out.Answer(d, func(w io.Writer) { a.out.deadLetters(w, d, now) })
+	return s.Now(ctx)
 }
 
 func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {

@@ -112,7 +112,11 @@ func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 	}
 	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
 	defer done()
-	created, err := client.Enqueue(ctx, t)
+	var created bool
+	err = s.ForPerson(ctx, func(ctx context.Context) (err error) {
+		created, err = client.Enqueue(ctx, t)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -180,7 +184,11 @@ func (a *program) waitForOne(ctx context.Context, cfg config.Config, s *store.St
 		return err
 	}
 	answer.Task = &ended[0]
-	if answer.Results, err = s.Results(ctx, answer.Task.ID); err != nil {
+	err = s.ForPerson(ctx, func(ctx context.Context) (err error) {
+		answer.Results, err = s.Results(ctx, answer.Task.ID)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	answer.Paths = paths(cfg, answer.Task, answer.Results)

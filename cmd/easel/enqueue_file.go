@@ -87,7 +87,7 @@ func (a *program) enqueueFile(c *cobra.Command, o *order) error {
 	}
 	client, done := app.OpenClient(ctx, cfg, s, a.out.Say)
 	defer done()
-	answer, err := a.enqueueLines(ctx, client, l, count)
+	answer, err := a.enqueueLines(ctx, s, client, l, count)
 	if err != nil {
 		return ofFile(err)
 	}
@@ -107,14 +107,18 @@ func idRange(ids []int64) string {
 }
 
 // enqueueLines stores the tasks batch by batch; its error says where to go on.
-func (a *program) enqueueLines(ctx context.Context, client *enqueue.Client, l *request.File, count int) (manyEnqueued, error) {
+func (a *program) enqueueLines(ctx context.Context, s *store.Store, client *enqueue.Client, l *request.File, count int) (manyEnqueued, error) {
 	var answer manyEnqueued
 	bar := a.out.Progress("enqueueing", count)
 	defer bar.Stop()
 	var batch []*task.Task
 	size, first := 0, l.From
 	flush := func(next int) error {
-		created, err := client.EnqueueMany(ctx, batch)
+		var created []bool
+		err := s.ForPerson(ctx, func(ctx context.Context) (err error) {
+			created, err = client.EnqueueMany(ctx, batch)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("%d tasks are enqueued; go on with --from-line %d: %w", answer.Tasks, first, err)
 		}

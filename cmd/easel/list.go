@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -153,12 +154,15 @@ func (a *program) list(c *cobra.Command, f *filterFlags) error {
 	defer s.Close()
 	waits := app.NewWatcher(cfg, s, a.out.Say)
 	defer waits.Close()
-	now, err := s.Now(c.Context())
-	if err != nil {
-		return err
-	}
 	picked.Limit = f.limit + 1 // one more tells whether there is a next page
-	tasks, err := s.List(c.Context(), picked)
+	var now time.Time
+	var tasks []task.Task
+	err = s.ForPerson(c.Context(), func(ctx context.Context) (err error) {
+		if now, err = s.Now(ctx); err == nil {
+			tasks, err = s.List(ctx, picked)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -92,8 +92,17 @@ func (a *program) collect(ctx context.Context, o gcOptions) error {
 	}
 	defer done()
 	var found collection
+	err = s.ForPerson(ctx, func(ctx context.Context) error { return a.collectFrom(ctx, s, shelf, o, &found) })
+	if err != nil {
+		return err
+	}
+	return a.out.Answer(found, func(w io.Writer) { a.out.collected(w, found, o) })
+}
+
+// collectFrom lets aged pictures go, and finds those that no row refers to.
+func (a *program) collectFrom(ctx context.Context, s *store.Store, shelf picture.Lister, o gcOptions, found *collection) (err error) {
 	if o.keep > 0 {
-		if err := a.retire(ctx, s, o, &found); err != nil {
+		if err := a.retire(ctx, s, o, found); err != nil {
 			return err
 		}
 	}
@@ -101,11 +110,7 @@ func (a *program) collect(ctx context.Context, o gcOptions) error {
 	defer bar.Stop()
 	c := &gc.Collector{Tasks: s, Pictures: shelf, Grace: max(o.grace, time.Nanosecond)}
 	found.Report, err = c.Run(ctx, o.remove, func(r gc.Report) { bar.Set(0, fmt.Sprintf("%d files, %d orphans", r.Seen, r.Orphans)) })
-	bar.Stop()
-	if err != nil {
-		return err
-	}
-	return a.out.Answer(found, func(w io.Writer) { a.out.collected(w, found, o) })
+	return err
 }
 
 // retire lets aged pictures go, in parts.

@@ -176,7 +176,12 @@ func (a *program) retryAll(c *cobra.Command, f *filterFlags, notCharged, yes boo
 	}
 	return a.withClient(ctx, func(client *personClient) error {
 		// What is said holds for those that are there now, as they stand, and for none that joins them.
-		looked, givenUp, err := client.Retryable(ctx, picked)
+		var looked []task.Seen
+		var givenUp int
+		err := client.store.ForPerson(ctx, func(ctx context.Context) (err error) {
+			looked, givenUp, err = client.Retryable(ctx, picked)
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,14 @@ func (a *program) show(ctx context.Context, arg string) error {
 		return err
 	}
 	defer s.Close()
-	told, err := tell(ctx, s, id, cfg.Secrets())
+	var told *story
+	var now time.Time
+	err = s.ForPerson(ctx, func(ctx context.Context) (err error) {
+		if told, err = tell(ctx, s, id, cfg.Secrets()); err == nil {
+			now, err = s.Now(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -60,10 +67,6 @@ func (a *program) show(ctx context.Context, arg string) error {
 	defer waits.Close()
 	told.WaitsFor = waits.ReasonsFor(ctx, []task.Task{*told.Task})[id]
 	told.services = cfg.Services
-	now, err := s.Now(ctx)
-	if err != nil {
-		return err
-	}
 	return a.out.Answer(told, func(w io.Writer) { a.out.story(w, told, now) })
 }
 

@@ -33,7 +33,11 @@ func (w *waiter) wait(ctx context.Context, ids []int64) ([]task.Task, error) {
 	open, ended := slices.Clone(ids), map[int64]task.Task{}
 	lastAnswer, warned := time.Now(), false
 	for {
-		tasks, err := w.look(ctx, open)
+		var tasks []task.Task
+		err := w.tasks.ForPerson(ctx, func(ctx context.Context) (err error) {
+			tasks, err = w.look(ctx, open)
+			return err
+		})
 		switch {
 		case ctx.Err() != nil:
 			bar.Stop()

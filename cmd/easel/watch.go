@@ -89,7 +89,11 @@ func (a *program) watchOne(ctx context.Context, arg string) error {
 	defer eye.waits.Close()
 	var before task.Task
 	for {
-		t, err := get(ctx, s, id)
+		var t *task.Task
+		err := s.ForPerson(ctx, func(ctx context.Context) (err error) {
+			t, err = get(ctx, s, id)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -126,7 +130,11 @@ func (a *program) watchAll(ctx context.Context) error {
 	a.out.Say("waiting for changes; ^C ends it")
 	var seen map[int64]task.Task
 	for {
-		now, err := latest(ctx, s, seen)
+		var now map[int64]task.Task
+		err := s.ForPerson(ctx, func(ctx context.Context) (err error) {
+			now, err = latest(ctx, s, seen)
+			return err
+		})
 		if err == nil {
 			eye.look(ctx, slices.Collect(maps.Values(now))...)
 			err = a.reportAll(eye, seen, now)

@@ -42,7 +42,7 @@ func OpenOrCreate(ctx context.Context, cfg config.Config) (*store.Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	err = s.Ready(ctx)
+	err = s.ReadyNow(ctx)
 	if errors.Is(err, store.ErrNotMigrated) && cfg.DatabaseURL.Scheme() == "sqlite" {
 		_, err = s.Migrate(ctx)
 	}

@@ -26,6 +26,7 @@ const maxWorld = 4 << 20
 type Watcher struct {
 	waiting.Looker
 	cfg   config.Config
+	store *store.Store
 	say   func(format string, args ...any)
 	told  sync.Once // that the one which serves here has another database
 	close func()
@@ -34,7 +35,7 @@ type Watcher struct {
 // NewWatcher returns what knows why tasks wait. say is told what cannot be seen; the caller
 // closes it.
 func NewWatcher(cfg config.Config, s *store.Store, say func(format string, args ...any)) *Watcher {
-	w := &Watcher{Looker: waiting.Looker{Tasks: s, Services: cfg.Services}, cfg: cfg, say: say, close: func() {}}
+	w := &Watcher{Looker: waiting.Looker{Tasks: s, Services: cfg.Services}, cfg: cfg, store: s, say: say, close: func() {}}
 	if cfg.RedisURL == "" {
 		return w
 	}
@@ -50,21 +51,33 @@ func NewWatcher(cfg config.Config, s *store.Store, say func(format string, args 
 // ReasonsFor says of each task that waits what it waits for. Not to know is no failure of
 // the command, which has more to tell.
 func (w *Watcher) ReasonsFor(ctx context.Context, tasks []task.Task) map[int64]*waiting.Reason {
-	look := func() (map[int64]*waiting.Reason, error) { return w.Reasons(ctx, tasks) }
+	look := func(ctx context.Context) (map[int64]*waiting.Reason, error) { return w.Reasons(ctx, tasks) }
 	if w.cfg.RedisURL == "" && slices.ContainsFunc(tasks, func(t task.Task) bool { return !t.Status.Final() }) {
 		if world, err := w.elsewhere(ctx); err == nil {
-			look = func() (map[int64]*waiting.Reason, error) { return w.ReasonsIn(ctx, world, tasks) }
+			look = func(ctx context.Context) (map[int64]*waiting.Reason, error) { return w.ReasonsIn(ctx, world, tasks) }
 		}
 	}
-	all, err := look()
+	var all map[int64]*waiting.Reason
+	err := w.store.ForPerson(ctx, func(ctx context.Context) (err error) {
+		all, err = look(ctx)
+		return err
+	})
 	if err != nil && ctx.Err() == nil {
 		w.say("what tasks wait for cannot be seen: %v", err)
 	}
 	return all
 }
 
-// World is how things stand.
-func (w *Watcher) World(ctx context.Context) (*waiting.World, error) {
+// World is how things stand. A *store.Locked if that could not be read for five seconds.
+func (w *Watcher) World(ctx context.Context) (world *waiting.World, err error) {
+	err = w.store.ForPerson(ctx, func(ctx context.Context) (err error) {
+		world, err = w.world(ctx)
+		return err
+	})
+	return world, err
+}
+
+func (w *Watcher) world(ctx context.Context) (*waiting.World, error) {
 	if w.cfg.RedisURL == "" {
 		if world, err := w.elsewhere(ctx); err == nil {
 			return world, nil

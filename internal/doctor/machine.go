@@ -146,8 +146,13 @@ func checkClock(ctx context.Context, s *store.Store) Finding {
 
 func checkTables(ctx context.Context, s *store.Store) Finding {
 	f := Finding{Check: "tables", Result: Fail, Do: "Run `easel migrate up`"}
-	if err := s.Ready(ctx); err != nil {
+	if err := s.ReadyNow(ctx); err != nil {
 		f.Detail = err.Error()
+		if locked := new(store.Locked); errors.As(err, &locked) {
+			f.Detail, f.Do, _ = strings.Cut(locked.Error(), "; ")
+			f.Do = strings.ToUpper(f.Do[:1]) + f.Do[1:]
+			return f
+		}
 		var foreign *migrations.Foreign
 		if errors.As(err, &foreign) {
 			f.Detail, f.Do = foreign.What(), foreign.Ways()
@@ -173,7 +178,11 @@ func checkTables(ctx context.Context, s *store.Store) Finding {
 }
 
 func checkWorkers(ctx context.Context, s *store.Store) Finding {
-	workers, err := s.Workers(ctx)
+	var workers []store.Worker
+	err := s.ForPerson(ctx, func(ctx context.Context) (err error) {
+		workers, err = s.Workers(ctx)
+		return err
+	})
 	switch {
 	case err != nil:
 		return Finding{Check: "workers", Result: Fail, Detail: err.Error()}

@@ -36,7 +36,7 @@ func checkWaits(ctx context.Context, cfg config.Config) []Finding {
 		return nil // the check of the database says so
 	}
 	defer s.Close()
-	if s.Ready(ctx) != nil {
+	if s.ReadyNow(ctx) != nil {
 		return nil // the check of the tables says so
 	}
 	var all []Finding
