@@ -50,7 +50,7 @@ func (r *rig) until(what string, holds func() bool) {
 // is too dear to wait for all of it.
 func (r *rig) passes(d time.Duration) {
 	if r.real {
-		d = min(d, 500*time.Millisecond)
+		d = min(d, 10*r.every)
 	}
 	<-time.After(d)
 }

@@ -131,7 +131,7 @@ func realRig(t *testing.T, database, address string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, real: true, redis: client, lease: 1500 * time.Millisecond, every: 50 * time.Millisecond,
+	r := &rig{T: t, real: true, redis: client, lease: 1500 * time.Millisecond, every: 200 * time.Millisecond,
 		patience: 2 * time.Minute, drain: 10 * time.Second}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.web(w, req) }))
 	t.Cleanup(server.Close)

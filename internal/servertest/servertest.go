@@ -12,6 +12,8 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,8 +26,18 @@ import (
 // shared is the one PostgreSQL of this test process. Starting one takes about a
 // second, a database in it a tenth of that.
 var shared = sync.OnceValues(func() (*throwaway.Server, error) {
-	return throwaway.Postgres(context.Background(), throwaway.Options{Settings: map[string]string{"max_connections": "200"}})
+	return postgres(context.Background(), throwaway.Options{Settings: map[string]string{"max_connections": "200"}})
 })
+
+// postgres is throwaway.Postgres from the files that the first one of this machine keeps.
+func postgres(ctx context.Context, o throwaway.Options) (*throwaway.Server, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	o.Kept = filepath.Join(cache, "easel-tools")
+	return throwaway.Postgres(ctx, o)
+}
 
 var databases atomic.Int64
 
@@ -84,10 +96,33 @@ func create(template string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	how, err := byFiles()
+	if err != nil {
+		return "", err
+	}
 	name := fmt.Sprintf("easel_%d", databases.Add(1))
 	u.Path = "/" + name
-	return u.String(), execute(server.URL, "CREATE DATABASE "+name+" TEMPLATE "+template)
+	return u.String(), execute(server.URL, "CREATE DATABASE "+name+" TEMPLATE "+template+how)
 }
+
+// byFiles has a database copied by its files, which takes a quarter of the time of a
+// copy through the log; before PostgreSQL 15 there is no other way.
+var byFiles = sync.OnceValues(func() (string, error) {
+	server, err := shared()
+	if err != nil {
+		return "", err
+	}
+	db, err := sql.Open("postgres", server.URL)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	var version int
+	if err := db.QueryRow("SELECT current_setting('server_version_num')::int").Scan(&version); err != nil || version < 150000 {
+		return "", err
+	}
+	return " STRATEGY file_copy", nil
+})
 
 // nameIn is the name of the database in a URL of ours.
 func nameIn(address string) string {
@@ -114,7 +149,7 @@ func drop(t testing.TB, address string) {
 // PostgresServer returns a PostgreSQL of its own, for tests that kill or stop it.
 func PostgresServer(t testing.TB) *throwaway.Server {
 	t.Helper()
-	return keep(t)(throwaway.Postgres(t.Context(), throwaway.Options{}))
+	return keep(t)(postgres(t.Context(), throwaway.Options{}))
 }
 
 // PgBouncer returns a connection pooler before the database at that address, which
@@ -127,7 +162,7 @@ func PgBouncer(t testing.TB, database string, settings map[string]string) *throw
 // PostgresClock returns a PostgreSQL of its own whose clock can be set.
 func PostgresClock(t testing.TB) *throwaway.Server {
 	t.Helper()
-	return keep(t)(throwaway.Postgres(t.Context(), throwaway.Options{Clock: true}))
+	return keep(t)(postgres(t.Context(), throwaway.Options{Clock: true}))
 }
 
 // Redis returns a Redis of its own. It keeps an append-only file, so that its

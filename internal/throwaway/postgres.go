@@ -38,7 +38,7 @@ func Postgres(ctx context.Context, o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	p := postgresPrograms{bin: bin, as: as}
+	p := postgresPrograms{bin: bin, as: as, kept: o.Kept}
 	r := recipe{
 		name:    "postgres",
 		orderly: syscall.SIGINT, // "fast": ends sessions, writes a checkpoint
@@ -61,8 +61,9 @@ func Postgres(ctx context.Context, o Options) (*Server, error) {
 
 // postgresPrograms are the programs in bin, run as another user unless as is nil.
 type postgresPrograms struct {
-	bin string
-	as  *syscall.Credential
+	bin  string
+	as   *syscall.Credential
+	kept string // see Options.Kept
 }
 
 func (p postgresPrograms) command(ctx context.Context, name string, args ...string) *exec.Cmd {
@@ -82,8 +83,14 @@ func (p postgresPrograms) prepare(ctx context.Context, dir string) error {
 	if err := os.WriteFile(clockFile(dir), []byte("+0\n"), 0o644); err != nil {
 		return err
 	}
-	cmd := p.command(ctx, "initdb", "--pgdata="+dataDir(dir), "--username=easel", "--auth=trust",
-		"--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	return p.cluster(ctx, dir)
+}
+
+var initdbArgs = []string{"--username=easel", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"}
+
+// initialise makes a new cluster in dir.
+func (p postgresPrograms) initialise(ctx context.Context, dir string) error {
+	cmd := p.command(ctx, "initdb", append(initdbArgs, "--pgdata="+dataDir(dir))...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)

@@ -43,6 +43,10 @@ type Options struct {
 	// Clock gives PostgreSQL a clock of its own, for Server.SetClock. It needs libfaketime.
 	Clock bool
 
+	// Kept is a folder that keeps what PostgreSQL's initdb has made, for the next server
+	// to begin with a copy of it. It is made if it is missing. Empty keeps nothing.
+	Kept string
+
 	// Objects is the folder in which an S3 server keeps its buckets, each a folder of
 	// files; it must exist. Empty is one inside the server's own folder.
 	Objects string
