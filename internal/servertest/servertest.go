@@ -9,7 +9,7 @@ package servertest
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"net/url"
 	"os"
@@ -18,16 +18,66 @@ import (
 	"sync/atomic"
 	"testing"
 
-	_ "github.com/lib/pq" // the driver behind CREATE DATABASE
+	"github.com/lib/pq"
 
 	"github.com/easelqueue/easel/internal/throwaway"
 )
 
 // shared is the one PostgreSQL of this test process. Starting one takes about a
 // second, a database in it a tenth of that.
-var shared = sync.OnceValues(func() (*throwaway.Server, error) {
-	return postgres(context.Background(), throwaway.Options{Settings: map[string]string{"max_connections": "200"}})
+var shared = sync.OnceValues(func() (*server, error) {
+	ctx := context.Background()
+	started, err := postgres(ctx, throwaway.Options{Settings: map[string]string{"max_connections": "200"}})
+	if err != nil {
+		return nil, err
+	}
+	return manage(started)
 })
+
+// server is one that databases are made in, over one connection, for each that is opened
+// takes the server as long as a database does.
+type server struct {
+	*throwaway.Server
+	byFiles string // how CREATE DATABASE copies files, in a quarter of the time of a copy through the log
+
+	mu   sync.Mutex
+	conn driver.Conn
+}
+
+func manage(started *throwaway.Server) (*server, error) {
+	s := &server{Server: started, byFiles: " STRATEGY file_copy"}
+	var err error
+	if s.conn, err = pq.Open(s.URL); err != nil {
+		return nil, err
+	}
+	version, err := s.version()
+	if version < 150000 { // it knows no other way, and no word for it
+		s.byFiles = ""
+	}
+	return s, err
+}
+
+func (s *server) execute(statement string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.conn.(driver.ExecerContext).ExecContext(context.Background(), statement, nil); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	return nil
+}
+
+func (s *server) version() (int64, error) {
+	rows, err := s.conn.(driver.QueryerContext).QueryContext(context.Background(), "SELECT current_setting('server_version_num')::int", nil)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	first := make([]driver.Value, 1)
+	if err := rows.Next(first); err != nil {
+		return 0, err
+	}
+	return first[0].(int64), nil
+}
 
 // postgres is throwaway.Postgres from the files that the first one of this machine keeps.
 func postgres(ctx context.Context, o throwaway.Options) (*throwaway.Server, error) {
@@ -96,33 +146,10 @@ func create(template string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	how, err := byFiles()
-	if err != nil {
-		return "", err
-	}
 	name := fmt.Sprintf("easel_%d", databases.Add(1))
 	u.Path = "/" + name
-	return u.String(), execute(server.URL, "CREATE DATABASE "+name+" TEMPLATE "+template+how)
+	return u.String(), server.execute("CREATE DATABASE " + name + " TEMPLATE " + template + server.byFiles)
 }
-
-// byFiles has a database copied by its files, which takes a quarter of the time of a
-// copy through the log; before PostgreSQL 15 there is no other way.
-var byFiles = sync.OnceValues(func() (string, error) {
-	server, err := shared()
-	if err != nil {
-		return "", err
-	}
-	db, err := sql.Open("postgres", server.URL)
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	var version int
-	if err := db.QueryRow("SELECT current_setting('server_version_num')::int").Scan(&version); err != nil || version < 150000 {
-		return "", err
-	}
-	return " STRATEGY file_copy", nil
-})
 
 // nameIn is the name of the database in a URL of ours.
 func nameIn(address string) string {
@@ -138,7 +165,7 @@ func drop(t testing.TB, address string) {
 	t.Cleanup(func() {
 		server, err := shared()
 		if err == nil {
-			err = execute(server.URL, "DROP DATABASE "+nameIn(address)+" WITH (FORCE)")
+			err = server.execute("DROP DATABASE " + nameIn(address) + " WITH (FORCE)")
 		}
 		if err != nil {
 			t.Error(err)
@@ -193,16 +220,4 @@ func keep(t testing.TB) func(*throwaway.Server, error) *throwaway.Server {
 		})
 		return s
 	}
-}
-
-func execute(server, statement string) error {
-	db, err := sql.Open("postgres", server)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := db.Exec(statement); err != nil {
-		return fmt.Errorf("%s: %w", statement, err)
-	}
-	return nil
 }

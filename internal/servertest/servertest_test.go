@@ -25,7 +25,13 @@ func TestPostgres(t *testing.T) {
 		prepared := 0
 		template := NewTemplate(func(address string) error {
 			prepared++
-			return execute(address, "CREATE TABLE notes AS SELECT 1 AS n")
+			db, err := sql.Open("postgres", address)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			_, err = db.Exec("CREATE TABLE notes AS SELECT 1 AS n")
+			return err
 		})
 		one, two := template.Copy(t), template.Copy(t)
 		run(t, one, "INSERT INTO notes VALUES (2)")
