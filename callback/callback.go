@@ -77,6 +77,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status, text = http.StatusBadRequest, errBody.Error()
 	default:
 		status, text = http.StatusServiceUnavailable, "not now"
+		w.Header().Set("Retry-After", "60")
 		if r.Context().Err() != nil {
 			break // the service has hung up, and calls again
 		}
@@ -138,8 +139,8 @@ func (h *Handler) read(header http.Header, body []byte, a *task.Attempt) (json.R
 	switch {
 	case !ok:
 		return nil, "", fmt.Errorf("%w: account %s/%s", errElsewhere, a.Provider, a.Account)
-	case !account.Callbacks:
-		return nil, "", errUnknown
+	case !account.Callbacks: // here; it was on where the call was made, as it is at a process with other settings
+		return nil, "", fmt.Errorf("%w: callbacks of account %s/%s are off", errElsewhere, a.Provider, a.Account)
 	}
 	reader, ok := account.Provider.(provider.CallbackReader)
 	if !ok {

@@ -46,6 +46,7 @@ type rig struct {
 	t       *task.Task
 	a       *task.Attempt
 	woken   []int64
+	after   string // the Retry-After of the last answer
 	away    error
 }
 
@@ -97,6 +98,7 @@ func (r *rig) calls(method, path, signature, body string) int {
 	req.Header.Set("X-Signature", signature)
 	w := httptest.NewRecorder()
 	r.handler.ServeHTTP(w, req)
+	r.after = w.Header().Get("Retry-After")
 	return w.Code
 }
 
@@ -202,12 +204,13 @@ func TestCallbacks(t *testing.T) {
 		r.same(r.calls("POST", "/hooks/caller/"+r.a.Key, "s3cret", `{"job":"j1"}`), 200)
 		r.same(r.attempt().State, task.AttemptAccepted)
 	})
-	for name, want := range map[string]int{"mute": 404, "off": 404, "gone": 503} {
-		t.Run("A provider that is not to call back is not heard, and one that is not here may call again: "+name, func(t *testing.T) {
+	for name, want := range map[string]int{"mute": 404, "off": 503, "gone": 503} {
+		t.Run("A provider that cannot call back is not heard, and one that is not here, or with callbacks off, may call again: "+name, func(t *testing.T) {
 			r := newRig(t)
 			_, err := r.store.DB().ExecContext(r.Context(), "UPDATE generation_attempt SET provider = '"+name+"'")
 			r.check(err)
 			r.same(r.calls("POST", "/callbacks/"+name+"/"+r.a.Key, "s3cret", `{"job":"j1"}`), want)
+			r.same(r.after != "", want == 503)
 		})
 	}
 	t.Run("A callback of an account that is not here may come again", func(t *testing.T) {

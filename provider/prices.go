@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"slices"
 	"time"
 
 	"github.com/easelqueue/easel/task"
@@ -54,6 +55,11 @@ func (ps Prices) Cost(model, size, quality string, pictures int, used *Usage, at
 		micros += p.tokens(*used)
 	}
 	return &task.Money{Micros: micros, Currency: p.Currency, Version: p.Version}
+}
+
+// ByModel reports whether some price is that of one model.
+func (ps Prices) ByModel() bool {
+	return slices.ContainsFunc(ps, func(p Price) bool { return p.Model != "" })
 }
 
 // maxTokens is more than any call uses; it keeps the product within an int64.

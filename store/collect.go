@@ -9,8 +9,8 @@ import (
 )
 
 // isOver is the condition that the open call a of the task g is collected by itself, whatever the
-// task has ended as: see task.CollectedByItself, which says the same.
-const isOver = "(g.provider = a.provider AND g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND coalesce(g.error_kind, '') <> 'crashed')"
+// task has ended as, and at whichever provider: see task.CollectedByItself, which says the same.
+const isOver = "(g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND coalesce(g.error_kind, '') <> 'crashed')"
 
 // open is the condition of the index generation_attempt_collectable: the provider has taken the
 // call, and nobody has given it up.

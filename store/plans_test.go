@@ -114,7 +114,7 @@ func crowd(t *testing.T, quiet string) *explained {
 		`INSERT INTO generation_attempt (id, task_id, delivery, number, attempt_key, provider, state, fence, worker, finished_at) SELECT n, n, 0, 1, 'key ' || n, 'painter', 'accepted', 1, 'gone',
 			CASE WHEN n % 500 > 0 THEN now() END FROM generate_series(220001, 240000) n`,
 		// Calls that no late collecting is for, as those of jobs that run, and such whose time was over.
-		`INSERT INTO image_generations (id, provider, prompt, status, fence) SELECT n, 'rival', 'a boat', 'completed', 1 FROM generate_series(240001, 260000) n`,
+		`INSERT INTO image_generations (id, provider, prompt, status, error_kind, fence) SELECT n, 'painter', 'a boat', 'failed', 'crashed', 1 FROM generate_series(240001, 260000) n`,
 		`INSERT INTO image_generations (id, provider, prompt, status, error_kind, fence) SELECT n, 'painter', 'a boat', 'failed', 'timeout', 1 FROM generate_series(260001, 280000) n`,
 		`INSERT INTO generation_attempt (id, task_id, delivery, number, attempt_key, provider, state, fence, worker, finished_at) SELECT n, n, 0, 1, 'key ' || n, 'painter', 'accepted', 1,
 			CASE WHEN n > 260000 THEN 'gone' ELSE 'alive' END, CASE WHEN n > 260000 THEN now() END FROM generate_series(240001, 280000) n`,

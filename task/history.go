@@ -94,15 +94,24 @@ func (h *History) ServerErrors() int {
 
 // NextToCollect returns the oldest call that the provider has taken and whose pictures are
 // still to be collected; nil if there is none. An answer that could not be collected counts again
-// after a retry by hand, and a job always: whoever works on the task asks after it.
-func (h *History) NextToCollect() *Attempt {
+// after a retry by hand, and a job always: whoever works on the task asks after it. Those with the ids of but are left out.
+func (h *History) NextToCollect(but ...int64) *Attempt {
 	i := slices.IndexFunc(h.Attempts, func(a Attempt) bool {
-		return a.Collectable() && (a.State == AttemptAccepted || a.FinishedAt == nil || h.RetriedAt != nil && a.FinishedAt.Before(*h.RetriedAt))
+		return a.Collectable() && !slices.Contains(but, a.ID) && (a.State == AttemptAccepted || a.FinishedAt == nil || h.RetriedAt != nil && a.FinishedAt.Before(*h.RetriedAt))
 	})
 	if i < 0 {
 		return nil
 	}
 	return &h.Attempts[i]
+}
+
+// WentOnFrom reports whether the task is to be drawn elsewhere whatever becomes of the call: it was
+// said to have ended, or not to have been made, before it was found again, and the task has gone to
+// another provider. A provider that only bears another name is none: then the call was never let go.
+func (h *History) WentOnFrom(a *Attempt) bool {
+	return a.Collectable() && a.Provider != h.Provider && (slices.Contains(YieldToProof, a.ErrorKind) || slices.ContainsFunc(h.Attempts, func(later Attempt) bool {
+		return later.Number > a.Number && later.Provider != a.Provider
+	}))
 }
 
 // Uncollected returns the first of several calls that was paid for and could not be

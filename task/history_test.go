@@ -159,3 +159,25 @@ func TestMayBePaidFor(t *testing.T) {
 		}
 	}
 }
+
+func TestATaskGoesOnOnlyFromACallThatWasSaidToHaveEnded(t *testing.T) {
+	call := func(number int, provider string, kind task.Kind) task.Attempt {
+		return task.Attempt{Number: number, Provider: provider, State: task.AttemptAccepted, RowError: task.RowError{ErrorKind: kind}}
+	}
+	for name, c := range map[string]struct {
+		calls []task.Attempt
+		want  bool
+	}{
+		"of this provider":                       {[]task.Attempt{call(1, "rival", task.Charged)}, false},
+		"of a provider that bore another name":   {[]task.Attempt{call(1, "painter", "")}, false},
+		"forgotten, and found":                   {[]task.Attempt{call(1, "painter", task.Forgotten)}, true},
+		"before one at the fallback":             {[]task.Attempt{call(1, "painter", ""), {Number: 2, Provider: "rival", State: task.AttemptRejected}}, true},
+		"before another one at its own provider": {[]task.Attempt{call(1, "painter", ""), {Number: 2, Provider: "painter", State: task.AttemptRejected}}, false},
+		"that has failed, before the fallback's": {[]task.Attempt{{Number: 1, Provider: "painter", State: task.AttemptFailed}, call(2, "rival", "")}, false},
+	} {
+		h := &task.History{Provider: "rival", Attempts: c.calls}
+		if got := h.WentOnFrom(&h.Attempts[0]); got != c.want {
+			t.Errorf("a call %s: %t, not %t", name, got, c.want)
+		}
+	}
+}

@@ -75,7 +75,7 @@ func TakenCalls(attempts []Attempt) []Taken {
 // counts them. Store.ToCollect finds the same calls.
 func CollectedByItself(t *Task, attempts []Attempt) bool {
 	return t.Status.Final() && t.DeletedAt == nil && t.ErrorKind != Crashed && slices.ContainsFunc(attempts, func(a Attempt) bool {
-		return a.Collectable() && a.FinishedAt == nil && a.Provider == t.Provider
+		return a.Collectable() && a.FinishedAt == nil
 	})
 }
 

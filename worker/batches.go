@@ -33,12 +33,14 @@ func (s *step) count(ctx context.Context) (*task.History, error) {
 	return h, nil
 }
 
-// severalCalls reports whether the task asks for more than one call makes.
+// severalCalls reports whether the task asks for more than one call makes, at the provider that it
+// names: an earlier call may have been made at another one.
 func (s *step) severalCalls() bool {
-	if len(s.svc.Accounts) == 0 {
+	svc, known := s.w.Services[s.t.Provider]
+	if !known || len(svc.Accounts) == 0 {
 		return false
 	}
-	most := s.svc.Capabilities(s.svc.Accounts[0].Provider, s.t).MaxImages
+	most := svc.Capabilities(svc.Accounts[0].Provider, s.t).MaxImages
 	return most > 0 && s.t.ImageCount > most
 }
 

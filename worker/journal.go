@@ -53,6 +53,7 @@ type tasks interface {
 	Next(ctx context.Context, ref task.Ref) (store.Next, error)
 	Get(ctx context.Context, id int64) (*task.Task, error)
 	AttemptID(ctx context.Context, key string) (int64, error)
+	Workers(ctx context.Context) ([]store.Worker, error)
 	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
 	Archive(ctx context.Context, ref task.Ref, f *task.Failure) (*task.Failure, error)
 	MarkUnpublished(ctx context.Context, refs []task.Ref) error

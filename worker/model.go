@@ -27,6 +27,21 @@ func modelKey(svc *provider.Service, a provider.Account, model string, kind task
 	return key
 }
 
+// model returns the one with which the last call was made, and whether it is known: a task that has gone
+// on to another provider since names that one's.
+func (s *step) model() (name string, known bool) {
+	if s.last != nil && s.last.Provider != s.t.Provider {
+		return "", false
+	}
+	return cmp.Or(s.t.Model, s.svc.DefaultModel), true
+}
+
+// can is what the provider of the last call can do with its model, or with the default one.
+func (s *step) can(p provider.Provider) provider.Capabilities {
+	model, _ := s.model()
+	return p.Capabilities(cmp.Or(model, s.svc.DefaultModel))
+}
+
 // closeModel notes that the account may not use the task's model. Errors do not matter:
 // the next task then spends a call that is refused.
 func (s *step) closeModel(ctx context.Context, f *task.Failure) {

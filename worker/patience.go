@@ -80,7 +80,7 @@ func (s *step) addressLife() time.Duration {
 	if p == nil {
 		return 0
 	}
-	return s.svc.Capabilities(p, s.t).AddressLife
+	return s.can(p).AddressLife
 }
 
 // renew asks the provider once more where a picture is that cannot be fetched, and

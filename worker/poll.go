@@ -82,7 +82,7 @@ func (s *step) heed(j *job, next provider.Answer, err error) ending {
 	case f.Executed == task.Executed:
 		return callFailed{f}
 	case f.Kind == task.Expired && !j.gone.IsZero() && time.Since(j.gone) >= forgotten:
-		if s.stopping && s.svc.Capabilities(s.account.Provider, s.t).Deletes {
+		if s.stopping && s.can(s.account.Provider).Deletes {
 			return callFailed{&task.Failure{Kind: task.Forgotten, Executed: task.Executed, HTTPStatus: f.HTTPStatus,
 				Message: "the job was cancelled, and " + s.svc.Name + " does not know it any more"}}
 		}
@@ -179,7 +179,7 @@ func (s *step) uncollected(f *task.Failure) ending {
 		f.Executed, f.Advice, f.About = task.Executed, task.RetryAsks, ""
 		return endedLate{failure: f, state: task.AttemptAccepted}
 	}
-	free := s.account.Provider != nil && s.svc.Capabilities(s.account.Provider, s.t).Free
+	free := s.account.Provider != nil && s.can(s.account.Provider).Free
 	switch {
 	case free && s.svc.Retry.OnUnknown == task.Resend:
 		s.last.State, f.Executed = task.AttemptFailed, task.NotExecuted

@@ -132,14 +132,15 @@ func (s *step) price(ans provider.Answer) {
 	s.charge(ans.Cost, pictures, ans.Usage)
 }
 
-// charge notes what the attempt costs: money, or where the service did not say, what the
+// charge notes what the attempt costs: money, or where the service did not say, what its
 // price table does.
 func (s *step) charge(money *task.Money, pictures int, used *provider.Usage) {
-	a, model := s.last, cmp.Or(s.t.Model, s.svc.DefaultModel)
-	if money == nil {
+	a := s.last
+	model, known := s.model()
+	if money == nil && (known || !s.svc.Prices.ByModel()) {
 		money = s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, used, a.SentAt)
 	}
-	if money == nil && s.account.Provider.Capabilities(model).Free {
+	if money == nil && s.can(s.account.Provider).Free {
 		money = &task.Money{}
 	}
 	if money != nil {

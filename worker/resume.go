@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
+	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -60,9 +63,9 @@ func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
 }
 
 // toCollect returns the oldest call that is paid for and still to be collected, whole; nil
-// if there is none.
+// if there is none but such as this step has left to others.
 func (s *step) toCollect(ctx context.Context, h *task.History) (*task.Attempt, error) {
-	next := h.NextToCollect()
+	next := h.NextToCollect(s.passed...)
 	if next == nil {
 		return nil, nil
 	}
@@ -73,10 +76,7 @@ func (s *step) toCollect(ctx context.Context, h *task.History) (*task.Attempt, e
 // account that made it.
 func (s *step) goOn(ctx context.Context, h *task.History) (phase, queue.Verdict) {
 	s.locate(h, s.last.Number, s.asked())
-	maker, known := s.svc.Account(s.last.Account)
-	if s.last.Provider != s.svc.Name {
-		maker, known = provider.Account{}, false
-	}
+	maker, known := s.accountOf(s.last)
 	s.account = maker
 	switch {
 	case s.last.State == task.AttemptAnswered: // an account only renews an address; without it the pictures are kept all the same
@@ -84,6 +84,8 @@ func (s *step) goOn(ctx context.Context, h *task.History) (phase, queue.Verdict)
 			return s.endWith(e)
 		}
 		return keeping, none
+	case !known && h.WentOnFrom(s.last):
+		return s.passOver(ctx)
 	case !known:
 		if e := s.stranded(ctx); e != nil {
 			return s.endWith(e)
@@ -91,10 +93,48 @@ func (s *step) goOn(ctx context.Context, h *task.History) (phase, queue.Verdict)
 		return buying, none
 	case s.last.State == task.AttemptAccepted, s.last.Handle != "":
 		s.log.Info().Int("attempt", s.last.Number).Msg("resumed by its handle")
+		s.room.release(ctx) // that the step has got to buy: a job may take long
+		s.room = room{}
 		s.said = provider.Answer{PollAfter: time.Nanosecond} // at once
 		return polling, none
 	}
 	return lookingUp, none
+}
+
+// accountOf returns the account that has made the call, if this worker has it. What the step asks
+// and pays from now on is of its service, which is not the task's own if a fallback was taken since.
+func (s *step) accountOf(a *task.Attempt) (provider.Account, bool) {
+	if a.Provider == s.svc.Name {
+		return s.svc.Account(a.Account)
+	}
+	svc, known := s.w.Services[a.Provider]
+	if !known {
+		return provider.Account{}, false
+	}
+	maker, known := svc.Account(a.Account)
+	if known || a.State == task.AttemptAnswered {
+		s.svc = svc
+	}
+	return maker, known
+}
+
+// passOver hands the task back over a call of a provider from which it has gone on, for a worker that
+// serves both. If there is none, or the job's time is over, the task is drawn where it is now, as it was to
+// be before the call was found again, and who has the account collects the call once the task is over.
+func (s *step) passOver(ctx context.Context) (phase, queue.Verdict) {
+	workers, err := s.w.Tasks.Workers(ctx)
+	if err != nil {
+		return done, noAnswer(err)
+	}
+	serves := func(w store.Worker) bool {
+		return w.ID != s.w.Self.ID && strings.Contains(w.Providers, ","+s.last.Provider+",") && strings.Contains(w.Providers, ","+s.t.Provider+",")
+	}
+	if s.age() < cmp.Or(s.svc.Deadline, defaultDeadline) && slices.ContainsFunc(workers, serves) {
+		return s.endWith(released{elsewhere, fmt.Sprintf("this worker does not have the account %q of %s", s.last.Account, s.last.Provider)})
+	}
+	s.log.Warn().Int("attempt", s.last.Number).Str("made_at", s.last.Provider).Msg("an earlier call is left to be collected late: no worker here can ask after it")
+	s.passed = append(s.passed, s.last.ID)
+	return buying, none
 }
 
 // stranded is how the step ends over a call through an account that this worker does not

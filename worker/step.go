@@ -40,7 +40,7 @@ const (
 type step struct {
 	w        *Worker
 	delivery queue.Delivery
-	svc      *provider.Service
+	svc      *provider.Service // of the call that is worked on; the task's own but for a call of before a fallback
 	log      zerolog.Logger
 
 	waiting context.Context // for waiting only; see hold
@@ -52,6 +52,7 @@ type step struct {
 	last    *task.Attempt    // the call that is being worked on, if any
 	account provider.Account // of that call
 	history *task.History    // of the task, as this step knows it; see count
+	passed  []int64          // calls that are left to the late collecting; see passOver
 	claimed time.Time        // when the claim was asked for, by our own clock
 	clock   time.Time        // what the database's said then
 

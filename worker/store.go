@@ -73,9 +73,10 @@ func (s *step) store(ctx context.Context, r io.ReadSeeker, out *provider.Output,
 // result is the picture under that key, but for what its bytes say.
 func (s *step) result(out *provider.Output, key string) task.Result {
 	at := s.w.Pictures.Locate(key)
+	model, _ := s.model()
 	return task.Result{
 		TaskID: s.t.ID, AttemptID: s.last.ID, Position: s.before + out.Position, GeneratedImageURL: at.URL, SourceURL: cmp.Or(out.Source, provider.Unsigned(out.URL)),
-		Model: cmp.Or(s.t.Model, s.svc.DefaultModel), StorageKey: key, Seed: out.Seed, RevisedPrompt: out.RevisedPrompt,
+		Model: model, StorageKey: key, Seed: out.Seed, RevisedPrompt: out.RevisedPrompt,
 		LocalPath: at.LocalPath, ObjectURL: at.ObjectURL,
 	}
 }
@@ -93,7 +94,8 @@ func (s *step) annotated(r io.ReadSeeker, out *provider.Output) (io.ReadSeeker, 
 	if err != nil {
 		return nil, err
 	}
-	n := codec.Notes{Prompt: s.t.Prompt, Provider: s.svc.Name, Model: cmp.Or(s.t.Model, s.svc.DefaultModel), Task: strconv.FormatInt(s.t.ID, 10)}
+	model, _ := s.model()
+	n := codec.Notes{Prompt: s.t.Prompt, Provider: s.svc.Name, Model: model, Task: strconv.FormatInt(s.t.ID, 10)}
 	switch {
 	case out.Seed != nil:
 		n.Seed = strconv.FormatInt(*out.Seed, 10)

@@ -56,7 +56,7 @@ func toCollect(b *bench) {
 		"UPDATE image_generations SET status = 'pending'":                                    {1, 0},
 		"UPDATE image_generations SET status = 'processing', worker = 'w'":                   {1, 0},
 		"UPDATE image_generations SET deleted_at = now()":                                    {1, 0},
-		"UPDATE image_generations SET provider = 'rival'":                                    {1, 0},
+		"UPDATE image_generations SET provider = 'rival'":                                    {1, 1},
 		"UPDATE generation_attempt SET state = 'answered'":                                   {1, 1},
 		"UPDATE generation_attempt SET finished_at = now()":                                  {0, 0},
 		"UPDATE generation_attempt SET state = 'unknown'":                                    {0, 0},
