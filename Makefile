@@ -24,10 +24,10 @@ LESSRACE = -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=github.com/yuin/
 # makes tests some five times as slow, so all others run without it, and with them what it would
 # spoil or slow down too much: the worker's claims, of which it sees one in five, the simulation,
 # which it crashes now and then by thousands of fake timers, processes as people run them, and
-# tests of memory and speed.
+# tests of memory and speed, which run by themselves.
 CONCURRENT = ^\s+go [a-z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
 RACED = $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u | grep -v -E '/cmd/easel$$')
-MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretches|ScrubbingTakes|LongTexts|TheLargestTree)
+MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretches|ScrubbingTakes|LongTexts|TheLargestTree|ManyHandlers)
 
 # What else the race detector's run leaves to another: the store's claims over a pooler are
 # held there with a search path too, and without one in make outages. What the worker's run
@@ -44,7 +44,8 @@ OUTAGES = ^Test(Crowds|Recovery|SpooledAnswers|AKilledWorker|SIGTERM|RollingChan
 # vets, and make prove tests what proves.
 test: needs
 	$(GO) test -vet=off -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)' -p 4 -timeout 30m $(RACED)
-	$(GO) test -vet=off -skip '$(OUTAGES)|$(HELD)' -p 3 -timeout 30m ./provider ./worker $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
+	$(GO) test -vet=off -skip '$(OUTAGES)|$(HELD)' -p 3 -timeout 30m ./worker $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
+	$(GO) test -vet=off -run '$(MEASURES)' -p 1 -timeout 30m ./provider ./queue
 
 outages: needs
 	$(GO) test -vet=off -run '$(OUTAGES)|$(POOLED)' -p 2 -timeout 30m ./cmd/easel ./cmd/easel-selftest ./internal/matrix ./store
