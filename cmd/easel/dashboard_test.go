@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -25,9 +26,11 @@ func browse(t *testing.T, url string) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	dom, err := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+	c := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-		"--user-data-dir="+t.TempDir(), "--virtual-time-budget=8000", "--dump-dom", url).Output()
+		"--user-data-dir="+t.TempDir(), "--virtual-time-budget=8000", "--dump-dom", url)
+	c.Env = append(os.Environ(), "TZ=Asia/Shanghai")
+	dom, err := c.Output()
 	if err != nil {
 		t.Fatalf("chromium: %v", err)
 	}
@@ -63,6 +66,15 @@ func TestDashboardOnlyShows(t *testing.T) {
 		}
 		if s.count(task.Failed) != 1 {
 			t.Error("the failed task was run")
+		}
+	})
+	t.Run("Beside it, the pages tell times in the reader's zone, and name it", func(t *testing.T) {
+		created := time.Date(2026, 1, 10, 18, 0, 0, 0, time.UTC)
+		if _, err := s.tasks.DB().ExecContext(t.Context(), "UPDATE image_generations SET created_at = $1", created); err != nil {
+			t.Fatal(err)
+		}
+		if text := browse(t, site+"/tasks/1"); !strings.Contains(text, "2026-01-11 02:00:00 GMT+8") {
+			t.Errorf("the page says %s", text)
 		}
 	})
 }

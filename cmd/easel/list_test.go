@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/easelqueue/easel/task"
 )
@@ -64,7 +65,7 @@ func TestShow(t *testing.T) {
 	s := d.open()
 	complete(t, s, 1)
 	got := d.must(nil, "show", "1")
-	got.wants(t, 0, "Task 1  completed", "a red fox\n", "64x64", "0.005 USD", "succeeded", "http://x.test/1.png")
+	got.wants(t, 0, "Task 1  completed", "a red fox\n", "64x64", "0.005 USD", "succeeded", "http://x.test/1.png", time.Now().Format(" MST (")) // times name their zone
 	if strings.ContainsAny(got.out, "\x1b\x07\u202e") {
 		t.Errorf("control characters are printed: %q", got.out)
 	}

@@ -34,8 +34,11 @@ func moment(t, now time.Time) string {
 	if !t.After(now) {
 		far += " ago"
 	}
-	return t.Local().Format(time.DateTime) + " (" + far + ")"
+	return local(t) + " (" + far + ")"
 }
+
+// local is a time in the reader's own zone, which it names.
+func local(t time.Time) string { return t.Local().Format(time.DateTime + " MST") }
 
 // money is empty where it is not known.
 func money(micros *int64, currency string) string {

@@ -49,7 +49,7 @@ func (a *program) queues(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	w := app.NewWatcher(cfg, s, a.out.Say)
+	w := app.NewWatcher(cfg, s, func(string, ...any) {}) // all that it says is the error
 	defer w.Close()
 	world, err := w.World(ctx)
 	switch {
@@ -57,6 +57,8 @@ func (a *program) queues(ctx context.Context) error {
 		return err
 	case world.Redis != "":
 		return fmt.Errorf("redis does not answer: %s; start it, or see `easel doctor`", world.Redis)
+	case w.Other() != nil: // whose buttons are for other queues
+		return w.Other()
 	case world.Blind:
 		return inside(ctx, cfg)
 	}

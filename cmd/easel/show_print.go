@@ -88,7 +88,7 @@ func (o *output) attempts(all []task.Attempt) string {
 		if at.Account != "" {
 			account += "/" + at.Account
 		}
-		t.AppendRow(table.Row{fmt.Sprintf("  %d", at.Number), string(at.State), cli.OneLine(account, 40), at.SentAt.Local().Format(time.DateTime),
+		t.AppendRow(table.Row{fmt.Sprintf("  %d", at.Number), string(at.State), cli.OneLine(account, 40), local(at.SentAt),
 			latency(at), optional(at.HTTPStatus), money(at.CostMicros, at.Currency), cli.OneLine(at.ErrorMsg, 200)})
 	}
 	return t.Render()

@@ -29,6 +29,7 @@ type Watcher struct {
 	store *store.Store
 	say   func(format string, args ...any)
 	told  sync.Once // that the one which serves here has another database
+	other error     // the same, once it is seen
 	close func()
 }
 
@@ -131,9 +132,14 @@ func (w *Watcher) sameDatabase(ctx context.Context, world *waiting.World) error 
 	}
 	err = fmt.Errorf("the easel at %s works on another database than %s; start this command in its folder, or with its EASEL_DATABASE_URL and EASEL_DATA",
 		w.cfg.PageURL("/"), w.cfg.DatabaseURL)
+	w.other = err
 	w.told.Do(func() { w.say("%v", err) })
 	return err
 }
+
+// Other says that the easel which serves on this machine works on another database; nil if
+// that was not seen.
+func (w *Watcher) Other() error { return w.other }
 
 // Close gives back what the watcher has opened.
 func (w *Watcher) Close() { w.close() }

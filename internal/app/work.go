@@ -43,8 +43,11 @@ type loop func(ctx context.Context) error
 // Work runs a worker for every provider, with relay and reconciler, until ctx
 // ends or one of its loops fails. Then nothing new is begun, what waits is
 // handed back, paid calls may end within EASEL_DRAIN, and last of all the lease
-// is given up.
+// is given up. An *OtherDatabase if the Redis serves another database.
 func (a *App) Work(ctx context.Context) error {
+	if err := a.alone(ctx); err != nil {
+		return err
+	}
 	self := a.self()
 	spooled, err := spool.Open(a.Config.Spool(), self.ID)
 	if err != nil {
@@ -67,8 +70,9 @@ func (a *App) Work(ctx context.Context) error {
 		reconciler := &enqueue.Reconciler{Tasks: a.Tasks, Queue: a.queue, Services: a.Config.Services, Lease: a.Lease, Log: a.Log}
 		cancels := func(ctx context.Context) error { return a.queue.WatchCancels(ctx, a.cancelled(ctx)) }
 		hints := func(ctx context.Context) error { return a.queue.WatchWakeUps(ctx, w.Wake) }
+		announces := func(ctx context.Context) error { return a.announce(ctx, w) }
 		a.Log.Info().Str("worker", w.Self.ID).Strs("providers", a.Config.Services.Names()).Msg("working")
-		return append(servers, relay.Run, reconciler.Run, a.sayWhenStopping), []loop{w.Run, a.limiter.Run, cancels, hints}
+		return append(servers, relay.Run, reconciler.Run, a.sayWhenStopping), []loop{w.Run, a.limiter.Run, cancels, hints, announces}
 	})
 }
 

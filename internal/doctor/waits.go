@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/config"
 	"github.com/easelqueue/easel/internal/human"
+	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -39,7 +41,7 @@ func checkWaits(ctx context.Context, cfg config.Config) []Finding {
 	if s.ReadyNow(ctx) != nil {
 		return nil // the check of the tables says so
 	}
-	var all []Finding
+	all := neighbourFindings(ctx, cfg, s)
 	w := app.NewWatcher(cfg, s, func(format string, args ...any) {
 		all = append(all, Finding{Check: "waiting", Result: Warn, Detail: fmt.Sprintf(format, args...)})
 	})
@@ -49,6 +51,23 @@ func checkWaits(ctx context.Context, cfg config.Config) []Finding {
 		return append(all, Finding{Check: "waiting", Result: Warn, Detail: "what tasks wait for cannot be seen: " + err.Error()})
 	}
 	return slices.Concat(all, waitFindings(cfg, world), retryFindings(ctx, s))
+}
+
+// neighbourFindings fails if another database uses the same Redis.
+func neighbourFindings(ctx context.Context, cfg config.Config, s *store.Store) []Finding {
+	if cfg.RedisURL == "" {
+		return nil
+	}
+	client, err := queue.Redis(string(cfg.RedisURL))
+	if err != nil {
+		return nil // the check of Redis says so
+	}
+	defer client.Close()
+	var other *app.OtherDatabase
+	if err := app.Neighbours(ctx, cfg, s, &queue.Queue{Redis: client}); !errors.As(err, &other) {
+		return nil // nor is it said here what does not answer
+	}
+	return []Finding{{Check: "redis", Result: Fail, Detail: other.What(), Do: strings.ToUpper(other.Do()[:1]) + other.Do()[1:]}}
 }
 
 func waitFindings(cfg config.Config, w *waiting.World) []Finding {

@@ -11,8 +11,19 @@ function inHand() {
     main.contains(document.activeElement) || main.querySelector("details[open]");
 }
 
+// Times are those of the reader's zone, which they name; beside a clock stays what the server said, in UTC.
 function localTimes() {
-  for (const t of main.querySelectorAll("time[datetime]")) t.title = new Date(t.dateTime).toLocaleString();
+  for (const t of main.querySelectorAll("time[datetime]")) {
+    const at = new Date(t.dateTime);
+    const zone = at.toLocaleTimeString("en", { timeZoneName: "short" }).split(" ").pop();
+    const local = at.toLocaleString("sv-SE") + " " + zone;
+    if ("clock" in t.dataset) {
+      t.title = t.textContent;
+      t.textContent = local;
+    } else {
+      t.title = local;
+    }
+  }
 }
 
 async function refresh() {
