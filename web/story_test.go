@@ -39,7 +39,7 @@ func TestStory(t *testing.T) {
 		}
 		b.has(second, "succeeded", "openai / main", "<dd>3.3s</dd>", "0.042 USD")
 		b.has(first, "failed", "provider_error", "<code>E42</code>", "it broke", "<dd>502</dd>", "req-7", "<dd>9.5s</dd>", "<dd>unknown</dd>",
-			`<time datetime="2026-01-01T10:00:00Z">2026-01-01 10:00:00 UTC</time>`)
+			`<time datetime="2026-01-01T10:00:00Z" data-clock>2026-01-01 10:00:00 UTC</time>`)
 	})
 }
 
