@@ -110,8 +110,8 @@ func (c *Client) hasWorker(ctx context.Context, provider string) bool {
 }
 
 // Retry brings a failed or cancelled task back and publishes it, if it is as it was seen. See
-// store.Retry. Without notCharged it is an UnknownOutcome where it could neither ask nor buy, and
-// a BuysAgain where it would buy once more what was charged; nothing is changed then.
+// store.Retry. Without notCharged it is an UnknownOutcome where it could neither ask nor buy; nothing
+// is changed then.
 func (c *Client) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error) {
 	if !notCharged {
 		if err := c.decided(ctx, seen); err != nil {
@@ -128,7 +128,7 @@ func (c *Client) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*t
 }
 
 // BuyAgain is Retry for a person who pays once more for what was paid for: he gives up what cannot
-// be collected, or has found before that the last call was charged. A new call is made. taken are
+// be collected, or has found before that a call was charged. A new call is made. taken are
 // the calls that he gives up, as he saw them (see task.TakenCalls). An UnknownOutcome where that
 // is to be decided first. See store.BuyAgain.
 func (c *Client) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Taken) (*task.Task, error) {

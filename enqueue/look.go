@@ -69,42 +69,22 @@ func (a About) not(l *store.Looked) *NotAbout {
 	return e
 }
 
-// BuysAgain says that a task was not retried: its last call was given up as charged, and a new
-// one is paid for as well. BuyAgain makes it. Nothing was changed.
-type BuysAgain struct {
-	Task    int64
-	Attempt int // the number of the call
-}
-
-func (e *BuysAgain) Error() string {
-	return fmt.Sprintf("task %d was not retried: its call %d was given up as charged, and a new one is paid for as well", e.Task, e.Attempt)
-}
-
-// ForPage is what a page says of it.
-func (e *BuysAgain) ForPage() (task int64, title, text string) {
-	return e.Task, "This pays again", fmt.Sprintf("Nothing was changed: call %d was given up as charged, and a new one is paid for as well. The task's page has a button for that.", e.Attempt)
-}
-
-// decided is an UnknownOutcome if a retry of the task would neither ask nor buy, and a
-// BuysAgain if it would buy once more what was charged.
+// decided is an UnknownOutcome if a retry of the task would neither ask nor buy.
 func (c *Client) decided(ctx context.Context, seen task.Seen) error {
 	l, err := c.Tasks.Look(ctx, seen.Task)
 	if err != nil || !l.Task.Status.Final() || l.Task.Seen() != seen {
 		return err // that it has moved on the retry says
 	}
-	if l.Next == task.BuysAgain {
-		return &BuysAgain{Task: seen.Task, Attempt: l.Attempts[len(l.Attempts)-1].Number}
-	}
 	return c.unknownOutcome(l)
 }
 
 // PaidCalls returns the calls that were paid for and that BuyAgain would pay for once more: those
-// that the provider has taken and that are given up by it, and a last one that was given up as
+// that the provider has taken and that are given up by it, and those that were given up as
 // charged. Without any it is the error of BuyAgain.
 func (c *Client) PaidCalls(l *store.Looked) ([]task.Attempt, error) {
 	var paid []task.Attempt
-	for i, a := range l.Attempts {
-		if a.Collectable() || a.GivenUp() && i == len(l.Attempts)-1 {
+	for _, a := range l.Attempts {
+		if a.Collectable() || a.GivenUp() {
 			paid = append(paid, a)
 		}
 	}

@@ -67,5 +67,5 @@ func (c *Client) GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error)
 
 // leftAlone reports whether err says that a task cannot be retried, or not by a word for many.
 func leftAlone(err error) bool {
-	return errors.As(err, new(*UnknownOutcome)) || errors.As(err, new(*BuysAgain)) || errors.As(err, new(*store.NothingUnknown)) || refused(err)
+	return errors.As(err, new(*UnknownOutcome)) || errors.As(err, new(*store.BuysAgain)) || errors.As(err, new(*store.NothingUnknown)) || refused(err)
 }

@@ -163,7 +163,7 @@ func retryCharged(r *rig) {
 	n, err := r.client.RetryEach(r.Context(), looked, false, nil)
 	r.check(err)
 	_, err = r.client.Retry(r.Context(), r.get(1).Seen(), false)
-	if again := new(enqueue.BuysAgain); !errors.As(err, &again) || *again != (enqueue.BuysAgain{Task: 1, Attempt: 1}) {
+	if again := new(store.BuysAgain); !errors.As(err, &again) || *again != (store.BuysAgain{Task: 1, Attempt: 1}) {
 		r.Errorf("a retry says %v", err)
 	}
 	bought, err := r.client.BuyAgain(r.Context(), r.get(1).Seen())

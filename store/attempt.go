@@ -71,13 +71,17 @@ const sinceRetry = "coalesce((SELECT g.retried_at FROM image_generations g WHERE
 // answer was bought for certain, so it may come to nothing or wait for a person to
 // have it collected, but it is neither unknown nor unsent.
 func (s *Store) endAttempt(ctx context.Context, q sqlx.ExecerContext, a *task.Attempt, late bool) error {
+	why, args := blamed, blame(a.RowError)
+	if a.State == task.AttemptFailed && !a.Unbilled {
+		why, args = blamedAsFound, slices.Insert(args, 0, args[0])
+	}
 	_, err := q.ExecContext(ctx, s.db.Rebind(`
-		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), `+blamed+`,
+		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), `+why+`,
 			provider_request_id = coalesce(?, provider_request_id), finished_at = `+sinceRetry+`,
 			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE coalesce(cost_micros, ?) END,
 			currency = coalesce(currency, ?), price_version = coalesce(price_version, ?)
 		WHERE `+s.call(`(state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))`)),
-		slices.Concat([]any{a.State, a.HTTPStatus}, blame(a.RowError), []any{null(a.ProviderRequestID),
+		slices.Concat([]any{a.State, a.HTTPStatus}, args, []any{null(a.ProviderRequestID),
 			a.Unbilled, a.Unbilled, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID, late, a.State, a.State})...)
 	return err
 }

@@ -46,7 +46,7 @@ func (s *Store) reconsider(ctx context.Context, tx sqlx.ExtContext, id int64) er
 	var t task.Task
 	// No fence: what calls have cost is true whoever holds the task.
 	err := sqlx.GetContext(ctx, tx, &t, s.db.Rebind("UPDATE image_generations SET "+costsNoted+`
-		WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') RETURNING id, status, coalesce(image_count, 0) AS image_count, coalesce(error_kind, '') AS error_kind`), id)
+		WHERE id = ? AND status IN ('completed', 'failed', 'cancelled') RETURNING id, status, coalesce(error_kind, '') AS error_kind, coalesce(error_advice, '') AS error_advice`), id)
 	if err == nil && t.Status == task.Cancelled {
 		// No fence: nobody holds the task, and its status is the guard.
 		_, err = tx.ExecContext(ctx, s.db.Rebind(`UPDATE image_generations SET error_msg = CASE WHEN `+awaits+` THEN ? WHEN `+owes+` THEN ? END,
@@ -64,9 +64,9 @@ func (s *Store) reconsider(ctx context.Context, tx sqlx.ExtContext, id int64) er
 	if err != nil {
 		return err
 	}
-	f := task.RevisedReason(h.Attempts, h.Left(false))
+	f := h.RevisedReason()
 	if t.ErrorKind == task.Charged {
-		f = task.RevisedCharged(f)
+		f = h.RevisedCharged(t.ErrorAdvice)
 	}
 	if f == nil {
 		return nil

@@ -32,7 +32,7 @@ func (s *Store) Look(ctx context.Context, id int64) (*Looked, error) {
 		if err != nil {
 			return err
 		}
-		l.Attempts, l.Next = h.Attempts, task.AfterRetry(h.Attempts, h.Left(false))
+		l.Attempts, l.Next = h.Attempts, h.AfterRetry()
 		l.At, err = s.dialect.clock(ctx, tx)
 		return err
 	})

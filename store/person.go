@@ -67,25 +67,35 @@ const wordGrows = "fence = CASE WHEN fence < " + lastFence + " THEN fence + 1 EL
 // outcome is unknown were not billed, so that they may be made again: those that are
 // called unknown, and those whose worker died while it sent them. The row comes back as
 // it is now, and not published. With notCharged a NothingUnknown if there is no such call.
-// It does not ask what the retry begins with: who lets people retry refuses task.BuysAgain (see
-// Looked). A Locked if it could not be had within five seconds.
+// A BuysAgain if it could only buy where a call was given up as charged. A Locked if it could not be had within five seconds.
 func (s *Store) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error) {
 	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
-		if !notCharged {
-			return nil
+		if notCharged {
+			if err := s.callNotCharged(ctx, tx, seen.Task); err != nil {
+				return err
+			}
 		}
-		r, err := tx.ExecContext(ctx, tx.Rebind(`
-			UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_advice = NULL, error_about = NULL, error_msg = '`+saidNotCharged+`'
-			WHERE task_id = ? AND (state = 'unknown' OR state = 'sending' AND NOT EXISTS (SELECT 1 FROM easel_worker w
-				WHERE w.id = generation_attempt.worker AND w.lease_until >= now()))`), seen.Task)
-		if err != nil {
+		h, err := s.history(ctx, tx, seen.Task)
+		if err != nil || h.AfterRetry() != task.BuysAgain {
 			return err
 		}
-		if n, err := r.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		return &NothingUnknown{seen.Task}
+		return &BuysAgain{Task: seen.Task, Attempt: h.GivenUp().Number}
 	})
+}
+
+// callNotCharged ends the calls of unknown outcome for who has found that they were not charged.
+func (s *Store) callNotCharged(ctx context.Context, tx *sqlx.Tx, id int64) error {
+	r, err := tx.ExecContext(ctx, tx.Rebind(`
+		UPDATE generation_attempt SET state = 'rejected', finished_at = now(), error_kind = 'not_charged', error_advice = NULL, error_about = NULL, error_msg = '`+saidNotCharged+`'
+		WHERE task_id = ? AND (state = 'unknown' OR state = 'sending' AND NOT EXISTS (SELECT 1 FROM easel_worker w
+			WHERE w.id = generation_attempt.worker AND w.lease_until >= now()))`), id)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return &NothingUnknown{id}
 }
 
 // NothingUnknown says that a task has no call whose outcome is unknown, so that nobody

@@ -52,7 +52,7 @@ func (f Accepted) single() bool { return f.JobID == "" }
 func (f Accepted) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
 	return s.withJob(ctx, q, f.Held, &a, f.JobID, `UPDATE generation_attempt SET handle = ?, provider_request_id = ?, http_status = ?,
-			error_msg = `+disproved+`, `+noFailure+`, finished_at = NULL, state = ?
+			`+asFound+`, finished_at = NULL, state = ?
 		WHERE `+s.call("(state IN ('sending', 'unknown') OR "+yieldsToProof+")"),
 		null(a.Handle), null(a.ProviderRequestID), a.HTTPStatus, task.AttemptAccepted, a.ID)
 }
@@ -70,7 +70,7 @@ func (f Answered) single() bool { return f.JobID == "" }
 func (f Answered) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
 	return s.withJob(ctx, q, f.Held, &a, f.JobID, `UPDATE generation_attempt SET state = ?, answer = ?, provider_request_id = coalesce(?, provider_request_id),
-			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, error_msg = `+disproved+`, `+noFailure+`,
+			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, `+asFound+`,
 			unbilled = false, answered_at = now(), finished_at = NULL
 		WHERE `+s.call("state NOT IN ('answered', 'succeeded')"),
 		task.AttemptAnswered, null(a.Answer), null(a.ProviderRequestID), a.HTTPStatus, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID)

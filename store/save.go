@@ -54,7 +54,7 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Att
 	// signs the addresses of pictures, which may be good for days.
 	var collected task.Attempt
 	err := sqlx.GetContext(ctx, tx, &collected, s.db.Rebind(`
-		UPDATE generation_attempt SET state = 'succeeded', error_msg = coalesce(?, `+disproved+`), error_advice = NULL, error_about = NULL, finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
+		UPDATE generation_attempt SET state = 'succeeded', error_msg = coalesce(?, `+foundAgain+`), error_advice = NULL, error_about = NULL, finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
 		WHERE id = ? AND state <> 'succeeded' RETURNING id, coalesce(answer, '') AS answer`), null(a.ErrorMsg), a.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil

@@ -31,7 +31,7 @@ const (
 	Internal       Kind = "internal"        // a fault of ours
 )
 
-// Kinds lists every kind, for help texts and filters.
+// Kinds lists every kind of a task's failure, for help texts and filters.
 var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, Unavailable, ProviderError,
 	BadAnswer, Timeout, Expired, Storage, Deadline, Crashed, Archived, Stopped, OutcomeUnknown, Charged, Internal}
 
@@ -39,9 +39,15 @@ var Kinds = []Kind{Invalid, Unsupported, Auth, Billing, RateLimited, Moderated, 
 // provider does not know it.
 const Forgotten Kind = "forgotten"
 
+// NotCharged and BoughtAgain are what a person has said of a call, and are kinds of no task either.
+const (
+	NotCharged  Kind = "not_charged"  // it was not billed
+	BoughtAgain Kind = "bought_again" // it was paid for and given up, so that another one was made
+)
+
 // YieldToProof are the kinds by which a call has ended though its provider has not said so: a person
 // has, or it was inferred. What is heard of such a call after all, as by its callback, counts, and it goes on.
-var YieldToProof = []Kind{Charged, Forgotten}
+var YieldToProof = []Kind{NotCharged, Charged, BoughtAgain, Forgotten}
 
 // Execution says whether a call that may cost money was carried out. Its zero is Unknown:
 // whoever forgets to say causes no second purchase.

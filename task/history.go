@@ -56,8 +56,9 @@ func (h *History) brought(a *Attempt) bool {
 	})
 }
 
+// bringsNothing: in the place of what a person gave up or had bought again another call is made, if any.
 func (a *Attempt) bringsNothing() bool {
-	return a.State == AttemptFailed && !a.Unbilled || a.State == AttemptAnswered
+	return a.State == AttemptFailed && !a.Unbilled && a.ErrorKind != Charged && a.ErrorKind != BoughtAgain || a.State == AttemptAnswered
 }
 
 // EndedSince reports whether the call has ended since that time, whenever it was made; nil
@@ -185,7 +186,7 @@ func (h *History) Missing(last *Attempt) string {
 			text = fmt.Sprintf("call %d for %d of %d pictures brought none: %s", a.Number, a.Images, h.ImageCount, strings.TrimRight(text, ". "))
 		case a.ID == last.ID && (last.State == AttemptAnswered || last.State == AttemptSucceeded):
 			text = last.ErrorMsg
-		case a.State != AttemptSucceeded:
+		case a.State != AttemptSucceeded, text == a.ErrorKind.FoundAgain(): // which lacks nothing
 			continue
 		}
 		if text != "" {

@@ -83,64 +83,59 @@ func CollectedByItself(t *Task, attempts []Attempt) bool {
 type RetryStep string
 
 const (
-	Collects RetryStep = "collect" // fetches what was paid for; what other calls lack is drawn after it
+	Collects RetryStep = "collect" // fetches what was paid for; what other calls lack is drawn after it, unless one was given up as charged
 	Asks     RetryStep = "ask"     // looks a call up whose outcome is unknown
 	Takes    RetryStep = "take"    // takes pictures that are all in our storage already
 	Buys     RetryStep = "buy"     // makes a new call
 
-	// BuysAgain makes a new call in the place of one that a person gave up as charged. Only who
-	// says that he pays again has it made.
+	// BuysAgain makes a new call where a person gave one up as charged. Only who says that he pays
+	// again has it made.
 	BuysAgain RetryStep = "buy_again"
 )
 
-// AfterRetry says what a retry by hand begins with, by the task's calls in their order
-// and how many of its pictures are still to be drawn.
-func AfterRetry(attempts []Attempt, left int) RetryStep {
-	if len(attempts) == 0 {
+// AfterRetry says what a retry by hand begins with.
+func (h *History) AfterRetry() RetryStep {
+	if len(h.Attempts) == 0 {
 		return Buys
 	}
-	last := attempts[len(attempts)-1]
+	last := h.Attempts[len(h.Attempts)-1]
 	switch {
-	case last.Collectable(), last.State == AttemptUnknown && AnyCollectable(attempts):
+	case last.Collectable(), last.State == AttemptUnknown && AnyCollectable(h.Attempts):
 		return Collects
 	case last.State == AttemptSending, last.State == AttemptUnknown:
 		return Asks
-	case left <= 0:
+	case h.Left(false) <= 0:
 		return Takes
-	case AnyCollectable(attempts):
+	case AnyCollectable(h.Attempts):
 		return Collects
-	case last.GivenUp():
+	case h.GivenUp() != nil:
 		return BuysAgain
 	}
 	return Buys
 }
 
-// GivenUp reports whether a person found that the call was charged, and gave its picture up.
-func (a *Attempt) GivenUp() bool { return a.State == AttemptFailed && a.ErrorKind == Charged }
-
 // RevisedReason returns why a task is failed that was held because nobody knew the outcome of
-// its calls, given what is known of them now, in their order, and how many of its
-// pictures are still to be drawn. It is nil while the outcome of any is still unknown.
-func RevisedReason(attempts []Attempt, left int) *Failure {
-	if len(attempts) == 0 {
+// its calls, given what is known of them now. It is nil while the outcome of any is still unknown.
+func (h *History) RevisedReason() *Failure {
+	if len(h.Attempts) == 0 {
 		return nil
 	}
 	rejected := true
-	for _, a := range attempts {
+	for _, a := range h.Attempts {
 		if a.State == AttemptSending || a.State == AttemptUnknown {
 			return nil
 		}
 		rejected = rejected && a.State == AttemptRejected
 	}
-	last := attempts[len(attempts)-1]
-	if drew := lastSuccess(attempts); left <= 0 && drew != nil {
+	last := h.Attempts[len(h.Attempts)-1]
+	if drew := lastSuccess(h.Attempts); h.Left(false) <= 0 && drew != nil {
 		last = *drew // whatever became of the calls after it
 	}
 	switch {
 	case rejected:
 		return &Failure{Kind: Unavailable, Executed: NotExecuted, Message: "its worker stood still and lost the task before the call was made: nothing was bought", Advice: RetryByHand}
-	case AnyCollectable(attempts):
-		return found(attempts)
+	case AnyCollectable(h.Attempts):
+		return found(h.Attempts)
 	case last.State == AttemptSucceeded:
 		return CameLate(last.Number)
 	}
@@ -151,17 +146,22 @@ func RevisedReason(attempts []Attempt, left int) *Failure {
 	return f
 }
 
-// RevisedCharged is what f, the RevisedReason of a task that a person has given up as charged, is for
-// it; nil while all is as he said. What its call still brings is kept, and completes no task that a
-// person has ended.
-func RevisedCharged(f *Failure) *Failure {
+// RevisedCharged is RevisedReason of a task that a person has given up as charged, whose row ends
+// with an advice. It is about the calls that were given up: nil while each is as he said. What one of
+// them still brings is kept, and completes no task that a person has ended.
+func (h *History) RevisedCharged(advice Advice) *Failure {
+	i := slices.IndexFunc(h.Attempts, func(a Attempt) bool { return a.ErrorKind == Charged && a.Collectable() && a.FinishedAt == nil })
+	given := h.GivenUp()
 	switch {
-	case f == nil || f.Kind == Charged:
+	case i >= 0:
+		return &Failure{Kind: Charged, Executed: Executed, Advice: Wait,
+			Message: fmt.Sprintf("a person found that the call was charged, and gave its picture up; call %d was found again since", h.Attempts[i].Number)}
+	case given != nil && advice == Wait: // what was found has brought nothing
+		return given.Failure(Executed)
+	case given != nil:
 		return nil
-	case f.Kind != OutcomeUnknown:
-		return f
 	}
-	return &Failure{Kind: Charged, Executed: Executed, Message: "a person found that the call was charged, and gave its picture up; the call was found again since", Advice: Wait}
+	return h.RevisedReason()
 }
 
 // found is why a task is failed whose lost call the provider has taken after all. While it is

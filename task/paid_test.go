@@ -1,6 +1,11 @@
 package task
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
 
 func TestARetryBeginsWithWhatWasPaidFor(t *testing.T) {
 	const one, none = 1, 0
@@ -29,28 +34,69 @@ func TestARetryBeginsWithWhatWasPaidFor(t *testing.T) {
 		for i, s := range c.states {
 			attempts[i] = Attempt{Number: i + 1, State: s}
 		}
-		if got := AfterRetry(attempts, c.left); got != c.next {
+		if got := lacking(c.left, attempts).AfterRetry(); got != c.next {
 			t.Errorf("%s: got %s, want %s", c.claim, got, c.next)
 		}
 	}
 }
 
+// lacking is the history of a task that lacks left pictures of two.
+func lacking(left int, attempts []Attempt) *History {
+	h := &History{ImageCount: 2, Attempts: append([]Attempt{{ID: 1, Images: 2 - left, State: AttemptSucceeded}}, attempts...), Results: []Result{{AttemptID: 1, StorageKey: "1"}}}
+	if left == 2 || len(attempts) == 0 {
+		h.Attempts = attempts
+	}
+	return h
+}
+
 func TestACallGivenUpAsChargedIsBoughtAgainByAWordOnly(t *testing.T) {
-	charged := Attempt{Number: 1, State: AttemptFailed, RowError: RowError{ErrorKind: Charged}}
+	charged := Attempt{Number: 1, Images: 1, State: AttemptFailed, RowError: RowError{ErrorKind: Charged}}
+	again := charged
+	again.ErrorKind = BoughtAgain
 	for _, c := range []struct {
 		claim    string
 		attempts []Attempt
 		left     int
 		next     RetryStep
 	}{
-		{"After it another is paid for as well", []Attempt{charged}, 1, BuysAgain},
-		{"Once another was made that one counts", []Attempt{charged, {Number: 2, State: AttemptRejected}}, 1, Buys},
-		{"Pictures that are there are taken", []Attempt{{Number: 1, State: AttemptSucceeded}, charged}, 0, Takes},
-		{"What else was paid for is collected first", []Attempt{{Number: 1, State: AttemptAnswered}, charged}, 1, Collects},
-		{"Its answer that came late is collected", []Attempt{{Number: 1, State: AttemptAnswered, RowError: RowError{ErrorKind: Charged}}}, 1, Collects},
+		{"After it another is paid for as well", []Attempt{charged}, 2, BuysAgain},
+		{"Whatever call is the last", []Attempt{charged, {Number: 2, State: AttemptRejected}}, 2, BuysAgain},
+		{"Whatever else is missing", []Attempt{charged, {Number: 2, State: AttemptSucceeded}}, 1, BuysAgain},
+		{"Once it was to be bought again a retry goes on with that", []Attempt{again, {Number: 2, State: AttemptRejected}}, 2, Buys},
+		{"Pictures that are there are taken", []Attempt{charged}, 0, Takes},
+		{"What else was paid for is collected first", []Attempt{{Number: 1, State: AttemptAnswered}, charged}, 2, Collects},
+		{"Its answer that came late is collected", []Attempt{{Number: 1, State: AttemptAnswered, RowError: RowError{ErrorKind: Charged}}}, 2, Collects},
 	} {
-		if got := AfterRetry(c.attempts, c.left); got != c.next {
+		if got := lacking(c.left, c.attempts).AfterRetry(); got != c.next {
 			t.Errorf("%s: got %s, want %s", c.claim, got, c.next)
+		}
+	}
+}
+
+func TestTheReasonOfWhatWasGivenUpIsAboutItsCalls(t *testing.T) {
+	charged := Attempt{Number: 1, State: AttemptFailed, RowError: RowError{ErrorKind: Charged, ErrorMsg: "who knows"}}
+	found := Attempt{Number: 1, State: AttemptAccepted, RowError: RowError{ErrorKind: Charged}}
+	came := Attempt{Number: 1, State: AttemptSucceeded, RowError: RowError{ErrorKind: Charged}}
+	uncollected := Attempt{Number: 2, State: AttemptAnswered, FinishedAt: new(time.Time), RowError: RowError{ErrorKind: Expired, ErrorMsg: "gone"}}
+	moderated := Attempt{Number: 1, State: AttemptFailed, RowError: RowError{ErrorKind: Moderated}}
+	wait := &Failure{Kind: Charged, Executed: Executed, Advice: Wait, Message: "a person found that the call was charged, and gave its picture up; call 1 was found again since"}
+	for _, c := range []struct {
+		claim    string
+		attempts []Attempt
+		advice   Advice
+		want     *Failure
+	}{
+		{"It stays while nothing else is known of them", []Attempt{charged}, "", nil},
+		{"It stays whatever becomes of others", []Attempt{charged, uncollected}, "", nil},
+		{"One that is found is waited for", []Attempt{found, uncollected}, "", wait},
+		{"One of two that is found is waited for", []Attempt{found, charged}, "", wait},
+		{"One that is found and brings nothing is not waited for any more", []Attempt{charged}, Wait, charged.Failure(Executed)},
+		{"One of two that is found and brings nothing is not waited for any more", []Attempt{moderated, charged}, Wait, charged.Failure(Executed)},
+		{"One that has come is kept", []Attempt{came}, Wait, CameLate(1)},
+	} {
+		h := History{Attempts: c.attempts}
+		if diff := cmp.Diff(c.want, h.RevisedCharged(c.advice)); diff != "" {
+			t.Errorf("%s:\n%s", c.claim, diff)
 		}
 	}
 }

@@ -169,7 +169,7 @@ var chinese = map[string]string{
 	retryCollects: "服务商已经接下这次调用，所以已计费。重试会收取它画的图片，不会再次调用。", collectedByItself: "丢失的调用又找到了。它画的图片会自动收取并完成任务，不会再购买。",
 	keptByItself:           "服务商已经接下这次调用。它画的图片会自动收取，保存在任务旁边，不会再购买。",
 	"Charged and given up": "已计费并放弃", "A person found that the call was billed, and its picture never came. On the page of a task a new one can be bought, which is paid for as well.": "有人查明这次调用已计费，而图片没有到来。要另画一张，请到任务的页面；那张也要付费。",
-	"If it is wanted after all": "如果仍然想要", "The last call was charged, and its picture was given up. A new one can be drawn.": "最后一次调用已计费，其图片已放弃。可以另画一张。",
+	"If it is wanted after all": "如果仍然想要", "A call was charged, and its picture was given up. A new one can be drawn.": "有一次调用已计费，其图片已放弃。可以另画一张。",
 	"The call was charged, and I pay once more": "这次调用已计费，我再付一次钱",
 	"Fault of easel": "easel 的故障", "Something in easel or its configuration is wrong. The reason and the worker's log say what; retry when it is mended.": "easel 或它的配置有问题。原因和工作进程的日志会说明；修复后请重试。",
 

@@ -219,15 +219,16 @@ const (
 func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why, now time.Time) storyPage {
 	t.HideUsers()
 	clipTask(t)
+	h := task.History{ImageCount: t.ImageCount, Attempts: attempts, Results: results}
+	next := h.AfterRetry()
 	p := storyPage{
 		Task: t, Now: now, Standing: brief(t, why, now), Why: why, About: wordsFor(t.ErrorKind),
 		Asked: asked(t), Stands: stands(t, attempts), Times: times(t), Reply: human.Shorten(t.APIResponse, maxReply),
 		CanRetry:  t.Status.CanBecome(task.Pending) && t.Status.Final() && !t.OwnedByApp(),
 		CanCancel: t.Status.CanBecome(task.Cancelled) && !t.OwnedByApp(),
-		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && task.AfterRetry(attempts, 1) == task.Asks,
+		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && next == task.Asks,
 	}
-	h := task.History{ImageCount: t.ImageCount, Attempts: attempts, Results: results}
-	p.BuysAgain = p.CanRetry && task.AfterRetry(attempts, h.Left(false)) == task.BuysAgain
+	p.BuysAgain = p.CanRetry && next == task.BuysAgain
 	if p.PaidFor = p.CanRetry && task.AnyCollectable(attempts); p.PaidFor {
 		p.About.What = retryCollects
 		if task.CollectedByItself(t, attempts) {

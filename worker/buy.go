@@ -36,6 +36,9 @@ func (s *step) buy(ctx context.Context) (phase, queue.Verdict) {
 			s.last = paid
 			return resuming, none
 		}
+		if e := s.overGivenUp(h); e != nil {
+			return s.endWith(e)
+		}
 	}
 	if f := s.mayNotBegin(); f != nil {
 		return s.endWith(taskFailed{failure: f})
@@ -66,6 +69,19 @@ func (s *step) buy(ctx context.Context) (phase, queue.Verdict) {
 	s.log.Info().Dur("took", time.Since(began)).Bool("done", answer.Done).Msg("called")
 	s.said = answer
 	return recording, none
+}
+
+// overGivenUp is how the step ends over a call that was given up as charged; nil if there is none.
+// BuyAgain alone buys for such a task, whoever has brought it back.
+func (s *step) overGivenUp(h *task.History) ending {
+	given := h.GivenUp()
+	if given == nil {
+		return nil
+	}
+	if owed := h.Uncollected(); owed != nil {
+		return s.owing(owed)
+	}
+	return decided{decision: s.fails(given.Failure(task.Executed))}
 }
 
 // mayNotBegin is why no call may be made for the row: its time is over, or it cannot be run,

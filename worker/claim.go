@@ -100,7 +100,7 @@ func (s *step) ofFailed(ctx context.Context, t *task.Task) queue.Verdict {
 	if err != nil {
 		return retry(2*time.Second, err.Error())
 	}
-	if s.w.Services.Undecided(h.Attempts) || t.ErrorKind == task.Charged || task.AfterRetry(h.Attempts, h.Left(false)) == task.BuysAgain {
+	if s.w.Services.Undecided(h.Attempts) || t.ErrorKind == task.Charged || h.AfterRetry() == task.BuysAgain {
 		return archive(t.ErrorMsg) // Run says nothing that only a person knows, and sees nothing that one has said
 	}
 	retried, err := s.w.Tasks.Retry(ctx, t.Seen(), false)

@@ -32,9 +32,6 @@ func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
 	s.w.looks.note(s.last.ID, time.Now(), s.w.longestWait())
 	switch s.last.State {
 	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
-		if s.last.GivenUp() && s.last.EndedSince(s.t.RetriedAt) { // the row was set back by an app, whose word buys nothing
-			return s.endWith(decided{decision: s.fails(s.last.Failure(task.Executed))})
-		}
 		return buying, none
 	case task.AttemptAnswered:
 		switch {

@@ -70,7 +70,7 @@ func waitCommand(why *waiting.Reason) string {
 func inShell(err error) string {
 	var unknown *enqueue.UnknownOutcome
 	var nothing *store.NothingPaid
-	var again *enqueue.BuysAgain
+	var again *store.BuysAgain
 	var not *enqueue.NotAbout
 	var f *task.Failure
 	switch {

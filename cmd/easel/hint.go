@@ -53,7 +53,7 @@ func hint(told *story) string {
 	case ended && told.next == task.Takes:
 		return "Retry it with `easel retry " + id + "`: that takes the pictures that are in storage already, and buys nothing."
 	case ended && told.next == task.BuysAgain:
-		return "Its call " + strconv.Itoa(attempts[len(attempts)-1].Number) + " was charged and given up, and a plain retry changes nothing.\n" +
+		return "Its call " + strconv.Itoa((&task.History{Attempts: attempts}).GivenUp().Number) + " was charged and given up, and a plain retry changes nothing.\n" +
 			"`easel retry --buy-again " + id + "` has a new one drawn, which is paid for as well."
 	case t.ErrorKind == task.Invalid || t.ErrorKind == task.Unsupported || t.ErrorKind == task.Moderated:
 		return "Enqueue another one: the same request fails again. Only if its cause lay outside, such as in easel.yaml, and is mended, `easel retry " + id + "` brings it back."

@@ -31,8 +31,8 @@ was charged after all, you pay twice; easel give-up ends a task whose call was c
 A call that was paid for and whose pictures could not be fetched is collected again and
 not bought again; what other calls of the task have not brought is drawn after it, and
 paid for. --buy-again gives the call up and has a new one drawn, which is paid for as
-well. It is also the word for a task whose last call was given up as charged, which no
-other retry brings back. It takes IDs, shows what is paid for again and asks.`
+well. It is also the word for a task of which a call was given up as charged, for which no
+other retry buys. It takes IDs, shows what is paid for again and asks.`
 
 const retryExamples = `  easel retry 42 43
   easel retry --status failed --kind auth --provider openai
@@ -101,13 +101,22 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool,
 		}
 		// The word is done: what it begins with is said if it can be seen.
 		if after, err := c.Look(ctx, id, enqueue.About{}); err == nil {
-			next[id] += link + begins[after.Next]
+			next[id] += link + hasBegun(after)
 			if after.Next == task.Buys {
 				next[id] += c.resting(ctx, after.Task)
 			}
 		}
 		return retried, nil
 	})
+}
+
+// hasBegun says what a retry of the task that was looked at has begun with.
+func hasBegun(l *store.Looked) string {
+	given := (&task.History{Attempts: l.Attempts}).GivenUp()
+	if l.Next == task.Collects && given != nil {
+		return fmt.Sprintf("what was paid for is collected, and nothing is bought, since its call %d was given up as charged", given.Number)
+	}
+	return begins[l.Next]
 }
 
 // begins says what a retry begins with.
@@ -117,7 +126,7 @@ var begins = map[task.RetryStep]string{
 	task.Takes:    "pictures that are in storage already are taken, and nothing is bought",
 	task.Buys:     "a new call is made",
 
-	task.BuysAgain: "a new call is made, and paid for although the last one was charged",
+	task.BuysAgain: "a new call is made, and paid for although one was charged",
 }
 
 func reason(id int64, err error) string {
@@ -213,7 +222,7 @@ func printRetried(w io.Writer, answer retriedAll) {
 		fmt.Fprintf(w, "%s left as they were: somebody else was faster, or each wants a decision of its own\n", human.Count(left, "task"))
 	}
 	if answer.GivenUp > 0 {
-		fmt.Fprintf(w, "%s left alone that would pay again, since the last call was given up as charged: `easel retry ID --buy-again`\n", human.Count(answer.GivenUp, "task"))
+		fmt.Fprintf(w, "%s left alone that would pay again, since a call was given up as charged: `easel retry ID --buy-again`\n", human.Count(answer.GivenUp, "task"))
 	}
 }
 
@@ -224,7 +233,7 @@ func retryQuestion(asked retriedAll, notCharged bool) string {
 	}
 	question += "."
 	if asked.GivenUp > 0 {
-		question += fmt.Sprintf(" %s whose last call was given up as charged would be left alone.", human.Count(asked.GivenUp, "task"))
+		question += fmt.Sprintf(" %s of which a call was given up as charged would be left alone.", human.Count(asked.GivenUp, "task"))
 	}
 	return question + " Go on?"
 }

@@ -228,13 +228,13 @@ func buysCharged(t *testing.T, d *shell, s *store.Store) {
 	for _, args := range [][]string{{"retry", "2"}, {"retry", "2", "--attempt", "1"}} {
 		d.easel(args...).wants(t, 1, "task 2 was not retried: its call 1 was given up as charged, and a new one is paid for as well: `easel retry 2 --buy-again` makes it")
 	}
-	d.easel("retry", "--status", "failed").wants(t, 2, "1 task would be retried. 1 task whose last call was given up as charged would be left alone. Go on?")
-	d.easel("retry", "--kind", "charged").wants(t, 0, "1 task left alone that would pay again, since the last call was given up as charged: `easel retry ID --buy-again`")
+	d.easel("retry", "--status", "failed").wants(t, 2, "1 task would be retried. 1 task of which a call was given up as charged would be left alone. Go on?")
+	d.easel("retry", "--kind", "charged").wants(t, 0, "1 task left alone that would pay again, since a call was given up as charged: `easel retry ID --buy-again`")
 	d.easel("retry", "2", "--buy-again").wants(t, 2, "This pays again for call 1 of task 2, given up as charged at sketch", "Pay once more?")
 	if got := status(t, s, 2); got != task.Failed {
 		t.Errorf("it is %s", got)
 	}
-	d.easel("retry", "2", "--buy-again", "--yes", "--attempt", "1").wants(t, 0, "task 2 is pending again: a new call is made, and paid for although the last one was charged")
+	d.easel("retry", "2", "--buy-again", "--yes", "--attempt", "1").wants(t, 0, "task 2 is pending again: a new call is made, and paid for although one was charged")
 }
 
 func buysUnknown(t *testing.T, d *shell, s *store.Store) {

@@ -93,7 +93,7 @@ func tell(ctx context.Context, s *store.Store, id int64, secrets []provider.Secr
 		return nil, err
 	}
 	h := task.History{ImageCount: t.ImageCount, Attempts: attempts, Results: results}
-	next := task.AfterRetry(attempts, h.Left(false))
+	next := h.AfterRetry()
 	t.HideUsers()
 	for i := range attempts {
 		attempts[i].HideSignatures()

@@ -108,7 +108,7 @@ func answersAdvice(b *bench) {
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: gone}, Attempt: a}))
 	_, err = b.store.BuyAgain(b.Context(), b.get(t.ID).Seen(), task.TakenCalls(b.attempts(t.ID))...)
 	b.check(err)
-	b.same(b.attempts(t.ID)[0].RowError, task.RowError{ErrorKind: task.Expired, ErrorMsg: "it was paid for and not collected, and a person decided to buy again: 404"})
+	b.same(b.attempts(t.ID)[0].RowError, task.RowError{ErrorKind: task.BoughtAgain, ErrorMsg: "it was paid for and not collected, and a person decided to buy again: 404"})
 }
 
 func advisesCancelled(b *bench) {

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/store"
@@ -16,6 +15,8 @@ func collecting() []claim {
 		{"Of workers with open calls those are silent whose lease is over, and another takes their calls over once", takesOver},
 		{"A job that was given up is asked after again when the provider has called back", reopens},
 		{"A job that is found is proof against what a person has said of its call and against what was inferred, and not against what the provider has said", disprovesWords},
+		{"What the provider has said of a call stays, whatever is found", stays},
+		{"A call that was given up as charged, is found and brings nothing stays given up, unless its provider does not bill it", confirmsWords},
 		{"The id of a job is that of the task's last call, whichever is heard of last", jobOfLast},
 		{"A late call that is given up is not asked after again, unless a person has retried its task meanwhile", endsLate},
 		{"A late call that has failed says what it cost, and nothing once its task is retried, which hears it by itself", failsLate},
@@ -134,55 +135,6 @@ func reopens(b *bench) {
 	b.same(fmt.Sprint(err), fmt.Sprintf("task %d has moved on since you looked: what is known of it has changed; look again", a.TaskID))
 	b.exec("UPDATE generation_attempt SET state = 'failed', finished_at = now()")
 	b.same(again(), false)
-}
-
-func disprovesWords(b *bench) {
-	byHand := func(_ *task.Task, err error) { b.check(err) }
-	for name, c := range map[string]struct {
-		end    func(task.Seen)
-		state  task.AttemptState
-		status task.Status
-		says   string // the task, once the picture is kept
-	}{
-		"not charged": {func(seen task.Seen) { byHand(b.store.Retry(b.Context(), seen, true)) }, rejected, task.Pending, ""},
-		"charged":     {func(seen task.Seen) { byHand(b.store.GiveUp(b.Context(), seen, nil)) }, failed, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
-		"forgotten": {func(task.Seen) {
-			b.exec("UPDATE generation_attempt SET state = 'failed', error_kind = 'forgotten', error_msg = 'it was cancelled, and is gone'")
-			b.exec("UPDATE image_generations SET error_kind = 'expired'")
-		}, failed, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
-		"never had": {func(task.Seen) {
-			b.exec("UPDATE generation_attempt SET state = 'rejected', error_kind = 'forgotten', error_msg = 'it never had it'")
-			b.exec("UPDATE image_generations SET error_kind = 'expired'")
-		}, rejected, task.Failed, "the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
-		"moderated": {func(task.Seen) {
-			b.exec("UPDATE generation_attempt SET state = 'failed', error_kind = 'moderated', error_msg = 'no'")
-		}, failed, task.Failed, "who knows"},
-		"refused": {func(task.Seen) { b.exec("UPDATE generation_attempt SET state = 'rejected', error_msg = 'no'") }, rejected, task.Failed, "who knows"},
-	} {
-		b.clear()
-		t, a := b.lastCallUnknown()
-		c.end(b.get(t.ID).Seen())
-		found, err := b.store.Record(b.Context(), store.Accepted{Held: b.get(t.ID).Token(), Attempt: *accepted(a), JobID: "job-1"})
-		b.check(err)
-		got := b.attempts(t.ID)[0]
-		if name == "moderated" || name == "refused" {
-			b.same(facts{"name": name, "found": found, "State": got.State, "Handle": got.Handle, "ErrorMsg": got.ErrorMsg}, facts{"name": name, "found": false, "State": c.state, "Handle": "", "ErrorMsg": "no"})
-			continue
-		}
-		_, over := b.open("first", 0, 10)
-		b.same(facts{"name": name, "found": found, "State": got.State, "finished": got.FinishedAt != nil, "ErrorKind": got.ErrorKind, "collected": len(over) == 1, "Status": b.get(t.ID).Status},
-			facts{"name": name, "found": true, "State": accept, "finished": false, "ErrorKind": task.Kind(""), "collected": c.status.Final(), "Status": c.status})
-		said := got.ErrorMsg
-		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
-		o := completion()
-		o.Warning = ""
-		kept := *answered(a)
-		kept.ErrorMsg = ""
-		b.same(b.late(&kept, o), false)
-		got, left := b.attempts(t.ID)[0], b.get(t.ID)
-		b.same(facts{"name": name, "State": got.State, "told": strings.Contains(said, "found again since"), "ErrorMsg": got.ErrorMsg, "len results": len(b.results(t.ID)), "Status": left.Status, "says": left.ErrorMsg},
-			facts{"name": name, "State": succeeded, "told": true, "ErrorMsg": said, "len results": 2, "Status": c.status, "says": c.says})
-	}
 }
 
 func jobOfLast(b *bench) {
