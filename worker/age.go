@@ -2,8 +2,11 @@ package worker
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/easelqueue/easel/task"
 )
 
 // How long a paid call has been waited for goes by our own monotonic time. The database's
@@ -61,7 +64,7 @@ func (s *step) age() time.Duration {
 // given up before, and that a person has collected once more, the database's clock says it.
 func (s *step) sinceAnswered() time.Duration {
 	byClock := s.byClock(s.last.AnsweredAt)
-	if s.last.ErrorKind != "" {
+	if s.last.ErrorKind != "" && !slices.Contains(task.YieldToProof, s.last.ErrorKind) { // one that was found again has not been waited for
 		return byClock
 	}
 	return passed(s.w.collecting.of(s.last.ID), byClock)

@@ -13,8 +13,9 @@ import (
 
 func TestTimePassed(t *testing.T) {
 	inBubble(t, []claim{
-		{"A clock that is set forward gives up no picture before the life of its address is over", setForward(false)},
-		{"Nor does a process that begins after it", setForward(true)},
+		{"A clock that is set forward gives up no picture before the life of its address is over", setForward(false, "")},
+		{"Nor does a process that begins after it", setForward(true, "")},
+		{"Nor does it give up one of a call that was found again", setForward(true, task.Forgotten)},
 		{"A clock that is set back makes no picture be waited for longer", setBack},
 		{"What the clock says of days ends the waiting also at a process that begins", longAgo},
 		{"A clock that is set forward ends no job", jobSetForward},
@@ -28,7 +29,7 @@ func (r *rig) clock(column string, by time.Duration) {
 	r.exec(fmt.Sprintf("UPDATE generation_attempt SET %s = strftime('%%Y-%%m-%%d %%H:%%M:%%f000+00:00', %s, '%+d seconds')", column, column, -int(by.Seconds())))
 }
 
-func setForward(anew bool) func(r *rig) {
+func setForward(anew bool, found task.Kind) func(r *rig) {
 	return func(r *rig) {
 		r.painter.can.AddressLife = 4 * time.Minute
 		_, alive := r.dead()
@@ -36,6 +37,7 @@ func setForward(anew bool) func(r *rig) {
 		t := r.asks()
 		r.until("it waits for its picture", func() bool { return r.get(t.ID).Status == task.Pending && len(r.attempts(t.ID)) == 1 })
 		r.clock("answered_at", 2*time.Hour)
+		r.exec(fmt.Sprintf("UPDATE generation_attempt SET error_kind = nullif('%s', '')", found))
 		if anew {
 			r.stop(p)
 			r.start()
