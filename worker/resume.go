@@ -81,7 +81,7 @@ func (s *step) goOn(ctx context.Context, h *task.History) (phase, queue.Verdict)
 			return s.endWith(e)
 		}
 		return keeping, none
-	case !known && h.WentOnFrom(s.last):
+	case !known && !s.late() && h.WentOnFrom(s.last):
 		return s.passOver(ctx)
 	case !known:
 		if e := s.stranded(ctx); e != nil {
