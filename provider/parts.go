@@ -97,6 +97,9 @@ func (o *Output) Unfile() error {
 	return nil
 }
 
+// Pictures is how many pictures it is, whether they can be had or not: all that a grid is to be cut into.
+func (o *Output) Pictures() int { return max(o.Tiles*o.Tiles, 1) }
+
 // MarshalJSON writes the bytes of a picture that lies in a file and nowhere else: an
 // answer that is journalled is whole.
 func (o Output) MarshalJSON() ([]byte, error) {

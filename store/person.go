@@ -40,7 +40,7 @@ func (e *NotAllowed) Since() string {
 	case e.Was != e.Status:
 		return fmt.Sprintf("it was %s, and is %s now", e.Was, e.Status)
 	case e.Kind == task.Charged:
-		return "its call was given up as charged"
+		return "a call of it was given up as charged, or was heard of after that"
 	case e.Again:
 		return fmt.Sprintf("it was brought back meanwhile, and is %s again", e.Status)
 	}

@@ -62,7 +62,7 @@ var patterns = []struct {
 	{regexp.MustCompile(`^There is no task ([0-9]+)\.$`), "没有任务 ${1}。"},
 	{regexp.MustCompile(`^(?:the task|before) is "(.*)"; accepted are the ids of tasks, whole numbers from 1 on\.$`), "“${1}”不是任务编号：任务编号应为从 1 开始的整数。"},
 	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was ([a-z]+), and is ([a-z]+) now\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：当时是 ${2}，现在是 ${3}。没有改动任何东西。请重新查看。"},
-	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: its call was given up as charged\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：有人确认这次调用已计费，并放弃了它。没有改动任何东西。请重新查看。"},
+	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: a call of it was given up as charged, or was heard of after that\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：有人确认它的一次调用已计费并放弃了它，或者此后那次调用有了消息。没有改动任何东西。请重新查看。"},
 	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was brought back meanwhile, and is ([a-z]+) again\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：它被重试过，现在又是 ${2}。没有改动任何东西。请重新查看。"},
 	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: what is known of it has changed\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 有了新的情况。没有改动任何东西。请重新查看。"},
 	{regexp.MustCompile(`^Task ([0-9]+) is ([a-z]+) and cannot be [a-z]+: it has moved on since the page was shown\. Look at it again\.$`), "任务 ${1} 现在是 ${2}，不能这样操作：页面显示之后它已有变化。请重新查看。"},

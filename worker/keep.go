@@ -57,11 +57,11 @@ func (s *step) endOfAnswer(c *collection) ending {
 	return callSucceeded{c.results}
 }
 
-// pictures is how many an answer names, each tile of a grid for itself, whether they can be had or not.
+// pictures is how many an answer names.
 func pictures(outputs []provider.Output) int {
 	n := 0
 	for _, out := range outputs {
-		n += max(out.Tiles*out.Tiles, 1)
+		n += out.Pictures()
 	}
 	return n
 }

@@ -126,7 +126,7 @@ func (s *step) price(ans provider.Answer) {
 	pictures := 0
 	for _, out := range ans.Outputs {
 		if out.Err == nil {
-			pictures += max(out.Tiles*out.Tiles, 1)
+			pictures += out.Pictures()
 		}
 	}
 	s.charge(ans.Cost, pictures, ans.Usage)

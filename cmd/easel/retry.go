@@ -101,6 +101,9 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool,
 		}
 		// The word is done: what it begins with is said if it can be seen.
 		if after, err := c.Look(ctx, id, enqueue.About{}); err == nil {
+			if len(after.Attempts) > len(l.Attempts) {
+				after.Next = task.Buys // a worker was faster, and is at it
+			}
 			next[id] += link + hasBegun(after)
 			if after.Next == task.Buys {
 				next[id] += c.resting(ctx, after.Task)

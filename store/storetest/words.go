@@ -46,7 +46,7 @@ func wordsInTurn(b *bench) {
 				err := other(t.Seen())
 				became := "it was failed, and is pending now"
 				if first == "charged" {
-					became = "its call was given up as charged"
+					became = "a call of it was given up as charged, or was heard of after that"
 				}
 				b.same(fmt.Sprint(err), fmt.Sprintf("task %d has moved on since you looked: %s; look again", t.ID, became))
 				if b.Failed() {
