@@ -76,6 +76,11 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{Package: "store", Run: "^TestSQLite$/^Collect$"}},
 	},
 	{
+		Name: "a retry that collects buys what was given up", Rule: "What was given up as charged is bought again by a word alone",
+		Edits: []Edit{{"worker/buy.go", "		if e := s.overGivenUp(h); e != nil {\n", "		if e := s.overGivenUp(h); e != nil && false {\n"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestGivenUp$/^A_retry_of_a_task_of_several_calls"}},
+	},
+	{
 		Name: "a failed poll fails the call", Rule: "An error of a poll is no error of the call", Violates: []string{"I3", "P6"},
 		Edits: []Edit{{"worker/poll.go", "	default:\n		j.failures++", "	case err != nil:\n		return callFailed{f}\n	default:\n		j.failures++"}},
 		Lives: Lives{First: 1, Seeds: 20},
