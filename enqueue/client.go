@@ -129,9 +129,9 @@ func (c *Client) Retry(ctx context.Context, seen task.Seen, notCharged bool) (*t
 
 // BuyAgain is Retry for a person who pays once more for what was paid for: he gives up what cannot
 // be collected, or has found before that a call was charged. A new call is made. taken are
-// the calls that he gives up, as he saw them (see task.TakenCalls). An UnknownOutcome where that
+// the calls that he gives up, as he saw them (see task.CollectableCalls). An UnknownOutcome where that
 // is to be decided first. See store.BuyAgain.
-func (c *Client) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Taken) (*task.Task, error) {
+func (c *Client) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.SeenCall) (*task.Task, error) {
 	t, err := c.Tasks.BuyAgain(ctx, seen, taken...)
 	if nothing := new(store.NothingPaid); errors.As(err, &nothing) {
 		return nil, cmp.Or(c.decided(ctx, seen), err)

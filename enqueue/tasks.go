@@ -32,7 +32,7 @@ type words interface {
 	Look(ctx context.Context, id int64) (*store.Looked, error)
 
 	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
-	BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Taken) (*task.Task, error)
+	BuyAgain(ctx context.Context, seen task.Seen, taken ...task.SeenCall) (*task.Task, error)
 	GiveUp(ctx context.Context, seen task.Seen, cost *task.Money) (*task.Task, error)
 	Cancel(ctx context.Context, seen task.Seen) (*task.Task, error)
 }

@@ -33,20 +33,20 @@ func (e *NothingPaid) Error() string {
 	return fmt.Sprintf("task %d has no call that was paid for and not collected; a retry is enough", e.Task)
 }
 
-// TakenSince says that more has become known of a call since the person looked who was to
+// HeardSince says that more has become known of a call since the person looked who was to
 // give it up: its provider has taken it, or its answer has come. Nothing was changed.
-type TakenSince struct{ Task int64 }
+type HeardSince struct{ Task int64 }
 
-func (e *TakenSince) Error() string {
+func (e *HeardSince) Error() string {
 	return fmt.Sprintf("task %d has moved on since you looked: one of its calls was heard of, and is collected; look again", e.Task)
 }
 
 // BuyAgain is Retry by a person who pays once more for what was paid for: calls that the
 // provider has taken and that cannot be collected end as failed, with all that is known of them,
 // so that a new one is made, and so are calls that were given up as charged bought again. taken are
-// the calls that he gives up, as he saw them: a TakenSince if one has moved on, or another was
+// the calls that he gives up, as he saw them: a HeardSince if one has moved on, or another was
 // taken, and a NothingPaid if there is nothing to buy again. Nothing is changed then.
-func (s *Store) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Taken) (*task.Task, error) {
+func (s *Store) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.SeenCall) (*task.Task, error) {
 	return s.retry(ctx, seen, func(tx *sqlx.Tx) error {
 		for _, t := range taken {
 			gaveUp, err := s.changed(tx.ExecContext(ctx, tx.Rebind(`
@@ -59,7 +59,7 @@ func (s *Store) BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Take
 			case err != nil:
 				return err
 			case !gaveUp:
-				return &TakenSince{seen.Task}
+				return &HeardSince{seen.Task}
 			}
 		}
 		if err := s.mayBuyAgain(ctx, tx, seen.Task, len(taken) > 0); err != nil {
@@ -81,7 +81,7 @@ func (s *Store) mayBuyAgain(ctx context.Context, tx *sqlx.Tx, id int64, gaveUp b
 	case err != nil:
 		return err
 	case taken:
-		return &TakenSince{id}
+		return &HeardSince{id}
 	case !gaveUp && !charged:
 		return &NothingPaid{id}
 	}

@@ -52,21 +52,21 @@ func AnyCollectable(attempts []Attempt) bool {
 	return false
 }
 
-// Taken is a call that the provider has taken, as somebody sees it who gives it up.
-type Taken struct {
+// SeenCall is a Collectable call as somebody sees it who gives it up.
+type SeenCall struct {
 	Number int // of the attempt
 	State  AttemptState
 }
 
-// TakenCalls returns the Collectable calls, for who gives them up.
-func TakenCalls(attempts []Attempt) []Taken {
-	var taken []Taken
+// CollectableCalls returns the Collectable calls, for who gives them up.
+func CollectableCalls(attempts []Attempt) []SeenCall {
+	var seen []SeenCall
 	for i := range attempts {
 		if a := &attempts[i]; a.Collectable() {
-			taken = append(taken, Taken{a.Number, a.State})
+			seen = append(seen, SeenCall{a.Number, a.State})
 		}
 	}
-	return taken
+	return seen
 }
 
 // CollectedByItself reports whether workers fetch what t has paid for, though no delivery leads

@@ -37,14 +37,14 @@ const maxTaken = 1_000
 // buyAgain pays once more, and gives up the calls that the reader saw.
 func (s *Site) buyAgain(r *http.Request, seen task.Seen) (*task.Task, error) {
 	text := r.PostForm.Get("taken")
-	var taken []task.Taken
+	var taken []task.SeenCall
 	for _, word := range strings.Fields(text) {
 		number, state, _ := strings.Cut(word, ".")
 		n, err := strconv.Atoi(number)
 		if err != nil || len(taken) == maxTaken {
 			return nil, notSent("taken", text)
 		}
-		taken = append(taken, task.Taken{Number: n, State: task.AttemptState(state)})
+		taken = append(taken, task.SeenCall{Number: n, State: task.AttemptState(state)})
 	}
 	return s.Actions.BuyAgain(r.Context(), seen, taken...)
 }

@@ -55,7 +55,7 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	var nothing *store.NothingPaid
 	var known *store.NothingUnknown
 	var locked *store.Locked
-	var since *store.TakenSince
+	var since *store.HeardSince
 	var told interface {
 		ForPage() (task int64, title, text string)
 	}

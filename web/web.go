@@ -29,7 +29,7 @@ type actions interface {
 	Retry(ctx context.Context, seen task.Seen, notCharged bool) (*task.Task, error)
 	Retryable(ctx context.Context, f store.Filter) (looked []task.Seen, givenUp int, err error)
 	RetryEach(ctx context.Context, looked []task.Seen, notCharged bool, each func(*task.Task)) (int, error)
-	BuyAgain(ctx context.Context, seen task.Seen, taken ...task.Taken) (*task.Task, error)
+	BuyAgain(ctx context.Context, seen task.Seen, taken ...task.SeenCall) (*task.Task, error)
 	GiveUp(ctx context.Context, seen task.Seen) (*task.Task, error)
 	Cancel(ctx context.Context, seen task.Seen) (*task.Task, error)
 }

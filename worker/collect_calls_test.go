@@ -72,7 +72,7 @@ func brokenPart(r *rig) {
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"ErrorKind": failed.ErrorKind, "submits": r.painter.submits.Load()}, facts{"ErrorKind": task.BadAnswer, "submits": int64(2)})
-	_, err = r.client.BuyAgain(r.Context(), failed.Seen(), task.TakenCalls(r.attempts(failed.ID))...)
+	_, err = r.client.BuyAgain(r.Context(), failed.Seen(), task.CollectableCalls(r.attempts(failed.ID))...)
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
 	r.same(facts{"len results": len(r.results(t.ID)), "r.widths(t.ID)[10]": r.widths(t.ID)[10], "submits": r.painter.submits.Load(), "ErrorMsg": done.ErrorMsg},
@@ -86,7 +86,7 @@ func boughtAgainPart(r *rig) {
 	r.start()
 	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
 	failed := r.ends(t.ID, task.Failed)
-	_, err := r.client.BuyAgain(r.Context(), failed.Seen(), task.TakenCalls(r.attempts(failed.ID))...)
+	_, err := r.client.BuyAgain(r.Context(), failed.Seen(), task.CollectableCalls(r.attempts(failed.ID))...)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"widths": r.widths(t.ID), "submits": r.painter.submits.Load()}, facts{"widths": []string{"0:100", "2:300", "1:400"}, "submits": int64(4)})
@@ -249,7 +249,7 @@ func forgottenJob(r *rig) {
 	r.same(facts{"polls > before": r.painter.polls.Load() > polls, "submits": r.painter.submits.Load()},
 		facts{"polls > before": true, "submits": int64(1)})
 	r.painter.submit = newPainter().submit
-	_, err = r.client.BuyAgain(r.Context(), failed.Seen(), task.TakenCalls(r.attempts(failed.ID))...)
+	_, err = r.client.BuyAgain(r.Context(), failed.Seen(), task.CollectableCalls(r.attempts(failed.ID))...)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID)},

@@ -280,7 +280,7 @@ func boughtAgain(r *rig) {
 	t := r.asks()
 	failed := r.ends(t.ID, task.Failed)
 	r.painter.submit = newPainter().submit
-	_, err := r.client.BuyAgain(r.Context(), failed.Seen(), task.TakenCalls(r.attempts(failed.ID))...)
+	_, err := r.client.BuyAgain(r.Context(), failed.Seen(), task.CollectableCalls(r.attempts(failed.ID))...)
 	r.check(err)
 	done := r.ends(t.ID, task.Completed)
 	r.same(facts{"states": r.states(t.ID), "submits": r.painter.submits.Load(), "CostMicros": *done.CostMicros},

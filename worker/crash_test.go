@@ -186,7 +186,7 @@ func providerChanged(r *rig) {
 	r.check(err)
 	failed = r.ends(t.ID, task.Failed)
 	r.same(facts{"Delivery": failed.Delivery, "submits": r.painter.submits.Load()}, facts{"Delivery": again.Delivery, "submits": int64(0)})
-	_, err = r.client.BuyAgain(r.Context(), failed.Seen(), task.TakenCalls(r.attempts(failed.ID))...)
+	_, err = r.client.BuyAgain(r.Context(), failed.Seen(), task.CollectableCalls(r.attempts(failed.ID))...)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	r.same(r.painter.submits.Load(), int64(1))

@@ -65,7 +65,7 @@ func (r *rig) givenUpForAnother() *task.Task {
 	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(41, 30)), nil }
 	t := r.lost()
 	r.found(t.ID)
-	_, err := r.tasks.BuyAgain(r.Context(), r.get(t.ID).Seen(), task.TakenCalls(r.attempts(t.ID))...)
+	_, err := r.tasks.BuyAgain(r.Context(), r.get(t.ID).Seen(), task.CollectableCalls(r.attempts(t.ID))...)
 	r.check(err)
 	return t
 }

@@ -54,7 +54,7 @@ func truncatedIsKept(r *rig) {
 		facts{"Delivery": 1, "submits": int64(1), "len RawFileList": 1})
 
 	r.painter.submit = newPainter().submit
-	_, err = r.client.BuyAgain(r.Context(), failed.Seen(), task.TakenCalls(r.attempts(failed.ID))...)
+	_, err = r.client.BuyAgain(r.Context(), failed.Seen(), task.CollectableCalls(r.attempts(failed.ID))...)
 	r.check(err)
 	r.ends(t.ID, task.Completed)
 	files, err := r.tasks.Files(r.Context(), []int64{t.ID})

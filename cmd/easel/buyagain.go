@@ -48,7 +48,7 @@ func (a *program) buyAgain(ctx context.Context, args []string, yes bool, about e
 		return "is pending again: what it has paid for is given up, and a new call is made"
 	}
 	return a.moveEach(ctx, args, bought, func(c *personClient, id int64) (*task.Task, error) {
-		return c.BuyAgain(ctx, looked[id].Task.Seen(), task.TakenCalls(looked[id].Attempts)...)
+		return c.BuyAgain(ctx, looked[id].Task.Seen(), task.CollectableCalls(looked[id].Attempts)...)
 	})
 }
 

@@ -106,7 +106,7 @@ func answersAdvice(b *bench) {
 	gone := &task.Failure{Kind: task.Expired, Executed: task.Executed, Message: "404", Advice: task.RetryCollects}
 	a.RowError = gone.RowError()
 	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: gone}, Attempt: a}))
-	_, err = b.store.BuyAgain(b.Context(), b.get(t.ID).Seen(), task.TakenCalls(b.attempts(t.ID))...)
+	_, err = b.store.BuyAgain(b.Context(), b.get(t.ID).Seen(), task.CollectableCalls(b.attempts(t.ID))...)
 	b.check(err)
 	b.same(b.attempts(t.ID)[0].RowError, task.RowError{ErrorKind: task.BoughtAgain, ErrorMsg: "it was paid for and not collected, and a person decided to buy again: 404"})
 }

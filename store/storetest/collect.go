@@ -127,7 +127,7 @@ func reopens(b *bench) {
 	b.same(again(), false)
 	b.check(b.record(store.EndedLate{Attempt: *ended(a, accept)}))
 	all, _ := b.open("first", 0, 10)
-	looked, taken := b.get(a.TaskID).Seen(), task.TakenCalls(b.attempts(a.TaskID))
+	looked, taken := b.get(a.TaskID).Seen(), task.CollectableCalls(b.attempts(a.TaskID))
 	b.same(facts{"open": len(all), "reopened": again()}, facts{"open": 0, "reopened": true})
 	all, _ = b.open("first", 0, 10)
 	b.same(len(all), 1)

@@ -91,7 +91,7 @@ func buysAgain(b *bench) {
 		b.exec("UPDATE generation_attempt SET state = '%s', answered_at = sent_at WHERE task_id = %d AND number = %d", state, t.ID, i+1)
 	}
 	b.exec("UPDATE image_generations SET status = 'failed', error_kind = 'expired' WHERE id = %d", t.ID)
-	got, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen(), task.TakenCalls(b.attempts(t.ID))...)
+	got, err := b.store.BuyAgain(b.Context(), b.get(t.ID).Seen(), task.CollectableCalls(b.attempts(t.ID))...)
 	b.check(err)
 	b.same(facts{"Status": got.Status, "Delivery": got.Delivery, "ErrorKind": got.ErrorKind},
 		facts{"Status": task.Pending, "Delivery": 1, "ErrorKind": task.Kind("")})
@@ -141,22 +141,22 @@ func buysNothingHeardOf(b *bench) {
 	b.check(err)
 	b.exec("UPDATE generation_attempt SET state = 'answered' WHERE task_id = %d", t.ID)
 	b.unchanged(t.ID, func() {
-		for _, taken := range [][]task.Taken{task.TakenCalls(l.Attempts), {{Number: 2, State: answer}}, nil} {
-			var since *store.TakenSince
+		for _, taken := range [][]task.SeenCall{task.CollectableCalls(l.Attempts), {{Number: 2, State: answer}}, nil} {
+			var since *store.HeardSince
 			if _, err := b.store.BuyAgain(b.Context(), l.Task.Seen(), taken...); !errors.As(err, &since) || since.Task != t.ID {
 				b.Errorf("what nobody has seen is given up with %v: %v", taken, err)
 			}
 		}
 	})
-	seen := task.TakenCalls(b.attempts(t.ID))
+	seen := task.CollectableCalls(b.attempts(t.ID))
 	b.exec("UPDATE generation_attempt SET state = 'succeeded' WHERE task_id = %d AND number = 1", t.ID) // its picture is kept
 	b.unchanged(t.ID, func() {
-		var since *store.TakenSince
+		var since *store.HeardSince
 		if _, err := b.store.BuyAgain(b.Context(), l.Task.Seen(), seen...); !errors.As(err, &since) {
 			b.Errorf("a picture that is kept is given up: %v", err)
 		}
 	})
-	_, err = b.store.BuyAgain(b.Context(), l.Task.Seen(), task.TakenCalls(b.attempts(t.ID))...)
+	_, err = b.store.BuyAgain(b.Context(), l.Task.Seen(), task.CollectableCalls(b.attempts(t.ID))...)
 	b.check(err)
 	b.same(b.paid(t), 0)
 }

@@ -27,7 +27,7 @@ func (b *bench) unproven() []unproven {
 			"the pictures of attempt 1 came late and are kept. " + task.RetryTakes.Sentence("")},
 		{"bought again", func(seen task.Seen, a *task.Attempt) {
 			b.check(b.record(store.Accepted{Held: task.Token{Task: seen.Task}, Attempt: *accepted(a)}))
-			byHand(b.store.BuyAgain(b.Context(), seen, task.TakenCalls(b.attempts(seen.Task))...))
+			byHand(b.store.BuyAgain(b.Context(), seen, task.CollectableCalls(b.attempts(seen.Task))...))
 		}, task.BoughtAgain, task.Pending, task.Pending, ""},
 		{"charged, and bought again", func(seen task.Seen, _ *task.Attempt) {
 			byHand(b.store.GiveUp(b.Context(), seen, nil))
