@@ -19,6 +19,7 @@ import (
 
 // buy makes a new call, if anything is left to draw: journalled first, then sent once.
 func (s *step) buy(ctx context.Context) (phase, queue.Verdict) {
+	s.svc = s.w.Services[s.t.Provider] // which is not that of an earlier call that was looked up
 	h := new(task.History)
 	if s.last != nil {
 		var err error

@@ -20,6 +20,8 @@ func TestCallOfBeforeAFallback(t *testing.T) {
 		{"One that is found and was not billed has the fallback draw", earlierUnbilled},
 		{"A worker without its account leaves it to one that serves both providers", earlierElsewhere},
 		{"Where no worker has its account the fallback draws, and it is collected late by one that comes", earlierNowhere},
+		{"Nor does the fallback draw then over a later call of unknown outcome", earlierBeforeUnknown},
+		{"What is found never to have been made is made at the provider that the row names", earlierOfMoved},
 	})
 }
 
@@ -136,4 +138,31 @@ func earlierNowhere(r *rig) {
 	r.start()
 	r.until("the late picture is kept", func() bool { return len(r.results(t.ID)) == 2 })
 	r.same(facts{"Status": r.get(t.ID).Status, "first": r.states(t.ID)[0]}, facts{"Status": task.Completed, "first": task.AttemptSucceeded})
+}
+
+func earlierBeforeUnknown(r *rig) {
+	t, rival := r.fellBack(refuses(task.ProviderError, task.Unknown))
+	r.same(r.get(t.ID).ErrorKind, task.OutcomeUnknown)
+	r.found(t.ID)
+	_, err := r.tasks.Retry(r.Context(), r.get(t.ID).Seen(), false)
+	r.check(err)
+	r.equip = r.without("rival")
+	r.start()
+	held := r.ends(t.ID, task.Failed)
+	r.same(facts{"ErrorKind": held.ErrorKind, "submits": rival.submits.Load(), "states": r.states(t.ID)},
+		facts{"ErrorKind": task.OutcomeUnknown, "submits": int64(1), "states": []task.AttemptState{task.AttemptAccepted, task.AttemptRejected, task.AttemptUnknown}})
+}
+
+func earlierOfMoved(r *rig) {
+	rival := r.rival()
+	t := r.lost()
+	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Expired, task.NotExecuted) }
+	r.exec("UPDATE image_generations SET provider = 'rival', model = 'quill'")
+	_, err := r.tasks.Retry(r.Context(), r.get(t.ID).Seen(), false)
+	r.check(err)
+	r.start()
+	r.ends(t.ID, task.Completed)
+	a := r.attempts(t.ID)
+	r.same(facts{"first": a[0].ErrorKind, "Provider": a[1].Provider, "painter": r.painter.submits.Load(), "rival": rival.submits.Load()},
+		facts{"first": task.Forgotten, "Provider": "rival", "painter": int64(0), "rival": int64(1)})
 }

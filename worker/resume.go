@@ -82,7 +82,7 @@ func (s *step) goOn(ctx context.Context, h *task.History) (phase, queue.Verdict)
 		}
 		return keeping, none
 	case !known && !s.late() && h.WentOnFrom(s.last):
-		return s.passOver(ctx)
+		return s.passOver(ctx, h)
 	case !known:
 		if e := s.stranded(ctx); e != nil {
 			return s.endWith(e)
@@ -118,7 +118,7 @@ func (s *step) accountOf(a *task.Attempt) (provider.Account, bool) {
 // passOver hands the task back over a call of a provider from which it has gone on, for a worker that
 // serves both. If there is none, or the job's time is over, the task is drawn where it is now, as it was to
 // be before the call was found again, and who has the account collects the call once the task is over.
-func (s *step) passOver(ctx context.Context) (phase, queue.Verdict) {
+func (s *step) passOver(ctx context.Context, h *task.History) (phase, queue.Verdict) {
 	workers, err := s.w.Tasks.Workers(ctx)
 	if err != nil {
 		return done, noAnswer(err)
@@ -131,7 +131,14 @@ func (s *step) passOver(ctx context.Context) (phase, queue.Verdict) {
 	}
 	s.log.Warn().Int("attempt", s.last.Number).Str("made_at", s.last.Provider).Msg("an earlier call is left to be collected late: no worker here can ask after it")
 	s.passed = append(s.passed, s.last.ID)
-	return buying, none
+	newest := h.Attempts[len(h.Attempts)-1]
+	if newest.State != task.AttemptUnknown {
+		return buying, none
+	}
+	if s.last, err = s.w.Journal.Attempt(ctx, newest.ID); err != nil { // it may have been made: it is asked after first
+		return done, noAnswer(err)
+	}
+	return resuming, none
 }
 
 // stranded is how the step ends over a call through an account that this worker does not
