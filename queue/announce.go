@@ -18,12 +18,13 @@ var (
 	announce = redis.NewScript(`
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], now + 1, '+inf') -- of before the clock was set back
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 return 1
 `)
 	announced = redis.NewScript(`
 local now = tonumber(redis.call('TIME')[1])
-return redis.call('ZRANGEBYSCORE', KEYS[1], now - tonumber(ARGV[1]), '+inf')
+return redis.call('ZRANGEBYSCORE', KEYS[1], now - tonumber(ARGV[1]), now)
 `)
 )
 
