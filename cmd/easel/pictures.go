@@ -92,42 +92,57 @@ func (a *program) collect(ctx context.Context, o gcOptions) error {
 	}
 	defer done()
 	var found collection
-	err = s.ForPerson(ctx, func(ctx context.Context) error { return a.collectFrom(ctx, s, shelf, o, &found) })
+	if o.keep > 0 {
+		if err := a.retire(ctx, s, o, &found); err != nil {
+			return err
+		}
+	}
+	bar := a.out.Progress("looking", 1)
+	defer bar.Stop()
+	c := &gc.Collector{Tasks: filesForPerson{s}, Pictures: shelf, Grace: max(o.grace, time.Nanosecond)}
+	found.Report, err = c.Run(ctx, o.remove, func(r gc.Report) { bar.Set(0, fmt.Sprintf("%d files, %d orphans", r.Seen, r.Orphans)) })
+	bar.Stop()
 	if err != nil {
 		return err
 	}
 	return a.out.Answer(found, func(w io.Writer) { a.out.collected(w, found, o) })
 }
 
-// collectFrom lets aged pictures go, and finds those that no row refers to.
-func (a *program) collectFrom(ctx context.Context, s *store.Store, shelf picture.Lister, o gcOptions, found *collection) (err error) {
-	if o.keep > 0 {
-		if err := a.retire(ctx, s, o, found); err != nil {
-			return err
-		}
-	}
-	bar := a.out.Progress("looking", 1)
-	defer bar.Stop()
-	c := &gc.Collector{Tasks: s, Pictures: shelf, Grace: max(o.grace, time.Nanosecond)}
-	found.Report, err = c.Run(ctx, o.remove, func(r gc.Report) { bar.Set(0, fmt.Sprintf("%d files, %d orphans", r.Seen, r.Orphans)) })
-	return err
+// filesForPerson waits for what is locked as long as a person does, at each question: all of them may
+// take hours, and most of that for storage.
+type filesForPerson struct{ store *store.Store }
+
+func (f filesForPerson) Files(ctx context.Context, ids []int64) (files map[int64]store.Files, err error) {
+	err = f.store.ForPerson(ctx, func(ctx context.Context) (err error) {
+		files, err = f.store.Files(ctx, ids)
+		return err
+	})
+	return files, err
 }
 
 // retire lets aged pictures go, in parts.
 func (a *program) retire(ctx context.Context, s *store.Store, o gcOptions, found *collection) error {
-	now, err := s.Now(ctx)
-	if err != nil {
+	var before time.Time
+	err := s.ForPerson(ctx, func(ctx context.Context) error {
+		now, err := s.Now(ctx)
+		if err == nil {
+			before = now.Add(-o.keep)
+			found.Aged, found.AgedBytes, err = s.CountAged(ctx, before)
+		}
 		return err
-	}
-	before := now.Add(-o.keep)
-	if found.Aged, found.AgedBytes, err = s.CountAged(ctx, before); err != nil || !o.remove {
+	})
+	if err != nil || !o.remove {
 		return err
 	}
 	const part = 1_000
 	bar := a.out.Progress("letting go", found.Aged)
 	defer bar.Stop()
 	for {
-		n, err := s.Retire(ctx, before, part)
+		n := 0
+		err := s.ForPerson(ctx, func(ctx context.Context) (err error) {
+			n, err = s.Retire(ctx, before, part)
+			return err
+		})
 		found.Retired += n
 		bar.Set(found.Retired, fmt.Sprintf("%d of %d", found.Retired, found.Aged))
 		if err != nil || n == 0 {
