@@ -140,13 +140,14 @@ func (s *Store) judge(ctx context.Context) (*Locked, error) {
 }
 
 // judgePostgres looks for the session of easel's that has waited longest for a lock. Those are all
-// that come with the same user and application_name.
+// that come with the same user and application_name. An index that is built beside the work, and what
+// only apps take, hold up no statement of a person.
 func judgePostgres(ctx context.Context, db *sql.DB) (*Locked, error) {
 	var l Locked
 	err := db.QueryRowContext(ctx, `
 		SELECT coalesce((SELECT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = a.pid AND NOT l.granted LIMIT 1), ''),
 			array_to_string(pg_blocking_pids(a.pid), ', ')
-		FROM pg_stat_activity a WHERE a.wait_event_type = 'Lock' AND a.datname = current_database() AND a.usename = session_user
+		FROM pg_stat_activity a WHERE a.wait_event_type = 'Lock' AND a.wait_event NOT IN ('virtualxid', 'advisory') AND a.datname = current_database() AND a.usename = session_user
 			AND a.application_name = current_setting('application_name') AND a.query_start < clock_timestamp() - interval '3 seconds'
 		ORDER BY a.query_start LIMIT 1`).Scan(&l.Table, &l.Holder)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -75,6 +75,19 @@ func TestAPersonWhoEnqueuesWaitsForAKeyOfAnOpenTransactionForSecondsOnly(t *test
 func TestWhatIsOnlySlowMayGoOn(t *testing.T) {
 	t.Parallel()
 	s := postgres(t)
+	// An index that is built beside the work waits for whoever reads, and holds up nobody.
+	reader, err := s.DB().Begin()
+	must(t, err)
+	_, err = reader.Exec("DECLARE everything CURSOR FOR SELECT id FROM image_generations")
+	must(t, err)
+	building, stop := context.WithCancel(t.Context())
+	built := make(chan struct{})
+	go func() {
+		defer close(built)
+		_, _ = s.DB().ExecContext(building, "CREATE INDEX CONCURRENTLY beside ON image_generations (prompt)")
+	}()
+	defer func() { stop(); <-built }()
+	defer reader.Rollback()
 	must(t, s.ForPerson(t.Context(), func(ctx context.Context) error {
 		_, err := s.DB().ExecContext(ctx, "SELECT pg_sleep(7)")
 		return err
