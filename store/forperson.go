@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -122,9 +123,35 @@ func (s *Store) judgeUntil(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// judge returns what keeps statements of easel waiting; nil if nothing does. It has a connection of
-// its own where that can be had: those of the pool may all wait.
+// judgement is what was last seen to keep statements of easel waiting. Of many who wait one looks.
+type judgement struct {
+	mu     sync.Mutex
+	at     time.Time // when it was seen
+	locked *Locked
+	err    error
+}
+
+// judge returns what keeps statements of easel waiting; nil if nothing does.
 func (s *Store) judge(ctx context.Context) (*Locked, error) {
+	j := &s.judged
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if time.Since(j.at) >= judgeEvery/2 {
+		locked, err := s.judgeAnew(ctx)
+		if ctx.Err() != nil { // who has looked does not wait any more, which says nothing to others
+			return nil, err
+		}
+		j.at, j.locked, j.err = time.Now(), locked, err
+	}
+	if j.locked == nil {
+		return nil, j.err
+	}
+	l := *j.locked
+	return &l, nil
+}
+
+// judgeAnew looks over a connection of its own where that can be had: those of the pool may all wait.
+func (s *Store) judgeAnew(ctx context.Context) (*Locked, error) {
 	ctx, cancel := context.WithTimeout(ctx, judgeLimit)
 	defer cancel()
 	db := s.db.DB

@@ -53,6 +53,32 @@ func TestWhatAPersonStartsEndsWhileATableIsLocked(t *testing.T) {
 	}
 }
 
+// They come one after the other, as pages do.
+func TestManyWhoWaitForATableAreToldWhichItIs(t *testing.T) {
+	t.Parallel()
+	s := postgres(t)
+	app, err := s.DB().Begin()
+	must(t, err)
+	defer app.Rollback()
+	_, err = app.Exec("LOCK TABLE image_generations")
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s.DB().SetMaxOpenConns(90)
+	var asking sync.WaitGroup
+	for i := range 80 {
+		asking.Go(func() {
+			<-time.After(time.Duration(i) * 5 * time.Millisecond)
+			err := s.ForPerson(ctx, reads(s)["List"])
+			locked := new(store.Locked)
+			if !errors.As(err, &locked) || locked.Table != "image_generations" || locked.Holder == "" {
+				t.Errorf("table %q, holder %q: %v", locked.Table, locked.Holder, err)
+			}
+		})
+	}
+	asking.Wait()
+}
+
 func TestAPersonWhoEnqueuesWaitsForAKeyOfAnOpenTransactionForSecondsOnly(t *testing.T) {
 	t.Parallel()
 	s := postgres(t)

@@ -38,6 +38,7 @@ type Store struct {
 	address string // of the pool; empty if the caller has set it up
 	direct  string // past a connection pooler; address if none was named
 	watch   watch
+	judged  judgement // see judge
 
 	oddPhotos atomic.Bool // the photo table is an app's own, of another shape
 }
