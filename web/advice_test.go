@@ -3,6 +3,7 @@ package web
 import (
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/easelqueue/easel/internal/tables"
@@ -34,6 +35,14 @@ func TestAdvice(t *testing.T) {
 			b.has(in(b, "zh-CN", path), "no such model (E404)", "请写明服务商的模型，例如 flux-2-pro。")
 			b.hasNot(in(b, "zh-CN", path), "Name a model")
 		}
+	})
+	t.Run("A refusal because of the content is told once how to go on, and its call once more", func(t *testing.T) {
+		b := newBench(t)
+		b.failAs(b.add(task.Task{}), &task.Failure{Kind: task.Moderated, Executed: task.Executed, Message: "refused", Advice: task.Rephrase})
+		if n := strings.Count(in(b, "en", "/tasks/1"), "Change the prompt or the input pictures."); n != 1 {
+			t.Errorf("it is told %d times", n)
+		}
+		b.has(in(b, "en", "/failed"), "Change the prompt or the input pictures.")
 	})
 	t.Run("On a card, which has few lines, what can be done comes before the reason", func(t *testing.T) {
 		b := newBench(t)

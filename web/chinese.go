@@ -96,7 +96,7 @@ var chinese = map[string]string{
 	"Pages": "翻页", "← Newest": "← 最新", "Older →": "更早 →", "Back": "返回",
 
 	// The failed tasks.
-	"failed, waits for a decision": "失败，等待处理", "tasks failed and wait for a decision": "个任务失败，等待处理",
+	"failed, waits for a decision": "失败，等待处理", "failed, charged and given up": "失败，已计费并放弃", "tasks failed and wait for a decision": "个任务失败，等待处理",
 	"Who has to act:": "需要谁处理：", "Ask the provider about all": "全部向服务商询问", "Retry all": "全部重试", "Ask the provider about": "向服务商询问", "of them": "个", "only ": "仅 ", "task failed and waits for a decision": "个任务失败，等待处理", "Ask the provider about it": "向服务商询问", "Retry it": "重试", ", the newest": "，最新的", "The newest": "最新的", "All kinds": "全部原因",
 	"no reason was written down": "没有记录原因", "Decide…": "决定……", "…": "……", "Retry": "重试", "None on this page.": "本页没有。", "Nothing has failed": "没有失败的任务",
 	"Tasks that easel gives up are listed here, with the reason and what to do about it.": "easel 放弃的任务列在这里，并注明原因和处理办法。",
@@ -105,7 +105,7 @@ var chinese = map[string]string{
 	// What was asked for, where it stands, and when.
 	"model": "模型", "size": "尺寸", "quality": "质量", "style": "风格", "steps": "步数", "cfg scale": "提示词强度", "seed": "种子", "watermark": "水印", "count": "数量", "input picture": "输入图片", "input photo": "输入照片",
 	"user": "用户", "drama": "剧", "storyboard": "分镜", "subject": "对象类型", "subject id": "对象编号", "metadata": "元数据", "idempotency key": "幂等键",
-	"priority": "优先级", "failed tries": "失败次数", "waits": "等待次数", "crashes": "崩溃次数", "delivery": "投递", "fence": "栅栏号", "worker": "工作进程", "provider's job": "服务商的任务", "file": "文件", "object": "存储地址", "none": "无",
+	"priority": "优先级", "high": "高", "normal": "普通", "low": "低", "failed tries": "失败次数", "waits": "等待次数", "crashes": "崩溃次数", "delivery": "投递", "fence": "栅栏号", "worker": "工作进程", "provider's job": "服务商的任务", "file": "文件", "object": "存储地址", "none": "无",
 	"created": "创建", "published": "发布", "due": "到期", "deadline": "截止", "started": "开始", "lease until": "租约至", "cancel asked for": "请求取消", "ended": "结束", "changed": "更改",
 
 	// What a person is asked before many are retried.

@@ -43,6 +43,13 @@ func TestChinesePages(t *testing.T) {
 			}
 		}
 	})
+	t.Run("So are the priorities", func(t *testing.T) {
+		for _, p := range []task.Priority{-1, 0, 1} {
+			if chineseOf(p.String()) == p.String() {
+				t.Errorf("%q is not", p)
+			}
+		}
+	})
 	t.Run("So is who has to act on a failure, and how", func(t *testing.T) {
 		for _, k := range append([]task.Kind{""}, task.Kinds...) {
 			a := wordsFor(k)
@@ -63,7 +70,7 @@ func TestChinesePages(t *testing.T) {
 		b.with(t).has(in("/failed"), `<html lang="zh"`, "4 个任务失败，等待处理", "密钥被拒绝", "需要谁处理：", "全部重试 3……", "刚刚")
 		b.with(t).hasNot(in("/failed"), "Who has to act", "Key refused", "parked")
 		b.with(t).has(in("/tasks/1"), "密钥被拒绝", "请在配置里换上有效的密钥", "no key at openai")
-		b.with(t).has(in("/tasks/1"), "<dd>未知</dd>", " 次中 ", "任务 1 ·")
+		b.with(t).has(in("/tasks/1"), "<dd>未知</dd>", "<dd>普通</dd>", " 次中 ", "任务 1 ·")
 		b.with(t).hasNot(in("/tasks/1"), " so far", "<dd>unknown</dd>")
 		b.with(t).has(in("/tasks/1"), "<bdi>服务商</bdi>", "<bdi>数量</bdi>", "<bdi>失败次数</bdi>", "<dt>发布</dt>", "<dt>结束</dt>")
 		b.with(t).has(in("/"), "<bdi>全部</bdi>")

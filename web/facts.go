@@ -59,8 +59,7 @@ func asked(t *task.Task) []fact {
 // stands lists where the task stands.
 func stands(t *task.Task, attempts []task.Attempt) []fact {
 	f := facts{{"cost", total(t, attempts), true}}
-	f.add("priority", t.Priority.String())
-	f = append(f, fact{"failed tries", fmt.Sprintf("%d of %d", t.FailedTries, t.MaxTries()), true})
+	f = append(f, fact{"priority", t.Priority.String(), true}, fact{"failed tries", fmt.Sprintf("%d of %d", t.FailedTries, t.MaxTries()), true})
 	f.add("waits", strconv.Itoa(t.Waits))
 	f.add("crashes", strconv.Itoa(t.Crashes))
 	f.add("delivery", t.Ref().String())

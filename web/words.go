@@ -80,6 +80,8 @@ func standing(t *task.Task, now time.Time) string {
 		return "being drawn"
 	case t.Status == task.Completed && t.StartedAt != nil && t.CompletedAt != nil:
 		return "done in " + human.English.Took(t.CompletedAt.Sub(*t.StartedAt))
+	case t.Status == task.Failed && t.ErrorKind == task.Charged:
+		return "failed, charged and given up"
 	case t.Status == task.Failed:
 		return "failed, waits for a decision"
 	case t.Status == task.Cancelled:

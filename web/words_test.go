@@ -19,6 +19,7 @@ func TestStanding(t *testing.T) {
 		"being drawn, 40%":             {Standing: task.Standing{Status: task.Processing, Worker: "w", Progress: 40}},
 		"done in 1m30s":                {Standing: task.Standing{Status: task.Completed, StartedAt: &before, CompletedAt: &now}},
 		"failed, waits for a decision": {Standing: task.Standing{Status: task.Failed}},
+		"failed, charged and given up": {Standing: task.Standing{Status: task.Failed, RowError: task.RowError{ErrorKind: task.Charged}}},
 		"cancelled by a person":        {Standing: task.Standing{Status: task.Cancelled}},
 		"":                             {Standing: task.Standing{Status: task.Completed}},
 	} {
