@@ -222,7 +222,11 @@ func printRetried(w io.Writer, answer retriedAll) {
 		fmt.Fprintln(w, "no task fits")
 	}
 	if left := answer.Picked - answer.Retried; left > 0 {
-		fmt.Fprintf(w, "%s left as they were: somebody else was faster, or each wants a decision of its own\n", human.Count(left, "task"))
+		were, each := "they were", "each wants"
+		if left == 1 {
+			were, each = "it was", "it wants"
+		}
+		fmt.Fprintf(w, "%s left as %s: somebody else was faster, or %s a decision of its own\n", human.Count(left, "task"), were, each)
 	}
 	if answer.GivenUp > 0 {
 		fmt.Fprintf(w, "%s left alone that would pay again, since a call was given up as charged: `easel retry ID --buy-again`\n", human.Count(answer.GivenUp, "task"))

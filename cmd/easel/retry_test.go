@@ -147,7 +147,7 @@ func contradicts(t *testing.T, d *shell, s *store.Store) {
 func retriesAllNotCharged(t *testing.T, d *shell, s *store.Store) {
 	fail(t, s, 3, nobodyKnows())
 	d.easel("give-up", "2").wants(t, 0, "is given up")
-	d.easel("retry", "--status", "failed", "--not-charged", "--yes").wants(t, 0, "1 task pending again\n1 task left as they were", "1 task left alone that would pay again")
+	d.easel("retry", "--status", "failed", "--not-charged", "--yes").wants(t, 0, "1 task pending again\n1 task left as it was: somebody else was faster, or it wants a decision", "1 task left alone that would pay again")
 	if status(t, s, 1) != task.Failed || status(t, s, 2) != task.Failed || status(t, s, 3) != task.Pending {
 		t.Errorf("they are %s, %s and %s", status(t, s, 1), status(t, s, 2), status(t, s, 3))
 	}
