@@ -136,7 +136,7 @@ var chinese = map[string]string{
 	"The task stays failed and says so, with what the call cost if the price is known. Nothing is sent, and a picture that still arrives is kept.":         "任务保持失败并注明这一点；知道价格时会记下费用。不会再发送，之后仍到达的图片会保存。",
 
 	// The story of a task.
-	"Prompt": "提示词", "(no prompt)": "（没有提示词）", "Retry anyway": "仍要重试", "Not wanted": "不想要的内容", "Attempts": "尝试记录", "Attempt": "尝试", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
+	"Prompt": "提示词", "(no prompt)": "（没有提示词）", "Retry anyway": "仍要重试", "Not wanted": "不想要的内容", "Attempts": "尝试记录", "Attempt": "尝试", "No call was made.": "没有发出过调用。", "No call has been made yet.": "还没有调用过。", "Asked for": "请求", "Where it stands": "现状", "When": "时间",
 	"The provider's reply": "服务商的应答", "Came too late": "来得太晚", "More": "更多", "account": "账号", "took": "用时", "cost": "费用", "sent": "发送", "no reply": "没有应答",
 	"Download": "下载", "File": "文件", "Revised prompt": "改写后的提示词", "Browsers do not show this kind of file. It is stored as it came, to be downloaded.": "浏览器不能显示这种文件。它已原样保存，可以下载。",
 	"provider's request id": "服务商的请求编号", "our id": "我们的编号", "endpoint": "接口地址", "answered": "应答于", "finished": "结束于", "price list": "价格表", "not known yet": "尚不知道",
