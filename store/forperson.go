@@ -17,7 +17,7 @@ import (
 const (
 	personWaits = 5 * time.Second // for what is locked
 	judgeEvery  = time.Second     // how often it is looked after that whether something is
-	judgeLimit  = 2 * time.Second // of one such look
+	judgeLimit  = personWaits     // of one such look, which needs a connection of its own
 )
 
 // Locked says that somebody held what a person needs locked for as long as it was waited for.
@@ -166,17 +166,23 @@ func (s *Store) judgeAnew(ctx context.Context) (*Locked, error) {
 	return s.dialect.judge(ctx, db)
 }
 
-// judgePostgres looks for the session of easel's that has waited longest for a lock. Those are all
-// that come with the same user and application_name. An index that is built beside the work, and what
-// only apps take, hold up no statement of a person.
+// judgePostgres looks for the session of easel's that has waited longest for a lock, for one of a whole
+// table first. Those are all that come with the same user and application_name. An index that is
+// built beside the work, and what only apps take, hold up no statement of a person. The server reads its
+// sessions and its locks at different moments: who waits in one of them only has gone on.
 func judgePostgres(ctx context.Context, db *sql.DB) (*Locked, error) {
 	var l Locked
 	err := db.QueryRowContext(ctx, `
-		SELECT coalesce((SELECT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = a.pid AND NOT l.granted LIMIT 1), ''),
-			array_to_string(pg_blocking_pids(a.pid), ', ')
-		FROM pg_stat_activity a WHERE a.wait_event_type = 'Lock' AND a.wait_event NOT IN ('virtualxid', 'advisory') AND a.datname = current_database() AND a.usename = session_user
-			AND a.application_name = current_setting('application_name') AND a.query_start < clock_timestamp() - interval '3 seconds'
-		ORDER BY a.query_start LIMIT 1`).Scan(&l.Table, &l.Holder)
+		WITH waiting AS MATERIALIZED (
+			SELECT pid, CASE WHEN locktype = 'relation' THEN relation END AS whole FROM pg_locks WHERE NOT granted AND locktype NOT IN ('virtualxid', 'advisory')
+		), ours AS MATERIALIZED (
+			SELECT w.whole, a.query_start, pg_blocking_pids(a.pid) AS holders FROM pg_stat_activity a JOIN waiting w ON w.pid = a.pid
+			WHERE a.wait_event_type = 'Lock' AND a.datname = current_database() AND a.usename = session_user
+				AND a.application_name = current_setting('application_name') AND a.query_start < clock_timestamp() - interval '3 seconds'
+			ORDER BY w.whole IS NULL, a.query_start LIMIT 10
+		)
+		SELECT coalesce((SELECT c.relname FROM pg_class c WHERE c.oid = o.whole), ''), array_to_string(o.holders, ', ')
+		FROM ours o WHERE cardinality(o.holders) > 0 ORDER BY o.whole IS NULL, o.query_start LIMIT 1`).Scan(&l.Table, &l.Holder)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -64,9 +64,9 @@ func TestManyWhoWaitForATableAreToldWhichItIs(t *testing.T) {
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s.DB().SetMaxOpenConns(90)
+	s.DB().SetMaxOpenConns(60)
 	var asking sync.WaitGroup
-	for i := range 80 {
+	for i := range 50 {
 		asking.Go(func() {
 			<-time.After(time.Duration(i) * 5 * time.Millisecond)
 			err := s.ForPerson(ctx, reads(s)["List"])
