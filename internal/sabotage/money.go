@@ -88,7 +88,7 @@ var ofMoney = []Mutant{
 	{
 		Name: "the handle is not journalled", Rule: "An accepted job goes on from its handle, at any worker", Violates: []string{"P6", "I3"},
 		Edits: []Edit{{"worker/record.go", "	a.State, a.Handle = task.AttemptAccepted, handle\n	if err := s.recordPaid(ctx, store.Accepted{Held: s.t.Token(), Attempt: *a, JobID: ans.JobID}); err != nil {\n		return unwritten{err}\n	}\n", "	a.State, a.Handle = task.AttemptAccepted, handle\n"}},
-		Lives: Lives{First: 6, Seeds: 10},
+		Lives: Lives{Placed: "^TestEachStep$/^worker_drained,_async$", Times: 2},
 	},
 	{
 		Name: "a result is written only once", Rule: "What has been paid for is held until the database takes it", Violates: []string{"P6", "I3"},
