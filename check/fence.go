@@ -18,8 +18,9 @@ const (
 // position is where a task stands in the model of its history: its fence, and
 // whether it is final, if the history says so.
 type position struct {
-	fence int64
-	end   end
+	fence   int64
+	end     end
+	several bool // it has made several calls
 }
 
 type end int
@@ -27,7 +28,7 @@ type end int
 const (
 	open end = iota
 	ended
-	held  // failed because nobody knew the outcome of a call: its own late answer may still complete it
+	held  // failed because nobody knew the outcome of a call, or by the last of several: a late answer may still complete it
 	maybe // a fail that does not say what became of the row
 )
 
@@ -41,20 +42,20 @@ func (p position) next(o *Op) (position, bool) {
 	}
 	switch o.Op {
 	case "retry":
-		return position{o.Fence, open}, p.end != open
+		return position{o.Fence, open, p.several}, p.end != open
 	case "came_late": // takes no fence: it finds the row as it was left
-		return position{o.Fence, ended}, o.Fence == p.fence && (p.end == held || p.end == maybe)
+		return position{o.Fence, ended, p.several}, o.Fence == p.fence && (p.end == held || p.end == maybe)
 	}
 	after := open
 	switch {
-	case o.Op == "fail" && o.Status == failed && o.Kind == outcomeUnknown:
+	case o.Op == "fail" && o.Status == failed && (o.Kind == outcomeUnknown || p.several && o.Kind != charged && o.Kind != deadline):
 		after = held
 	case o.Op == "save", o.Op == "archive", o.Op == "cancel", o.Op == "fail" && final(o.Status):
 		after = ended
 	case o.Op == "fail" && o.Status == "":
 		after = maybe
 	}
-	return position{o.Fence, after}, p.end != ended && p.end != held
+	return position{o.Fence, after, p.several}, p.end != ended && p.end != held
 }
 
 // step is next for an operation of which the client may never have heard. That
@@ -76,10 +77,10 @@ func (p position) step(o *Op) (position, bool) {
 	return p, true
 }
 
-// model is that of one task. Without ends it looks at fences alone.
-func model(ends bool) porcupine.Model {
+// model is that of one task, of several calls or of fewer. Without ends it looks at fences alone.
+func model(ends, several bool) porcupine.Model {
 	return porcupine.Model{
-		Init: func() any { return position{} },
+		Init: func() any { return position{several: several} },
 		Step: func(state, input, _ any) (bool, any) {
 			p := state.(position)
 			if !ends {
@@ -91,15 +92,13 @@ func model(ends bool) porcupine.Model {
 	}
 }
 
-var withEnds, fencesOnly = model(true), model(false)
-
 // searchHistories looks, task by task, for an order of the operations that
 // explains what each of them returned.
 func (b *books) searchHistories() {
 	b.histories = make(map[int64]breach)
 	deadline := time.Now().Add(b.Limits.Search)
 	for _, d := range b.all {
-		switch found, decided := explain(d.history(), deadline); {
+		switch found, decided := explain(d.history(), len(d.attempts) > 1, deadline); {
 		case !decided:
 			b.undecided++
 		case found != 0:
@@ -110,14 +109,14 @@ func (b *books) searchHistories() {
 
 // explain searches once with the ends, and if there is no order once more
 // without them, to tell which of the two is broken.
-func explain(history []porcupine.Operation, deadline time.Time) (found breach, decided bool) {
+func explain(history []porcupine.Operation, several bool, deadline time.Time) (found breach, decided bool) {
 	if len(history) == 0 {
 		return 0, true
 	}
 	for _, try := range []struct {
 		model porcupine.Model
 		found breach // by what came before
-	}{{withEnds, 0}, {fencesOnly, ofEnd}} {
+	}{{model(true, several), 0}, {model(false, several), ofEnd}} {
 		left := time.Until(deadline)
 		if left <= 0 {
 			return 0, false

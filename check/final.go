@@ -1,6 +1,9 @@
 package check
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // judgeFinal is I5: by the history, and by what clients saw one after the other,
 // with the table as what is seen last.
@@ -26,7 +29,7 @@ type glimpse struct {
 
 // judgeSeen looks for a read that began after another had seen a final status,
 // and saw something else. Only a retry that was asked for before the read ended
-// or the late answer of a call that the task was held over explains that, and nothing does if the task was completed.
+// or the late answer of a call explains that, and nothing does if the task was completed.
 func (b *books) judgeSeen(d *dossier, f *finding) {
 	var last *glimpse // the last final status
 	for _, g := range b.glimpses(d) {
@@ -58,15 +61,16 @@ func (b *books) glimpses(d *dossier) []glimpse {
 	return append(all, glimpse{end, end, d.row.Status})
 }
 
-// cameLate reports whether the answer of the task's own last call may have completed it
-// between two looks: the one way out of failed that needs no person, for a task that was
-// held over that very call. Nobody needs to have looked while it was held.
+// cameLate reports whether the late answer of one of the task's calls may have completed it
+// between two looks: the one way out of failed that needs no person. Nobody needs to have looked
+// while it was held.
 func (d *dossier) cameLate(from, to *glimpse) bool {
 	if from.status != failed || to.status != completed || len(d.attempts) == 0 {
 		return false
 	}
-	last := d.attempts[len(d.attempts)-1]
-	return last.State == succeeded && !last.FinishedAt.Before(from.began) && !last.FinishedAt.After(to.at)
+	return slices.ContainsFunc(d.attempts, func(a *Attempt) bool {
+		return a.State == succeeded && !a.FinishedAt.Before(from.began) && !a.FinishedAt.After(to.at)
+	})
 }
 
 // retried reports whether a retry may lie between two looks.

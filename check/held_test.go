@@ -19,6 +19,13 @@ func (e *Evidence) answersLate() *Op {
 	return &e.History[len(e.History)-1]
 }
 
+// failsAgain has a second call of task 4 be refused.
+func (e *Evidence) failsAgain() {
+	a := *e.try("k4")
+	a.ID, a.Number, a.Key, a.State, a.CostMicros, a.AnsweredAt = 100, 2, "k4b", rejected, nil, When{}
+	e.Tables.Attempts = append(e.Tables.Attempts, a)
+}
+
 // buysAgain makes the person's word for task 5 one that gives up what was paid for.
 func (e *Evidence) buysAgain() {
 	find(e.Clients, func(t *Told) bool { return t.Event == "retry" && t.Task == 5 }).Detail = buyAgain
@@ -29,6 +36,11 @@ func (e *Evidence) buysAgain() {
 // innocentToo look wrong as what innocent holds does, and are not.
 var innocentToo = []spoiled{
 	{claim: "The late answer of its own call completes a task that was held", spoil: func(e *Evidence) { e.answersLate() }},
+	{claim: "So does that of an earlier one, also if the task has failed by the last", spoil: func(e *Evidence) {
+		e.answersLate()
+		e.op(4, "fail", "w1").Kind = "moderated"
+		e.failsAgain()
+	}},
 	{claim: "So does that of the last of several calls", spoil: func(e *Evidence) {
 		seen, late := When{e.Run.Began.Add(30 * time.Second)}, When{e.Run.Began.Add(40 * time.Second)}
 		a := e.drawInParts()
@@ -66,11 +78,10 @@ var helds = []spoiled{
 		e.answersLate()
 		e.try("k4").FinishedAt = When{e.Run.Began.Add(21 * time.Second)}
 	}},
-	{"A held task that the answer of an earlier call completes is found", "I5", "was seen failed", func(e *Evidence) {
+	{"What a person has given up as charged is completed by nothing that comes late", "I5", "moved without a retry", func(e *Evidence) {
 		e.answersLate()
-		a := *e.try("k4")
-		a.ID, a.Number, a.Key, a.State, a.CostMicros, a.AnsweredAt = 100, 2, "k4b", rejected, nil, When{}
-		e.Tables.Attempts = append(e.Tables.Attempts, a)
+		e.op(4, "fail", "w1").Kind = charged
+		e.failsAgain()
 	}},
 	{"A task that its late answer has completed stays completed", "I5", "was seen completed", func(e *Evidence) {
 		e.answersLate()

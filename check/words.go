@@ -30,6 +30,12 @@ const (
 // outcomeUnknown is the error_kind of a task that failed over a call in state unknown.
 const outcomeUnknown = "outcome_unknown"
 
+// A task that failed as one of these is not completed by what comes late.
+const (
+	charged  = "charged"  // a person has given it up
+	deadline = "deadline" // nobody waits for it
+)
+
 // notCharged is what a person says who authorises one more purchase.
 const notCharged = "not_charged"
 

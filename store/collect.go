@@ -12,6 +12,10 @@ import (
 // task has ended as, and at whichever provider: see task.CollectedByItself, which says the same.
 const isOver = "(g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND coalesce(g.error_kind, '') <> 'crashed')"
 
+// goesOn is the condition that the task g goes on with a call that is newer than a, so that its steps may
+// hear of a, which was found again, only when that one has ended.
+const goesOn = "(g.status NOT IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND EXISTS (SELECT 1 FROM generation_attempt n WHERE n.task_id = a.task_id AND n.number > a.number))"
+
 // open is the condition of the index generation_attempt_collectable: the provider has taken the
 // call, and nobody has given it up.
 const open = "state IN ('accepted', 'answered') AND finished_at IS NULL"
@@ -22,7 +26,7 @@ type OpenCall struct {
 	Provider string
 	Account  string
 	State    task.AttemptState
-	TaskOver bool `json:"task_over"` // no delivery leads to it
+	Late     bool // its task is over, or goes on with a newer call
 }
 
 // ToCollect returns the open calls of a worker behind the id after, in the order of their ids
@@ -35,7 +39,7 @@ func (s *Store) ToCollect(ctx context.Context, worker string, after int64, limit
 		// The task is a question of its own about each row: all failed tasks might be read for it otherwise.
 		return sqlx.SelectContext(ctx, tx, &calls, s.db.Rebind(`
 			SELECT id, provider, coalesce(account, '') AS account, state,
-				EXISTS (SELECT 1 FROM image_generations g WHERE g.id = a.task_id AND `+isOver+`) AS task_over
+				EXISTS (SELECT 1 FROM image_generations g WHERE g.id = a.task_id AND (`+isOver+` OR `+goesOn+`)) AS late
 			FROM generation_attempt a
 			WHERE `+open+` AND worker = ? AND id > ?
 			ORDER BY worker, id LIMIT ?`), worker, after, limit)
@@ -101,10 +105,10 @@ func (s *Store) outdateWords(ctx context.Context, q sqlx.ExecerContext, id int64
 	return err
 }
 
-// EndedLate says: a call whose task was over has ended without pictures. Its State is failed, if
+// EndedLate says: a call that was collected late has ended without pictures. Its State is failed, if
 // the provider says so, or what it was, if nobody asks after it any more. If a person
-// has retried the task meanwhile nothing is written: the retry was to go on with this call, whose end it
-// hears by itself, and would buy another in the place of one that has failed.
+// has retried the task meanwhile, and no other call was made since, nothing is written: the retry was to
+// go on with this call, whose end it hears by itself, and would buy another in the place of one that has failed.
 type EndedLate struct{ Attempt task.Attempt }
 
 func (EndedLate) single() bool { return false }
@@ -114,9 +118,10 @@ func (f EndedLate) record(ctx context.Context, s *Store, q sqlx.ExtContext) (boo
 	if err := s.lock(ctx, q, a.TaskID); err != nil {
 		return false, err
 	}
-	var final bool
-	err := sqlx.GetContext(ctx, q, &final, s.db.Rebind("SELECT EXISTS (SELECT 1 FROM image_generations WHERE id = ? AND status IN ('completed', 'failed', 'cancelled'))"), a.TaskID)
-	if err != nil || !final {
+	var late bool
+	err := sqlx.GetContext(ctx, q, &late, s.db.Rebind(`SELECT EXISTS (SELECT 1 FROM generation_attempt a, image_generations g
+		WHERE a.id = ? AND g.id = a.task_id AND (g.status IN ('completed', 'failed', 'cancelled') OR `+goesOn+`))`), a.ID)
+	if err != nil || !late {
 		return false, err
 	}
 	if err := s.endOf(ctx, q, a.TaskID, &a, false); err != nil {

@@ -20,18 +20,27 @@ type Ending interface {
 type finished struct {
 	completed bool // the task is completed by it
 	fenced    bool // the task was not ours any more; what is about the call alone is written
+	drawn     bool // the task is to be completed instead; what is about the call alone is written
 }
 
+// ErrDrawn says that a task does not fail, since all its pictures have come meanwhile.
+var ErrDrawn = errors.New("all pictures of the task are there")
+
 // Finish writes an ending and reports whether the task is completed by it. An ErrFenced if
-// the task is not the caller's any more: then at most the attempt is written.
+// the task is not the caller's any more, an ErrDrawn if it is to be completed instead: then at
+// most the attempt is written.
 func (s *Store) Finish(ctx context.Context, e Ending) (completed bool, err error) {
 	var did finished
 	err = s.in(ctx, func(tx *sqlx.Tx) (err error) {
 		did, err = e.finish(ctx, s, tx)
 		return err
 	})
-	if err == nil && did.fenced {
+	switch {
+	case err != nil:
+	case did.fenced:
 		err = ErrFenced
+	case did.drawn:
+		err = ErrDrawn
 	}
 	return did.completed && err == nil, s.refusable(err)
 }
@@ -67,13 +76,24 @@ func (e Completed) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fi
 // call that ended with it, or nil; its end is written also if the task is not the holder's
 // any more.
 type Decided struct {
-	Held     task.Token
-	Decision task.Decision
-	Attempt  *task.Attempt
+	Held        task.Token
+	Decision    task.Decision
+	Attempt     *task.Attempt
+	UnlessDrawn bool // with an ErrDrawn the task does not fail of which all pictures are there by now
 }
 
 func (e Decided) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (finished, error) {
 	d := e.Decision
+	if e.UnlessDrawn && d.Status == task.Failed {
+		switch all, err := s.allDrawn(ctx, tx, e.Held); {
+		case err != nil:
+			return finished{}, err
+		case all:
+			did, err := s.endedWith(ctx, tx, e.Held, e.Attempt, nil)
+			did.drawn = true
+			return did, err
+		}
+	}
 	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind(`
 			UPDATE image_generations SET status = ?, run_at = `+s.dialect.later+`, attempt = ?, waits = ?,
 				`+blamed+`, worker = NULL, lease_until = NULL, updated_at = now(),
@@ -86,6 +106,15 @@ func (e Decided) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fini
 		return did, err
 	}
 	return did, s.reconsider(ctx, tx, e.Held.Task) // somebody may have learnt more meanwhile
+}
+
+// allDrawn reports whether all pictures of a task are there, for its holder, who locks it.
+func (s *Store) allDrawn(ctx context.Context, tx sqlx.ExtContext, held task.Token) (all bool, err error) {
+	if err := s.lock(ctx, tx, held.Task); err != nil {
+		return false, err
+	}
+	err = sqlx.GetContext(ctx, tx, &all, s.db.Rebind("SELECT EXISTS (SELECT 1 FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing' AND "+drawn+")"), held.Task, held.Fence)
+	return all, err
 }
 
 // endedWith ends the attempt with its task, whose update has ended with err.
@@ -121,8 +150,8 @@ func (e Switched) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fin
 }
 
 // CameLate says: pictures came after the task was taken away; they were paid for. A task that was
-// held only because nobody knew the outcome of this very call is completed by them; of every
-// other one only the cost, and a reason that is not true any more, are corrected.
+// held because nobody knew the outcome of its calls, or that has failed by a later one, is completed by
+// them if they are all; of every other one only the cost, and a reason that is not true any more, are corrected.
 type CameLate struct {
 	Attempt    task.Attempt
 	Completion Completion
@@ -136,7 +165,7 @@ func (e CameLate) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fin
 	if err := s.saveResults(ctx, tx, &e.Attempt, e.Completion.Results); err != nil {
 		return finished{}, err
 	}
-	completed, err := s.completeHeld(ctx, tx, &e.Attempt, e.Completion)
+	completed, err := s.completeFound(ctx, tx, &e.Attempt, e.Completion)
 	if err != nil || completed {
 		return finished{completed: completed}, err
 	}

@@ -24,21 +24,24 @@ func (s *Store) cameAfterAll(ctx context.Context, tx sqlx.ExtContext, a *task.At
 	return err
 }
 
-// completeHeld completes a task that is held over the outcome of a, if a is its last
-// call and nothing is left to draw.
-func (s *Store) completeHeld(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, o Completion) (bool, error) {
+// drawn is the condition that the calls of a task have brought all its pictures.
+const drawn = `(coalesce(nullif(image_count, 0), 1) <= (SELECT coalesce(sum(coalesce(a.images, nullif(image_generations.image_count, 0), 1)), 0) FROM generation_attempt a
+	WHERE a.task_id = image_generations.id AND a.state = 'succeeded'))`
+
+// completeFound completes a failed task with the pictures of a, if nothing is left to draw: one that is held
+// because nobody knew the outcome of its calls, or one that has failed by a later call than a. What a
+// person has given up as charged, and what came after its deadline, stays failed.
+func (s *Store) completeFound(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, o Completion) (bool, error) {
 	if o.first() == nil {
 		return false, nil
 	}
-	// No fence: nobody holds the task. Its status, its reason and that no other call came
-	// after this one are the guard: a person who cancelled or retried it has changed the
-	// first two, and another call would have to answer for itself.
+	// No fence: nobody holds the task. Its status and its reason are the guard: a person who
+	// cancelled, retried or gave it up has changed one of them.
 	return s.changed(tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+completes+`
-		WHERE id = ? AND status = 'failed' AND error_kind = ? AND deleted_at IS NULL
-			AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?)
-			AND coalesce(image_count, 1) <= (SELECT coalesce(sum(coalesce(a.images, image_generations.image_count, 1)), 0) FROM generation_attempt a
-				WHERE a.task_id = image_generations.id AND a.state = 'succeeded')`),
-		append(o.completing(a), a.TaskID, task.OutcomeUnknown, a.Number)...))
+		WHERE id = ? AND status = 'failed' AND deleted_at IS NULL AND (error_kind = ? OR error_kind NOT IN (?, ?)
+				AND EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?))
+			AND `+drawn),
+		append(o.completing(a), a.TaskID, task.OutcomeUnknown, task.Charged, task.Deadline, a.Number)...))
 }
 
 // reconsider is LearntLate for who has locked the task's row.

@@ -107,14 +107,14 @@ func ofWorkers() map[string]call {
 		"TakeCancelled":  {10, func(ctx context.Context, s *store.Store) error { _, err := s.TakeCancelled(ctx, "alive"); return err }},
 		"ToCollect": {20, func(ctx context.Context, s *store.Store) error { // of 20,000 that run
 			calls, err := s.ToCollect(ctx, "alive", 0, 20)
-			if err == nil && (len(calls) != 20 || calls[0].TaskOver) {
+			if err == nil && (len(calls) != 20 || calls[0].Late) {
 				err = fmt.Errorf("%d calls of those that run are open, not 20", len(calls))
 			}
 			return err
 		}},
 		"ToCollect, of the dead": {40, func(ctx context.Context, s *store.Store) error {
 			calls, err := s.ToCollect(ctx, "gone", 0, 1000)
-			if err == nil && (len(calls) != 40 || !calls[0].TaskOver) {
+			if err == nil && (len(calls) != 40 || !calls[0].Late) {
 				err = fmt.Errorf("%d calls are to be collected, not 40", len(calls))
 			}
 			return err

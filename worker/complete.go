@@ -16,6 +16,9 @@ import (
 type callSucceeded struct{ results []task.Result }
 
 func (e callSucceeded) write(ctx context.Context, s *step) (ending, queue.Verdict) {
+	if s.late() {
+		return e.writeLate(ctx, s)
+	}
 	if s.left() > s.asked() {
 		return batchKept(e), none
 	}
@@ -43,8 +46,17 @@ func (e callSucceeded) write(ctx context.Context, s *step) (ending, queue.Verdic
 	return nil, queue.Verdict{}
 }
 
+func (e callSucceeded) writeLate(ctx context.Context, s *step) (ending, queue.Verdict) {
+	o, err := s.completion(ctx, e.results)
+	if err != nil {
+		return unwritten{err}, none
+	}
+	o.APIResponse = string(s.answer.Raw)
+	return cameLate{o}, none
+}
+
 // cameLate keeps pictures whose task was taken away, unless it is gone altogether.
-// They complete a task that is held over this very call.
+// They complete a task that is held over its calls, or has failed by a later one.
 type cameLate struct{ completion store.Completion }
 
 func (e cameLate) write(ctx context.Context, s *step) (ending, queue.Verdict) {

@@ -149,7 +149,15 @@ func (s *step) fails(f *task.Failure) task.Decision {
 
 func (e decided) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	d := e.decision
-	if _, err := s.writeEnd(ctx, store.Decided{Held: s.t.Token(), Decision: d, Attempt: s.ended(e.endsCall)}); err != nil {
+	_, err := s.writeEnd(ctx, store.Decided{Held: s.t.Token(), Decision: d, Attempt: s.ended(e.endsCall), UnlessDrawn: !s.drawn})
+	switch {
+	case errors.Is(err, store.ErrDrawn): // by a call that was found again since the journal was read
+		s.drawn, s.history = true, nil
+		if _, err := s.count(ctx); err != nil {
+			return unwritten{err}, none
+		}
+		return allDrawn{}, none
+	case err != nil:
 		return unwritten{err}, none
 	}
 	event := s.log.Info()

@@ -23,6 +23,11 @@ func TestFoundAgain(t *testing.T) {
 		{"A lost call that a person has called not charged and that is found before another is made is collected, and nothing is bought", foundNotCharged},
 		{"One that is found when another was made for it is kept beside the task", foundBeside},
 		{"A lost call that a person has given up and that is found is kept beside the task, which stays as he has ended it", foundGivenUp},
+		{"One that is found while another call runs is collected meanwhile, and its task goes on with that", foundWhileDrawing},
+		{"One that is found so and brings nothing ends, and its task goes on with the other", foundNothing},
+		{"A picture that has come so completes the task if the other call fails for good", foundBeforeFailing},
+		{"A picture that comes after that completes the task that has failed", foundAfterFailing},
+		{"A call that is found while another runs is collected on when its task is cancelled, and its job is stopped", foundThenCancelled},
 		{"A picture of the spool that is not there yet is fetched again", spooledLater},
 	})
 }
@@ -149,6 +154,79 @@ func foundGivenUp(r *rig) {
 	got := r.get(t.ID)
 	r.same(facts{"Status": got.Status, "ErrorAdvice": got.ErrorAdvice, "CostMicros": *got.CostMicros, "submits": r.painter.submits.Load(), "states": r.states(t.ID)},
 		facts{"Status": task.Failed, "ErrorAdvice": task.RetryTakes, "CostMicros": int64(40_000), "submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}})
+}
+
+// foundBesideAnother leaves a task whose first call was lost and called not charged, and found while its second call
+// runs: that is answered with what the caller sends.
+func (r *rig) foundBesideAnother() (*task.Task, chan<- provider.Answer) {
+	r.Helper()
+	taken, answer := r.painter.hangs()
+	t := r.lost()
+	_, err := r.tasks.Retry(r.Context(), t.Seen(), true)
+	r.check(err)
+	r.start()
+	<-taken
+	r.same(r.found(t.ID), true)
+	return t, answer
+}
+
+func foundWhileDrawing(r *rig) {
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(41, 30)), nil }
+	t, answer := r.foundBesideAnother()
+	r.until("its picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	r.same(facts{"Status": r.get(t.ID).Status, "states": r.states(t.ID)},
+		facts{"Status": task.Processing, "states": []task.AttemptState{task.AttemptSucceeded, task.AttemptSending}})
+	answer <- drawn(pngOf(42, 30))
+	done := r.ends(t.ID, task.Completed)
+	r.same(facts{"results": len(r.results(t.ID)), "Width": *done.Width, "CostMicros": *done.CostMicros, "submits": r.painter.submits.Load()},
+		facts{"results": 2, "Width": 42, "CostMicros": int64(80_000), "submits": int64(1)})
+}
+
+func foundNothing(r *rig) {
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return fails(task.Moderated, task.Executed) }
+	t, answer := r.foundBesideAnother()
+	r.until("its call has ended", func() bool { return r.states(t.ID)[0] == task.AttemptFailed })
+	r.same(r.get(t.ID).Status, task.Processing)
+	answer <- drawn(pngOf(42, 30))
+	done := r.ends(t.ID, task.Completed)
+	r.same(facts{"results": len(r.results(t.ID)), "ErrorMsg": done.ErrorMsg, "submits": r.painter.submits.Load()}, facts{"results": 1, "ErrorMsg": "", "submits": int64(1)})
+}
+
+func foundBeforeFailing(r *rig) {
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn(pngOf(41, 30)), nil }
+	t, answer := r.foundBesideAnother()
+	r.until("its picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	answer <- provider.Answer{Done: true} // without a picture
+	done := r.ends(t.ID, task.Completed)
+	r.same(facts{"Width": *done.Width, "CostMicros": *done.CostMicros, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"Width": 41, "CostMicros": int64(40_000), "states": []task.AttemptState{task.AttemptSucceeded, task.AttemptFailed}, "submits": int64(1)})
+}
+
+func foundAfterFailing(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
+	poll := r.painter.poll
+	t, answer := r.foundBesideAnother()
+	r.painter.poll = poll
+	answer <- provider.Answer{Done: true}
+	r.ends(t.ID, task.Failed)
+	ready.Store(true)
+	r.until("it is completed", func() bool { return r.get(t.ID).Status == task.Completed })
+	r.same(facts{"ErrorMsg": r.get(t.ID).ErrorMsg, "ErrorKind": r.get(t.ID).ErrorKind, "results": len(r.results(t.ID)), "submits": r.painter.submits.Load()},
+		facts{"ErrorMsg": "", "ErrorKind": task.Kind(""), "results": 1, "submits": int64(1)})
+}
+
+func foundThenCancelled(r *rig) {
+	var ready atomic.Bool
+	r.painter.drawsWhen(&ready)
+	t, answer := r.foundBesideAnother()
+	r.until("its job is polled", func() bool { return r.painter.polls.Load() > 0 })
+	r.cancel(t.ID)
+	answer <- drawn(pngOf(42, 30))
+	r.until("its job is to be stopped", func() bool { return r.painter.cancels.Load() > 0 })
+	ready.Store(true)
+	r.until("both pictures are kept", func() bool { return len(r.results(t.ID)) == 2 })
+	r.same(r.get(t.ID).Status, task.Cancelled)
 }
 
 func spooledLater(r *rig) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/easelqueue/easel/queue"
@@ -12,13 +13,13 @@ import (
 	"github.com/easelqueue/easel/task"
 )
 
-// A call that was paid for may outlive its task: a cancelled job is drawn all the same, a
-// call that was given up for lost is found again by its callback or in a spool. No delivery
-// leads to such a call. Each process asks after its own, and takes over those of processes
-// that have gone. It never buys.
+// A call that was paid for may outlive its task, or its task's waiting for it: a cancelled job is
+// drawn all the same, a call that was given up for lost is found again by its callback or in a spool,
+// perhaps while another is made in its place. No delivery leads to such a call. Each process asks
+// after its own, and takes over those of processes that have gone. It never buys.
 
-// collectLate asks after a call whose task is over, and keeps what it brings beside the task;
-// a task that is held over it is completed. It returns after how long it may be taken
+// collectLate asks after a late call, and keeps what it brings beside the task; one that is held
+// over it, or has failed by a newer call, is completed. It returns after how long it may be taken
 // again if it did not end. A panic, which only a fault of ours or of an adapter can cause, is
 // this one task's.
 func (w *Worker) collectLate(ctx context.Context, c lateCall) (again time.Duration) {
@@ -32,10 +33,12 @@ func (w *Worker) collectLate(ctx context.Context, c lateCall) (again time.Durati
 	if err != nil || s == nil {
 		return again
 	}
-	if s.waiting, s.wakeUps, s.letGo = w.hold(ctx, s.t.ID); s.waiting == nil {
-		return again // a step of this process has it in hand
+	if !s.beside {
+		if s.waiting, s.wakeUps, s.letGo = w.hold(ctx, s.t.ID); s.waiting == nil {
+			return again // a step of this process has it in hand
+		}
 	}
-	s.waiting = ctx // it is over: that it was cancelled says nothing new
+	s.waiting = ctx // not that of the task: that it was cancelled says nothing new
 	defer s.end(ctx)
 	verdict := s.run(ctx, resuming)
 	return max(again, verdict.After)
@@ -63,14 +66,22 @@ func (w *Worker) lateStep(ctx context.Context, c lateCall) (*step, error) {
 		return nil, err
 	}
 	t, err := w.Tasks.Get(ctx, a.TaskID)
-	if err != nil || !t.Status.Final() {
+	if err != nil {
 		return nil, err
 	}
-	return &step{w: w, svc: svc, t: t, last: a, was: a.State, claimed: claimed, clock: now,
-		log: w.Log.With().Str("provider", svc.Name).Int64("task", t.ID).Int("attempt", a.Number).Bool("late", true).Logger()}, nil
+	t.Fence = 0 // that of no claim: whoever holds the task, this step does not
+	s := &step{w: w, svc: svc, t: t, last: a, was: a.State, beside: !t.Status.Final(), claimed: claimed, clock: now}
+	if s.beside {
+		h, err := s.count(ctx)
+		if err != nil || !slices.ContainsFunc(h.Attempts, func(newer task.Attempt) bool { return newer.Number > a.Number }) {
+			return nil, err // the step of a delivery asks after it
+		}
+	}
+	s.log = w.Log.With().Str("provider", svc.Name).Int64("task", t.ID).Int("attempt", a.Number).Bool("late", true).Logger()
+	return s, nil
 }
 
-// resumeLate goes on with a call whose task is over. One that was cancelled is cancelled
+// resumeLate goes on with a late call. That of a task that was cancelled is cancelled
 // upstream once more, unless this process has done so: whoever was to do it may have died before.
 func (s *step) resumeLate(ctx context.Context) (phase, queue.Verdict) {
 	if e := s.tooOld(); e != nil {
@@ -112,7 +123,8 @@ func advice(state task.AttemptState) task.Advice {
 }
 
 // retried reports whether a person has brought the task back since it was over, or deleted
-// it: whoever works on it then asks after its job too.
+// it: whoever works on it then asks after its job too. A call beside one that goes on is
+// left once that is over, and taken as of such a task.
 func (s *step) retried(ctx context.Context, j *job) bool {
 	if time.Since(j.seen) < rowEvery {
 		return false
@@ -120,6 +132,9 @@ func (s *step) retried(ctx context.Context, j *job) bool {
 	j.seen = time.Now()
 	rows, err := s.w.OpenCalls.Deliveries(ctx, []int64{s.t.ID})
 	t, there := rows[s.t.ID]
+	if s.beside {
+		return err == nil && (!there || t.Status.Final())
+	}
 	return err == nil && (!there || t.Delivery != s.t.Delivery || !t.Status.Final())
 }
 
@@ -145,12 +160,15 @@ func (e endedLate) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	if s.account.Provider == nil && !e.overdue {
 		return released{after: elsewhere}, none // who has the account may learn more
 	}
+	if s.beside || s.t.Status == task.Completed {
+		e.failure.Advice, e.failure.About = "", "" // a retry is not what comes next
+	}
 	s.last.State = e.state
 	s.last.Unbilled = e.state == task.AttemptFailed && e.failure.Unbilled
 	s.blame(e.failure)
 	if _, err := s.write(ctx, store.EndedLate{Attempt: *s.last}); err != nil {
 		return unwritten{err}, none
 	}
-	s.log.Info().Str("kind", string(e.failure.Kind)).Str("error", e.failure.Error()).Msg("a call whose task was over brought nothing")
+	s.log.Info().Str("kind", string(e.failure.Kind)).Str("error", e.failure.Error()).Msg("a call that was collected late brought nothing")
 	return nil, queue.Verdict{}
 }

@@ -136,7 +136,7 @@ func (s *step) rest(d time.Duration) error {
 	return err
 }
 
-// lookForLate begins to collect calls whose tasks are over, each in the group of goroutines
+// lookForLate begins to collect calls whose tasks are over, or go on with a newer one, each in the group of goroutines
 // that Run waits for. One look reads a page of each worker's; the next goes on behind it.
 func (w *Worker) lookForLate(ctx context.Context, loops *errgroup.Group) {
 	if w.draining() {
@@ -163,7 +163,7 @@ func (w *Worker) lookForLate(ctx context.Context, loops *errgroup.Group) {
 			w.late.cursor[worker] = calls[len(calls)-1].ID
 		}
 		for _, c := range calls {
-			if c.TaskOver && w.asksAfter(c) {
+			if c.Late && w.asksAfter(c) {
 				w.takeLate(ctx, loops, lateCall{c.ID, worker})
 			}
 		}

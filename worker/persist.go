@@ -32,7 +32,7 @@ func (s *step) persist(ctx context.Context, write func(context.Context) error) e
 		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 		err := write(writing)
 		cancel()
-		if err == nil || errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrRefused) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrDrawn) || errors.Is(err, store.ErrRefused) || ctx.Err() != nil {
 			return err
 		}
 		s.log.Warn().Err(err).Dur("next", wait).Msg("the database does not take a result; holding it")

@@ -67,14 +67,17 @@ type step struct {
 	failure *task.Failure       // of a call that was made, for the limiter
 
 	was      task.AttemptState // of a call that is collected late, as it was taken; empty in the step of a delivery
+	beside   bool              // its task is not over, but goes on with a newer call
 	leaves   bool              // its call to the collecting of late ones
+	drawn    bool              // other calls have brought all pictures of the task while it was about to fail
 	stopping bool              // the provider was asked to stop its job before that had begun; see cancel
 	panicked bool              // and is to fail for it
 	refused  bool              // the database has refused a row of this step
 	onlyIn   string            // where a paid answer lies that the database has refused; empty is in the journal
 }
 
-// late reports whether the task is over, nobody holds it, and its call is only waited for.
+// late reports whether the step does not hold the task, which is over or goes on with a newer
+// call, and only collects its call.
 func (s *step) late() bool { return s.was != "" }
 
 // answer is what the journal keeps of a finished job.

@@ -14,12 +14,12 @@ var ofTruth = []Mutant{
 	},
 	{
 		Name: "a late answer does not complete the task that was held for it", Rule: "What is learnt late reaches the row",
-		Edits: []Edit{{"store/finish.go", "	completed, err := s.completeHeld(ctx, tx, &e.Attempt, e.Completion)\n", "	completed, err := false, error(nil)\n"}},
+		Edits: []Edit{{"store/finish.go", "	completed, err := s.completeFound(ctx, tx, &e.Attempt, e.Completion)\n", "	completed, err := false, error(nil)\n"}},
 		Lives: Lives{Test: Test{"worker", "^TestZombies$"}},
 	},
 	{
 		Name: "a late answer completes a task that a person cancelled", Rule: "Terminal is final, but for the task's own late answer",
-		Edits: []Edit{{"store/late.go", "status = 'failed' AND error_kind = ? AND deleted_at", "status <> 'failed' AND '' <> ? AND deleted_at"}},
+		Edits: []Edit{{"store/late.go", "status = 'failed' AND deleted_at IS NULL AND (error_kind = ? OR", "status <> 'failed' AND deleted_at IS NULL AND ('' <> ? OR"}},
 		Lives: Lives{Test: Test{"store", "^TestSQLite$/^Late$"}},
 	},
 	{

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/store"
@@ -10,7 +11,7 @@ import (
 
 func collecting() []claim {
 	return []claim{
-		{"Calls that were taken and whose task is over are to be collected, and no others", toCollect},
+		{"Calls that were taken and whose task is over, or goes on with a newer one, are to be collected, and no others", toCollect},
 		{"A page of open calls ends where it is full, and the next goes on behind it", pagesOfOpen},
 		{"Of workers with open calls those are silent whose lease is over, and another takes their calls over once", takesOver},
 		{"A job that was given up is asked after again when the provider has called back", reopens},
@@ -19,6 +20,7 @@ func collecting() []claim {
 		{"A call that was given up as charged, is found and brings nothing stays given up, unless its provider does not bill it", confirmsWords},
 		{"The id of a job is that of the task's last call, whichever is heard of last", jobOfLast},
 		{"A late call that is given up is not asked after again, unless a person has retried its task meanwhile", endsLate},
+		{"A late call beside a newer one ends, and the task goes on as it is", endsBeside},
 		{"A late call that has failed says what it cost, and nothing once its task is retried, which hears it by itself", failsLate},
 	}
 }
@@ -30,7 +32,7 @@ func (b *bench) open(worker string, after int64, limit int) (all, over []int64) 
 	b.check(err)
 	for _, c := range calls {
 		all = append(all, c.ID)
-		if c.TaskOver {
+		if c.Late {
 			over = append(over, c.ID)
 		}
 	}
@@ -45,7 +47,8 @@ func (b *bench) acceptedCall() *task.Attempt {
 }
 
 func toCollect(b *bench) {
-	type found struct{ open, over int }
+	type found struct{ open, late int }
+	later := "INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) SELECT id, 0, 2, 'another', 'painter', 'sending', 'w', 1, now() FROM image_generations; "
 	for spoil, want := range map[string]found{
 		"UPDATE image_generations SET priority = 0":                                          {1, 1},
 		"UPDATE image_generations SET status = 'cancelled', error_kind = NULL":               {1, 1},
@@ -57,6 +60,10 @@ func toCollect(b *bench) {
 		"UPDATE image_generations SET status = 'pending'":                                    {1, 0},
 		"UPDATE image_generations SET status = 'processing', worker = 'w'":                   {1, 0},
 		"UPDATE image_generations SET deleted_at = now()":                                    {1, 0},
+		later + "UPDATE image_generations SET status = 'pending'":                            {1, 1},
+		later + "UPDATE image_generations SET status = 'processing', worker = 'w'":           {1, 1},
+		later + "UPDATE image_generations SET status = 'pending', deleted_at = now()":        {1, 0},
+		later + "UPDATE image_generations SET error_kind = 'crashed'":                        {1, 0},
 		"UPDATE image_generations SET provider = 'rival'":                                    {1, 1},
 		"UPDATE generation_attempt SET state = 'answered'":                                   {1, 1},
 		"UPDATE generation_attempt SET finished_at = now()":                                  {0, 0},
@@ -67,12 +74,15 @@ func toCollect(b *bench) {
 	} {
 		b.exec("DELETE FROM image_generations")
 		id := b.acceptedCall().TaskID
-		b.exec("%s", spoil)
+		for statement := range strings.SplitSeq(spoil, "; ") {
+			b.exec("%s", statement)
+		}
 		all, over := b.open("first", 0, 10)
 		if got := (found{len(all), len(over)}); got != want {
 			b.Errorf("after %q there are %+v, not %+v", spoil, got, want)
 		}
-		if said := task.CollectedByItself(b.get(id), b.attempts(id)); said != (want.over == 1) {
+		t := b.get(id)
+		if said := task.CollectedByItself(t, b.attempts(id)); said != (want.late == 1 && t.Status.Final()) {
 			b.Errorf("after %q people are told that it is collected by itself: %t", spoil, said)
 		}
 	}
@@ -160,6 +170,21 @@ func endsLate(b *bench) {
 		}
 		b.same(facts{"changed": changed, "finished": got.FinishedAt != nil, "State": got.State}, facts{"changed": gives, "finished": gives, "State": accept})
 	}
+}
+
+func endsBeside(b *bench) {
+	t := b.held()
+	a := b.begin(t)
+	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}))
+	b.begin(t)
+	stopped := ended(a, failed)
+	stopped.CostMicros, stopped.Currency = ptr(int64(40_000)), "USD"
+	before := b.get(t.ID)
+	changed, err := b.store.Record(b.Context(), store.EndedLate{Attempt: *stopped})
+	b.check(err)
+	got, calls := b.get(t.ID), b.attempts(t.ID)
+	b.same(facts{"changed": changed, "first": calls[0].State, "second": calls[1].State, "Status": got.Status, "Fence": got.Fence},
+		facts{"changed": true, "first": failed, "second": sending, "Status": task.Processing, "Fence": before.Fence})
 }
 
 func failsLate(b *bench) {

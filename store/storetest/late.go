@@ -10,11 +10,12 @@ import (
 
 func learning() []claim {
 	return []claim{
-		{"The late answer of its own last call completes a task that was held over it, and nothing else does", completesHeld},
+		{"Late pictures complete a task that was held for them, or that has failed by a later call, and no other", completesFound},
 		{"What is learnt late becomes the reason of a task that was held for want of it", learns},
-		{"Pictures of an earlier call that come late are the reason, whatever became of the calls after it", learnsOfEarlier},
+		{"Pictures of an earlier call that come late complete the task, whatever became of the calls after it, if they are all", learnsOfEarlier},
 		{"A reason that is known is not replaced by what comes late", keepsReason},
 		{"Pictures that come late correct the reason of a task whose last call could not be collected", cameAfterAll},
+		{"A task of which all pictures have come does not fail, and its call ends all the same", unlessDrawn},
 		{"A job that is accepted late corrects the reason at once", acceptsLate},
 		{"A task that fails as unknown while its answer comes in does not say so", failsMeanwhile},
 		{"The cost of a call that is answered late is on its task, whatever has become of that", costsLate},
@@ -32,18 +33,25 @@ func (b *bench) late(a *task.Attempt, o store.Completion) bool {
 	return completed
 }
 
-func completesHeld(b *bench) {
+func completesFound(b *bench) {
+	later := "INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) SELECT id, 0, 2, 'another', 'painter', 'rejected', 'w', 1, now() FROM image_generations; "
 	for spoil, completes := range map[string]bool{
-		"UPDATE image_generations SET priority = 0":                                              true,
-		"UPDATE image_generations SET status = 'cancelled'":                                      false,
-		"UPDATE image_generations SET status = 'pending'":                                        false,
-		"UPDATE image_generations SET status = 'processing', worker = 'w'":                       false,
-		"UPDATE image_generations SET status = 'completed'":                                      false,
-		"UPDATE image_generations SET error_kind = 'moderated'":                                  false,
-		"UPDATE image_generations SET deleted_at = now()":                                        false,
-		"UPDATE image_generations SET image_count = 2":                                           true, // no images on the attempt: it was for all
-		"UPDATE image_generations SET image_count = 2; UPDATE generation_attempt SET images = 1": false,
-		"INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) SELECT id, 0, 2, 'another', 'painter', 'rejected', 'w', 1, now() FROM image_generations": false,
+		"UPDATE image_generations SET priority = 0":                                                      true,
+		"UPDATE image_generations SET status = 'cancelled'":                                              false,
+		"UPDATE image_generations SET status = 'pending'":                                                false,
+		"UPDATE image_generations SET status = 'processing', worker = 'w'":                               false,
+		"UPDATE image_generations SET status = 'completed'":                                              false,
+		"UPDATE image_generations SET error_kind = 'moderated'":                                          false,
+		"UPDATE image_generations SET deleted_at = now()":                                                false,
+		"UPDATE image_generations SET image_count = 2":                                                   true, // no images on the attempt: it was for all
+		"UPDATE image_generations SET image_count = 2; UPDATE generation_attempt SET images = 1":         false,
+		later + "UPDATE image_generations SET priority = 0":                                              true,
+		later + "UPDATE generation_attempt SET state = 'unknown' WHERE number = 2":                       true,
+		later + "UPDATE image_generations SET error_kind = 'moderated'":                                  true,
+		later + "UPDATE image_generations SET error_kind = 'charged'":                                    false,
+		later + "UPDATE image_generations SET error_kind = 'deadline'":                                   false,
+		later + "UPDATE image_generations SET error_kind = 'moderated', status = 'cancelled'":            false,
+		later + "UPDATE image_generations SET image_count = 2; UPDATE generation_attempt SET images = 1": false,
 	} {
 		b.clear()
 		t, a := b.lastCallUnknown()
@@ -95,10 +103,9 @@ func learnsOfEarlier(b *bench) {
 		b.exec("UPDATE image_generations SET image_count = %d WHERE id = %d", map[bool]int{true: 2, false: 3}[bought], t.ID)
 		b.exec("UPDATE generation_attempt SET images = 2 WHERE id = %d", a.ID)
 		b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
-		b.same(b.late(answered(a), completion()), false)
-		got := b.get(t.ID)
-		if came := strings.Contains(got.ErrorMsg, "of attempt 1 came late and are kept"); came != bought || !bought && got.ErrorKind != task.Billing {
-			b.Errorf("with all its pictures drawn (%t) it says %s: %s", bought, got.ErrorKind, got.ErrorMsg)
+		b.same(b.late(answered(a), completion()), bought)
+		if got := b.get(t.ID); !bought && got.ErrorKind != task.Billing {
+			b.Errorf("with one more picture to be drawn it says %s: %s", got.ErrorKind, got.ErrorMsg)
 		}
 	}
 }
@@ -122,11 +129,42 @@ func cameAfterAll(b *bench) {
 					SELECT id, 0, 2, 'another of %s', 'painter', 'rejected', 'w', 1, now() FROM image_generations WHERE id = %d`, kind, t.ID)
 			}
 			b.exec("UPDATE image_generations SET error_kind = '%s', error_msg = 'it does not come' WHERE id = %d", kind, t.ID)
-			b.same(b.late(answered(a), completion()), false)
+			completes := later && kind != task.Deadline
+			b.same(b.late(answered(a), completion()), completes)
 			got := b.get(t.ID)
-			if said := strings.Contains(got.ErrorMsg, "of attempt 1 came late and are kept"); got.Status != task.Failed || said != (corrected && !later) {
+			if said := strings.Contains(got.ErrorMsg, "of attempt 1 came late and are kept"); (got.Status == task.Completed) != completes || said != (corrected && !later) {
 				b.Errorf("%s, with a later call %t, says %q", kind, later, got.ErrorMsg)
 			}
+		}
+	}
+}
+
+func unlessDrawn(b *bench) {
+	for _, c := range []struct {
+		came, unless, taken bool
+		status              task.Status
+		want                error
+		is                  task.Status
+	}{
+		{false, true, false, task.Failed, nil, task.Failed},
+		{true, false, false, task.Failed, nil, task.Failed},
+		{true, true, false, task.Failed, store.ErrDrawn, task.Processing},
+		{true, true, false, task.Pending, nil, task.Pending}, // its next try completes it
+		{true, true, true, task.Failed, store.ErrFenced, task.Processing},
+	} {
+		t := b.held()
+		first, held := b.begin(t), t.Token()
+		b.check(b.record(store.Answered{Held: held, Attempt: *answered(first)}))
+		second := b.begin(t)
+		if c.came {
+			b.same(b.late(answered(first), completion()), false)
+		}
+		if c.taken {
+			b.exec("UPDATE image_generations SET fence = fence + 1 WHERE id = %d", t.ID)
+		}
+		err := b.finish(store.Decided{Held: held, Decision: task.Decision{Status: c.status, Failure: nameModel()}, Attempt: ended(second, failed), UnlessDrawn: c.unless})
+		if got := b.get(t.ID); err != c.want || got.Status != c.is || b.attempts(t.ID)[1].State != failed {
+			b.Errorf("of %+v it is %s, its call %s: %v", c, got.Status, b.attempts(t.ID)[1].State, err)
 		}
 	}
 }
