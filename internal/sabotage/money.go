@@ -67,7 +67,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a lost call that is found again waits for a person", Rule: "A picture that was paid for is never thrown away",
-		Edits: []Edit{{"store/collect.go", "('completed', 'failed', 'cancelled') AND g.deleted_at", "('cancelled') AND g.deleted_at"}},
+		Edits: []Edit{{"store/collect.go", "isOver = \"(g.status IN ('completed', 'failed', 'cancelled')", "isOver = \"(g.status IN ('cancelled')"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestFoundAgain$/^A_lost_call_that_is_found_while_no_worker_runs"}},
 	},
 	{

@@ -135,11 +135,11 @@ func (b *book) noteExec(p *process, query string, args []driver.NamedValue, r dr
 	}
 	e := historyEntry{Client: p.id, Call: b.ns(call), OK: n > 0}
 	switch op := sqlOp(query); {
-	case op == "save" && strings.Contains(query, "status = 'failed' AND error_kind = ?"):
+	case op == "save" && strings.Contains(query, "status = 'failed' AND deleted_at IS NULL AND (error_kind = ?"):
 		if n == 0 {
 			return nothing
 		}
-		e.Op, e.Task = "came_late", number(3)
+		e.Op, e.Task = "came_late", number(5)
 		e.Fence = b.fence(e.Task)
 	case op == "save" || op == "release":
 		e.Op, e.Task, e.Fence = op, number(2), number(1)
