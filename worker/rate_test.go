@@ -113,6 +113,7 @@ func triedOnce(r *rig) {
 
 func urgentFirst(r *rig) {
 	r.svc.Accounts[0].Limits = provider.Limits{InFlight: 1}
+	r.forward = r.every // those that come back to the line are not overtaken meanwhile
 	var mu sync.Mutex
 	var order []string
 	r.painter.submit = func(_ context.Context, c provider.Call) (provider.Answer, error) {
