@@ -15,13 +15,14 @@ import (
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 )
 
-const adoptHelp = `Let easel work on an image_generations table that an app has made. It shows what it
-would add and, with --yes, adds it: columns with defaults, indexes, a trigger, a view
-and tables of its own. Nothing that the app has is changed or lost, and rows that are
+const adoptHelp = `Let easel work on an image_generations table that an app has made. It says what it
+would add, with --sql in every statement, and with --yes adds it: columns with defaults,
+indexes, a trigger, a view and tables of its own. Nothing that the app has is changed or lost, and rows that are
 there stay the app's: easel never draws them. From then on a row that the app inserts
 as pending is a task. ` + "`easel migrate down`" + ` refuses from then on, since the rows are the app's.
 
@@ -29,11 +30,12 @@ Meanwhile easel makes its tables in a schema of another name, compares them with
 app's, and removes that schema again. PostgreSQL only.`
 
 func (a *program) adoptCommand() *cobra.Command {
-	var yes bool
+	var yes, statements bool
 	c := &cobra.Command{Use: "adopt", Short: "Show what it takes to work on an app's own table, and do it with --yes", Long: adoptHelp, Args: cli.Takes(0, 0),
-		Example: "  easel migrate adopt\n  easel migrate adopt --yes"}
+		Example: "  easel migrate adopt\n  easel migrate adopt --sql > plan.sql    to read before\n  easel migrate adopt --yes"}
 	c.Flags().BoolVar(&yes, "yes", false, "do it, not only show it")
-	c.RunE = func(c *cobra.Command, _ []string) error { return a.adopt(c.Context(), yes) }
+	c.Flags().BoolVar(&statements, "sql", false, "show every statement")
+	c.RunE = func(c *cobra.Command, _ []string) error { return a.adopt(c.Context(), yes, statements) }
 	return c
 }
 
@@ -43,7 +45,7 @@ type adopted struct {
 	Done bool `json:"done"`
 }
 
-func (a *program) adopt(ctx context.Context, yes bool) error {
+func (a *program) adopt(ctx context.Context, yes, statements bool) error {
 	cfg, err := config.Load(a.env, kinds)
 	if err != nil {
 		return err
@@ -72,7 +74,7 @@ func (a *program) adopt(ctx context.Context, yes bool) error {
 				return err
 			}
 		}
-		err = a.out.Answer(adopted{plan, yes}, func(w io.Writer) { a.out.adoption(w, plan, yes) })
+		err = a.out.Answer(adopted{plan, yes}, func(w io.Writer) { a.out.adoption(w, plan, yes, statements) })
 		if err == nil && len(plan.Refusals) > 0 {
 			return cli.ErrPrinted
 		}
@@ -108,7 +110,8 @@ func beside(ctx context.Context, cfg config.Config, db *sql.DB, work func(schema
 	return work(schema)
 }
 
-func (o *output) adoption(w io.Writer, plan *migrations.Adoption, done bool) {
+// adoption says what is most wanted at the end, where it is seen.
+func (o *output) adoption(w io.Writer, plan *migrations.Adoption, done, statements bool) {
 	section := func(title string, lines []string, end string) {
 		if len(lines) == 0 {
 			return
@@ -118,17 +121,35 @@ func (o *output) adoption(w io.Writer, plan *migrations.Adoption, done bool) {
 			fmt.Fprintln(w, "  "+strings.ReplaceAll(line, "\n", "\n  ")+end)
 		}
 	}
-	section("It cannot be done because", plan.Refusals, "")
-	section("Columns of the app's tables, in one transaction", plan.Columns, ";")
-	section("Indexes, one by one, while the app goes on", plan.Indexes, ";")
-	section("easel's own tables, its trigger and its view, in one transaction", plan.Rest, ";")
+	if statements {
+		section("Columns of the app's tables, in one transaction", plan.Columns, ";")
+		section("Indexes, one by one, while the app goes on", plan.Indexes, ";")
+		section("easel's own tables, its trigger and its view, in one transaction", plan.Rest, ";")
+	}
 	section("To know", plan.Notes, "")
+	section("It cannot be done because", plan.Refusals, "")
+	if len(plan.Refusals) == 0 {
+		fmt.Fprintln(w, summary(plan, done, statements))
+	}
 	switch {
 	case len(plan.Refusals) > 0:
-		fmt.Fprintln(w, "Nothing was changed. Mend what it says at the top, or give easel a schema of its own: end EASEL_DATABASE_URL with ?search_path=easel, or with &search_path=easel if it has a ? already, then `easel migrate up`.")
+		fmt.Fprintln(w, "Nothing was changed. Mend what it says, or give easel a schema of its own: end EASEL_DATABASE_URL with ?search_path=easel, or with &search_path=easel if it has a ? already, then `easel migrate up`.")
 	case done:
 		fmt.Fprintln(w, "Done. Rows that were there stay the app's; one that it inserts as pending from now on is a task.")
 	default:
 		fmt.Fprintln(w, "Nothing was changed. `easel migrate adopt --yes` does it; nothing of the app's is changed or lost, and rows that are there stay the app's.")
 	}
+}
+
+// summary counts what is added.
+func summary(plan *migrations.Adoption, done, statements bool) string {
+	text := fmt.Sprintf("It takes %s for columns of the app's tables, %s for indexes on them, and %s for easel's own tables, its trigger and its view",
+		human.Count(len(plan.Columns), "statement"), human.Count(len(plan.Indexes), "statement"), human.Count(len(plan.Rest), "statement"))
+	switch {
+	case done:
+		return strings.Replace(text, "takes", "took", 1) + "."
+	case !statements:
+		return text + "; --sql shows them."
+	}
+	return text + "."
 }

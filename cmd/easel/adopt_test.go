@@ -116,7 +116,7 @@ func TestForeignTables(t *testing.T) {
 		pythonSays(t, address, "second.py", "create")
 		s := bareSite(t, address)
 		before := dump(t, address, appColumns)
-		preview := s.easel(0, "migrate", "adopt")
+		preview := s.easel(0, "migrate", "adopt", "--sql")
 		for _, part := range []string{`ADD COLUMN "fence" bigint DEFAULT -1 NOT NULL`, "CREATE INDEX CONCURRENTLY", "Nothing was changed"} {
 			if !strings.Contains(preview, part) {
 				t.Errorf("the preview does not say %q:\n%s", part, preview)

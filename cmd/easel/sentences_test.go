@@ -71,10 +71,24 @@ func TestAServerWithoutSSLIsNotToBeStarted(t *testing.T) {
 	}
 }
 
-func TestAnAdoptionThatCannotBeSaysSoFirst(t *testing.T) {
-	var out strings.Builder
-	(&output{&cli.Output{}}).adoption(&out, &migrations.Adoption{Refusals: []string{"no provider"}, Columns: []string{"ALTER TABLE"}}, false)
-	if got := out.String(); !strings.HasPrefix(got, "It cannot be done because\n  no provider\n") {
-		t.Error(got)
+func TestAnAdoptionEndsWithWhatIsMostWanted(t *testing.T) {
+	plan := migrations.Adoption{Columns: []string{"ALTER TABLE"}, Indexes: []string{"CREATE INDEX", "CREATE INDEX"}, Notes: []string{"a note"}}
+	refused := plan
+	refused.Refusals = []string{"no provider"}
+	for _, c := range []struct {
+		plan             *migrations.Adoption
+		done, statements bool
+		want             string
+	}{
+		{&refused, false, false, "To know\n  a note\nIt cannot be done because\n  no provider\nNothing was changed. Mend what it says"},
+		{&plan, false, false, "To know\n  a note\nIt takes 1 statement for columns of the app's tables, 2 statements for indexes on them, and 0 statements for easel's own tables, its trigger and its view; --sql shows them.\nNothing was changed."},
+		{&plan, true, false, "To know\n  a note\nIt took 1 statement"},
+		{&plan, false, true, "Columns of the app's tables, in one transaction\n  ALTER TABLE;\n"},
+	} {
+		var out strings.Builder
+		(&output{&cli.Output{}}).adoption(&out, c.plan, c.done, c.statements)
+		if got := out.String(); !strings.HasPrefix(got, c.want) {
+			t.Errorf("got %s\nwant %s", got, c.want)
+		}
 	}
 }
