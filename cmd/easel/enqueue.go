@@ -78,6 +78,14 @@ type enqueued struct {
 	Paths   []string      `json:"paths,omitempty"`   // with --wait: where the pictures lie
 }
 
+// stored says whether the task is new.
+func (e enqueued) stored() string {
+	if e.Created {
+		return fmt.Sprintf("task %d is enqueued", e.Task.ID)
+	}
+	return fmt.Sprintf("nothing new is enqueued: the key stands for task %d, which is %s", e.Task.ID, e.Task.Status)
+}
+
 func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 	ctx := c.Context()
 	prompt, err := a.prompt(prompt)
@@ -99,7 +107,7 @@ func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 	if err := check(cfg, t); err != nil {
 		return err // before a database is made for nothing
 	}
-	s, err := app.OpenOrCreate(ctx, cfg)
+	s, err := openToAdd(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -125,11 +133,17 @@ func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 		return a.waitForOne(ctx, cfg, s, answer)
 	}
 	return a.out.Answer(answer, func(w io.Writer) {
-		fmt.Fprintf(w, "task %d is enqueued; `easel show %d` tells how it goes\n", t.ID, t.ID)
-		if !created {
-			fmt.Fprintf(w, "(its key was known: this is the task of then, now %s)\n", t.Status)
-		}
+		fmt.Fprintf(w, "%s; `easel show %d` tells how it goes\n", answer.stored(), t.ID)
 	})
+}
+
+// openToAdd opens the database for new tasks. A file that is not there is refused: nobody would
+// draw them, for who started the command in another folder than `easel up`.
+func openToAdd(ctx context.Context, cfg config.Config) (*store.Store, error) {
+	if err := app.NoDatabase(cfg); err != nil {
+		return nil, err
+	}
+	return app.OpenOrCreate(ctx, cfg)
 }
 
 // otherFallbacks refuses one that is what t begins with. A provider alone means its default
@@ -177,7 +191,7 @@ func notConfigured(cfg config.Config, name string) error {
 }
 
 func (a *program) waitForOne(ctx context.Context, cfg config.Config, s *store.Store, answer enqueued) error {
-	a.out.Say("task %d is enqueued", answer.Task.ID)
+	a.out.Say("%s", answer.stored())
 	w := waiter{out: a.out, tasks: s}
 	ended, err := w.wait(ctx, []int64{answer.Task.ID})
 	if err != nil {

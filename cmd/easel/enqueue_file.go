@@ -77,7 +77,7 @@ func (a *program) enqueueFile(c *cobra.Command, o *order) error {
 	if err != nil {
 		return err
 	}
-	s, err := app.OpenOrCreate(ctx, cfg)
+	s, err := openToAdd(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -95,8 +95,20 @@ func (a *program) enqueueFile(c *cobra.Command, o *order) error {
 		return a.waitForMany(ctx, cfg, s, answer)
 	}
 	return a.out.Answer(answer, func(w io.Writer) {
-		fmt.Fprintf(w, "%d tasks are enqueued, %d of them new: %s\n", answer.Tasks, answer.Created, idRange(answer.IDs))
+		fmt.Fprintf(w, "%s: %s\n", answer.stored(), idRange(answer.IDs))
 	})
+}
+
+// stored says how many of the tasks are new.
+func (m manyEnqueued) stored() string {
+	known := m.Tasks - m.Created
+	switch {
+	case known == 0:
+		return human.Count(m.Tasks, "task") + " enqueued"
+	case m.Created == 0:
+		return "nothing new is enqueued: the keys stand for " + human.Count(known, "task") + " of before"
+	}
+	return fmt.Sprintf("%s enqueued, and %s of before by their keys", human.Count(m.Created, "new task"), human.Count(known, "task"))
 }
 
 func idRange(ids []int64) string {

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -31,6 +35,11 @@ func TestEnqueue(t *testing.T) {
 			t.Errorf("got task %d, created %t", again.Task.ID, again.Created)
 		}
 		d.easel("enqueue", "other", "--key", "k").wants(t, 1, "already stands for task")
+		if got := d.easel("enqueue", "x", "--key", "k"); got.out != "nothing new is enqueued: the key stands for task 1, which is pending; `easel show 1` tells how it goes\n" {
+			t.Errorf("got %s", got.out)
+		}
+		complete(t, d.open(), first)
+		d.easel("enqueue", "x", "--key", "k", "--wait").wants(t, 0, "nothing new is enqueued: the key stands for task 1, which is completed\n")
 	})
 	t.Run("A prompt may come from stdin", func(t *testing.T) {
 		d := newShell(t)
@@ -44,7 +53,22 @@ func TestEnqueue(t *testing.T) {
 	t.Run("A Redis that is down loses nothing", func(t *testing.T) {
 		d := newShell(t)
 		d.env = []string{"EASEL_REDIS_URL=redis://127.0.0.1:1"}
+		d.begin()
 		d.easel("enqueue", "x").wants(t, 0, "Redis at redis://127.0.0.1:1 does not answer", "task 1 is enqueued")
+	})
+	t.Run("In a folder without a database nothing is enqueued, and none is made", func(t *testing.T) {
+		d := newShell(t)
+		writeFile(t, "tasks.jsonl", `{"prompt":"x"}`)
+		here, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"x"}, {"x", "--wait"}, {"--file", "tasks.jsonl"}} {
+			d.easel(append([]string{"enqueue"}, args...)...).wants(t, 1, "there is no database at "+filepath.Join(here, "easel-data", "easel.db"), "in the folder where `easel up` runs", "EASEL_DATA")
+		}
+		if _, err := os.Stat("easel-data"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a folder was made: %v", err)
+		}
 	})
 	t.Run("What is refused makes no database", func(t *testing.T) {
 		d := newShell(t)

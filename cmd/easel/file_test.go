@@ -24,6 +24,7 @@ func writeFile(t *testing.T, name, text string) {
 func TestEnqueueFile(t *testing.T) {
 	t.Run("Every line becomes a task, with the flags as defaults", func(t *testing.T) {
 		d := newShell(t)
+		d.begin()
 		writeFile(t, "tasks.jsonl", `{"prompt":"one","seed":7}
 
 {"prompt":"two","size":"64x64","priority":"low","reference_images":["https://x.test/a.png"],"metadata":{"a":1}}`)
@@ -45,6 +46,7 @@ func TestEnqueueFile(t *testing.T) {
 	})
 	t.Run("More than a batch arrives whole", func(t *testing.T) {
 		d := newShell(t)
+		d.begin()
 		writeFile(t, "tasks.jsonl", strings.Repeat(`{"prompt":"x"}`+"\n", batchTasks+3))
 		var answer manyEnqueued
 		d.must(&answer, "enqueue", "--file", "tasks.jsonl", "--from-line", "2")
@@ -54,8 +56,10 @@ func TestEnqueueFile(t *testing.T) {
 	})
 	t.Run("--wait tells how all of them ended", func(t *testing.T) {
 		d := newShell(t)
+		d.begin()
 		writeFile(t, "tasks.jsonl", `{"prompt":"x","idempotency_key":"a"}`+"\n"+`{"prompt":"y","idempotency_key":"b"}`)
-		d.must(nil, "enqueue", "--file", "tasks.jsonl")
+		d.easel("enqueue", "--file", "tasks.jsonl").wants(t, 0, "2 tasks enqueued: 1 to 2")
+		d.easel("enqueue", "--file", "tasks.jsonl").wants(t, 0, "nothing new is enqueued: the keys stand for 2 tasks of before: 1 to 2")
 		s := d.open()
 		complete(t, s, 1)
 		fail(t, s, 2, &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "refused"})

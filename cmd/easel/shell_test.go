@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ type shell struct {
 	data  string
 	env   []string
 	stdin string
+	made  bool // there is a database
 }
 
 func newShell(t *testing.T) *shell {
@@ -68,8 +70,18 @@ func (d *shell) must(v any, args ...string) said {
 	return got
 }
 
+// begin makes the database in the data folder, as the first `easel up` does.
+func (d *shell) begin() {
+	d.t.Helper()
+	if !d.made && !slices.ContainsFunc(d.env, func(line string) bool { return strings.HasPrefix(line, "EASEL_DATABASE_URL=") }) {
+		d.must(nil, "migrate", "up")
+	}
+	d.made = true
+}
+
 func (d *shell) enqueue(args ...string) int64 {
 	d.t.Helper()
+	d.begin()
 	var answer enqueued
 	d.must(&answer, append([]string{"enqueue"}, args...)...)
 	return answer.Task.ID

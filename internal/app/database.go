@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,8 +21,8 @@ const openTimeout = 10 * time.Second
 // OpenDatabase opens a database that has easel's tables, for a command that a person waits for.
 // The caller closes the store.
 func OpenDatabase(ctx context.Context, cfg config.Config) (*store.Store, error) {
-	if path, ok := MissingFile(cfg); ok {
-		return nil, fmt.Errorf("there is no database at %s yet: `easel up`, `easel enqueue` and `easel migrate up` make it (EASEL_DATA and EASEL_DATABASE_URL say where)", path)
+	if err := NoDatabase(cfg); err != nil {
+		return nil, err
 	}
 	s, err := Connect(ctx, cfg)
 	if err != nil {
@@ -85,6 +86,19 @@ func DatabaseRemedy(err error, cfg config.Config) string {
 		return strings.ToUpper(hint[:1]) + hint[1:]
 	}
 	return "Start the database, or " + hint
+}
+
+// NoDatabase says that the database's file is not there, and where it would be; nil if it is
+// there, or is on a server.
+func NoDatabase(cfg config.Config) error {
+	path, missing := MissingFile(cfg)
+	if !missing {
+		return nil
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	return fmt.Errorf("there is no database at %s. Start this command in the folder where `easel up` runs, or say with EASEL_DATA or EASEL_DATABASE_URL where its database is; a new one is made by `easel up` and `easel migrate up`", path)
 }
 
 // MissingFile returns the path of a SQLite database that is not there.
