@@ -114,6 +114,19 @@ func (h *History) AfterRetry() RetryStep {
 	return Buys
 }
 
+// NotCharged returns the history as it is once a person has said that the calls of unknown outcome
+// were not charged.
+func (h *History) NotCharged() *History {
+	said := *h
+	said.Attempts = slices.Clone(h.Attempts)
+	for i := range said.Attempts {
+		if a := &said.Attempts[i]; a.State == AttemptUnknown {
+			a.State, a.ErrorKind = AttemptRejected, NotCharged
+		}
+	}
+	return &said
+}
+
 // RevisedReason returns why a task is failed that was held because nobody knew the outcome of
 // its calls, given what is known of them now. It is nil while the outcome of any is still unknown.
 func (h *History) RevisedReason() *Failure {

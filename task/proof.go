@@ -1,6 +1,9 @@
 package task
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // FoundAgain is what people read of a call that had ended by that kind, one of YieldToProof, and is
 // found; empty for other kinds. Such a call goes on and keeps the kind beside its new state.
@@ -30,4 +33,17 @@ func (h *History) GivenUp() *Attempt {
 		}
 	}
 	return nil
+}
+
+// Took is how long the service had the call until its answer came, or until it ended. False where
+// nobody knows: it has not ended, its outcome is unknown, or it ended by what was said or inferred
+// of it later.
+func (a *Attempt) Took() (time.Duration, bool) {
+	switch {
+	case a.AnsweredAt != nil:
+		return a.AnsweredAt.Sub(a.SentAt), true
+	case a.FinishedAt == nil, a.State == AttemptUnknown, slices.Contains(YieldToProof, a.ErrorKind):
+		return 0, false
+	}
+	return a.FinishedAt.Sub(a.SentAt), true
 }

@@ -25,12 +25,16 @@ type confirmPage struct {
 	Kind     task.Kind
 	Provider string
 	Count    int    // of the tasks that it is about
-	All      int    // that there are
+	All      int    // that there are of these
+	Left     int    // that are not among them, since nobody can be asked about them
 	Looked   string // those that it is about, as they stand
 }
 
 // Unknown says that the tasks may have been billed already.
 func (c confirmPage) Unknown() bool { return c.Kind == task.OutcomeUnknown }
+
+// Vain says that a retry of the same requests fails again.
+func (c confirmPage) Vain() bool { return vain(c.Kind) }
 
 // retryKind retries the failed tasks of a kind, of one provider if the form names one, once
 // the reader has seen how many they are: those that he saw, as far as they have not moved on.
@@ -56,12 +60,40 @@ func (s *Site) confirm(r *http.Request, p pick) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	looked, _, err := s.Actions.Retryable(r.Context(), p.filter(maxLooked))
-	if err != nil {
-		return nil, err
+	c := confirmPage{kindWords: wordsFor(p.Kind), Kind: p.Kind, Provider: p.Provider}
+	var looked []task.Seen
+	for _, one := range s.pickFrom(p, tally, &c) {
+		more, _, err := s.Actions.Retryable(r.Context(), one.filter(maxLooked-len(looked)))
+		if err != nil {
+			return nil, err
+		}
+		if looked = append(looked, more...); len(looked) == maxLooked {
+			break
+		}
 	}
-	c := confirmPage{kindWords: wordsFor(p.Kind), Kind: p.Kind, Provider: p.Provider, Count: len(looked), All: p.count(tally), Looked: lookedText(looked)}
+	c.Count, c.Looked = len(looked), lookedText(looked)
 	return view{name: "confirm", Title: "Retry " + strconv.Itoa(c.Count) + " tasks?", Here: "failed", Data: c}, nil
+}
+
+// pickFrom returns what of p is retried, and counts that and the rest: all of p at once, or
+// provider by provider where some are left alone.
+func (s *Site) pickFrom(p pick, tally []store.Tally, c *confirmPage) (all []pick) {
+	for _, t := range tally {
+		one := p
+		one.Provider = t.Provider
+		switch {
+		case t.ErrorKind != p.Kind, p.Provider != "" && p.Provider != t.Provider:
+		case s.leftAlone(t):
+			c.Left += t.Tasks
+		default:
+			c.All += t.Tasks
+			all = append(all, one)
+		}
+	}
+	if c.Left == 0 {
+		return []pick{p}
+	}
+	return all
 }
 
 func (s *Site) retryLooked(r *http.Request) (answer, error) {
@@ -77,7 +109,11 @@ func (s *Site) retryLooked(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return redirect("/failed?retried=" + strconv.Itoa(n)), nil
+	to := "/failed?retried=" + strconv.Itoa(n)
+	if left := len(looked) - n; left > 0 {
+		to += "&left=" + strconv.Itoa(left)
+	}
+	return redirect(to), nil
 }
 
 // lookedText is failed tasks as a form sends them back: ID.DELIVERY.FENCE, with a space between.

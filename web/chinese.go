@@ -96,8 +96,8 @@ var chinese = map[string]string{
 	"Pages": "翻页", "← Newest": "← 最新", "Older →": "更早 →", "Back": "返回",
 
 	// The failed tasks.
-	"failed, waits for a decision": "失败，等待处理", "failed, charged and given up": "失败，已计费并放弃", "tasks failed and wait for a decision": "个任务失败，等待处理",
-	"Who has to act:": "需要谁处理：", "Ask the provider about all": "全部向服务商询问", "Retry all": "全部重试", "Ask the provider about": "向服务商询问", "of them": "个", "only ": "仅 ", "task failed and waits for a decision": "个任务失败，等待处理", "Ask the provider about it": "向服务商询问", "Retry it": "重试", ", the newest": "，最新的", "The newest": "最新的", "All kinds": "全部原因",
+	"failed, waits for a decision": "失败，等待处理", "failed, charged and given up": "失败，已计费并放弃", "charged and given up": "个已计费并放弃", "; ": "；", "nothing waits for a decision": "没有等待处理的失败任务", "tasks failed and wait for a decision": "个任务失败，等待处理",
+	"Who has to act:": "需要谁处理：", "Ask the provider about all": "全部向服务商询问", "Retry all": "全部重试", "Retry anyway: all": "仍要全部重试", "Retry anyway:": "仍要重试", "Ask the provider about": "向服务商询问", "of them": "个", "only ": "仅 ", "task failed and waits for a decision": "个任务失败，等待处理", "Ask the provider about it": "向服务商询问", "Retry it": "重试", ", the newest": "，最新的", "The newest": "最新的", "All kinds": "全部原因",
 	"no reason was written down": "没有记录原因", "Decide…": "决定……", "…": "……", "Retry": "重试", "None on this page.": "本页没有。", "Nothing has failed": "没有失败的任务",
 	"Tasks that easel gives up are listed here, with the reason and what to do about it.": "easel 放弃的任务列在这里，并注明原因和处理办法。",
 	"Task": "任务", "Cancel": "取消",
@@ -106,11 +106,12 @@ var chinese = map[string]string{
 	"model": "模型", "size": "尺寸", "quality": "质量", "style": "风格", "steps": "步数", "cfg scale": "提示词强度", "seed": "种子", "watermark": "水印", "count": "数量", "input picture": "输入图片", "input photo": "输入照片",
 	"user": "用户", "drama": "剧", "storyboard": "分镜", "subject": "对象类型", "subject id": "对象编号", "metadata": "元数据", "idempotency key": "幂等键",
 	"priority": "优先级", "high": "高", "normal": "普通", "low": "低", "failed tries": "失败次数", "waits": "等待次数", "crashes": "崩溃次数", "delivery": "投递", "fence": "栅栏号", "worker": "工作进程", "provider's job": "服务商的任务", "file": "文件", "object": "存储地址", "none": "无",
-	"created": "创建", "published": "发布", "due": "到期", "deadline": "截止", "started": "开始", "lease until": "租约至", "cancel asked for": "请求取消", "ended": "结束", "changed": "更改",
+	"created": "创建", "published": "发布", "due": "到期", "deadline": "截止", "started": "开始", "cancel asked for": "请求取消", "ended": "结束", "changed": "更改",
 
 	// What a person is asked before many are retried.
-	"Nothing to retry": "没有可重试的任务",
-	"Ask about":        "询问", "task": "个任务", "tasks": "个任务", "All that failed as": "所有失败原因为", "at": "在", ", as they stand now. Those that join them, or move on, in the meantime are left out.": "，以现在的状态为准。此后新加入的，或者状态有变化的，都不包括在内。",
+	"Nothing to retry": "没有可重试的任务", "Nobody can be asked about these calls. Decide on the page of each task.": "无法询问这些调用。请在每个任务的页面上决定。",
+	"more stay as they are: nobody can be asked about them. The page of each says where to look the call up.": "个任务保持不变：无法询问。每个任务的页面写明了到哪里核对。",
+	"Ask about": "询问", "task": "个任务", "tasks": "个任务", "All that failed as": "所有失败原因为", "at": "在", ", as they stand now. Those that join them, or move on, in the meantime are left out.": "，以现在的状态为准。此后新加入的，或者状态有变化的，都不包括在内。",
 	"One page is about so many at most, the newest of:": "一页最多处理这么多，取最新的；总数：",
 	"this task": "这个任务", "all": "全部", "No failed task is left with the reason": "已没有这样失败的任务，原因",
 	"The providers that can be asked are asked about each call. What they cannot tell comes back here, and what nobody can be asked about stays here; a call is sent again only if it certainly did not happen.": "能查询的服务商会被逐一询问。查不到结果的会回到这里，无法查询的留在这里；只有确定没有发生的调用才会重新发送。",
@@ -169,9 +170,18 @@ var chinese = map[string]string{
 	retryCollects: "服务商已经接下这次调用，所以已计费。重试会收取它画的图片，不会再次调用。", collectedByItself: "丢失的调用又找到了。它画的图片会自动收取并完成任务，不会再购买。",
 	keptByItself:           "服务商已经接下这次调用。它画的图片会自动收取，保存在任务旁边，不会再购买。",
 	"Charged and given up": "已计费并放弃", "A person found that the call was billed, and its picture never came. On the page of a task a new one can be bought, which is paid for as well.": "有人查明这次调用已计费，而图片没有到来。要另画一张，请到任务的页面；那张也要付费。",
+	"An earlier call was charged and given up": "先前有一次调用已计费并放弃",
+	"As long as that stands nothing is bought for this task, and its last call is not sent again. Say first that you pay once more; then decide about the last call, which comes back here.": "只要它还算放弃，就不会为这个任务再购买，最后一次调用也不会重发。请先说明愿意再付一次钱；最后一次调用会回到这里，再作决定。",
 	"If it is wanted after all": "如果仍然想要", "A call was charged, and its picture was given up. A new one can be drawn.": "有一次调用已计费，其图片已放弃。可以另画一张。",
 	"The call was charged, and I pay once more": "这次调用已计费，我再付一次钱",
 	"Fault of easel": "easel 的故障", "Something in easel or its configuration is wrong. The reason and the worker's log say what; retry when it is mended.": "easel 或它的配置有问题。原因和工作进程的日志会说明；修复后请重试。",
+
+	// A cancelled task.
+	"It was cancelled. A retry makes a new call, which may cost money.":                                                                  "任务已取消。重试会发出新的调用，可能产生费用。",
+	"It was cancelled after a call was made. A retry collects what that call drew and does not pay for it twice.":                        "任务在发出调用之后取消。重试会收取那次调用画的图片，不会付两次钱。",
+	"It was cancelled, and its picture came all the same. A retry makes the picture below the task's answer, and buys nothing.":          "任务已取消，图片还是来了。重试会把下面的图片作为任务的结果，不会购买。",
+	"It was cancelled while nobody knew what became of its call. A retry asks the provider about the call first, where it can be asked.": "任务取消时还不清楚那次调用的结果。重试会先向服务商询问，如果能询问的话。",
+	"storage key": "存储键", "bytes": "字节数", "source": "来源", "address": "地址",
 
 	// What is refused.
 	"Nothing here": "这里什么都没有", "There is no page at this address.": "这个地址没有页面。", "Not any more": "情况已变", "No such task": "没有这个任务", "There is no such task.": "没有这个任务。",
@@ -187,4 +197,6 @@ var chinese = map[string]string{
 	"This request was sent by another site's page, so nothing was changed. Use the buttons on easel's own pages.": "这个请求来自别的网站的页面，所以什么都没有改动。请使用 easel 自己页面上的按钮。",
 	"This site does not answer to the name in the request. Open it under the host of EASEL_PUBLIC_URL.":           "本站不响应请求中的主机名。请用 EASEL_PUBLIC_URL 的主机名打开。",
 	"tasks are on their way again.": "个任务已重新开始。", "One task is on its way again.": "一个任务已重新开始。",
+	"One task stayed as it was: somebody else was faster, or its page asks for a decision.":         "一个任务保持不变：有人更快，或者要在它的页面上决定。",
+	"tasks stayed as they were: somebody else was faster, or the page of each asks for a decision.": "个任务保持不变：有人更快，或者要在每个任务的页面上决定。",
 }

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"maps"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/easelqueue/easel/enqueue"
@@ -37,7 +39,7 @@ func TestChinesePages(t *testing.T) {
 		}
 	})
 	t.Run("So is what is said once a call was paid for", func(t *testing.T) {
-		for _, text := range []string{retryCollects, collectedByItself, keptByItself} {
+		for _, text := range slices.Concat([]string{retryCollects, collectedByItself, keptByItself}, slices.Collect(maps.Values(retryBegins))) {
 			if chineseOf(text) == text {
 				t.Errorf("%q is not", text)
 			}

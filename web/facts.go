@@ -77,18 +77,27 @@ func total(t *task.Task, attempts []task.Attempt) string {
 	if t.CostMicros == nil && !slices.ContainsFunc(attempts, happened) {
 		return "none"
 	}
+	underWay := func(a task.Attempt) bool { return a.State == task.AttemptSending || a.State == task.AttemptAccepted }
+	if t.CostMicros == nil && slices.ContainsFunc(attempts, underWay) {
+		return "not known yet"
+	}
 	return cost(t.CostMicros, t.Currency)
 }
 
-// times lists what happened when, as far as it has.
+// times lists what happened when, as far as it has. The lease is the heartbeat's of its worker, and
+// no time of the row.
 func times(t *task.Task) []instant {
 	var list []instant
+	due := &t.RunAt
+	if t.CompletedAt != nil && due.After(*t.CompletedAt) {
+		due = nil // it does not run any more
+	}
 	for _, at := range []struct {
 		name string
 		time *time.Time
 	}{
-		{"created", &t.CreatedAt}, {"published", t.PublishedAt}, {"due", &t.RunAt}, {"deadline", t.DeadlineAt}, {"started", t.StartedAt},
-		{"lease until", t.LeaseUntil}, {"cancel asked for", t.CancelRequestedAt}, {"ended", t.CompletedAt}, {"changed", &t.UpdatedAt},
+		{"created", &t.CreatedAt}, {"published", t.PublishedAt}, {"due", due}, {"deadline", t.DeadlineAt}, {"started", t.StartedAt},
+		{"cancel asked for", t.CancelRequestedAt}, {"ended", t.CompletedAt}, {"changed", &t.UpdatedAt},
 	} {
 		if at.time != nil && !at.time.IsZero() {
 			list = append(list, instant{at.name, *at.time})

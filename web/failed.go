@@ -16,7 +16,8 @@ const failedPerPage = 50
 
 // failedPage is the failed tasks.
 type failedPage struct {
-	Total  int
+	Open   int // that wait for a decision
+	Given  int // that were charged and given up, which nobody has to decide about
 	Groups []group
 	Kind   task.Kind // the only one that is listed; empty is all
 	Title  string    // of that kind
@@ -24,6 +25,7 @@ type failedPage struct {
 	Newest string
 	Older  string
 	Done   string // what the reader has just done, in a sentence
+	Left   string // and what stayed as it was
 }
 
 // group is the failed tasks of one kind.
@@ -48,7 +50,7 @@ func (g group) Retries() int {
 func (g group) Unknown() bool { return g.Kind == task.OutcomeUnknown }
 
 // Vain says that a retry of the same requests fails again.
-func (g group) Vain() bool { return g.Count == 1 && vain(g.Kind) }
+func (g group) Vain() bool { return vain(g.Kind) }
 
 // URL is the page with this group's tasks only.
 func (g group) URL() string { return pick{Kind: g.Kind}.at("/failed") }
@@ -70,7 +72,9 @@ func (s *Site) failed(r *http.Request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := failedPage{Total: pick{}.count(tally), Groups: s.groups(tally), Kind: p.Kind, Title: wordsFor(p.Kind).Title, Done: done(q.Get("retried"))}
+	given := pick{Kind: task.Charged}.count(tally)
+	d := failedPage{Open: pick{}.count(tally) - given, Given: given, Groups: s.groups(tally), Kind: p.Kind, Title: wordsFor(p.Kind).Title,
+		Done: done(q.Get("retried")), Left: left(q.Get("left"))}
 	if p.Before > 0 {
 		d.Newest = pick{Kind: p.Kind}.at("/failed")
 	}
@@ -101,9 +105,7 @@ func (s *Site) groups(tally []store.Tally) []group {
 	for i := range all {
 		g := &all[i]
 		slices.SortStableFunc(g.Providers, func(x, y store.Tally) int { return cmp.Compare(y.Tasks, x.Tasks) })
-		g.Retried = slices.DeleteFunc(slices.Clone(g.Providers), func(t store.Tally) bool {
-			return g.Kind == task.Charged || g.Unknown() && s.Asks != nil && !s.Asks(t.Provider)
-		})
+		g.Retried = slices.DeleteFunc(slices.Clone(g.Providers), s.leftAlone)
 		for _, list := range [][]store.Tally{g.Providers, g.Retried} {
 			for i := range list {
 				clip(task.MaxText, &list[i].Provider)
@@ -112,6 +114,11 @@ func (s *Site) groups(tally []store.Tally) []group {
 	}
 	slices.SortStableFunc(all, func(x, y group) int { return cmp.Compare(y.Count, x.Count) })
 	return all
+}
+
+// leftAlone says that a retry of all does nothing for these: each wants a word of its own.
+func (s *Site) leftAlone(t store.Tally) bool {
+	return t.ErrorKind == task.Charged || t.ErrorKind == task.OutcomeUnknown && s.Asks != nil && !s.Asks(t.Provider)
 }
 
 func done(retried string) string {
@@ -123,4 +130,16 @@ func done(retried string) string {
 		return "One task is on its way again."
 	}
 	return strconv.Itoa(n) + " tasks are on their way again."
+}
+
+// left says why tasks stayed as they were of those that were to be retried.
+func left(number string) string {
+	n, err := strconv.Atoi(number)
+	switch {
+	case err != nil || n < 1:
+		return ""
+	case n == 1:
+		return "One task stayed as it was: somebody else was faster, or its page asks for a decision."
+	}
+	return strconv.Itoa(n) + " tasks stayed as they were: somebody else was faster, or the page of each asks for a decision."
 }

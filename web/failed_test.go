@@ -58,6 +58,36 @@ func TestFailed(t *testing.T) {
 		b.has(page, "no key at openai", "no key at fal", "the line was cut", `action="/tasks/1/retry"`, `action="/tasks/3/retry"`, `<a class="button" href="/tasks/4">Decide…`)
 		b.hasNot(page, `action="/tasks/4/retry"`, "/tasks/5")
 	})
+	t.Run("What was given up as charged waits for nobody", func(t *testing.T) {
+		b := fullDesk(t)
+		_, err := b.site.Actions.GiveUp(t.Context(), seenNow(b, 4))
+		b.check(err)
+		b.has(b.get("/failed"), "3 tasks failed and wait for a decision; 1 charged and given up")
+		b.exec("DELETE FROM image_generations WHERE id < 4")
+		b.has(b.get("/failed"), "nothing waits for a decision; 1 charged and given up")
+	})
+	t.Run("What a retry does not help is retried anyway, and it says so", func(t *testing.T) {
+		b := newBench(t)
+		for range 3 {
+			b.fail(b.add(task.Task{}), task.Moderated, "refused")
+		}
+		page := b.get("/failed")
+		b.has(page, "Retry anyway: all 3…")
+		b.hasNot(page, "Retry all")
+		asked := b.post("/failed/retry", url.Values{"kind": {"moderated"}}).Body.String()
+		b.has(asked, "A retry is refused again", `<button class="button">Retry anyway: all 3</button>`)
+	})
+	t.Run("What stayed as it was is told beside what was retried", func(t *testing.T) {
+		b := fullDesk(t)
+		form := b.looked(url.Values{"kind": {"auth"}})
+		b.post("/tasks/1/retry", b.seen(1, nil))
+		w := b.post("/failed/retry", form)
+		if got := w.Header().Get("Location"); got != "/failed?retried=2&left=1" {
+			t.Fatalf("it goes to %q", got)
+		}
+		b.has(b.get("/failed?retried=2&left=1"), "2 tasks are on their way again. One task stayed as it was: somebody else was faster")
+		b.hasNot(b.get("/failed?retried=2&left=x"), "stayed")
+	})
 	t.Run("One kind can be looked at alone", func(t *testing.T) {
 		b := fullDesk(t)
 		page := b.get("/failed?kind=outcome_unknown")
@@ -129,6 +159,9 @@ func TestFailed(t *testing.T) {
 		page := b.get("/failed")
 		b.has(page, all, "Ask the provider about 2 of them", "<bdi>openai</bdi> 1", `value="outcome_unknown"><input type="hidden" name="provider" value="fal"`)
 		b.hasNot(page, `value="outcome_unknown"><input type="hidden" name="provider" value="openai"`)
+		b.refuses(b.post("/failed/retry", url.Values{"kind": {"outcome_unknown"}}), 200, "Ask about 2 tasks?")
+		b.has(b.post("/failed/retry", url.Values{"kind": {"outcome_unknown"}}).Body.String(), "1 more stay as they are: nobody can be asked about them")
+		b.refuses(b.post("/failed/retry", url.Values{"kind": {"outcome_unknown"}, "provider": {"openai"}}), 200, "Decide on the page of each task")
 		b.site.Asks = func(string) bool { return false }
 		page = b.get("/failed")
 		b.has(page, "Decide on the page of each task", "Retry all 3")

@@ -34,8 +34,10 @@ type storyPage struct {
 	Reply    string
 
 	CanRetry, CanCancel, Unknown bool
-	PaidFor                      bool // a retry collects what was paid for
-	BuysAgain                    bool // a retry would pay again for what was charged and given up
+	PaidFor                      bool   // a retry collects what was paid for
+	BuysAgain                    bool   // a retry would pay again for what was charged and given up
+	Retries                      string // what a retry of a cancelled task begins with
+	BuysFirst                    bool   // and so would the word that the call of unknown outcome was not charged
 
 	// Undecided says that nobody can be asked about the last call; Console is where people
 	// look it up, empty if that is not known.
@@ -122,15 +124,16 @@ func (c call) Remote() bool {
 	return c.HTTPStatus != nil || !strings.HasPrefix(c.Endpoint, c.Provider+":")
 }
 
-// Took is how long the provider needed, or has needed so far.
+// Took is how long the provider needed, or has needed so far; empty if nobody knows.
 func (c call) Took() string {
+	took, known := c.Attempt.Took()
 	switch {
-	case c.AnsweredAt != nil:
-		return human.English.Took(c.AnsweredAt.Sub(c.SentAt))
-	case c.FinishedAt != nil:
-		return human.English.Took(c.FinishedAt.Sub(c.SentAt))
+	case known:
+		return human.English.Took(took)
+	case c.FinishedAt == nil:
+		return human.English.Span(max(c.now.Sub(c.SentAt), 0)) + " so far"
 	}
-	return human.English.Span(max(c.now.Sub(c.SentAt), 0)) + " so far"
+	return ""
 }
 
 // Cost is what the call cost, as far as it is known.
@@ -216,6 +219,14 @@ const (
 	keptByItself      = "The provider has taken the call. What it drew is collected by itself and kept beside the task; nothing is bought."
 )
 
+// retryBegins says what a retry of a cancelled task begins with.
+var retryBegins = map[task.RetryStep]string{
+	task.Buys:     "It was cancelled. A retry makes a new call, which may cost money.",
+	task.Collects: "It was cancelled after a call was made. A retry collects what that call drew and does not pay for it twice.",
+	task.Takes:    "It was cancelled, and its picture came all the same. A retry makes the picture below the task's answer, and buys nothing.",
+	task.Asks:     "It was cancelled while nobody knew what became of its call. A retry asks the provider about the call first, where it can be asked.",
+}
+
 func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why, now time.Time) storyPage {
 	t.HideUsers()
 	clipTask(t)
@@ -229,10 +240,17 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 		Unknown:   t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && next == task.Asks,
 	}
 	p.BuysAgain = p.CanRetry && next == task.BuysAgain
+	p.BuysFirst = p.Unknown && h.NotCharged().AfterRetry() == task.BuysAgain
+	if p.CanRetry && t.Status == task.Cancelled {
+		p.Retries = retryBegins[next]
+	}
 	if p.PaidFor = p.CanRetry && task.AnyCollectable(attempts); p.PaidFor {
 		p.About.What = retryCollects
 		if task.CollectedByItself(t, attempts) {
 			p.About.Who, p.About.What = "Nobody", keptByItself
+			if t.Status == task.Cancelled {
+				p.Retries = keptByItself
+			}
 			if t.ErrorKind == task.OutcomeUnknown {
 				p.About.What = collectedByItself
 			}

@@ -128,6 +128,28 @@ func TestStorySaysWhatToDo(t *testing.T) {
 		b.has(b.get("/tasks/2"), `action="/tasks/2/cancel"`)
 		b.hasNot(b.get("/tasks/2"), "/retry")
 	})
+	t.Run("A cancelled one says what a retry begins with", func(t *testing.T) {
+		b := newBench(t)
+		cancel := func(id int64) {
+			_, err := b.store.Cancel(t.Context(), seenNow(b, id))
+			b.check(err)
+		}
+		b.add(task.Task{Request: task.Request{RunAt: time.Now().Add(time.Hour)}})
+		cancel(1)
+		b.has(b.get("/tasks/1"), "A retry makes a new call, which may cost money", `action="/tasks/1/retry"`)
+		b.hasNot(b.get("/tasks/1"), `class="blank"`, "<dt>due</dt>")
+		held, a := b.begin(b.add(task.Task{}))
+		b.hasNot(b.get("/tasks/2"), "lease until")
+		b.has(b.get("/tasks/2"), "not known yet", `class="blank"`)
+		b.hasNot(b.get("/tasks/2"), "<dd>unknown</dd>")
+		a.Handle = `{"id":"1"}`
+		b.check(tables.Err(b.store.Record(t.Context(), store.Accepted{Held: held.Token(), Attempt: *a})))
+		cancel(2)
+		b.has(b.get("/tasks/2"), "collected by itself and kept beside the task")
+		b.late(a, task.Result{AttemptID: a.ID, GeneratedImageURL: "http://localhost/pictures/late.png", ContentType: "image/png", StorageKey: "late.png", SHA256: "c0ffee"})
+		b.has(b.get("/tasks/2"), "Came too late", "A retry makes the picture below the task", "/pictures/late.png")
+		b.hasNot(b.get("/tasks/2"), "collected by itself", "may cost money")
+	})
 	t.Run("A completed task offers neither", func(t *testing.T) {
 		b := newBench(t)
 		b.draw(b.add(task.Task{}), nil)
@@ -142,6 +164,21 @@ func TestStorySaysWhatToDo(t *testing.T) {
 		b.has(page, "Ask the provider again", "you pay for it twice", `<input type="checkbox" name="not_charged" value="yes" required>`, "Give it up")
 		if n := strings.Count(page, `action="/tasks/1/retry"`); n != 2 {
 			t.Errorf("there are %d ways to retry", n)
+		}
+	})
+	t.Run("Beside one that was given up as charged it says first to pay again", func(t *testing.T) {
+		b := newBench(t)
+		b.fail(b.add(task.Task{}), task.OutcomeUnknown, "the line was cut")
+		_, err := b.site.Actions.GiveUp(t.Context(), seenNow(b, 1))
+		b.check(err)
+		b.hasNot(b.get("/tasks/1"), "took")
+		b.exec("INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) VALUES (1, 0, 2, 'another', 'sketch', 'unknown', 'w', 1, now())")
+		b.exec("UPDATE image_generations SET error_kind = 'outcome_unknown'")
+		page := b.get("/tasks/1")
+		b.has(page, "An earlier call was charged and given up", "Say first that you pay once more", `name="buy_again"`, `name="not_charged"`)
+		b.refuses(b.post("/tasks/1/retry", b.seen(1, url.Values{"not_charged": {"yes"}})), 409, "has a button for that")
+		if w := b.post("/tasks/1/retry", b.seen(1, url.Values{"buy_again": {"yes"}, "taken": {""}})); w.Code != 303 || b.status(1) != task.Pending {
+			t.Errorf("got %d, and it is %s\n%s", w.Code, b.status(1), w.Body)
 		}
 	})
 	t.Run("A password in an address is not shown", func(t *testing.T) {
@@ -232,6 +269,13 @@ func TestCost(t *testing.T) {
 	}
 }
 
+func seenNow(b *bench, id int64) task.Seen {
+	b.Helper()
+	t, err := b.store.Get(b.Context(), id)
+	b.check(err)
+	return t.Seen()
+}
+
 func TestTook(t *testing.T) {
 	sent := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
 	at := func(d time.Duration) *time.Time { return ptr(sent.Add(d)) }
@@ -239,11 +283,15 @@ func TestTook(t *testing.T) {
 		call call
 		want string
 	}{
-		"The answer ends it, not the keeping": {call{Attempt: task.Attempt{AnsweredAt: at(2 * time.Second), FinishedAt: at(time.Hour)}}, "2s"},
-		"Without an answer the end ends it":   {call{Attempt: task.Attempt{FinishedAt: at(90 * time.Second)}}, "1m30s"},
-		"An open call has taken so long":      {call{now: sent.Add(70 * time.Second)}, "1m so far"},
-		"An answer before the call took none": {call{Attempt: task.Attempt{AnsweredAt: at(-time.Minute)}}, "0s"},
-		"A clock that is behind takes none":   {call{now: sent.Add(-time.Minute)}, "0s so far"},
+		"The answer ends it, not the keeping":       {call{Attempt: task.Attempt{AnsweredAt: at(2 * time.Second), FinishedAt: at(time.Hour)}}, "2s"},
+		"Without an answer the end ends it":         {call{Attempt: task.Attempt{FinishedAt: at(90 * time.Second)}}, "1m30s"},
+		"An open call has taken so long":            {call{now: sent.Add(70 * time.Second)}, "1m so far"},
+		"An answer before the call took none":       {call{Attempt: task.Attempt{AnsweredAt: at(-time.Minute)}}, "0s"},
+		"How long an unknown one took is not known": {call{Attempt: task.Attempt{State: task.AttemptUnknown, FinishedAt: at(time.Minute)}}, ""},
+		"Nor that of one that a person gave up":     {call{Attempt: task.Attempt{State: task.AttemptFailed, RowError: task.RowError{ErrorKind: task.Charged}, FinishedAt: at(time.Hour)}}, ""},
+		"Nor of one that was not charged":           {call{Attempt: task.Attempt{State: task.AttemptRejected, RowError: task.RowError{ErrorKind: task.NotCharged}, FinishedAt: at(time.Hour)}}, ""},
+		"An answer that was given up is":            {call{Attempt: task.Attempt{State: task.AttemptFailed, RowError: task.RowError{ErrorKind: task.BoughtAgain}, AnsweredAt: at(2 * time.Second), FinishedAt: at(time.Hour)}}, "2s"},
+		"A clock that is behind takes none":         {call{now: sent.Add(-time.Minute)}, "0s so far"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			c.call.SentAt = sent
@@ -259,11 +307,11 @@ func TestTotalCost(t *testing.T) {
 		states []task.AttemptState
 		want   string
 	}{
-		"Without a call there is none":               {nil, "none"},
-		"Calls that did not happen cost none":        {[]task.AttemptState{task.AttemptRejected, task.AttemptRejected}, "none"},
-		"One that happened may have cost something":  {[]task.AttemptState{task.AttemptRejected, task.AttemptFailed}, "unknown"},
-		"One that may have happened costs who knows": {[]task.AttemptState{task.AttemptUnknown}, "unknown"},
-		"One that is on its way may cost something":  {[]task.AttemptState{task.AttemptSending}, "unknown"},
+		"Without a call there is none":                {nil, "none"},
+		"Calls that did not happen cost none":         {[]task.AttemptState{task.AttemptRejected, task.AttemptRejected}, "none"},
+		"One that happened may have cost something":   {[]task.AttemptState{task.AttemptRejected, task.AttemptFailed}, "unknown"},
+		"One that may have happened costs who knows":  {[]task.AttemptState{task.AttemptUnknown}, "unknown"},
+		"What one that is on its way costs will show": {[]task.AttemptState{task.AttemptSending}, "not known yet"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			var attempts []task.Attempt

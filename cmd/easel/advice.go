@@ -71,11 +71,14 @@ func inShell(err error) string {
 	var unknown *enqueue.UnknownOutcome
 	var nothing *store.NothingPaid
 	var again *store.BuysAgain
+	var first *buysFirst
 	var not *enqueue.NotAbout
 	var f *task.Failure
 	switch {
 	case errors.As(err, &unknown):
 		return fmt.Sprintf(": if it was not charged, `easel retry %[1]d --not-charged --attempt %[2]d` sends it again; if it was, `easel give-up %[1]d --attempt %[2]d` ends it", unknown.Task, unknown.Attempt)
+	case errors.As(err, &first):
+		return fmt.Sprintf(". First `easel retry %[1]d --buy-again` for that call, which sends nothing while call %[2]d is of unknown outcome; when the task has failed over that again, `easel retry %[1]d --not-charged --attempt %[2]d`", first.Task, first.call)
 	case errors.As(err, &again):
 		return fmt.Sprintf(": `easel retry %d --buy-again` makes it", again.Task)
 	case errors.As(err, &not) && !not.Moved:

@@ -36,7 +36,8 @@ func (a *program) dlqCommand() *cobra.Command {
 // deadLetters is the answer of dlq.
 type deadLetters struct {
 	Total  int           `json:"total"`
-	Groups []store.Tally `json:"groups"` // the largest first
+	Given  int           `json:"given_up"` // of them, as charged: nobody has to decide about these
+	Groups []store.Tally `json:"groups"`   // the largest first
 	Newest []task.Task   `json:"newest"`
 
 	services provider.Services
@@ -68,6 +69,9 @@ func (d *deadLetters) read(ctx context.Context, s *store.Store, limit int) (now 
 	}
 	for _, g := range d.Groups {
 		d.Total += g.Tasks
+		if g.ErrorKind == task.Charged {
+			d.Given += g.Tasks
+		}
 	}
 	slices.SortStableFunc(d.Groups, func(x, y store.Tally) int { return y.Tasks - x.Tasks })
 	newest, err := s.List(ctx, failed)
@@ -90,6 +94,7 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 	for _, g := range d.Groups {
 		groups.AppendRow(table.Row{g.Tasks, string(g.ErrorKind), cli.OneLine(g.Provider, 20), retryHint(g, d.services)})
 	}
+	fmt.Fprintln(w, waitingFor(d))
 	fmt.Fprintln(w, groups.Render())
 	newest := o.Table("id", "kind", "provider", "age", "prompt", "error", "next")
 	for _, t := range d.Newest {
@@ -97,6 +102,15 @@ func (o *output) deadLetters(w io.Writer, d deadLetters, now time.Time) {
 			cli.OneLine(t.Prompt, 30), cli.OneLine(t.ErrorMsg, 160), nextStep(&t)})
 	}
 	fmt.Fprintln(w, "\n"+newest.Render())
+}
+
+// waitingFor counts what a person has to decide about, and the rest.
+func waitingFor(d deadLetters) string {
+	text := human.Count(d.Total-d.Given, "failed task") + " to decide about"
+	if d.Given > 0 {
+		text += fmt.Sprintf(", and %d charged and given up", d.Given)
+	}
+	return text
 }
 
 // nextStep is what a person types for a failed task.

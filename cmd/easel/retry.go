@@ -93,7 +93,7 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool,
 		}
 		retried, err := c.Retry(ctx, l.Task.Seen(), notCharged)
 		if err != nil {
-			return nil, err
+			return nil, beforeNotCharged(err, l, notCharged)
 		}
 		link := ": "
 		if n := len(l.Attempts); notCharged && n > 0 && l.Attempts[n-1].State == task.AttemptUnknown {
@@ -111,6 +111,21 @@ func (a *program) retryEach(ctx context.Context, args []string, notCharged bool,
 		}
 		return retried, nil
 	})
+}
+
+// buysFirst is a BuysAgain in the way of the word that a later call, of that number, was not charged.
+type buysFirst struct {
+	*store.BuysAgain
+	call int
+}
+
+// beforeNotCharged adds to a BuysAgain which call the word was about that it refuses.
+func beforeNotCharged(err error, l *store.Looked, notCharged bool) error {
+	var again *store.BuysAgain
+	if n := len(l.Attempts); notCharged && errors.As(err, &again) && n > 0 && l.Attempts[n-1].State == task.AttemptUnknown {
+		return &buysFirst{again, l.Attempts[n-1].Number}
+	}
+	return err
 }
 
 // hasBegun says what a retry of the task that was looked at has begun with.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ func TestRetryAndCancel(t *testing.T) {
 		{"Pictures that are in storage already are taken by a retry, and only what is missing is bought", retriesStored},
 		{"What was paid for is collected by a retry, and bought again by a confirmed word", buysAgain},
 		{"What was given up as charged is bought again by a confirmed word, and by no other retry", buysCharged},
+		{"A call that was not charged, after one that was, is sent again by two words, and each says the next", buysFirstThenSends},
 		{"Buying again a call of unknown outcome names the two words that settle it", buysUnknown},
 		{"A retry says whether it would buy", saysWhatIsBought},
 		{"One refusal does not keep the others", retriesOthers},
@@ -105,7 +107,13 @@ func asksNobody(t *testing.T, d *shell, _ *store.Store) {
 		t.Errorf("it is %+v, %v", row, err)
 	}
 	d.easel("give-up", fmt.Sprint(id), "--attempt", "2").wants(t, 1, "its last call is 1 and not 2; look again")
+	if _, err := s.DB().ExecContext(t.Context(), "UPDATE generation_attempt SET sent_at = '2026-01-01 10:00:00.000000+00:00' WHERE task_id = ?", id); err != nil {
+		t.Fatal(err)
+	}
 	d.easel("give-up", fmt.Sprint(id), "--attempt", "1").wants(t, 0, "is given up: its call was charged")
+	if said := d.easel("show", fmt.Sprint(id)).out; regexp.MustCompile(`\d+h\d+m`).MatchString(said) {
+		t.Errorf("the call took until somebody spoke of it:\n%s", said)
+	}
 	d.easel("show", fmt.Sprint(id)).wants(t, 0, "charged", reason)
 	d.easel("give-up", fmt.Sprint(id)).wants(t, 1, "has no call of unknown outcome: its call 1 was given up as charged: see `easel show")
 }
@@ -237,6 +245,20 @@ func buysCharged(t *testing.T, d *shell, s *store.Store) {
 	d.easel("retry", "2", "--buy-again", "--yes", "--attempt", "1").wants(t, 0, "task 2 is pending again: a new call is made, and paid for although one was charged")
 }
 
+func buysFirstThenSends(t *testing.T, d *shell, s *store.Store) {
+	d.easel("give-up", "2").wants(t, 0, "is given up")
+	_, err := s.DB().ExecContext(t.Context(), `INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at)
+		VALUES (2, 0, 2, 'another', 'sketch', 'unknown', 'w', 1, now())`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.easel("retry", "2", "--not-charged", "--attempt", "2").wants(t, 1, "its call 1 was given up as charged",
+		". First `easel retry 2 --buy-again` for that call, which sends nothing while call 2 is of unknown outcome; when the task has failed over that again, `easel retry 2 --not-charged --attempt 2`")
+	d.easel("retry", "2", "--buy-again", "--yes").wants(t, 0, "task 2 is pending again")
+	d.easel("cancel", "2").wants(t, 0, "task 2 is cancelled")
+	d.easel("retry", "2", "--not-charged", "--attempt", "2").wants(t, 0, "call 2 counts as not charged, and a new call is made")
+}
+
 func buysUnknown(t *testing.T, d *shell, s *store.Store) {
 	d.env = append(d.env, "OPENAI_API_KEY=a-key")
 	id := d.enqueue("x", "--provider", "openai", "--model", "gpt-image-2")
@@ -318,7 +340,7 @@ func countsDeadLetters(t *testing.T, d *shell, s *store.Store) {
 	d.easel("give-up", "3").wants(t, 0, "is given up")
 	fail(t, s, 4, &task.Failure{Kind: task.Moderated, Executed: task.NotExecuted, Message: "refused: " + strings.Repeat("x", 200)})
 	got := d.easel("dlq")
-	got.wants(t, 0, "each pays again: easel retry ID --buy-again\n", "easel retry 3 --buy-again\n", "enqueue another\n")
+	got.wants(t, 0, "3 failed tasks to decide about, and 1 charged and given up\n", "each pays again: easel retry ID --buy-again\n", "easel retry 3 --buy-again\n", "enqueue another\n")
 	if strings.Contains(got.out, strings.Repeat("x", 160)) {
 		t.Errorf("a long error is not shortened: %s", got.out)
 	}
@@ -334,7 +356,7 @@ func countsDeadLetters(t *testing.T, d *shell, s *store.Store) {
 	d.easel("dlq").wants(t, 0, "easel retry --status failed --kind auth --provider sketch\n", "--kind outcome_unknown --provider sketch\n", "bad key")
 	var answer deadLetters
 	d.must(&answer, "dlq")
-	if answer.Total != 2 || len(answer.Groups) != 2 || len(answer.Newest) != 2 {
+	if answer.Total != 2 || answer.Given != 0 || len(answer.Groups) != 2 || len(answer.Newest) != 2 {
 		t.Errorf("got %+v", answer)
 	}
 }

@@ -95,10 +95,8 @@ func (o *output) attempts(all []task.Attempt) string {
 }
 
 func latency(a task.Attempt) string {
-	for _, end := range []*time.Time{a.FinishedAt, a.AnsweredAt} {
-		if end != nil {
-			return human.English.Took(end.Sub(a.SentAt))
-		}
+	if took, known := a.Took(); known {
+		return human.English.Took(took)
 	}
 	return ""
 }
