@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,6 +84,9 @@ func TestBadInput(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			d := newShell(t)
 			d.env = []string{c.env}
+			if slices.Contains(c.args, "--at") || slices.Contains(c.args, "--deadline") {
+				d.begin() // whose clock decides
+			}
 			got := d.easel(c.args...)
 			got.wants(t, c.code, c.want)
 			if got.out != "" || !strings.HasPrefix(got.errors, "easel: ") || strings.Contains(got.errors, "goroutine") {
