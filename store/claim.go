@@ -9,6 +9,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/easelqueue/easel/internal/pause"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -55,9 +56,9 @@ type Refusal struct {
 // working on it. Exactly one of claim and refusal is returned. A row that is locked
 // is tried again for a moment, in which whoever notes its delivery has done so.
 func (s *Store) Claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*Claim, *Refusal, error) {
-	for pause := firstPause; ; pause *= 2 {
+	for wait := firstPause; ; wait *= 2 {
 		c, refusal, err := s.claim(ctx, ref, worker, lease)
-		if err != nil || refusal == nil || !refusal.Locked || pause > lockedPause || sleep(ctx, pause) != nil {
+		if err != nil || refusal == nil || !refusal.Locked || wait > lockedPause || pause.For(ctx, wait) != nil {
 			return c, refusal, err
 		}
 	}

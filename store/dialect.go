@@ -57,11 +57,15 @@ type dialect struct {
 	// Differs by necessity: SQLite knows no rows as values, and its times and truths are text
 	// and numbers.
 	attempt string
-	// tableWait bounds how long the statements of a transaction wait for a table that is locked.
-	// SQLite has no such lock.
-	tableWait string
-	// judge says what is locked that statements of easel wait for; nil if nothing is.
-	judge func(ctx context.Context, db *sql.DB) (*Locked, error)
+	// byCost undoes byIndex for the rest of a transaction.
+	byCost string
+	// lockWait bounds how long the statements of a transaction wait for what is locked: a call
+	// that takes the bound. Empty for SQLite, whose connections wait for the whole file (sqliteWait).
+	lockWait string
+	// holders says who holds what is locked; nil if nothing is.
+	holders func(ctx context.Context, db *sql.DB, wrote bool) (*Locked, error)
+	// alive returns why the database gives no sign of life.
+	alive func(ctx context.Context, db *sql.DB) error
 	// unpublished is the NULL of published_at in the library's own inserts. On
 	// Postgres it also tells the trigger, for this transaction only, that the
 	// producer publishes by itself.
@@ -83,6 +87,8 @@ type dialect struct {
 	isRefused func(error) bool
 	// isLocked is a row that another transaction has locked.
 	isLocked func(error) bool
+	// isBusy is a database that somebody else writes to.
+	isBusy func(error) bool
 	// isConflict is an error after which the same transaction may go through.
 	isConflict func(error) bool
 }
@@ -105,8 +111,9 @@ func postgres() dialect {
 				` FOR NO KEY UPDATE SKIP LOCKED) one))`
 		},
 		picked:      func(ids string) string { return "id = ANY (ARRAY(" + ids + "))" },
-		judge:       judgePostgres,
-		tableWait:   "SELECT set_config('lock_timeout', '500ms', true)",
+		holders:     holdersInPostgres,
+		alive:       answersPostgres,
+		lockWait:    "set_config('lock_timeout', $1, true)",
 		unpublished: "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
 		notifies:    true,
 		alone: `(SELECT before.status = 'pending' AND before.fence + 1 = image_generations.fence
@@ -120,6 +127,8 @@ func postgres() dialect {
 		},
 		byIndex: `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 			set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`,
+		byCost: "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT; SET LOCAL enable_sort TO DEFAULT; " +
+			"SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT",
 		isRefused: func(err error) bool {
 			state := sqlState(err)
 			return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23")
@@ -129,6 +138,7 @@ func postgres() dialect {
 		},
 		isMisfit:   func(err error) bool { return code(err, "42P01", "42703", "42804", "42809", "42846", "42883") },
 		isLocked:   func(err error) bool { return code(err, "55P03") },
+		isBusy:     func(error) bool { return false },
 		isConflict: func(err error) bool { return code(err, "40001", "40P01") },
 	}
 }
@@ -199,7 +209,9 @@ func sqliteDialect() (dialect, error) {
 		isRefused:   func(err error) bool { return has(err, "constraint failed") },
 		isLocked:    func(error) bool { return false },
 		isConflict:  isBusy,
-		judge:       judgeSQLite,
+		isBusy:      isBusy,
+		holders:     holdersInSQLite,
+		alive:       answersSQLite,
 		unflushed:   "now()",
 		isAnswer:    func(err error) bool { return has(err, "SQL logic error") || has(err, "SQLITE_") },
 	}, nil

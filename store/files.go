@@ -72,7 +72,7 @@ func (s *Store) selectIn(ctx context.Context, into any, query string, args ...an
 	if err != nil {
 		return err
 	}
-	return s.byIndex(ctx, func(tx sqlx.ExtContext) error { return sqlx.SelectContext(ctx, tx, into, s.db.Rebind(query), args...) })
+	return s.reads(ctx, true, func(tx sqlx.ExtContext) error { return sqlx.SelectContext(ctx, tx, into, s.db.Rebind(query), args...) })
 }
 
 // aged picks results whose tasks ended before a time and whom nobody has marked as a
@@ -83,7 +83,9 @@ const aged = ` FROM generation_result r WHERE storage_key IS NOT NULL AND attemp
 
 // CountAged returns how many pictures Retire would let go, and their bytes.
 func (s *Store) CountAged(ctx context.Context, before time.Time) (pictures int, bytes int64, err error) {
-	err = s.db.QueryRowxContext(ctx, s.db.Rebind("SELECT count(*), coalesce(sum(file_size), 0)"+aged), utc(&before)).Scan(&pictures, &bytes)
+	err = s.reads(ctx, false, func(q sqlx.ExtContext) error {
+		return q.QueryRowxContext(ctx, s.db.Rebind("SELECT count(*), coalesce(sum(file_size), 0)"+aged), utc(&before)).Scan(&pictures, &bytes)
+	})
 	return pictures, bytes, err
 }
 

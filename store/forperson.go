@@ -5,208 +5,230 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/easelqueue/easel/migrations"
+	"github.com/easelqueue/easel/internal/pause"
 )
 
-// A person, or a page that one has opened, waits for what is locked for seconds only.
+// A person, or a page that one has opened, waits for seconds only: for what is locked, for a
+// connection, for a commit, and for a server that says nothing. What is only slow may go on.
 const (
-	personWaits = 5 * time.Second // for what is locked
-	judgeEvery  = time.Second     // how often it is looked after that whether something is
-	judgeLimit  = personWaits     // of one such look, which needs a connection of its own
+	personWaits = 5 * time.Second        // for what is locked, or for a commit
+	leastWait   = 500 * time.Millisecond // of one who has waited for something else before
+	wordLimit   = 8 * time.Second        // of a word, which is never slow
+	aliveEvery  = time.Second            // how often it is seen whether a server must be asked for a sign of life
+	aliveLimit  = 4 * time.Second        // in which it has to give one
 )
 
-// Locked says that somebody held what a person needs locked for as long as it was waited for.
-// Nothing was changed.
-type Locked struct {
-	Table  string // that is locked as a whole; empty if it is a row, or if that is not known
-	Holder string // the server's processes that hold it, with ", " between; empty if not known
-	File   bool   // SQLite, whose file somebody else writes to
-	err    error
+// person is one use of ForPerson. Its statements come one after the other.
+type person struct {
+	store   *Store
+	ctx     context.Context // of all of it: tx outlives the contexts of its statements
+	mu      sync.Mutex
+	conn    *sqlx.Conn   // of tx
+	tx      *sqlx.Tx     // that reads; nil before the first, and after an error
+	indexed bool         // tx follows indexes, see dialect.byIndex
+	locked  atomic.Bool  // something was, for as long as a person waits
+	wrote   atomic.Bool  // the last statement wanted to
+	waits   atomic.Int64 // since when a statement has had no answer, in Unix nanoseconds; 0 if none runs
 }
 
-func (l *Locked) Error() string {
-	switch {
-	case l.File:
-		return "somebody else has begun to write to the database's file and has not ended, so nothing was changed; try again when they have (an sqlite3 within BEGIN, or a copy that is being made, is the usual one)"
-	case l.Table != "":
-		return fmt.Sprintf("the table %s is locked by another transaction%s, so nothing was changed; try again when it has ended (pg_stat_activity shows what it does)", l.Table, l.Process())
-	}
-	return "another transaction holds the row of the task locked, so nothing was changed; try again when it has ended (pg_stat_activity shows who is idle in transaction, or has locked the whole table)"
+type personKey struct{}
+
+// personOf returns who is waited for, or nil. It is in the context because the bound holds for
+// whatever statement is led to, as a deadline does.
+func personOf(ctx context.Context) *person {
+	p, _ := ctx.Value(personKey{}).(*person)
+	return p
 }
 
-// Process names the server's processes in parentheses, after a space; empty if they are not known.
-func (l *Locked) Process() string {
-	if l.Holder == "" {
-		return ""
-	}
-	return " (process " + l.Holder + " of the database server)"
-}
-
-func (l *Locked) Unwrap() error { return l.err }
-
-// forPerson runs f, which a person waits for, in a transaction, for personWaits at most. A table
-// may be locked as a whole (LOCK TABLE, VACUUM FULL): a statement waits for that a moment
-// only, and comes again. A Locked if the time was over while something was locked, and a
-// context.DeadlineExceeded if it was over for another reason: a database that is away, or slow.
-func (s *Store) forPerson(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) error {
-	bounded, cancel := context.WithTimeout(ctx, personWaits)
-	defer cancel()
-	locked := false // when a statement was last answered
-	err := s.in(bounded, func(tx *sqlx.Tx) error {
-		if s.dialect.tableWait != "" {
-			if _, err := tx.ExecContext(bounded, s.dialect.tableWait); err != nil {
-				return err
-			}
-		}
-		err := f(bounded, tx)
-		locked = s.dialect.isLocked(err) || locked && wasCancelled(err)
-		return err
-	})
-	switch {
-	case err == nil || bounded.Err() == nil || ctx.Err() != nil || errors.As(err, new(*Locked)):
-		return err
-	case locked:
-		return &Locked{err: err}
-	case s.dialect.name == migrations.SQLite: // which begins no transaction while somebody writes
-		if l, _ := s.judge(ctx); l != nil {
-			l.err = err
-			return l
-		}
-	}
-	if !wasCancelled(err) && !s.dialect.isConflict(err) {
-		return err
-	}
-	return late()
-}
-
-func late() error {
-	return fmt.Errorf("the database did not do it within %s: %w", personWaits, context.DeadlineExceeded)
-}
-
-// ForPerson runs f, which reads or writes for a person through other methods of the store, and
-// ends its context once something that it waits for has been locked for five seconds: then the
-// error is a Locked. What is only slow may go on. A database that does not say
-// within as long again what is locked is away: a context.DeadlineExceeded.
+// ForPerson runs f, which reads or writes for a person through other methods of the store, one
+// after the other. What they read comes from one read-only transaction. A Locked if
+// something was locked for five seconds; a context.DeadlineExceeded if the database is silent;
+// an Unsure if it has not said whether a write was done. What is only slow may go on.
 func (s *Store) ForPerson(ctx context.Context, f func(ctx context.Context) error) error {
-	watched, stop := context.WithCancelCause(ctx)
-	judged := make(chan struct{})
-	go func() {
-		defer close(judged)
-		s.judgeUntil(watched, stop)
-	}()
+	if personOf(ctx) != nil {
+		return f(ctx)
+	}
+	p := &person{store: s}
+	watched, stop := context.WithCancelCause(context.WithValue(ctx, personKey{}, p))
+	p.ctx = watched
+	var watching sync.WaitGroup
+	watching.Go(func() { p.watch(watched, stop) })
 	err := f(watched)
+	p.endReads()
 	why := context.Cause(watched)
 	stop(nil)
-	<-judged
-	if err == nil || why == nil || ctx.Err() != nil {
+	watching.Wait()
+	if err == nil || ctx.Err() != nil || errors.As(err, new(*Locked)) || errors.As(err, new(*Unsure)) {
 		return err
 	}
-	return why
+	switch {
+	case why != nil:
+		return why
+	case s.dialect.isBusy(err):
+		return &Locked{File: true, err: err}
+	case s.dialect.isLocked(err):
+		return s.lockedNow(ctx, p.wrote.Load(), true, err)
+	}
+	return err
 }
 
-// judgeUntil ends ctx by stop, with the reason, if something is locked for too long.
-func (s *Store) judgeUntil(ctx context.Context, stop context.CancelCauseFunc) {
-	began := time.Now()
-	for wait := personWaits; sleep(ctx, wait) == nil; wait = judgeEvery {
-		locked, err := s.judge(ctx)
-		switch {
-		case locked != nil:
-			stop(locked)
-		case err != nil && time.Since(began) >= 2*personWaits:
-			stop(late())
+// forPerson runs f, a word of a person, in a transaction.
+func (s *Store) forPerson(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) error {
+	return s.ForPerson(ctx, func(ctx context.Context) error {
+		bounded, cancel := context.WithTimeout(ctx, wordLimit)
+		defer cancel()
+		err := s.in(bounded, func(tx *sqlx.Tx) error { return f(bounded, tx) })
+		if err == nil || bounded.Err() == nil || ctx.Err() != nil || errors.As(err, new(*Locked)) || errors.As(err, new(*Unsure)) ||
+			!wasCancelled(err) && !s.dialect.isConflict(err) {
+			return err
+		}
+		if s.dialect.lockWait == "" { // nobody was told by his own statement
+			if l, _ := s.holders.look(ctx, s, true); l != nil {
+				return l
+			}
+		}
+		return fmt.Errorf("the database did not do it within %s, and nothing was changed: %w", wordLimit, context.DeadlineExceeded)
+	})
+}
+
+// watch ends ctx by stop if a statement has no answer because the database is silent or, in a
+// file, locked.
+func (p *person) watch(ctx context.Context, stop context.CancelCauseFunc) {
+	for pause.For(ctx, aliveEvery) == nil {
+		since := p.waits.Load()
+		if since == 0 || time.Since(time.Unix(0, since)) < personWaits+aliveEvery {
+			continue
+		}
+		if err := p.store.alive(ctx); err != nil && ctx.Err() == nil && p.waits.Load() == since {
+			stop(err)
 		}
 	}
 }
 
-// judgement is what was last seen to keep statements of easel waiting. Of many who wait one looks.
-type judgement struct {
-	mu     sync.Mutex
-	at     time.Time // when it was seen
-	locked *Locked
-	err    error
-}
-
-// judge returns what keeps statements of easel waiting; nil if nothing does.
-func (s *Store) judge(ctx context.Context) (*Locked, error) {
-	j := &s.judged
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if time.Since(j.at) >= judgeEvery/2 {
-		locked, err := s.judgeAnew(ctx)
-		if ctx.Err() != nil { // who has looked does not wait any more, which says nothing to others
-			return nil, err
-		}
-		j.at, j.locked, j.err = time.Now(), locked, err
-	}
-	if j.locked == nil {
-		return nil, j.err
-	}
-	l := *j.locked
-	return &l, nil
-}
-
-// judgeAnew looks over a connection of its own where that can be had: those of the pool may all wait.
-func (s *Store) judgeAnew(ctx context.Context) (*Locked, error) {
-	ctx, cancel := context.WithTimeout(ctx, judgeLimit)
+// alive asks for a sign of life over a connection of its own, where that can be had: those of the pool
+// may all wait.
+func (s *Store) alive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, aliveLimit)
 	defer cancel()
-	db := s.db.DB
-	if s.address != "" {
-		own, err := s.impatientPool(judgeLimit)
-		if err != nil {
-			return nil, Redact(err)
-		}
-		defer own.Close()
-		db = own
+	db, done, err := s.apart()
+	if err != nil {
+		return err
 	}
-	return s.dialect.judge(ctx, db)
+	defer done()
+	return s.dialect.alive(ctx, db)
 }
 
-// judgePostgres looks for the session of easel's that has waited longest for a lock, for one of a whole
-// table first. Those are all that come with the same user and application_name. An index that is
-// built beside the work, and what only apps take, hold up no statement of a person. The server reads its
-// sessions and its locks at different moments: who waits in one of them only has gone on.
-func judgePostgres(ctx context.Context, db *sql.DB) (*Locked, error) {
-	var l Locked
-	err := db.QueryRowContext(ctx, `
-		WITH waiting AS MATERIALIZED (
-			SELECT pid, CASE WHEN locktype = 'relation' THEN relation END AS whole FROM pg_locks WHERE NOT granted AND locktype NOT IN ('virtualxid', 'advisory')
-		), ours AS MATERIALIZED (
-			SELECT w.whole, a.query_start, pg_blocking_pids(a.pid) AS holders FROM pg_stat_activity a JOIN waiting w ON w.pid = a.pid
-			WHERE a.wait_event_type = 'Lock' AND a.datname = current_database() AND a.usename = session_user
-				AND a.application_name = current_setting('application_name') AND a.query_start < clock_timestamp() - interval '3 seconds'
-			ORDER BY w.whole IS NULL, a.query_start LIMIT 10
-		)
-		SELECT coalesce((SELECT c.relname FROM pg_class c WHERE c.oid = o.whole), ''), array_to_string(o.holders, ', ')
-		FROM ours o WHERE cardinality(o.holders) > 0 ORDER BY o.whole IS NULL, o.query_start LIMIT 1`).Scan(&l.Table, &l.Holder)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+// waiting notes that a statement waits for its answer, until done.
+func (p *person) waiting() (done func()) {
+	if !p.waits.CompareAndSwap(0, time.Now().UnixNano()) {
+		return func() {} // a statement within another's
+	}
+	return func() { p.waits.Store(0) }
+}
+
+// reads runs f, which only reads: for a person within bounds, and for others as it is. Indexes
+// are followed if indexed says so; see dialect.byIndex.
+func (s *Store) reads(ctx context.Context, indexed bool, f func(q sqlx.ExtContext) error) error {
+	p := personOf(ctx)
+	switch {
+	case p == nil && indexed:
+		return s.byIndex(ctx, f)
+	case p == nil:
+		return f(s.db)
+	case s.dialect.lockWait == "":
+		defer p.waiting()()
+		return f(s.db)
+	}
+	return p.reads(ctx, indexed, f)
+}
+
+func (p *person) reads(ctx context.Context, indexed bool, f func(q sqlx.ExtContext) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.waiting()()
+	p.wrote.Store(false)
+	err := p.prepare(ctx, indexed)
+	if err == nil {
+		err = f(p.tx)
 	}
 	if err != nil {
-		return nil, err
+		p.end() // it takes no statement any more
 	}
-	l.err = context.DeadlineExceeded
-	return &l, nil
+	return err
 }
 
-// judgeSQLite tries to write.
-func judgeSQLite(ctx context.Context, db *sql.DB) (*Locked, error) {
-	tx, err := db.BeginTx(ctx, nil)
-	switch {
-	case err == nil:
-		return nil, tx.Rollback()
-	case isBusy(err):
-		return &Locked{File: true, err: err}, nil
+// prepare begins the transaction that reads, unless one has begun, and has it plan as it should.
+func (p *person) prepare(ctx context.Context, indexed bool) error {
+	d := &p.store.dialect
+	if p.tx != nil {
+		if p.indexed == indexed {
+			return nil
+		}
+		p.indexed = indexed
+		_, err := p.tx.ExecContext(ctx, map[bool]string{true: d.byIndex, false: d.byCost}[indexed])
+		return err
 	}
-	return nil, err
+	conn, wait, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	p.conn, p.indexed = conn, indexed
+	if p.tx, err = conn.BeginTxx(p.ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
+		return err
+	}
+	settings := "SELECT "
+	if indexed {
+		settings = d.byIndex + ", "
+	}
+	_, err = p.tx.ExecContext(ctx, settings+d.lockWait, milliseconds(wait))
+	return err
 }
 
-// wasCancelled reports whether a statement ended with its context. Postgres says so in
-// its own words (57014) to a statement that it had begun.
-func wasCancelled(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || sqlState(err) == "57014"
+// endReads gives back the connection that was read over.
+func (p *person) endReads() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end()
 }
+
+func (p *person) end() {
+	if p.tx != nil {
+		_ = p.tx.Rollback() // nothing was written
+	}
+	if p.conn != nil {
+		_ = p.conn.Close()
+	}
+	p.tx, p.conn = nil, nil
+}
+
+// connect takes a connection of those for persons, and says how long what it does may wait for
+// what is locked.
+func (p *person) connect(ctx context.Context) (*sqlx.Conn, time.Duration, error) {
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, personWaits+aliveEvery)
+	defer cancel()
+	c, err := p.store.people.Connx(limited)
+	if err != nil {
+		if limited.Err() == nil || ctx.Err() != nil {
+			return nil, 0, err
+		}
+		if l := p.store.holders.last(); l != nil { // those who have the connections have waited for it
+			return nil, 0, l
+		}
+		return nil, 0, fmt.Errorf("the database gave no connection within %s: %w", personWaits+aliveEvery, context.DeadlineExceeded)
+	}
+	if p.locked.Load() {
+		return c, leastWait, nil
+	}
+	return c, max(personWaits-time.Since(began), leastWait), nil
+}
+
+// milliseconds is how Postgres reads a time limit.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "ms" }

@@ -3,11 +3,13 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/easelqueue/easel/internal/tables"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -98,25 +100,145 @@ func TestAPersonWhoEnqueuesWaitsForAKeyOfAnOpenTransactionForSecondsOnly(t *test
 	}
 }
 
+// slowWorkers has every read of the workers take that many seconds.
+func slowWorkers(t *testing.T, s *store.Store, seconds int) {
+	for _, q := range []string{"ALTER TABLE easel_worker RENAME TO the_workers", fmt.Sprintf("CREATE VIEW easel_worker AS SELECT w.* FROM the_workers w RIGHT JOIN pg_sleep(%d) ON true WHERE w.id <> ''", seconds)} {
+		_, err := s.DB().Exec(q)
+		must(t, err)
+	}
+}
+
 func TestWhatIsOnlySlowMayGoOn(t *testing.T) {
 	t.Parallel()
 	s := postgres(t)
-	// An index that is built beside the work waits for whoever reads, and holds up nobody.
-	reader, err := s.DB().Begin()
+	slowWorkers(t, s, 8)
+	// Somebody else of ours waits for a lock all the while.
+	app, err := s.DB().Begin()
 	must(t, err)
-	_, err = reader.Exec("DECLARE everything CURSOR FOR SELECT id FROM image_generations")
+	_, err = app.Exec("LOCK TABLE image_generations")
 	must(t, err)
-	building, stop := context.WithCancel(t.Context())
-	built := make(chan struct{})
-	go func() {
-		defer close(built)
-		_, _ = s.DB().ExecContext(building, "CREATE INDEX CONCURRENTLY beside ON image_generations (prompt)")
-	}()
-	defer func() { stop(); <-built }()
-	defer reader.Rollback()
+	waiting, stop := context.WithCancel(t.Context())
+	waited := make(chan struct{})
+	go func() { defer close(waited); _ = reads(s)["List"](waiting) }() // which ends with stop
+	defer func() { stop(); <-waited }()
+	defer app.Rollback()
+	began := time.Now()
+	must(t, s.ForPerson(t.Context(), reads(s)["WorkersSeen"]))
+	if took := time.Since(began); took < 8*time.Second {
+		t.Errorf("it was not slow, and took %s", took)
+	}
+}
+
+func TestAPersonIsToldWhatIsLockedWhoeverElseIsConnected(t *testing.T) {
+	t.Parallel()
+	behind := func(t *testing.T) *store.Store { s, _ := pooled(t, tables.Postgres(t)); return s }
+	for name, open := range map[string]func(t *testing.T) *store.Store{
+		"By another name past the pooler": func(t *testing.T) *store.Store {
+			address := tables.Postgres(t)
+			s, err := store.OpenDirect(t.Context(), address, address+"&application_name=other")
+			must(t, err)
+			t.Cleanup(func() { s.Close() })
+			return s
+		},
+		"Behind a pooler": behind,
+		"While workers that wait for the table hold the whole pool": func(t *testing.T) *store.Store {
+			s := postgres(t)
+			s.DB().SetMaxOpenConns(1)
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			app, err := s.DB().Begin()
+			must(t, err)
+			defer app.Rollback()
+			_, err = app.Exec("LOCK TABLE image_generations")
+			must(t, err)
+			for what, write := range map[string]func(ctx context.Context) error{"List": reads(s)["List"], "Insert": reads(s)["Insert"],
+				"MarkPublished": func(ctx context.Context) error { return s.MarkPublished(ctx, []task.Ref{{Task: 1}}) }} {
+				err := s.ForPerson(t.Context(), write)
+				if locked := new(store.Locked); !errors.As(err, &locked) || locked.Table != "image_generations" || locked.Holder == "" {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+		})
+	}
+}
+
+func TestAWriteOnlyWaitsForThoseWhoKeepWritersOut(t *testing.T) {
+	t.Parallel()
+	s := postgres(t)
+	app, err := s.DB().Begin()
+	must(t, err)
+	defer app.Rollback()
+	_, err = app.Exec("LOCK TABLE image_generations IN SHARE MODE")
+	must(t, err)
+	must(t, s.ForPerson(t.Context(), reads(s)["List"]))
+	err = s.ForPerson(t.Context(), reads(s)["Insert"])
+	if locked := new(store.Locked); !errors.As(err, &locked) || locked.Table != "image_generations" {
+		t.Error(err)
+	}
+}
+
+func TestWhatAPersonReadsComesFromOneTransaction(t *testing.T) {
+	t.Parallel()
+	s := postgres(t)
+	const open = "SELECT coalesce(string_agg(CAST(xact_start AS text), ', '), '') FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+	var first, left string
 	must(t, s.ForPerson(t.Context(), func(ctx context.Context) error {
-		_, err := s.DB().ExecContext(ctx, "SELECT pg_sleep(7)")
-		return err
+		for _, read := range []string{"List", "Tally", "WorkersSeen", "List"} { // some follow indexes, and others do not
+			must(t, reads(s)[read](ctx))
+			var now string
+			must(t, s.DB().QueryRow(open).Scan(&now))
+			if first == "" {
+				first = now
+			}
+			if now == "" || now != first {
+				t.Errorf("after %s the transactions of %q are open, and first that of %q", read, now, first)
+			}
+		}
+		return nil
+	}))
+	must(t, s.DB().QueryRow(open).Scan(&left))
+	if left != "" {
+		t.Errorf("those of %q are left open", left)
+	}
+}
+
+func TestAPersonHasOneConnectionAtATime(t *testing.T) {
+	t.Parallel()
+	s := handedIn(t, 1)
+	soon(t, "reading, writing and reading again", func(ctx context.Context) error {
+		return s.ForPerson(ctx, func(ctx context.Context) error {
+			for _, step := range []string{"List", "Insert", "List"} {
+				if err := reads(s)[step](ctx); err != nil {
+					return fmt.Errorf("%s: %w", step, err)
+				}
+			}
+			return s.MarkPublished(ctx, []task.Ref{{Task: 1}})
+		})
+	})
+}
+
+func TestWhatFollowsIndexesLeavesOthersTheirPlans(t *testing.T) {
+	t.Parallel()
+	s := postgres(t)
+	must(t, s.Heartbeat(t.Context(), store.Worker{ID: "first"}, time.Minute))
+	for _, q := range []string{"ALTER TABLE easel_worker RENAME TO the_workers",
+		"CREATE VIEW easel_worker AS SELECT id, host, pid, current_setting('enable_seqscan') || current_setting('enable_sort') AS version, providers, started_at, seen_at, lease_until FROM the_workers"} {
+		_, err := s.DB().Exec(q)
+		must(t, err)
+	}
+	must(t, s.ForPerson(t.Context(), func(ctx context.Context) error {
+		for range 2 {
+			must(t, reads(s)["List"](ctx))
+			workers, err := s.WorkersSeen(ctx)
+			if err != nil || len(workers) != 1 || workers[0].Version != "onon" {
+				t.Errorf("%+v, %v", workers, err)
+			}
+		}
+		return nil
 	}))
 }
 

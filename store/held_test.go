@@ -59,9 +59,8 @@ func TestALockedTableKeepsAPersonForSecondsOnly(t *testing.T) {
 
 func TestAFullPoolIsNoLock(t *testing.T) {
 	t.Parallel()
-	s := postgres(t)
+	s := handedIn(t, 1)
 	waiting := boats(t, s, 1)[0]
-	s.DB().SetMaxOpenConns(1)
 	app, err := s.DB().Begin()
 	must(t, err)
 	defer app.Rollback()

@@ -16,8 +16,12 @@ var historyColumns = strings.NewReplacer("coalesce(answer, '') AS answer", "'' A
 
 // History returns what the rows say of a task's calls and of what they have brought.
 // ErrNotFound if there is no such task.
-func (s *Store) History(ctx context.Context, id int64) (*task.History, error) {
-	return s.history(ctx, s.db, id)
+func (s *Store) History(ctx context.Context, id int64) (h *task.History, err error) {
+	err = s.reads(ctx, false, func(q sqlx.ExtContext) error {
+		h, err = s.history(ctx, q, id)
+		return err
+	})
+	return h, err
 }
 
 func (s *Store) history(ctx context.Context, q sqlx.QueryerContext, id int64) (*task.History, error) {
@@ -47,7 +51,7 @@ func (s *Store) history(ctx context.Context, q sqlx.QueryerContext, id int64) (*
 // Attempt returns one call whole. ErrNotFound if the journal does not have it.
 func (s *Store) Attempt(ctx context.Context, id int64) (*task.Attempt, error) {
 	var a task.Attempt
-	err := s.db.GetContext(ctx, &a, s.db.Rebind("SELECT "+attemptColumns+" FROM generation_attempt WHERE id = ?"), id)
+	err := s.selectOne(ctx, &a, s.db.Rebind("SELECT "+attemptColumns+" FROM generation_attempt WHERE id = ?"), id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}

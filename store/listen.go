@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+
+	"github.com/easelqueue/easel/internal/pause"
 )
 
 // Listen calls woken whenever a task was committed that its producer does not
@@ -50,11 +52,7 @@ func (s *Store) canListen(ctx context.Context) bool {
 		if err == nil {
 			return pooler != TransactionPooler
 		}
-		timer := time.NewTimer(time.Second)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if pause.For(ctx, time.Second) != nil {
 			return false
 		}
 	}

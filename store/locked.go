@@ -10,6 +10,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/easelqueue/easel/internal/pause"
 	"github.com/easelqueue/easel/task"
 )
 
@@ -24,17 +25,24 @@ const (
 	longPause  = time.Second
 )
 
-// patiently repeats f while the row that it needs is locked.
+// patiently repeats f while the row that it needs is locked: until its context ends, and for a
+// person, whose statements wait for a locked table too, until he has waited long enough.
 func (s *Store) patiently(ctx context.Context, f func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, longPause) {
+	p, began := personOf(ctx), time.Now()
+	for wait := firstPause; ; wait = min(2*wait, longPause) {
+		tried := time.Now()
 		err := f()
-		if pause > firstPause && ctx.Err() != nil && wasCancelled(err) {
+		if wait > firstPause && ctx.Err() != nil && wasCancelled(err) && !errors.As(err, new(*Unsure)) {
 			return &Locked{err: err} // it was locked when it was tried before
 		}
-		if err == nil || !s.dialect.isLocked(err) {
+		switch {
+		case err == nil || !s.dialect.isLocked(err):
 			return err
+		case p != nil && time.Since(began) >= personWaits-longPause/2:
+			p.locked.Store(true)
+			return s.lockedNow(ctx, true, time.Since(tried) >= leastWait, err)
 		}
-		if sleep(ctx, pause/2+rand.N(pause/2)) != nil {
+		if pause.For(ctx, wait/2+rand.N(wait/2)) != nil {
 			return &Locked{err: context.Cause(ctx)}
 		}
 	}
@@ -43,16 +51,26 @@ func (s *Store) patiently(ctx context.Context, f func() error) error {
 // in runs f in one transaction, again if the database asks for that. Two that
 // are in each other's way do not come back at the same moment.
 func (s *Store) in(ctx context.Context, f func(tx *sqlx.Tx) error) error {
+	p := personOf(ctx)
+	if p != nil {
+		p.endReads() // he has one connection at a time
+		p.wrote.Store(true)
+		defer p.waiting()()
+	}
 	const tries = 6
 	for n := 1; ; n++ {
 		err := s.patiently(ctx, func() error { return s.once(ctx, f) })
-		if err != nil && s.dialect.isMissing(err) {
+		switch {
+		case err == nil:
+			return nil
+		case s.dialect.isMissing(err):
 			return fmt.Errorf("%w (%w)", ErrNotMigrated, err)
-		}
-		if n == tries || !s.dialect.isConflict(err) {
+		case p != nil && s.dialect.isBusy(err):
+			return &Locked{File: true, err: err}
+		case n == tries || !s.dialect.isConflict(err):
 			return err
 		}
-		if sleep(ctx, rand.N(time.Duration(n)*20*time.Millisecond)) != nil {
+		if pause.For(ctx, rand.N(time.Duration(n)*20*time.Millisecond)) != nil {
 			return err
 		}
 	}
@@ -61,7 +79,7 @@ func (s *Store) in(ctx context.Context, f func(tx *sqlx.Tx) error) error {
 // byIndex is in for statements about many rows of a large table; see dialect.byIndex.
 func (s *Store) byIndex(ctx context.Context, f func(tx sqlx.ExtContext) error) error {
 	if s.dialect.byIndex == "" {
-		return f(s.db)
+		return s.write(ctx, f)
 	}
 	return s.in(ctx, func(tx *sqlx.Tx) error {
 		if err := s.followIndexes(ctx, tx); err != nil {
@@ -80,27 +98,62 @@ func (s *Store) followIndexes(ctx context.Context, tx *sqlx.Tx) error {
 }
 
 func (s *Store) once(ctx context.Context, f func(tx *sqlx.Tx) error) error {
-	tx, err := s.db.BeginTxx(ctx, nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tx, done, err := s.beginTx(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after a commit this does nothing
+	defer done()
 	if err := f(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if personOf(ctx) != nil {
+		defer time.AfterFunc(personWaits, cancel).Stop()
+	}
+	err = tx.Commit()
+	if err != nil && !s.dialect.isAnswer(err) {
+		return &Unsure{err: err}
+	}
+	return err
 }
 
-// sleep waits for d, or returns why ctx ended before.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// beginTx begins a transaction that waits for what is locked as long as its caller does. done
+// ends it, unless it was committed.
+func (s *Store) beginTx(ctx context.Context) (tx *sqlx.Tx, done func(), err error) {
+	p := personOf(ctx)
+	if p == nil || s.dialect.lockWait == "" {
+		tx, err := s.db.BeginTxx(ctx, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		return tx, func() { _ = tx.Rollback() }, nil
 	}
+	conn, wait, err := p.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if tx, err = conn.BeginTxx(ctx, nil); err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	done = func() { _ = tx.Rollback(); _ = conn.Close() }
+	if _, err := tx.ExecContext(ctx, "SELECT "+s.dialect.lockWait, milliseconds(wait)); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return tx, done, nil
+}
+
+// write runs f, one statement that writes: in a transaction only for a person, who waits within bounds.
+func (s *Store) write(ctx context.Context, f func(tx sqlx.ExtContext) error) error {
+	if personOf(ctx) == nil {
+		return f(s.db)
+	}
+	return s.in(ctx, func(tx *sqlx.Tx) error { return f(tx) })
 }
 
 // lock takes the task's row before one of its attempts, as everywhere.

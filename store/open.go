@@ -18,6 +18,10 @@ import (
 	"github.com/easelqueue/easel/migrations"
 )
 
+// personConnections are those that persons have beside the pool: workers that stand before a locked
+// table may hold all of that.
+const personConnections = 10
+
 // Open connects to the database that address names: a postgres:// URL, or
 // "sqlite:" and the path of a file, which is created with its folder if it is
 // not there. It does not create tables; see Migrate.
@@ -33,20 +37,39 @@ func OpenDirect(ctx context.Context, address, direct string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqlx.Open(d.driver, dsn)
+	db, err := d.open(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", Redact(err))
+		return nil, fmt.Errorf("reach the database %s: %w", hostOf(address), Redact(err))
 	}
-	db.SetMaxOpenConns(d.connections)
-	db.SetMaxIdleConns(d.connections)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	s := over(db, d)
+	s := over(d.pool(db, d.connections), d)
 	s.address, s.direct = dsn, dsn
+	if d.name == migrations.Postgres {
+		if db, err = d.open(dsn); err != nil {
+			return nil, errors.Join(Redact(err), s.Close())
+		}
+		s.people = d.pool(db, personConnections)
+		s.people.Mapper = s.db.Mapper
+	}
 	if err := s.reach(ctx, address, direct); err != nil {
-		db.Close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// open is sql.Open, for connections that end with their contexts where a driver's own do not.
+func (d *dialect) open(dsn string) (*sql.DB, error) {
+	if d.name == migrations.Postgres {
+		return openPostgres(dsn)
+	}
+	return sql.Open(d.driver, dsn)
+}
+
+func (d *dialect) pool(db *sql.DB, connections int) *sqlx.DB {
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return sqlx.NewDb(db, d.driver)
 }
 
 // reach tries the addresses of a new store.
@@ -136,7 +159,7 @@ func (s *Store) dedicated(n int) (*sql.DB, error) {
 	if s.direct == "" {
 		return nil, errors.New("a store over a pool that was handed in has no address for further connections")
 	}
-	db, err := sql.Open(s.dialect.driver, s.direct)
+	db, err := s.dialect.open(s.direct)
 	if err != nil {
 		return nil, Redact(err)
 	}

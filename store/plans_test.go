@@ -131,7 +131,7 @@ func crowd(t *testing.T, quiet string) *explained {
 
 // unbounded are the methods of the store that need no bound, or that no table is behind.
 var unbounded = strings.Fields(`Backlog Close DB Dialect Ready ReadyNow Now Migrate Listen Sessions Pooler DirectPooler HasDirect ResetWatch OpenHeartbeat
-	Count Tally CountAged ForPerson`)
+	Count Tally CountAged ForPerson LockedTable`)
 
 func TestRowsVisitedAreBoundedWhateverTheStatistics(t *testing.T) {
 	t.Parallel()

@@ -72,8 +72,10 @@ func (s *Store) selectUnpublished(ctx context.Context, l UnpublishedPage) (due [
 // MarkPublished notes that these deliveries are in the queue, as far as their rows
 // are not locked.
 func (s *Store) MarkPublished(ctx context.Context, refs []task.Ref) error {
-	_, err := s.markPublished(ctx, s.db, refs)
-	return err
+	return s.write(ctx, func(tx sqlx.ExtContext) error {
+		_, err := s.markPublished(ctx, tx, refs)
+		return err
+	})
 }
 
 // markPublished needs no fence: that it was published concerns a delivery alone,

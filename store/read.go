@@ -29,16 +29,18 @@ type Filter struct {
 }
 
 // Get returns the task with its parameters, or ErrNotFound.
-func (s *Store) Get(ctx context.Context, id int64) (*task.Task, error) {
-	t, err := s.row(ctx, s.db, id)
-	if err != nil {
-		return nil, err
-	}
-	return t, s.loadParameters(ctx, t)
+func (s *Store) Get(ctx context.Context, id int64) (t *task.Task, err error) {
+	err = s.reads(ctx, false, func(q sqlx.ExtContext) error {
+		if t, err = s.row(ctx, q, id); err != nil {
+			return err
+		}
+		return s.loadParameters(ctx, q, t)
+	})
+	return t, err
 }
 
-func (s *Store) loadParameters(ctx context.Context, t *task.Task) error {
-	rows, err := s.db.QueryContext(ctx, s.db.Rebind(
+func (s *Store) loadParameters(ctx context.Context, q sqlx.QueryerContext, t *task.Task) error {
+	rows, err := q.QueryContext(ctx, s.db.Rebind(
 		"SELECT parameter_name, coalesce(parameter_value, '') FROM generation_parameter WHERE task_id = ?"), t.ID)
 	if err != nil {
 		return err
@@ -69,11 +71,9 @@ func (s *Store) List(ctx context.Context, f Filter) ([]task.Task, error) {
 		return nil, err
 	}
 	tasks := []task.Task{}
-	in := s.byIndex
-	if f.UserID != nil || !f.Since.IsZero() || !f.Until.IsZero() { // in the order of ids all others' tasks would be read for these
-		in = func(_ context.Context, read func(tx sqlx.ExtContext) error) error { return read(s.db) }
-	}
-	err = in(ctx, func(tx sqlx.ExtContext) error {
+	// In the order of ids all others' tasks would be read for these.
+	byCost := f.UserID != nil || !f.Since.IsZero() || !f.Until.IsZero()
+	err = s.reads(ctx, !byCost, func(tx sqlx.ExtContext) error {
 		tasks = tasks[:0]
 		return sqlx.SelectContext(ctx, tx, &tasks, s.db.Rebind("SELECT "+listColumns+" FROM image_generations WHERE "+where+" ORDER BY id DESC LIMIT ?"),
 			append(args, min(limit, MaxPage))...)
@@ -88,7 +88,7 @@ func (s *Store) Count(ctx context.Context, f Filter) (int, error) {
 		return 0, err
 	}
 	var n int
-	err = s.db.GetContext(ctx, &n, s.db.Rebind("SELECT count(*) FROM image_generations WHERE "+where), args...)
+	err = s.selectOne(ctx, &n, s.db.Rebind("SELECT count(*) FROM image_generations WHERE "+where), args...)
 	return n, err
 }
 
@@ -99,10 +99,19 @@ func (s *Store) Tally(ctx context.Context, f Filter) ([]Tally, error) {
 		return nil, err
 	}
 	tallies := []Tally{}
-	err = s.db.SelectContext(ctx, &tallies, s.db.Rebind(
+	err = s.selectAll(ctx, &tallies, s.db.Rebind(
 		"SELECT status, provider, coalesce(kind, '') AS error_kind, count(*) AS tasks FROM (SELECT status, provider, "+kindIs+" AS kind FROM image_generations WHERE "+where+
 			") AS tasks GROUP BY status, provider, coalesce(kind, '') ORDER BY status, provider, error_kind"), args...)
 	return tallies, err
+}
+
+// selectAll and selectOne are Select and Get of sqlx, within the bounds of reads.
+func (s *Store) selectAll(ctx context.Context, into any, query string, args ...any) error {
+	return s.reads(ctx, false, func(q sqlx.ExtContext) error { return sqlx.SelectContext(ctx, q, into, query, args...) })
+}
+
+func (s *Store) selectOne(ctx context.Context, into any, query string, args ...any) error {
+	return s.reads(ctx, false, func(q sqlx.ExtContext) error { return sqlx.GetContext(ctx, q, into, query, args...) })
 }
 
 // Tally is one line of a count.
@@ -116,7 +125,7 @@ type Tally struct {
 // Attempts returns all calls made for the task, the first one first.
 func (s *Store) Attempts(ctx context.Context, id int64) ([]task.Attempt, error) {
 	attempts := []task.Attempt{}
-	err := s.db.SelectContext(ctx, &attempts, s.db.Rebind(
+	err := s.selectAll(ctx, &attempts, s.db.Rebind(
 		"SELECT "+attemptColumns+" FROM generation_attempt WHERE task_id = ? ORDER BY number"), id)
 	return attempts, err
 }
@@ -126,7 +135,7 @@ func (s *Store) Attempts(ctx context.Context, id int64) ([]task.Attempt, error) 
 // those that an app has added by itself.
 func (s *Store) Results(ctx context.Context, id int64) ([]task.Result, error) {
 	results := []task.Result{}
-	err := s.db.SelectContext(ctx, &results, s.db.Rebind(
+	err := s.selectAll(ctx, &results, s.db.Rebind(
 		"SELECT "+resultColumns+" FROM generation_result WHERE task_id = ? ORDER BY attempt_id, position, id"), id)
 	return results, err
 }

@@ -38,7 +38,8 @@ type Store struct {
 	address string // of the pool; empty if the caller has set it up
 	direct  string // past a connection pooler; address if none was named
 	watch   watch
-	judged  judgement // see judge
+	people  *sqlx.DB // of persons' statements; db if the caller has set that up, and in a file
+	holders holders
 
 	oddPhotos atomic.Bool // the photo table is an app's own, of another shape
 }
@@ -51,11 +52,17 @@ type Tx interface {
 
 func over(db *sqlx.DB, d dialect) *Store {
 	db.Mapper = reflectx.NewMapperFunc("json", strings.ToLower)
-	return &Store{db: db, dialect: d}
+	return &Store{db: db, people: db, dialect: d}
 }
 
 // Close ends all connections.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	err := s.db.Close()
+	if s.people != s.db {
+		err = errors.Join(err, s.people.Close())
+	}
+	return err
+}
 
 // DB is the connection pool, for migrations, tests and health checks.
 func (s *Store) DB() *sql.DB { return s.db.DB }
@@ -66,13 +73,17 @@ func (s *Store) Dialect() migrations.Dialect { return s.dialect.name }
 // Ready returns ErrNotMigrated if a table is missing, or a column that a former
 // release did not have, and a *migrations.Foreign if the tables are an app's own.
 func (s *Store) Ready(ctx context.Context) error {
-	return s.unready(ctx, s.touchTables(ctx, s.db))
+	return s.unready(ctx, s.touchAll(ctx))
 }
 
 // ReadyNow is Ready for a command that a person waits for: a Locked if a table was locked for
 // five seconds.
 func (s *Store) ReadyNow(ctx context.Context) error {
-	return s.unready(ctx, s.ForPerson(ctx, func(ctx context.Context) error { return s.touchTables(ctx, s.db) }))
+	return s.unready(ctx, s.ForPerson(ctx, s.touchAll))
+}
+
+func (s *Store) touchAll(ctx context.Context) error {
+	return s.reads(ctx, false, func(q sqlx.ExtContext) error { return s.touchTables(ctx, q) })
 }
 
 // touchTables names every table and column, and reads no row.
@@ -123,6 +134,10 @@ func (s *Store) refusable(err error) error {
 }
 
 // Now is the database's clock: the only one that leases and due times go by.
-func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	return s.dialect.clock(ctx, s.db)
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.reads(ctx, false, func(q sqlx.ExtContext) error {
+		now, err = s.dialect.clock(ctx, q)
+		return err
+	})
+	return now, err
 }

@@ -71,7 +71,7 @@ func (s *Store) whole(ctx context.Context, found *taken) (*Claim, error) {
 		}
 	}
 	if !found.Alone || !utf8.ValidString(found.Given) { // JSON would replace what is not UTF-8
-		if err := s.loadParameters(ctx, c.Task); err != nil {
+		if err := s.loadParameters(ctx, s.db, c.Task); err != nil {
 			return nil, err
 		}
 		last, err := s.newest(ctx, s.db, c.Task.ID)

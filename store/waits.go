@@ -27,7 +27,7 @@ func (s *Store) LastCalls(ctx context.Context, ids []int64) (map[int64]LastCall,
 		return nil, err
 	}
 	var calls []LastCall
-	if err := s.db.SelectContext(ctx, &calls, s.db.Rebind(query), args...); err != nil {
+	if err := s.selectAll(ctx, &calls, s.db.Rebind(query), args...); err != nil {
 		return nil, err
 	}
 	for _, c := range calls {
@@ -40,7 +40,7 @@ func (s *Store) LastCalls(ctx context.Context, ids []int64) (map[int64]LastCall,
 // until PruneWorkers: the lease of these is over.
 func (s *Store) WorkersSeen(ctx context.Context) ([]Worker, error) {
 	workers := []Worker{}
-	err := s.db.SelectContext(ctx, &workers,
+	err := s.selectAll(ctx, &workers,
 		"SELECT id, host, pid, version, providers, started_at, seen_at, lease_until FROM easel_worker ORDER BY started_at, id")
 	return workers, err
 }
@@ -55,14 +55,14 @@ type Backlog struct {
 // Backlog returns the tasks that are due and that no worker holds, by provider.
 func (s *Store) Backlog(ctx context.Context) ([]Backlog, error) {
 	var all []Backlog
-	err := s.db.SelectContext(ctx, &all, `SELECT provider, count(*) AS tasks FROM image_generations
+	err := s.selectAll(ctx, &all, `SELECT provider, count(*) AS tasks FROM image_generations
 		WHERE status = 'pending' AND deleted_at IS NULL AND run_at <= now() AND NOT `+ownedByApp+` GROUP BY provider ORDER BY provider`)
 	if err != nil {
 		return nil, err
 	}
 	for i := range all {
 		// A query of its own for each: an aggregate has lost its type on SQLite.
-		err := s.db.GetContext(ctx, &all[i].Since, s.db.Rebind(`SELECT run_at FROM image_generations
+		err := s.selectOne(ctx, &all[i].Since, s.db.Rebind(`SELECT run_at FROM image_generations
 			WHERE status = 'pending' AND deleted_at IS NULL AND run_at <= now() AND NOT `+ownedByApp+` AND provider = ? ORDER BY run_at LIMIT 1`), all[i].Provider)
 		if err != nil {
 			return nil, err

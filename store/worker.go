@@ -52,7 +52,7 @@ func (s *Store) deregister(ctx context.Context, db sqlx.ExecerContext, id string
 // them a stranger.
 func (s *Store) HasWorkerFor(ctx context.Context, provider string) (bool, error) {
 	var served bool
-	err := s.db.GetContext(ctx, &served, s.db.Rebind(
+	err := s.selectOne(ctx, &served, s.db.Rebind(
 		"SELECT EXISTS (SELECT 1 FROM easel_worker WHERE replace(providers, ',' || ? || ',', '') <> providers)"), provider)
 	return served, err
 }
@@ -60,7 +60,7 @@ func (s *Store) HasWorkerFor(ctx context.Context, provider string) (bool, error)
 // Workers returns the processes whose heartbeat is alive.
 func (s *Store) Workers(ctx context.Context) ([]Worker, error) {
 	workers := []Worker{}
-	err := s.db.SelectContext(ctx, &workers,
+	err := s.selectAll(ctx, &workers,
 		"SELECT id, host, pid, version, providers, started_at, seen_at, lease_until FROM easel_worker WHERE lease_until >= now() ORDER BY started_at, id")
 	return workers, err
 }

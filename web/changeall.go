@@ -51,7 +51,7 @@ func (s *Site) retryKind(r *http.Request) (answer, error) {
 	if r.PostForm.Get("confirmed") == "yes" {
 		return s.retryLooked(r)
 	}
-	return s.reads(func(r *http.Request) (answer, error) { return s.confirm(r, p) })(r)
+	return s.bounded(func(r *http.Request) (answer, error) { return s.confirm(r, p) })(r)
 }
 
 // confirm asks whether the tasks of p are to be retried.
@@ -102,9 +102,8 @@ func (s *Site) retryLooked(r *http.Request) (answer, error) {
 		return nil, err
 	}
 	n, err := s.Actions.RetryEach(r.Context(), looked, false, nil)
-	if row := new(store.Locked); errors.As(err, &row) {
-		return nil, &refusal{Status: http.StatusConflict, Title: "Locked by somebody else",
-			Text: fmt.Sprintf("%d of the %d tasks are pending again. Another transaction, of an app or of a person, holds rows of others locked; they were left as they are. Go back and try again when it has ended.", n, len(looked))}
+	if locked := new(store.Locked); errors.As(err, &locked) {
+		return nil, othersLocked(locked, n, len(looked))
 	}
 	if err != nil {
 		return nil, err
@@ -114,6 +113,21 @@ func (s *Site) retryLooked(r *http.Request) (answer, error) {
 		to += "&left=" + strconv.Itoa(left)
 	}
 	return redirect(to), nil
+}
+
+// othersLocked says that some of the tasks were retried, and that the others could not be.
+func othersLocked(l *store.Locked, done, all int) error {
+	r := &refusal{Status: http.StatusConflict, Title: "Locked by somebody else"}
+	held := "holds rows of others"
+	if l.Table != "" || l.Unnamed || l.File {
+		r.Status, r.Later = http.StatusServiceUnavailable, true
+		held = "holds what the others need"
+	}
+	if l.Table != "" {
+		held = "holds the table " + l.Table
+	}
+	r.Text = fmt.Sprintf("%d of the %d tasks are pending again. Another transaction, of an app or of a person, %s locked; they were left as they are. Go back and try again when it has ended.", done, all, held)
+	return r
 }
 
 // lookedText is failed tasks as a form sends them back: ID.DELIVERY.FENCE, with a space between.

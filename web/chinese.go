@@ -72,6 +72,9 @@ var patterns = []struct {
 	{regexp.MustCompile(`^Nothing was changed: call ([0-9]+) was given up as charged, and a new one is paid for as well\. The task's page has a button for that\.$`), "没有改动任何东西：第 ${1} 次调用已计费并放弃，另画一张也要付费。任务的页面上有这个按钮。"},
 	{regexp.MustCompile(`^Another transaction has held the table ([a-z_]+) locked for more than five seconds\. Nothing was changed, and nothing is lost\. Open the page again when it has ended; pg_stat_activity shows what it does\.$`), "有别的事务锁住 ${1} 表超过了五秒。没有改动任何东西，也不会丢失任何东西。请等那个事务结束后重新打开页面；pg_stat_activity 会显示它在做什么。"},
 	{regexp.MustCompile(`^Another transaction \(process ([0-9, ]+) of the database server\) has held the table ([a-z_]+) locked for more than five seconds\. Nothing was changed, and nothing is lost\. Open the page again when it has ended; pg_stat_activity shows what it does\.$`), "有别的事务（数据库服务器的进程 ${1}）锁住 ${2} 表超过了五秒。没有改动任何东西，也不会丢失任何东西。请等那个事务结束后重新打开页面；pg_stat_activity 会显示它在做什么。"},
+	{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds rows of others locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。其余的行被应用或人的事务锁住，保持原样。请返回，等那个事务结束后再试。"},
+	{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds what the others need locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。其余任务需要的内容被应用或人的事务锁住，保持原样。请返回，等那个事务结束后再试。"},
+	{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds the table ([a-z_]+) locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。${3} 表被应用或人的事务锁住，其余任务保持原样。请返回，等那个事务结束后再试。"},
 	{regexp.MustCompile(`^Nothing was changed: (.+) cannot be asked about the call\. Look it up there, and say on the task's page whether it was charged\.$`), "没有改动任何东西：无法向 ${1} 询问这次调用。请到那里核对，然后在任务的页面上说明是否已计费。"},
 }
 
@@ -191,6 +194,9 @@ var chinese = map[string]string{
 	"Locked by somebody else":                                      "被别人锁住",
 	"Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended.":                                                      "有应用或人的事务把这个任务的行锁住了五秒，所以什么都没有改动。请返回，等那个事务结束后再试。",
 	"Somebody else has been writing to the database's file for more than five seconds and has not ended. Nothing was changed, and nothing is lost. Open the page again when they have: an sqlite3 within BEGIN is the usual one.": "有别人正在写数据库文件，超过五秒还没有结束。没有改动任何东西，也不会丢失任何东西。请等对方结束后重新打开页面；常见的情况是 sqlite3 停在 BEGIN 之内。",
+	"Another transaction has kept what this needs locked for more than five seconds. Nothing was changed, and nothing is lost. Open the page again in a moment; pg_stat_activity shows who is idle in transaction.":               "有别的事务把这里需要的内容锁住了超过五秒。没有改动任何东西，也不会丢失任何东西。请稍后重新打开页面；pg_stat_activity 会显示谁停在事务之内。",
+	"Not known whether it was done": "不清楚是否已完成",
+	"The database has not said whether this was done, so it may have been. Open the page again, and look before you press the button once more.": "数据库没有说明这是否已完成，所以可能已经完成。请重新打开页面，先查看，再决定是否再按按钮。",
 	"The database is away": "数据库没有应答",
 	"The database does not answer, so nothing can be shown. Calls that are under way go on, and what they bring is kept until it is back. Start the database, or see what easel doctor says on the machine of this site.": "数据库没有应答，所以什么都无法显示。正在进行的调用会继续，结果会保留到它恢复。请启动数据库，或在本站的机器上运行 easel doctor 查看。",
 	"Out of order": "出了故障", "This page cannot be made right now; the log of easel says why. Try again in a moment.": "现在无法生成这个页面；easel 的日志写明了原因。请稍后再试。",

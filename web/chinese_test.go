@@ -90,7 +90,9 @@ func TestChinesePages(t *testing.T) {
 			&store.NotAllowed{Task: 7, Status: task.Completed, Action: "retried"}, &store.NotAllowed{Task: 7, Status: task.Pending, Was: task.Failed, Moved: true},
 			&store.NotAllowed{Task: 7, Status: task.Failed, Was: task.Failed, Moved: true}, &store.NotAllowed{Task: 7, Status: task.Failed, Was: task.Failed, Moved: true, Again: true},
 			&store.NotAllowed{Task: 7, Status: task.Failed, Was: task.Failed, Moved: true, Kind: task.Charged}, &store.NothingPaid{Task: 7}, &store.NothingUnknown{Task: 7},
-			&store.HeardSince{Task: 7}, &store.Locked{}, &store.BuysAgain{Task: 7, Attempt: 2}, &enqueue.UnknownOutcome{Task: 7, Provider: "openai"},
+			&store.HeardSince{Task: 7}, &store.Locked{}, &store.Locked{Table: "image_generations", Holder: "7"}, &store.Locked{Unnamed: true}, &store.Locked{File: true}, &store.Unsure{},
+			othersLocked(&store.Locked{}, 1, 2), othersLocked(&store.Locked{Table: "image_generations"}, 1, 2), othersLocked(&store.Locked{Unnamed: true}, 1, 2),
+			&store.BuysAgain{Task: 7, Attempt: 2}, &enqueue.UnknownOutcome{Task: 7, Provider: "openai"},
 		} {
 			r, _ := refusalFor(err)
 			for _, text := range []string{r.Title, r.Text} {

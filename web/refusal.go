@@ -55,6 +55,7 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	var nothing *store.NothingPaid
 	var known *store.NothingUnknown
 	var locked *store.Locked
+	var unsure *store.Unsure
 	var since *store.HeardSince
 	var told interface {
 		ForPage() (task int64, title, text string)
@@ -87,6 +88,12 @@ func refusalFor(err error) (r *refusal, fault bool) {
 	case errors.As(err, &locked) && locked.Table != "":
 		return &refusal{Status: http.StatusServiceUnavailable, Title: "Locked by somebody else", Later: true,
 			Text: fmt.Sprintf("Another transaction%s has held the table %s locked for more than five seconds. Nothing was changed, and nothing is lost. Open the page again when it has ended; pg_stat_activity shows what it does.", locked.Process(), locked.Table)}, false
+	case errors.As(err, &locked) && locked.Unnamed:
+		return &refusal{Status: http.StatusServiceUnavailable, Title: "Locked by somebody else", Later: true,
+			Text: "Another transaction has kept what this needs locked for more than five seconds. Nothing was changed, and nothing is lost. Open the page again in a moment; pg_stat_activity shows who is idle in transaction."}, false
+	case errors.As(err, &unsure):
+		return &refusal{Status: http.StatusServiceUnavailable, Title: "Not known whether it was done", Later: true,
+			Text: "The database has not said whether this was done, so it may have been. Open the page again, and look before you press the button once more."}, true
 	case errors.As(err, &locked):
 		return &refusal{Status: http.StatusConflict, Title: "Locked by somebody else",
 			Text: "Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended."}, false

@@ -66,22 +66,22 @@ type Site struct {
 // Handler returns the pages, behind Guard.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", s.page(s.reads(s.gallery)))
-	mux.Handle("GET /tasks/{id}", s.page(s.reads(s.story)))
-	mux.Handle("GET /failed", s.page(s.reads(s.failed)))
-	mux.Handle("GET /operations", s.page(s.reads(s.operations)))
-	mux.Handle("GET /operations.json", s.page(s.reads(s.operationsJSON)))
-	mux.Handle("POST /tasks/{id}/retry", s.change(s.retry))
-	mux.Handle("POST /tasks/{id}/give-up", s.change(s.giveUp))
-	mux.Handle("POST /tasks/{id}/cancel", s.change(s.cancel))
+	mux.Handle("GET /{$}", s.page(s.bounded(s.gallery)))
+	mux.Handle("GET /tasks/{id}", s.page(s.bounded(s.story)))
+	mux.Handle("GET /failed", s.page(s.bounded(s.failed)))
+	mux.Handle("GET /operations", s.page(s.bounded(s.operations)))
+	mux.Handle("GET /operations.json", s.page(s.bounded(s.operationsJSON)))
+	mux.Handle("POST /tasks/{id}/retry", s.change(s.bounded(s.retry)))
+	mux.Handle("POST /tasks/{id}/give-up", s.change(s.bounded(s.giveUp)))
+	mux.Handle("POST /tasks/{id}/cancel", s.change(s.bounded(s.cancel)))
 	mux.Handle("POST /failed/retry", s.change(s.retryKind))
 	mux.Handle("GET /assets/{name}", s.page(asset))
 	mux.Handle("/", s.page(func(*http.Request) (answer, error) { return nil, errNoPage }))
 	return s.Guard(mux)
 }
 
-// reads is h for a page that changes nothing: it waits for what is locked as long as a person does.
-func (s *Site) reads(h handler) handler {
+// bounded is h for a page that waits as long as a person does, also for what follows a word.
+func (s *Site) bounded(h handler) handler {
 	return func(r *http.Request) (a answer, err error) {
 		err = s.Tasks.ForPerson(r.Context(), func(ctx context.Context) (err error) {
 			a, err = h(r.WithContext(ctx))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/pause"
 	"github.com/easelqueue/easel/internal/servertest"
 	"github.com/easelqueue/easel/internal/throwaway"
 	"github.com/easelqueue/easel/provider"
@@ -74,7 +75,7 @@ func until(b *testing.B, e *app.App, status task.Status, n int) {
 		if have >= n {
 			return
 		}
-		if pause(b.Context(), 5*time.Millisecond) != nil {
+		if pause.For(b.Context(), 5*time.Millisecond) != nil {
 			b.Fatal("interrupted")
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/pause"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -57,7 +58,7 @@ func (w *waiter) wait(ctx context.Context, ids []int64) ([]task.Task, error) {
 			return inOrder(ids, ended), nil
 		}
 		// An ended ctx is seen at the top, where it is told.
-		_ = pause(ctx, lookEvery)
+		_ = pause.For(ctx, lookEvery)
 	}
 }
 

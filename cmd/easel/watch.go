@@ -13,6 +13,7 @@ import (
 	"github.com/easelqueue/easel/internal/app"
 	"github.com/easelqueue/easel/internal/cli"
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/pause"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/waiting"
@@ -105,7 +106,7 @@ func (a *program) watchOne(ctx context.Context, arg string) error {
 			return ending(t)
 		}
 		before = *t
-		if err := pause(ctx, lookEvery); err != nil {
+		if err := pause.For(ctx, lookEvery); err != nil {
 			return err
 		}
 	}
@@ -140,7 +141,7 @@ func (a *program) watchAll(ctx context.Context) error {
 			err = a.reportAll(eye, seen, now)
 		}
 		if err == nil {
-			seen, err = now, pause(ctx, lookEvery)
+			seen, err = now, pause.For(ctx, lookEvery)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -216,16 +217,4 @@ func (o *output) changed(from task.Status, t task.Task, why *waiting.Reason, now
 	}
 	parts := []string{now.Format(time.TimeOnly), fmt.Sprint(t.ID), status, cli.OneLine(t.Provider, 20), cli.OneLine(t.Prompt, 40), cli.OneLine(outcome(&t, why, now), 200)}
 	return strings.TrimRight(strings.Join(parts, "  "), " ")
-}
-
-// pause waits, or returns why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/internal/config"
+	"github.com/easelqueue/easel/internal/pause"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/worker"
@@ -79,7 +80,7 @@ func (a *App) alone(ctx context.Context) error {
 		case look == strangeLooks:
 			return other
 		}
-		if pause(ctx, strangePause) != nil {
+		if pause.For(ctx, strangePause) != nil {
 			return nil // the loops end by themselves
 		}
 	}
@@ -102,20 +103,8 @@ func (a *App) announce(ctx context.Context, w *worker.Worker) error {
 				a.Log.Error().Strs("workers", other.Workers).Msg(other.Error())
 			}
 		}
-		if pause(ctx, announceEvery) != nil {
+		if pause.For(ctx, announceEvery) != nil {
 			return nil
 		}
-	}
-}
-
-// pause waits, or returns why ctx ended.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

@@ -39,7 +39,7 @@ var table = map[string]rule{
 	"queue": {imports: []string{"task", "internal/crash", asynq, asynqmon, redis, zerolog}, tests: []string{miniredis}},
 
 	"migrations":      {imports: []string{goose}, tests: []string{pq, sqlite}},
-	"store":           {imports: []string{"task", "migrations", sqlx, pq, sqlite, zerolog}, tests: []string{"store/storetest"}},
+	"store":           {imports: []string{"task", "migrations", "internal/pause", sqlx, pq, sqlite, zerolog}, tests: []string{"store/storetest"}},
 	"store/storetest": {imports: []string{"store", "task", cmp, rapid}},
 
 	"enqueue": {
@@ -77,6 +77,7 @@ var table = map[string]rule{
 	"cmd/easel-check": {imports: []string{"check"}},
 
 	"internal/arch":   {},
+	"internal/pause":  {}, // for whoever waits until a context ends
 	"internal/budget": {}, // what providers, pictures and the worker take from in common
 	// Words for pages and terminals alike, what to do after a failure among them; whoever presents something asks it.
 	"internal/human": {imports: []string{"task"}},
@@ -110,6 +111,7 @@ var easel = []string{
 	"internal/demo",    // demo
 	"internal/doctor",  // doctor
 	"internal/human",   // amounts and times in answers
+	"internal/pause",   // between two looks at a task
 	"internal/request", // enqueue --file
 	"enqueue",          // enqueue, retry, cancel, give-up and delete are methods of its client
 	"gc",               // pictures gc, delete
