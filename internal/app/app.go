@@ -64,12 +64,7 @@ func New(ctx context.Context, cfg config.Config, log zerolog.Logger, migrate boo
 			return nil, err
 		}
 	}
-	if migrate {
-		if _, err := a.Tasks.Migrate(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := a.Tasks.Ready(ctx); err != nil {
+	if err := a.starting(ctx, func(ctx context.Context) error { return a.prepareTables(ctx, migrate) }); err != nil {
 		return nil, err
 	}
 	if err := a.openPictures(ctx); err != nil {
@@ -82,6 +77,15 @@ func New(ctx context.Context, cfg config.Config, log zerolog.Logger, migrate boo
 	a.Client = &enqueue.Client{Tasks: a.Tasks, Queue: a.queue, Services: cfg.Services, Log: log}
 	a.limiter = &limit.Limiter{Redis: a.Redis, Log: log}
 	return a, nil
+}
+
+func (a *App) prepareTables(ctx context.Context, migrate bool) error {
+	if migrate {
+		if _, err := a.Tasks.Migrate(ctx); err != nil {
+			return err
+		}
+	}
+	return a.Tasks.Ready(ctx)
 }
 
 func (a *App) openRedis(ctx context.Context) (err error) {
