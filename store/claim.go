@@ -123,8 +123,21 @@ func (n Next) Buys() bool {
 }
 
 // Next looks ahead. Only who locks a row sees whether it can be locked, so that is done
-// for a moment, by a transaction that no disk waits for.
+// for a moment, by a transaction that no disk waits for. A row that is locked is looked at again
+// for a moment: whoever notes that its delivery is published has it just when that arrives.
 func (s *Store) Next(ctx context.Context, ref task.Ref) (Next, error) {
+	for pause := noted; ; pause *= 2 {
+		next, err := s.next(ctx, ref)
+		if err != nil || !next.Locked || pause > lockedPause || sleep(ctx, pause) != nil {
+			return next, err
+		}
+	}
+}
+
+// noted is about how long it takes to note that a delivery is published.
+const noted = time.Millisecond
+
+func (s *Store) next(ctx context.Context, ref task.Ref) (Next, error) {
 	var next Next
 	row := "FROM image_generations WHERE id = ? AND delivery = ? AND status = 'pending'"
 	err := s.db.GetContext(ctx, &next, s.db.Rebind(`

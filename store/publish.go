@@ -79,9 +79,10 @@ func (s *Store) MarkPublished(ctx context.Context, refs []task.Ref) error {
 }
 
 // markPublished needs no fence: that it was published concerns a delivery alone,
-// which is in the condition, and no step of the task.
+// which is in the condition, and no step of the task. Nor does a disk wait for it: what a
+// crash of the server makes of it is published again.
 func (s *Store) markPublished(ctx context.Context, db sqlx.ExecerContext, refs []task.Ref) (int64, error) {
-	return s.updateUnlocked(ctx, db, refs, "published_at IS NULL AND status = 'pending'", "published_at = now()")
+	return s.updateUnlocked(ctx, db, refs, "published_at IS NULL AND status = 'pending'", "published_at = "+s.dialect.unflushed)
 }
 
 // updateUnlocked sets columns of those of the deliveries whose rows hold the condition and
