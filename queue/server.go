@@ -123,7 +123,7 @@ func (r *run) config() asynq.Config {
 	return asynq.Config{
 		Concurrency:              cap(r.slots),
 		Queues:                   queueNames(r.Provider),
-		TaskCheckInterval:        time.Millisecond, // the waiting is done by waiter
+		TaskCheckInterval:        time.Microsecond, // asynq sleeps so long after each round of empty queues; the waiting is done by waiter
 		DelayedTaskCheckInterval: cmp.Or(r.Forward, 500*time.Millisecond),
 		JanitorInterval:          time.Hour,          // nothing of ours is retained
 		ShutdownTimeout:          r.Drain + lastCall, // then asynq puts what still runs back
