@@ -3,7 +3,7 @@ FUZZTIME ?= 30s
 SEEDS ?= 2000
 SELFTEST ?= 2m
 
-.PHONY: build portable test outages lint check prove bench fuzz needs clean
+.PHONY: build portable test outages lint check prove bench benchmarks fuzz needs clean
 
 # The program, the attack on it and the check of its evidence: one static file each.
 build:
@@ -26,7 +26,7 @@ LESSRACE = -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=github.com/yuin/
 # which it crashes now and then by thousands of fake timers, processes as people run them, and
 # tests of memory and speed, which run by themselves.
 CONCURRENT = ^\s+go [a-z]|\.Go\(|sync\.(Mutex|RWMutex|Map|WaitGroup)|atomic\.
-RACED = $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u | grep -v -E '/cmd/easel$$')
+RACED = $(shell grep -rlE --include='*.go' --exclude='*_test.go' '$(CONCURRENT)' . | xargs -n1 dirname | sort -u | grep -v -x -E '\./bench|.*/cmd/easel')
 MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretches|ScrubbingTakes|LongTexts|TheLargestTree|ManyHandlers)
 
 # What the worker's run with the detector has held on real servers is not held again without.
@@ -64,10 +64,17 @@ prove: outages
 lint:
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted, run gofmt -w:"; echo "$$bad"; exit 1; }
 	$(GO) vet ./...
+	cd bench && $(GO) vet .
 	$(GO) tool staticcheck ./...
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; fi
 
+# easel beside others that do the same job, as docs/performance.md has it; BENCH=--help names its flags.
+# What only those need is no dependency of easel, so it is a module of its own.
 bench: needs
+	cd bench && $(GO) run . $(BENCH)
+
+# What parts of easel cost.
+benchmarks: needs
 	$(GO) test -run '^$$' -bench . -benchtime 5s -timeout 30m ./queue ./cmd/easel
 
 # Every fuzz target for FUZZTIME, one after the other: a time, or a count such as 10000x.

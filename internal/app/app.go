@@ -38,12 +38,14 @@ type App struct {
 	Client *enqueue.Client
 	Lease  time.Duration // after which a dead worker's tasks are taken back, beside a look of the reconciler
 
-	queue    *queue.Queue
-	pictures picture.Lister
-	sweep    func(olderThan time.Duration) (int, error) // removes what was only half stored; nil where nothing can be
-	limiter  *limit.Limiter
-	temp     string        // folder for downloads on their way
-	poll     time.Duration // of the relay: a database that cannot notify is looked at more often
+	// Pictures are those of the configuration. Whoever keeps them elsewhere sets it before Run and Work.
+	Pictures picture.Lister
+
+	queue   *queue.Queue
+	sweep   func(olderThan time.Duration) (int, error) // removes what was only half stored; nil where nothing can be
+	limiter *limit.Limiter
+	temp    string        // folder for downloads on their way
+	poll    time.Duration // of the relay: a database that cannot notify is looked at more often
 
 	working atomic.Pointer[worker.Worker] // nil until it works
 
@@ -158,7 +160,7 @@ func (a *App) openPictures(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.pictures = shelf
+	a.Pictures = shelf
 	a.closers = append(a.closers, done)
 	if folder, ok := shelf.(*dir.Store); ok {
 		a.sweep = folder.Sweep

@@ -33,7 +33,7 @@ func (a *App) mux(at net.Addr) (http.Handler, error) {
 		return nil, err
 	}
 	site := a.site(!writable, hosts)
-	pictures := picture.Handler{Store: a.pictures, Lend: a.Config.S3.Lend, OnError: a.notServed}
+	pictures := picture.Handler{Store: a.Pictures, Lend: a.Config.S3.Lend, OnError: a.notServed}
 	callbacks := &callback.Handler{Tasks: a.Tasks, Services: a.Config.Services, Queue: a.queue, Log: a.Log}
 
 	mux := http.NewServeMux()
@@ -65,7 +65,7 @@ func (a *App) site(readOnly bool, hosts []string) *web.Site {
 	looker := &waiting.Looker{Tasks: a.Tasks, Queues: a.queue, Limits: a.limiter, Services: a.Config.Services}
 	s := &web.Site{Tasks: a.Tasks, Waits: looker, Actions: a.Client, HasQueues: true, Log: a.Log, ReadOnly: readOnly, Hosts: hosts,
 		Undecided: a.undecided, Asks: a.Config.Services.Asks}
-	if lender, ok := a.pictures.(picture.Lender); ok && a.Config.S3.Lend > 0 {
+	if lender, ok := a.Pictures.(picture.Lender); ok && a.Config.S3.Lend > 0 {
 		s.PictureOrigin = lender.Origin()
 	}
 	return s

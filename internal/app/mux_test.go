@@ -80,7 +80,7 @@ func (s *served) answer(r *http.Request) *httptest.ResponseRecorder {
 // draw puts a picture where it is served.
 func (s *served) draw() {
 	s.Helper()
-	if err := s.app.pictures.Put(s.Context(), "1/1-0.png", strings.NewReader("a picture"), "image/png"); err != nil {
+	if err := s.app.Pictures.Put(s.Context(), "1/1-0.png", strings.NewReader("a picture"), "image/png"); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -217,7 +217,7 @@ func TestPictures(t *testing.T) {
 	})
 	t.Run("Where the store lends them, they lead to it and pages may show them from there", func(t *testing.T) {
 		s := serve(t)
-		s.app.pictures, s.app.Config.S3.Lend = lender{s.app.pictures}, time.Hour
+		s.app.Pictures, s.app.Config.S3.Lend = lender{s.app.Pictures}, time.Hour
 		if got := s.ask("GET", "/pictures/1/1-0.png", here, "").Header().Get("Location"); got != "https://bucket.test/1/1-0.png" {
 			t.Errorf("the picture is at %q", got)
 		}
@@ -227,14 +227,14 @@ func TestPictures(t *testing.T) {
 	})
 	t.Run("A store that could lend them and is not to is not named to browsers", func(t *testing.T) {
 		s := serve(t)
-		s.app.pictures = lender{s.app.pictures}
+		s.app.Pictures = lender{s.app.Pictures}
 		if got := s.ask("GET", "/", here, "").Header().Get("Content-Security-Policy"); strings.Contains(got, "bucket.test") {
 			t.Errorf("policy %q", got)
 		}
 	})
 	t.Run("A fault is told to the log, unless the reader has gone", func(t *testing.T) {
 		s := serve(t)
-		s.app.pictures = broken{s.app.pictures}
+		s.app.Pictures = broken{s.app.Pictures}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		r := httptest.NewRequestWithContext(gone, "GET", "/pictures/1/1-0.png", nil)

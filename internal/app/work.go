@@ -97,7 +97,7 @@ func (a *App) worker(self store.Worker, draining <-chan struct{}) *worker.Worker
 		OpenCalls:    a.Tasks,
 		Services:     a.Config.Services,
 		Limiter:      a.limiter,
-		Pictures:     a.pictures,
+		Pictures:     a.Pictures,
 		Checker:      &codec.Checker{Memory: a.Config.Memory},
 		Client:       a.Config.Client(),
 		Downloads:    &budget.Budget{Size: maxDownloads},
