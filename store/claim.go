@@ -126,9 +126,9 @@ func (n Next) Buys() bool {
 // for a moment, by a transaction that no disk waits for. A row that is locked is looked at again
 // for a moment: whoever notes that its delivery is published has it just when that arrives.
 func (s *Store) Next(ctx context.Context, ref task.Ref) (Next, error) {
-	for pause := noted; ; pause *= 2 {
+	for wait := noted; ; wait *= 2 {
 		next, err := s.next(ctx, ref)
-		if err != nil || !next.Locked || pause > lockedPause || sleep(ctx, pause) != nil {
+		if err != nil || !next.Locked || wait > lockedPause || pause.For(ctx, wait) != nil {
 			return next, err
 		}
 	}
