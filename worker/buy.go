@@ -20,26 +20,9 @@ import (
 // buy makes a new call, if anything is left to draw: journalled first, then sent once.
 func (s *step) buy(ctx context.Context) (phase, queue.Verdict) {
 	s.svc = s.w.Services[s.t.Provider] // which is not that of an earlier call that was looked up
-	h := new(task.History)
-	if s.last != nil {
-		var err error
-		if h, err = s.count(ctx); err != nil {
-			return done, noAnswer(err)
-		}
-		if s.left() <= 0 { // a picture of an earlier call, whose worker had stood still, may have come just now
-			return s.endWith(allDrawn{})
-		}
-		paid, err := s.toCollect(ctx, h) // before anything is bought
-		if err != nil {
-			return done, noAnswer(err)
-		}
-		if paid != nil {
-			s.last = paid
-			return resuming, none
-		}
-		if e := s.overGivenUp(h); e != nil {
-			return s.endWith(e)
-		}
+	h, next, verdict := s.goesBefore(ctx)
+	if next != buying {
+		return next, verdict
 	}
 	if f := s.mayNotBegin(); f != nil {
 		return s.endWith(taskFailed{failure: f})
@@ -70,6 +53,35 @@ func (s *step) buy(ctx context.Context) (phase, queue.Verdict) {
 	s.log.Info().Dur("took", time.Since(began)).Bool("done", answer.Done).Msg("called")
 	s.said = answer
 	return recording, none
+}
+
+// goesBefore looks at the calls that were made before another is bought, and returns what they are. Where
+// one of them goes before it the step goes on with that, and not with buying.
+func (s *step) goesBefore(ctx context.Context) (*task.History, phase, queue.Verdict) {
+	if s.last == nil {
+		return new(task.History), buying, none
+	}
+	h, err := s.count(ctx)
+	if err != nil {
+		return nil, done, noAnswer(err)
+	}
+	if s.left() <= 0 { // a picture of an earlier call, whose worker had stood still, may have come just now
+		next, verdict := s.endWith(allDrawn{})
+		return nil, next, verdict
+	}
+	paid, err := s.toCollect(ctx, h)
+	switch {
+	case err != nil:
+		return nil, done, noAnswer(err)
+	case paid != nil:
+		s.last = paid
+		return nil, resuming, none
+	}
+	if e := s.overGivenUp(h); e != nil {
+		next, verdict := s.endWith(e)
+		return nil, next, verdict
+	}
+	return h, buying, none
 }
 
 // overGivenUp is how the step ends over a call that was given up as charged; nil if there is none.

@@ -47,7 +47,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a call that was paid for is overlooked behind a later one", Rule: "What was paid for is collected before anything is bought",
-		Edits: []Edit{{"worker/buy.go", "		if paid != nil {", "		if paid != nil && paid.State == task.AttemptSending {"}},
+		Edits: []Edit{{"worker/buy.go", "	case paid != nil:\n		s.last = paid", "	case paid != nil && paid.State == task.AttemptSending:\n		s.last = paid"}},
 		Lives: Lives{Test: Test{"worker", "^TestCollectingOfCalls$"}},
 	},
 	{
@@ -77,7 +77,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a retry that collects buys what was given up", Rule: "What was given up as charged is bought again by a word alone",
-		Edits: []Edit{{"worker/buy.go", "		if e := s.overGivenUp(h); e != nil {\n", "		if e := s.overGivenUp(h); e != nil && false {\n"}},
+		Edits: []Edit{{"worker/buy.go", "	if e := s.overGivenUp(h); e != nil {\n", "	if e := s.overGivenUp(h); e != nil && false {\n"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestGivenUp$/^A_retry_of_a_task_of_several_calls"}},
 	},
 	{
