@@ -13,8 +13,10 @@ import (
 const isOver = "(g.status IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND coalesce(g.error_kind, '') <> 'crashed')"
 
 // goesOn is the condition that the task g goes on with a call that is newer than a, so that its steps may
-// hear of a, which was found again, only when that one has ended.
-const goesOn = "(g.status NOT IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND EXISTS (SELECT 1 FROM generation_attempt n WHERE n.task_id = a.task_id AND n.number > a.number))"
+// hear of a, which was found again, only when that one has ended: see task.History.GoesOnWithout. Once it has,
+// the next step asks after a itself, and buys nothing over what it hears.
+const goesOn = "(g.status NOT IN ('completed', 'failed', 'cancelled') AND g.deleted_at IS NULL AND EXISTS (SELECT 1 FROM generation_attempt n " +
+	"WHERE n.task_id = a.task_id AND n.number > a.number AND n.finished_at IS NULL AND n.state IN ('sending', 'accepted', 'answered')))"
 
 // open is the condition of the index generation_attempt_collectable: the provider has taken the
 // call, and nobody has given it up.
@@ -106,9 +108,10 @@ func (s *Store) outdateWords(ctx context.Context, q sqlx.ExecerContext, id int64
 }
 
 // EndedLate says: a call that was collected late has ended without pictures. Its State is failed, if
-// the provider says so, or what it was, if nobody asks after it any more. If a person
-// has retried the task meanwhile, and no other call was made since, nothing is written: the retry was to
-// go on with this call, whose end it hears by itself, and would buy another in the place of one that has failed.
+// the provider says so, or what it was, if nobody asks after it any more. Of a task that is not over nothing
+// is written unless a newer call of it runs: it is to go on with this call, whose end it hears by itself, and
+// would buy another in the place of one that has failed. Nor is an answer given up beside a newer call, which
+// may fail: a step that found it so would buy another in the place of what is paid for.
 type EndedLate struct{ Attempt task.Attempt }
 
 func (EndedLate) single() bool { return false }
@@ -120,7 +123,7 @@ func (f EndedLate) record(ctx context.Context, s *Store, q sqlx.ExtContext) (boo
 	}
 	var late bool
 	err := sqlx.GetContext(ctx, q, &late, s.db.Rebind(`SELECT EXISTS (SELECT 1 FROM generation_attempt a, image_generations g
-		WHERE a.id = ? AND g.id = a.task_id AND (g.status IN ('completed', 'failed', 'cancelled') OR `+goesOn+`))`), a.ID)
+		WHERE a.id = ? AND g.id = a.task_id AND (g.status IN ('completed', 'failed', 'cancelled') OR ? <> 'answered' AND `+goesOn+`))`), a.ID, a.State)
 	if err != nil || !late {
 		return false, err
 	}

@@ -30,7 +30,7 @@ const drawn = `(coalesce(nullif(image_count, 0), 1) <= (SELECT coalesce(sum(coal
 
 // completeFound completes a failed task with the pictures of a, if nothing is left to draw: one that is held
 // because nobody knew the outcome of its calls, or one that has failed by a later call than a. What a
-// person has given up as charged, and what came after its deadline, stays failed.
+// person has given up as charged or archived, and what came after its deadline, stays failed.
 func (s *Store) completeFound(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, o Completion) (bool, error) {
 	if o.first() == nil {
 		return false, nil
@@ -38,7 +38,7 @@ func (s *Store) completeFound(ctx context.Context, tx sqlx.ExtContext, a *task.A
 	// No fence: nobody holds the task. Its status and its reason are the guard: a person who
 	// cancelled, retried or gave it up has changed one of them.
 	return s.changed(tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+completes+`
-		WHERE id = ? AND status = 'failed' AND deleted_at IS NULL AND (error_kind = ? OR error_kind NOT IN (?, ?)
+		WHERE id = ? AND status = 'failed' AND deleted_at IS NULL AND (error_kind = ? OR error_kind NOT IN ('archived', ?, ?)
 				AND EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?))
 			AND `+drawn),
 		append(o.completing(a), a.TaskID, task.OutcomeUnknown, task.Charged, task.Deadline, a.Number)...))

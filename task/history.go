@@ -72,6 +72,14 @@ func (h *History) HasCollected(id int64) bool {
 	return slices.ContainsFunc(h.Attempts, func(a Attempt) bool { return a.ID == id && a.State == AttemptSucceeded })
 }
 
+// GoesOnWithout reports whether the task goes on with a call that is newer than the one of that number, and
+// runs, so that its steps hear of that one only later.
+func (h *History) GoesOnWithout(number int) bool {
+	return slices.ContainsFunc(h.Attempts, func(a Attempt) bool {
+		return a.Number > number && a.FinishedAt == nil && (a.State == AttemptSending || a.Collectable())
+	})
+}
+
 // isEmptyBatch reports whether a is one of several calls that was refused its pictures, or
 // could not have them collected, since the last retry by hand.
 func (h *History) isEmptyBatch(a *Attempt) bool {

@@ -27,6 +27,8 @@ func TestFoundAgain(t *testing.T) {
 		{"One that is found so and brings nothing ends, and its task goes on with the other", foundNothing},
 		{"A picture that has come so completes the task if the other call fails for good", foundBeforeFailing},
 		{"A picture that comes after that completes the task that has failed", foundAfterFailing},
+		{"An answer that is found so and is no picture is left to the task, which buys nothing over it", foundUnusable},
+		{"A call that is found so is not taken for stalled by the progress of the other", foundSlow},
 		{"A call that is found while another runs is collected on when its task is cancelled, and its job is stopped", foundThenCancelled},
 		{"A picture of the spool that is not there yet is fetched again", spooledLater},
 	})
@@ -214,6 +216,54 @@ func foundAfterFailing(r *rig) {
 	r.until("it is completed", func() bool { return r.get(t.ID).Status == task.Completed })
 	r.same(facts{"ErrorMsg": r.get(t.ID).ErrorMsg, "ErrorKind": r.get(t.ID).ErrorKind, "results": len(r.results(t.ID)), "submits": r.painter.submits.Load()},
 		facts{"ErrorMsg": "", "ErrorKind": task.Kind(""), "results": 1, "submits": int64(1)})
+}
+
+// foundBesideWaiting is foundBesideAnother whose second call is refused when the test says so, however long that takes.
+func (r *rig) foundBesideWaiting() (*task.Task, chan<- struct{}) {
+	r.Helper()
+	taken, refuse := make(chan struct{}, 100), make(chan struct{})
+	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
+		taken <- struct{}{}
+		<-refuse
+		return fails(task.Unavailable, task.NotExecuted)
+	}
+	t := r.lost()
+	_, err := r.tasks.Retry(r.Context(), t.Seen(), true)
+	r.check(err)
+	r.start()
+	<-taken
+	r.same(r.found(t.ID), true)
+	return t, refuse
+}
+
+func foundUnusable(r *rig) {
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) { return drawn([]byte("this is no picture")), nil }
+	t, refuse := r.foundBesideWaiting()
+	r.until("it is answered", func() bool { return r.states(t.ID)[0] == task.AttemptAnswered })
+	r.passes(time.Minute)
+	close(refuse)
+	got := r.ends(t.ID, task.Failed)
+	r.same(facts{"ErrorAdvice": got.ErrorAdvice, "submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"ErrorAdvice": task.RetryCollects, "submits": int64(1), "states": []task.AttemptState{task.AttemptAnswered, task.AttemptRejected}})
+}
+
+func foundSlow(r *rig) {
+	var ready atomic.Bool
+	r.painter.poll = func(context.Context, int) (provider.Answer, error) {
+		if ready.Load() {
+			return drawn(pngOf(40, 30)), nil
+		}
+		return working(0), nil
+	}
+	t, refuse := r.foundBesideWaiting()
+	r.exec("UPDATE image_generations SET progress = 50")
+	r.passes(12 * time.Minute)
+	r.same(r.attempts(t.ID)[0].FinishedAt == nil, true)
+	ready.Store(true)
+	r.until("its picture is kept", func() bool { return len(r.results(t.ID)) == 1 })
+	close(refuse)
+	r.ends(t.ID, task.Completed)
+	r.same(r.painter.submits.Load(), int64(1))
 }
 
 func foundThenCancelled(r *rig) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/easelqueue/easel/queue"
@@ -73,7 +72,7 @@ func (w *Worker) lateStep(ctx context.Context, c lateCall) (*step, error) {
 	s := &step{w: w, svc: svc, t: t, last: a, was: a.State, beside: !t.Status.Final(), claimed: claimed, clock: now}
 	if s.beside {
 		h, err := s.count(ctx)
-		if err != nil || !slices.ContainsFunc(h.Attempts, func(newer task.Attempt) bool { return newer.Number > a.Number }) {
+		if err != nil || !h.GoesOnWithout(a.Number) {
 			return nil, err // the step of a delivery asks after it
 		}
 	}
@@ -123,8 +122,8 @@ func advice(state task.AttemptState) task.Advice {
 }
 
 // retried reports whether a person has brought the task back since it was over, or deleted
-// it: whoever works on it then asks after its job too. A call beside one that goes on is
-// left once that is over, and taken as of such a task.
+// it: whoever works on it then asks after its job too. A call beside a task that goes on is
+// left once that is over, and taken as of such a task, or once a step of it asks after the call.
 func (s *step) retried(ctx context.Context, j *job) bool {
 	if time.Since(j.seen) < rowEvery {
 		return false
@@ -132,6 +131,10 @@ func (s *step) retried(ctx context.Context, j *job) bool {
 	j.seen = time.Now()
 	rows, err := s.w.OpenCalls.Deliveries(ctx, []int64{s.t.ID})
 	t, there := rows[s.t.ID]
+	if s.beside && err == nil && there && t.Status == task.Processing {
+		h, err := s.w.Journal.History(ctx, s.t.ID)
+		return err == nil && !h.GoesOnWithout(s.last.Number)
+	}
 	if s.beside {
 		return err == nil && (!there || t.Status.Final())
 	}
@@ -166,8 +169,11 @@ func (e endedLate) write(ctx context.Context, s *step) (ending, queue.Verdict) {
 	s.last.State = e.state
 	s.last.Unbilled = e.state == task.AttemptFailed && e.failure.Unbilled
 	s.blame(e.failure)
-	if _, err := s.write(ctx, store.EndedLate{Attempt: *s.last}); err != nil {
+	switch changed, err := s.write(ctx, store.EndedLate{Attempt: *s.last}); {
+	case err != nil:
 		return unwritten{err}, none
+	case !changed: // its task is to hear of it by itself
+		return nil, queue.Verdict{After: pauseCap}
 	}
 	s.log.Info().Str("kind", string(e.failure.Kind)).Str("error", e.failure.Error()).Msg("a call that was collected late brought nothing")
 	return nil, queue.Verdict{}

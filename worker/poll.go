@@ -38,6 +38,9 @@ type job struct {
 func (s *step) poll(ctx context.Context) (phase, queue.Verdict) {
 	now := time.Now()
 	j := &job{deadline: now.Add(cmp.Or(s.svc.Deadline, defaultDeadline) - s.age()), percent: s.t.Progress, moved: now, seen: now}
+	if s.beside {
+		j.percent = 0 // that of its task is of the newer call
+	}
 	if soon := now.Add(2 * forgotten); s.late() && j.deadline.Before(soon) {
 		j.deadline = soon // of one that was found again so late
 	}

@@ -20,7 +20,7 @@ func collecting() []claim {
 		{"A call that was given up as charged, is found and brings nothing stays given up, unless its provider does not bill it", confirmsWords},
 		{"The id of a job is that of the task's last call, whichever is heard of last", jobOfLast},
 		{"A late call that is given up is not asked after again, unless a person has retried its task meanwhile", endsLate},
-		{"A late call beside a newer one ends, and the task goes on as it is", endsBeside},
+		{"A late call beside a newer one that runs ends, and the task goes on as it is; beside none it is left to the task, and an answer is always", endsBeside},
 		{"A late call that has failed says what it cost, and nothing once its task is retried, which hears it by itself", failsLate},
 	}
 }
@@ -50,20 +50,23 @@ func toCollect(b *bench) {
 	type found struct{ open, late int }
 	later := "INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, state, worker, fence, sent_at) SELECT id, 0, 2, 'another', 'painter', 'sending', 'w', 1, now() FROM image_generations; "
 	for spoil, want := range map[string]found{
-		"UPDATE image_generations SET priority = 0":                                          {1, 1},
-		"UPDATE image_generations SET status = 'cancelled', error_kind = NULL":               {1, 1},
-		"UPDATE image_generations SET error_kind = 'charged'":                                {1, 1},
-		"UPDATE image_generations SET error_kind = 'archived'":                               {1, 1},
-		"UPDATE image_generations SET error_kind = 'crashed'":                                {1, 0},
-		"UPDATE image_generations SET error_kind = 'internal'":                               {1, 1},
-		"UPDATE image_generations SET status = 'completed'":                                  {1, 1},
-		"UPDATE image_generations SET status = 'pending'":                                    {1, 0},
-		"UPDATE image_generations SET status = 'processing', worker = 'w'":                   {1, 0},
-		"UPDATE image_generations SET deleted_at = now()":                                    {1, 0},
-		later + "UPDATE image_generations SET status = 'pending'":                            {1, 1},
-		later + "UPDATE image_generations SET status = 'processing', worker = 'w'":           {1, 1},
-		later + "UPDATE image_generations SET status = 'pending', deleted_at = now()":        {1, 0},
-		later + "UPDATE image_generations SET error_kind = 'crashed'":                        {1, 0},
+		"UPDATE image_generations SET priority = 0":                                   {1, 1},
+		"UPDATE image_generations SET status = 'cancelled', error_kind = NULL":        {1, 1},
+		"UPDATE image_generations SET error_kind = 'charged'":                         {1, 1},
+		"UPDATE image_generations SET error_kind = 'archived'":                        {1, 1},
+		"UPDATE image_generations SET error_kind = 'crashed'":                         {1, 0},
+		"UPDATE image_generations SET error_kind = 'internal'":                        {1, 1},
+		"UPDATE image_generations SET status = 'completed'":                           {1, 1},
+		"UPDATE image_generations SET status = 'pending'":                             {1, 0},
+		"UPDATE image_generations SET status = 'processing', worker = 'w'":            {1, 0},
+		"UPDATE image_generations SET deleted_at = now()":                             {1, 0},
+		later + "UPDATE image_generations SET status = 'pending'":                     {1, 1},
+		later + "UPDATE image_generations SET status = 'processing', worker = 'w'":    {1, 1},
+		later + "UPDATE image_generations SET status = 'pending', deleted_at = now()": {1, 0},
+		later + "UPDATE image_generations SET error_kind = 'crashed'":                 {1, 0},
+		// The step of the next delivery asks after it before it buys.
+		later + "UPDATE image_generations SET status = 'pending'; UPDATE generation_attempt SET state = 'rejected', finished_at = now() WHERE number = 2": {1, 0},
+		later + "UPDATE image_generations SET status = 'pending'; UPDATE generation_attempt SET state = 'unknown' WHERE number = 2":                       {1, 0},
 		"UPDATE image_generations SET provider = 'rival'":                                    {1, 1},
 		"UPDATE generation_attempt SET state = 'answered'":                                   {1, 1},
 		"UPDATE generation_attempt SET finished_at = now()":                                  {0, 0},
@@ -173,18 +176,27 @@ func endsLate(b *bench) {
 }
 
 func endsBeside(b *bench) {
-	t := b.held()
-	a := b.begin(t)
-	b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}))
-	b.begin(t)
-	stopped := ended(a, failed)
-	stopped.CostMicros, stopped.Currency = ptr(int64(40_000)), "USD"
-	before := b.get(t.ID)
-	changed, err := b.store.Record(b.Context(), store.EndedLate{Attempt: *stopped})
-	b.check(err)
-	got, calls := b.get(t.ID), b.attempts(t.ID)
-	b.same(facts{"changed": changed, "first": calls[0].State, "second": calls[1].State, "Status": got.Status, "Fence": got.Fence},
-		facts{"changed": true, "first": failed, "second": sending, "Status": task.Processing, "Fence": before.Fence})
+	for _, c := range []struct {
+		newer, ends task.AttemptState
+		written     bool
+	}{{sending, failed, true}, {accept, failed, true}, {sending, accept, true}, {rejected, failed, false}, {failed, failed, false}, {unknown, failed, false}, {sending, answer, false}} {
+		t := b.held()
+		a := b.begin(t)
+		b.check(b.record(store.Accepted{Held: t.Token(), Attempt: *accepted(a)}))
+		if c.ends == answer {
+			b.check(b.record(store.Answered{Held: t.Token(), Attempt: *answered(a)}))
+		}
+		second := b.begin(t)
+		b.exec("UPDATE generation_attempt SET state = '%s', finished_at = CASE WHEN '%[1]s' IN ('rejected', 'failed', 'unknown') THEN now() END WHERE id = %[2]d", c.newer, second.ID)
+		before := b.get(t.ID)
+		changed, err := b.store.Record(b.Context(), store.EndedLate{Attempt: *ended(a, c.ends)})
+		b.check(err)
+		got, calls := b.get(t.ID), b.attempts(t.ID)
+		if changed != c.written || (calls[0].FinishedAt != nil) != c.written || c.written && calls[0].State != c.ends {
+			b.Errorf("beside a call that is %s one that ends as %s is %s: %t", c.newer, c.ends, calls[0].State, changed)
+		}
+		b.same(facts{"second": calls[1].State, "Status": got.Status, "Fence": got.Fence}, facts{"second": c.newer, "Status": task.Processing, "Fence": before.Fence})
+	}
 }
 
 func failsLate(b *bench) {

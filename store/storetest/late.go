@@ -50,6 +50,7 @@ func completesFound(b *bench) {
 		later + "UPDATE image_generations SET error_kind = 'moderated'":                                  true,
 		later + "UPDATE image_generations SET error_kind = 'charged'":                                    false,
 		later + "UPDATE image_generations SET error_kind = 'deadline'":                                   false,
+		later + "UPDATE image_generations SET error_kind = 'archived'":                                   false,
 		later + "UPDATE image_generations SET error_kind = 'moderated', status = 'cancelled'":            false,
 		later + "UPDATE image_generations SET image_count = 2; UPDATE generation_attempt SET images = 1": false,
 	} {
