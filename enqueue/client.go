@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -72,6 +73,10 @@ func (c *Client) EnqueueTx(ctx context.Context, tx store.Tx, tasks ...*task.Task
 	return c.Tasks.InsertTx(ctx, tx, tasks)
 }
 
+// notedWithin bounds what Publish asks of the database: whoever has written rows does not wait for a
+// table that is locked since, or for a server that is silent, only to save the relay's way.
+const notedWithin = 10 * time.Second
+
 // Publish publishes tasks that are committed. What cannot be published stays for the
 // relay, so there is no error to return.
 func (c *Client) Publish(ctx context.Context, tasks ...*task.Task) {
@@ -93,7 +98,9 @@ func (c *Client) Publish(ctx context.Context, tasks ...*task.Task) {
 	if err != nil {
 		c.Log.Warn().Err(err).Int("left", len(deliveries)-len(published)).Msg("not published; the relay will do it")
 	}
-	if err := c.Tasks.MarkPublished(ctx, published); err != nil {
+	noting, cancel := context.WithTimeout(ctx, notedWithin)
+	defer cancel()
+	if err := c.Tasks.MarkPublished(noting, published); err != nil {
 		c.Log.Warn().Err(err).Msg("published but not noted; the relay publishes once more, which is harmless")
 	}
 }
@@ -105,6 +112,8 @@ func (c *Client) hasWorker(ctx context.Context, provider string) bool {
 	if c.Services != nil {
 		return true
 	}
+	ctx, cancel := context.WithTimeout(ctx, notedWithin)
+	defer cancel()
 	served, err := c.Tasks.HasWorkerFor(ctx, provider)
 	return err == nil && served
 }

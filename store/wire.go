@@ -20,6 +20,7 @@ import (
 const (
 	cutAfter     = 2 * time.Second  // in which a server that lives obeys a cancel
 	connectLimit = 30 * time.Second // of a connection that is made, whatever its context says
+	unackedLimit = 30 * time.Second // for what was sent to be taken by the other machine, if the system can be told
 	cancelLimit  = 10 * time.Second // of the connection on which lib/pq asks the server to cancel a statement
 )
 
@@ -76,7 +77,7 @@ func (d dialer) DialTimeout(network, address string, limit time.Duration) (net.C
 }
 
 func (dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := (&net.Dialer{KeepAliveConfig: alive}).DialContext(ctx, network, address)
+	c, err := (&net.Dialer{KeepAliveConfig: alive, Control: impatientSocket}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
