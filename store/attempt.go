@@ -24,13 +24,16 @@ func (s *Store) begin(ctx context.Context, tx sqlx.QueryerContext, a *task.Attem
 	if err := s.hold(ctx, tx, task.Token{Task: a.TaskID, Fence: a.Fence}); err != nil {
 		return err
 	}
-	return tx.QueryRowxContext(ctx, s.db.Rebind(`
-			INSERT INTO generation_attempt (task_id, delivery, number, attempt_key, provider, account, endpoint, request_hash,
-				images, state, worker, fence, sent_at)
-			VALUES (?, ?, (SELECT coalesce(max(number), 0) + 1 FROM generation_attempt WHERE task_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, now())
-			RETURNING id, number, sent_at`),
-		a.TaskID, a.Delivery, a.TaskID, a.Key, a.Provider, null(a.Account), null(a.Endpoint), null(a.RequestHash),
-		number(a.Images), a.State, a.Worker, a.Fence).Scan(&a.ID, &a.Number, &a.SentAt)
+	return tx.QueryRowxContext(ctx, s.db.Rebind("INSERT INTO generation_attempt ("+begins+`, task_id, fence, number, sent_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM generation_attempt WHERE task_id = ?), now())
+			RETURNING id, number, sent_at`), append(beginning(a), a.TaskID, a.Fence, a.TaskID)...).Scan(&a.ID, &a.Number, &a.SentAt)
+}
+
+// begins are the columns of a new attempt; their arguments are those of beginning.
+const begins = "delivery, attempt_key, provider, account, endpoint, request_hash, images, state, worker"
+
+func beginning(a *task.Attempt) []any {
+	return []any{a.Delivery, a.Key, a.Provider, null(a.Account), null(a.Endpoint), null(a.RequestHash), number(a.Images), a.State, a.Worker}
 }
 
 // NewestAttempt returns the highest id of an attempt in the journal, or 0. Ids grow with
@@ -71,20 +74,32 @@ const sinceRetry = "coalesce((SELECT g.retried_at FROM image_generations g WHERE
 // answer was bought for certain, so it may come to nothing or wait for a person to
 // have it collected, but it is neither unknown nor unsent.
 func (s *Store) endAttempt(ctx context.Context, q sqlx.ExecerContext, a *task.Attempt, late bool) error {
-	why, args := blamed, blame(a.RowError)
-	if a.State == task.AttemptFailed && !a.Unbilled {
-		why, args = blamedAsFound, slices.Insert(args, 0, args[0])
-	}
-	_, err := q.ExecContext(ctx, s.db.Rebind(`
-		UPDATE generation_attempt SET state = ?, http_status = coalesce(?, http_status), `+why+`,
-			provider_request_id = coalesce(?, provider_request_id), finished_at = `+sinceRetry+`,
-			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE coalesce(cost_micros, ?) END,
-			currency = coalesce(currency, ?), price_version = coalesce(price_version, ?)
-		WHERE `+s.call(`(state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))`)),
-		slices.Concat([]any{a.State, a.HTTPStatus}, args, []any{null(a.ProviderRequestID),
-			a.Unbilled, a.Unbilled, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID, late, a.State, a.State})...)
+	sets, args := ending(a)
+	_, err := q.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET "+sets+" WHERE "+s.call(mayEnd)),
+		slices.Concat(args, []any{a.ID, late, a.State, a.State})...)
 	return err
 }
+
+// mayEnd is the condition that an attempt may end so: its parameters are whether that is late, and
+// twice the state in which it ends.
+const mayEnd = "(state IN ('sending', 'unknown') OR NOT ? AND (state = 'accepted' AND ? <> 'unknown' OR state = 'answered' AND ? IN ('failed', 'answered')))"
+
+// ending returns the columns of an attempt that ends as a, and their arguments.
+func ending(a *task.Attempt) (sets string, args []any) {
+	why, args := blamed, blame(a.RowError)
+	if endsAsFound(a) {
+		why, args = blamedAsFound, slices.Insert(args, 0, args[0])
+	}
+	return `state = ?, http_status = coalesce(?, http_status), ` + why + `,
+			provider_request_id = coalesce(?, provider_request_id), finished_at = ` + sinceRetry + `,
+			unbilled = ?, cost_micros = CASE WHEN ? THEN 0 ELSE coalesce(cost_micros, ?) END,
+			currency = coalesce(currency, ?), price_version = coalesce(price_version, ?)`,
+		slices.Concat([]any{a.State, a.HTTPStatus}, args, []any{null(a.ProviderRequestID),
+			a.Unbilled, a.Unbilled, a.CostMicros, null(a.Currency), null(a.PriceVersion)})
+}
+
+// endsAsFound reports whether a is one of blamedAsFound.
+func endsAsFound(a *task.Attempt) bool { return a.State == task.AttemptFailed && !a.Unbilled }
 
 // endOf is endAttempt for who has locked the row of its task: what a turns out to have cost,
 // or not, is in its sum.

@@ -170,18 +170,23 @@ func (s *Store) Release(ctx context.Context, held task.Token, after time.Duratio
 }
 
 func (s *Store) release(ctx context.Context, q sqlx.ExecerContext, held task.Token, after time.Duration, reason string) error {
+	return s.fenced(q.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+s.releases(reason)+`
+		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
+		after.Milliseconds(), null(reason), held.Task, held.Fence))
+}
+
+// releases are the columns of a task that is given back; their arguments are the delay in milliseconds
+// and the reason, of which it is only asked here whether there is one.
+func (s *Store) releases(reason string) string {
 	stays := "error_kind IS NOT NULL"
 	if reason != "" {
 		stays += ` AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.state = 'answered'
 			AND (a.finished_at IS NULL OR a.finished_at < image_generations.retried_at))`
 	}
-	return s.fenced(q.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET status = 'pending', run_at = `+s.dialect.later+`, worker = NULL, lease_until = NULL,
-			error_msg = CASE WHEN `+stays+` THEN error_msg ELSE ? END, error_kind = CASE WHEN `+stays+` THEN error_kind END,
-			error_code = CASE WHEN `+stays+` THEN error_code END, error_advice = CASE WHEN `+stays+` THEN error_advice END,
-			error_about = CASE WHEN `+stays+` THEN error_about END, updated_at = now(), `+costs+`
-		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-		after.Milliseconds(), null(reason), held.Task, held.Fence))
+	return `status = 'pending', run_at = ` + s.dialect.later + `, worker = NULL, lease_until = NULL,
+			error_msg = CASE WHEN ` + stays + ` THEN error_msg ELSE ? END, error_kind = CASE WHEN ` + stays + ` THEN error_kind END,
+			error_code = CASE WHEN ` + stays + ` THEN error_code END, error_advice = CASE WHEN ` + stays + ` THEN error_advice END,
+			error_about = CASE WHEN ` + stays + ` THEN error_about END, updated_at = now(), ` + costs
 }
 
 // fenced turns an update that met no row into ErrFenced.

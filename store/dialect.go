@@ -70,6 +70,9 @@ type dialect struct {
 	// Postgres it also tells the trigger, for this transaction only, that the
 	// producer publishes by itself.
 	unpublished string
+	// manyRows says whether a statement for many rows takes less than one for each. SQLite is
+	// in the process, and only its commits cost.
+	manyRows bool
 	// unflushed is now(). On Postgres it also tells the server that this transaction
 	// need not be on a disk before it is answered: a heartbeat that a crash loses
 	// comes again, and one that waits for a busy disk or a standby comes too late.
@@ -116,6 +119,7 @@ func postgres() dialect {
 		lockWait:    "set_config('lock_timeout', $1, true)",
 		unpublished: "CASE WHEN set_config('easel.quiet', 'on', true) = '' THEN now() END",
 		notifies:    true,
+		manyRows:    true,
 		alone: `(SELECT before.status = 'pending' AND before.fence + 1 = image_generations.fence
 			FROM image_generations AS before WHERE before.id = image_generations.id)`,
 		object: "json_object_agg", attempt: "row_to_json(last)",

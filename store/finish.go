@@ -35,14 +35,21 @@ func (s *Store) Finish(ctx context.Context, e Ending) (completed bool, err error
 		did, err = e.finish(ctx, s, tx)
 		return err
 	})
-	switch {
-	case err != nil:
-	case did.fenced:
-		err = ErrFenced
-	case did.drawn:
-		err = ErrDrawn
+	if err == nil {
+		err = did.err()
 	}
 	return did.completed && err == nil, s.refusable(err)
+}
+
+// err is why the task did not end so, although something is written.
+func (did finished) err() error {
+	switch {
+	case did.fenced:
+		return ErrFenced
+	case did.drawn:
+		return ErrDrawn
+	}
+	return nil
 }
 
 // Completed says: the pictures are in storage. Without an attempt the task is completed with
@@ -94,13 +101,9 @@ func (e Decided) finish(ctx context.Context, s *Store, tx sqlx.ExtContext) (fini
 			return did, err
 		}
 	}
-	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind(`
-			UPDATE image_generations SET status = ?, run_at = `+s.dialect.later+`, attempt = ?, waits = ?,
-				`+blamed+`, worker = NULL, lease_until = NULL, updated_at = now(),
-				completed_at = CASE WHEN ? THEN now() END, `+costs+`
+	err := s.fenced(tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+s.decides()+`
 			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
-		slices.Concat([]any{d.Status, d.Delay.Milliseconds(), d.FailedTries, d.Waits}, blame(d.Failure.RowError()),
-			[]any{d.Status.Final(), e.Held.Task, e.Held.Fence})...))
+		append(deciding(d), e.Held.Task, e.Held.Fence)...))
 	did, err := s.endedWith(ctx, tx, e.Held, e.Attempt, err)
 	if err != nil || !did.fenced && d.Failure.Kind != task.OutcomeUnknown {
 		return did, err
@@ -115,6 +118,17 @@ func (s *Store) allDrawn(ctx context.Context, tx sqlx.ExtContext, held task.Toke
 	}
 	err = sqlx.GetContext(ctx, tx, &all, s.db.Rebind("SELECT EXISTS (SELECT 1 FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing' AND "+drawn+")"), held.Task, held.Fence)
 	return all, err
+}
+
+// decides are the columns of a task that fails or waits; their arguments are those of deciding.
+func (s *Store) decides() string {
+	return `status = ?, run_at = ` + s.dialect.later + `, attempt = ?, waits = ?,
+				` + blamed + `, worker = NULL, lease_until = NULL, updated_at = now(),
+				completed_at = CASE WHEN ? THEN now() END, ` + costs
+}
+
+func deciding(d task.Decision) []any {
+	return slices.Concat([]any{d.Status, d.Delay.Milliseconds(), d.FailedTries, d.Waits}, blame(d.Failure.RowError()), []any{d.Status.Final()})
 }
 
 // endedWith ends the attempt with its task, whose update has ended with err.

@@ -25,6 +25,7 @@ type gatherer[V, R any] struct {
 	poisoned func(error) bool
 	task     func(V) int64 // 0 is none
 	size     func(V) int   // about its bytes
+	alone    func(V) bool  // it does not belong into a flush: it is so large that others would wait for it
 	limits   limits
 	left     *leftCalls
 
@@ -48,7 +49,6 @@ var errAlone = errors.New("it is to be written by itself")
 type limits struct {
 	rows  int
 	bytes int
-	call  int           // bytes of a call that is written by itself, so that others need not wait for it
 	time  time.Duration // until nobody waits for the database any more
 }
 
@@ -77,7 +77,7 @@ func (g *gatherer[V, R]) do(ctx context.Context, v V) (R, error) {
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	if g.size(v) > g.limits.call {
+	if g.alone(v) {
 		return none, errAlone
 	}
 	c := &gathered[V, R]{value: v, answered: make(chan struct{})}

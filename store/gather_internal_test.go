@@ -76,10 +76,14 @@ func (l *ledger) write(ctx context.Context, orders []order) ([]outcome[int], err
 	return all, nil
 }
 
+// large is the size of an order that is written by itself.
+const large = 100
+
 func gathererOf(l *ledger, bounds limits) *gatherer[order, int] {
 	return &gatherer[order, int]{write: l.write, limits: bounds, left: new(leftCalls),
 		poisoned: func(err error) bool { return errors.Is(err, errPoison) },
-		task:     func(o order) int64 { return o.task }, size: func(o order) int { return o.size }}
+		task:     func(o order) int64 { return o.task }, size: func(o order) int { return o.size },
+		alone: func(o order) bool { return o.size > large }}
 }
 
 func TestGathererUnderRandomCrowds(t *testing.T) {
@@ -103,7 +107,7 @@ func crowded(t *rapid.T, orders []order, took []int, away int) {
 	l := &ledger{t: t}
 	l.took = func() time.Duration { return time.Duration(took[len(l.flushes)%len(took)]) * time.Millisecond }
 	l.away = func() bool { return len(l.flushes) == away }
-	bounds := limits{rows: 5, bytes: 200, call: 100, time: 10 * time.Millisecond}
+	bounds := limits{rows: 5, bytes: 200, time: 10 * time.Millisecond}
 	g := gathererOf(l, bounds)
 	results, errs, awaited := make([]int, len(orders)), make([]error, len(orders)), make([]int, len(orders))
 	var all sync.WaitGroup
@@ -129,7 +133,7 @@ func crowded(t *rapid.T, orders []order, took []int, away int) {
 	all.Wait()
 	g.flushes.Wait()
 	for i, o := range orders {
-		l.judge(t, bounds, o, results[i], errs[i])
+		l.judge(t, o, results[i], errs[i])
 		if at := awaited[i]; at >= 0 && slices.ContainsFunc(l.written[at:], func(w order) bool { return w.id == o.id }) {
 			t.Errorf("order %d was written after its end was awaited", o.id)
 		}
@@ -143,7 +147,7 @@ func crowded(t *rapid.T, orders []order, took []int, away int) {
 }
 
 // judge compares what a caller heard with what was written.
-func (l *ledger) judge(t *rapid.T, bounds limits, o order, result int, err error) {
+func (l *ledger) judge(t *rapid.T, o order, result int, err error) {
 	times := 0
 	for _, w := range l.written {
 		if w.id == o.id {
@@ -161,7 +165,7 @@ func (l *ledger) judge(t *rapid.T, bounds limits, o order, result int, err error
 		t.Error(told)
 	case errors.Is(err, errNotWritten) && (tried || !errors.Is(err, context.DeadlineExceeded)):
 		t.Error(told)
-	case errors.Is(err, errAlone) && (times > 0 || !o.poison && o.size <= bounds.call || !o.poison && tried):
+	case errors.Is(err, errAlone) && (times > 0 || !o.poison && o.size <= large || !o.poison && tried):
 		t.Error(told)
 	case errors.Is(err, errPerhapsWritten) && !tried:
 		t.Error(told)
@@ -187,7 +191,7 @@ func judgeFlush(t *rapid.T, bounds limits, f []order) {
 func inBubble(t *testing.T, f func(t *testing.T, g *gatherer[order, int], l *ledger)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{took: func() time.Duration { return time.Second }, away: func() bool { return false }}
-		g := gathererOf(l, limits{rows: 100, bytes: 1000, call: 100, time: time.Minute})
+		g := gathererOf(l, limits{rows: 100, bytes: 1000, time: time.Minute})
 		f(t, g, l)
 		g.flushes.Wait()
 	})
@@ -273,6 +277,14 @@ func TestGatherer(t *testing.T) {
 				t.Errorf("%v, written %v", err, l.written)
 			}
 		})
+	})
+	t.Run("Who goes just when the answer is there has it", func(t *testing.T) {
+		g := gathererOf(&ledger{}, limits{})
+		c := &gathered[order, int]{flush: &flush{}, answered: make(chan struct{})}
+		close(c.answered)
+		if err := g.leave(c); err != nil || len(g.left.of) > 0 {
+			t.Errorf("%v, left %v", err, g.left.of)
+		}
 	})
 	t.Run("A panic is everybody's error", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, g *gatherer[order, int], _ *ledger) {

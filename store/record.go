@@ -51,10 +51,18 @@ func (f Accepted) single() bool { return f.JobID == "" }
 
 func (f Accepted) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
-	return s.withJob(ctx, q, f.Held, &a, f.JobID, `UPDATE generation_attempt SET handle = ?, provider_request_id = ?, http_status = ?,
-			`+asFound+`, finished_at = NULL, state = ?
-		WHERE `+s.call("(state IN ('sending', 'unknown') OR "+yieldsToProof+")"),
-		null(a.Handle), null(a.ProviderRequestID), a.HTTPStatus, task.AttemptAccepted, a.ID)
+	return s.withJob(ctx, q, f.Held, &a, f.JobID, "UPDATE generation_attempt SET "+accepts+" WHERE "+s.call(mayAccept), append(accepting(&a), a.ID)...)
+}
+
+var (
+	// accepts are the columns of an attempt whose job the provider has; their arguments are those of accepting.
+	accepts = "handle = ?, provider_request_id = ?, http_status = ?, " + asFound + ", finished_at = NULL, state = 'accepted'"
+	// mayAccept is the condition of it.
+	mayAccept = "(state IN ('sending', 'unknown') OR " + yieldsToProof + ")"
+)
+
+func accepting(a *task.Attempt) []any {
+	return []any{null(a.Handle), null(a.ProviderRequestID), a.HTTPStatus}
 }
 
 // Answered says: what the provider drew is known, and its pictures are to be collected. An attempt
@@ -69,12 +77,27 @@ func (f Answered) single() bool { return f.JobID == "" }
 
 func (f Answered) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
 	a := f.Attempt
-	return s.withJob(ctx, q, f.Held, &a, f.JobID, `UPDATE generation_attempt SET state = ?, answer = ?, provider_request_id = coalesce(?, provider_request_id),
-			http_status = ?, cost_micros = ?, currency = ?, price_version = ?, `+asFound+`,
-			unbilled = false, answered_at = now(), finished_at = NULL
-		WHERE `+s.call("state NOT IN ('answered', 'succeeded')"),
-		task.AttemptAnswered, null(a.Answer), null(a.ProviderRequestID), a.HTTPStatus, a.CostMicros, null(a.Currency), null(a.PriceVersion), a.ID)
+	return s.withJob(ctx, q, f.Held, &a, f.JobID, "UPDATE generation_attempt SET "+answers+" WHERE "+s.call(mayAnswer), append(answering(&a), a.ID)...)
 }
+
+// answers are the columns of an attempt whose pictures are known; their arguments are those of answering.
+var answers = `state = 'answered', answer = ?, provider_request_id = coalesce(?, provider_request_id),
+	http_status = ?, cost_micros = ?, currency = ?, price_version = ?, ` + asFound + `,
+	unbilled = false, answered_at = now(), finished_at = NULL`
+
+// mayAnswer is the condition of it.
+const mayAnswer = "state NOT IN ('answered', 'succeeded')"
+
+func answering(a *task.Attempt) []any {
+	return []any{null(a.Answer), null(a.ProviderRequestID), a.HTTPStatus, a.CostMicros, null(a.Currency), null(a.PriceVersion)}
+}
+
+// mirrors are the columns of a task whose provider has said its id of the job, and noLaterCall is the condition
+// of it, whose parameter is the attempt's number.
+const (
+	mirrors     = "task_id = ?, updated_at = now()"
+	noLaterCall = "NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?)"
+)
 
 // withJob makes the update of an attempt, and of its task if there is an id of its job.
 func (s *Store) withJob(ctx context.Context, q sqlx.ExtContext, held task.Token, a *task.Attempt, jobID, query string, args ...any) (bool, error) {
@@ -84,9 +107,7 @@ func (s *Store) withJob(ctx context.Context, q sqlx.ExtContext, held task.Token,
 	if err := s.lock(ctx, q, held.Task); err != nil {
 		return false, err
 	}
-	err := s.fenced(q.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET task_id = ?, updated_at = now() WHERE id = ? AND fence = ? AND status = 'processing'
-			AND NOT EXISTS (SELECT 1 FROM generation_attempt a WHERE a.task_id = image_generations.id AND a.number > ?)`),
+	err := s.fenced(q.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+mirrors+" WHERE id = ? AND fence = ? AND status = 'processing' AND "+noLaterCall),
 		jobID, held.Task, held.Fence, a.Number))
 	late := err == ErrFenced
 	if err != nil && !late {
@@ -167,9 +188,11 @@ type Progressed struct {
 
 func (Progressed) single() bool { return true }
 
+// progresses are the columns of a task that has come further; their arguments are twice the percent.
+const progresses = "progress = CASE WHEN progress < ? THEN ? ELSE progress END, updated_at = now()"
+
 func (f Progressed) record(ctx context.Context, s *Store, q sqlx.ExtContext) (bool, error) {
-	err := s.fenced(q.ExecContext(ctx, s.db.Rebind(`
-		UPDATE image_generations SET progress = CASE WHEN progress < ? THEN ? ELSE progress END, updated_at = now()
+	err := s.fenced(q.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET "+progresses+`
 		WHERE id = (SELECT id FROM image_generations WHERE id = ? AND fence = ? AND status = 'processing'`+s.dialect.lock+`)`),
 		f.Percent, f.Percent, f.Held.Task, f.Held.Fence))
 	if err != nil && s.dialect.isLocked(err) {

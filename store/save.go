@@ -53,9 +53,8 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Att
 	// An answer has done its duty: its pictures are in storage. What is large in it goes, and what
 	// signs the addresses of pictures, which may be good for days.
 	var collected task.Attempt
-	err := sqlx.GetContext(ctx, tx, &collected, s.db.Rebind(`
-		UPDATE generation_attempt SET state = 'succeeded', error_msg = coalesce(?, `+foundAgain+`), error_advice = NULL, error_about = NULL, finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END
-		WHERE id = ? AND state <> 'succeeded' RETURNING id, coalesce(answer, '') AS answer`), null(a.ErrorMsg), a.ID)
+	err := sqlx.GetContext(ctx, tx, &collected, s.db.Rebind("UPDATE generation_attempt SET "+collects+
+		" WHERE id = ? AND state <> 'succeeded' RETURNING id, coalesce(answer, '') AS answer"), null(a.ErrorMsg), a.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -63,13 +62,8 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Att
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, s.db.Rebind(`
-			INSERT INTO generation_result (task_id, attempt_id, position, generated_image_url, source_url, model, content_type,
-				file_size, width, height, sha256, storage_key, thumbnail_key, seed, revised_prompt, created_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now())
-			ON CONFLICT (task_id, attempt_id, position) DO NOTHING`),
-			a.TaskID, a.ID, r.Position, r.GeneratedImageURL, null(r.SourceURL), null(r.Model), r.ContentType,
-			r.FileSize, r.Width, r.Height, r.SHA256, r.StorageKey, null(r.ThumbnailKey), r.Seed, null(r.RevisedPrompt))
+		_, err = tx.ExecContext(ctx, s.db.Rebind("INSERT INTO generation_result (task_id, attempt_id, created_at, "+brings+`)
+			VALUES (?, ?, now(), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+onceEach), append([]any{a.TaskID, a.ID}, bringing(&r)...)...)
 	}
 	if err != nil || !strings.Contains(collected.Answer, "?") {
 		return err
@@ -77,4 +71,20 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Att
 	collected.HideSignatures()
 	_, err = tx.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET answer = ? WHERE id = ? AND state = 'succeeded'"), null(collected.Answer), a.ID)
 	return err
+}
+
+// collects are the columns of an attempt whose pictures are stored; their argument is its note.
+var collects = "state = 'succeeded', error_msg = coalesce(?, " + foundAgain + "), error_advice = NULL, error_about = NULL, " +
+	"finished_at = now(), answer = CASE WHEN length(answer) <= 65536 THEN answer END"
+
+// brings are the columns of a picture; their arguments are those of bringing.
+const (
+	brings = "position, generated_image_url, source_url, model, content_type, file_size, width, height, sha256, storage_key, thumbnail_key, seed, revised_prompt"
+
+	onceEach = " ON CONFLICT (task_id, attempt_id, position) DO NOTHING"
+)
+
+func bringing(r *task.Result) []any {
+	return []any{r.Position, r.GeneratedImageURL, null(r.SourceURL), null(r.Model), r.ContentType,
+		r.FileSize, r.Width, r.Height, r.SHA256, r.StorageKey, null(r.ThumbnailKey), r.Seed, null(r.RevisedPrompt)}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -29,33 +30,45 @@ type taken struct {
 // when it began, and the row as it is when it is locked; dialect.alone tells whether that is
 // the same. It is, but for a row that somebody else had in hand: then whole looks once more.
 func (s *Store) take(ctx context.Context, db sqlx.ExtContext, ref task.Ref, worker string, lease time.Duration) (*taken, error) {
-	dead, args := s.leaseDead()
-	args = append([]any{worker, lease.Milliseconds(), worker, ref.Task, ref.Delivery, worker}, args...)
+	one := func(holds string) string {
+		return "id = (SELECT id FROM image_generations WHERE id = ? AND delivery = ? AND " + holds + s.dialect.skipLocked + ")"
+	}
+	var t taken
+	err := s.taking(worker, lease, one, []any{ref.Task, ref.Delivery}, func(query string, args []any) error {
+		return sqlx.GetContext(ctx, db, &t, query, args...)
+	})
+	return &t, err
+}
+
+// taking runs the statement of claims by worker. which makes the condition of the rows that are taken
+// of what must hold for each of them, and has the parameters names before it.
+func (s *Store) taking(worker string, lease time.Duration, which func(holds string) string, names []any, run func(query string, args []any) error) error {
+	dead, more := s.leaseDead()
+	args := slices.Concat([]any{worker, lease.Milliseconds(), worker}, names, []any{worker}, more)
 	query := func(photo string) string {
-		return `
+		return s.db.Rebind(`
 			UPDATE image_generations SET status = 'processing', fence = fence + 1, worker = ?, lease_until = ` + s.dialect.later + `,
 				crashes = crashes + CASE WHEN status = 'processing' AND worker <> ? THEN 1 ELSE 0 END,
 				started_at = coalesce(started_at, now()), published_at = coalesce(published_at, now()), updated_at = now()
-			WHERE id = (SELECT id FROM image_generations WHERE id = ? AND delivery = ? AND deleted_at IS NULL AND fence >= 0 AND fence < ` + lastFence + `
-				AND (status = 'pending' OR status = 'processing' AND (worker = ? OR ` + dead + `))` + s.dialect.skipLocked + `)
+			WHERE ` + which(`deleted_at IS NULL AND fence >= 0 AND fence < `+lastFence+`
+				AND (status = 'pending' OR status = 'processing' AND (worker = ? OR `+dead+`))`) + `
 			RETURNING ` + taskColumns + `, ` + s.dialect.alone + ` AS alone, ` + photo + ` AS photo,
 				(SELECT coalesce(` + s.dialect.object + `(parameter_name, CAST(coalesce(parameter_value, '') AS text)), '{}')
 					FROM generation_parameter WHERE task_id = image_generations.id) AS given,
 				(SELECT ` + s.dialect.attempt + ` FROM (SELECT ` + attemptColumns + ` FROM generation_attempt
-					WHERE task_id = image_generations.id ORDER BY number DESC LIMIT 1) AS last) AS last`
+					WHERE task_id = image_generations.id ORDER BY number DESC LIMIT 1) AS last) AS last`)
 	}
-	var t taken
 	if !s.oddPhotos.Load() {
-		err := sqlx.GetContext(ctx, db, &t, s.db.Rebind(query("(SELECT CAST(image_url AS text) FROM photo WHERE photo.id = image_generations.input_image_id)")), args...)
+		err := run(query("(SELECT CAST(image_url AS text) FROM photo WHERE photo.id = image_generations.input_image_id)"), args)
 		if err == nil || !s.dialect.isMisfit(err) {
-			return &t, err
+			return err
 		}
 	}
-	err := sqlx.GetContext(ctx, db, &t, s.db.Rebind(query("NULL")), args...)
+	err := run(query("NULL"), args)
 	if err == nil {
 		s.oddPhotos.Store(true) // an app's own photo table, of another shape: nothing else was in the way
 	}
-	return &t, err
+	return err
 }
 
 // whole is the claim of a row that is taken. The fence is ours, so what the statement could

@@ -72,7 +72,7 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a person's word counts for more than the job", Rule: "A picture that was paid for is never thrown away",
-		Edits: []Edit{{"store/record.go", " OR \"+yieldsToProof+\")\")", ")\")"}},
+		Edits: []Edit{{"store/record.go", " OR \" + yieldsToProof + \")\"", ")\""}},
 		Lives: Lives{Test: Test{Package: "store", Run: "^TestSQLite$/^Collect$"}},
 	},
 	{

@@ -43,7 +43,7 @@ var ofStatements = []Mutant{
 	},
 	{
 		Name: "a claim stands in line for a locked row", Rule: "A claim comes back at once",
-		Edits: []Edit{{"store/take.go", "+ dead + `))` + s.dialect.skipLocked + `)", "+ dead + `)))"}},
+		Edits: []Edit{{"store/take.go", "holds + s.dialect.skipLocked + \")\"", "holds + \")\""}},
 		Lives: Lives{Test: Test{"store", "^TestAnAppsLockDelaysItsOwnRowsOnly$"}},
 	},
 	{

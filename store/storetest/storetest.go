@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"sync"
@@ -20,9 +21,49 @@ type claim struct {
 	hold func(b *bench)
 }
 
+// Journal is how steps write: a store does, and a store.Batched.
+type Journal interface {
+	Claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*store.Claim, *store.Refusal, error)
+	Begin(ctx context.Context, a task.Attempt) (task.Attempt, error)
+	Record(ctx context.Context, f store.Fact) (changed bool, err error)
+	Finish(ctx context.Context, e store.Ending) (completed bool, err error)
+	Release(ctx context.Context, held task.Token, after time.Duration, reason string) error
+}
+
+// journalled is a store whose steps write through a journal.
+type journalled struct {
+	*store.Store
+	journal Journal
+}
+
+func (j *journalled) Claim(ctx context.Context, ref task.Ref, worker string, lease time.Duration) (*store.Claim, *store.Refusal, error) {
+	return j.journal.Claim(ctx, ref, worker, lease)
+}
+
+func (j *journalled) Begin(ctx context.Context, a task.Attempt) (task.Attempt, error) {
+	return j.journal.Begin(ctx, a)
+}
+
+func (j *journalled) Record(ctx context.Context, f store.Fact) (bool, error) {
+	return j.journal.Record(ctx, f)
+}
+
+func (j *journalled) Finish(ctx context.Context, e store.Ending) (bool, error) {
+	return j.journal.Finish(ctx, e)
+}
+
+func (j *journalled) Release(ctx context.Context, held task.Token, after time.Duration, reason string) error {
+	return j.journal.Release(ctx, held, after, reason)
+}
+
 // Run holds the store that open returns to its contract. open is called once and
 // returns a store with easel's tables; all its rows are deleted before each claim.
 func Run(t *testing.T, open func(t testing.TB) *store.Store) {
+	RunJournal(t, open, func(s *store.Store) Journal { return s })
+}
+
+// RunJournal is Run with steps that write through the journal that over returns.
+func RunJournal(t *testing.T, open func(t testing.TB) *store.Store, over func(*store.Store) Journal) {
 	groups := []struct {
 		name   string
 		claims []claim
@@ -32,11 +73,12 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"Person", person()}, {"Publish", publishing()}, {"App", apps()}, {"Worker", workers()}, {"Read", reading()}, {"Machine", machines()},
 	}
 	s := open(t)
+	j := &journalled{s, over(s)}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
 			for _, c := range g.claims {
 				t.Run(c.name, func(t *testing.T) {
-					b := &bench{T: t, store: s}
+					b := &bench{T: t, store: j}
 					b.clear()
 					c.hold(b)
 				})
@@ -54,7 +96,7 @@ const (
 // bench is a test with a store that holds no rows at its start.
 type bench struct {
 	*testing.T
-	store *store.Store
+	store *journalled
 }
 
 func (b *bench) clear() {
