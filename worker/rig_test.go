@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -220,13 +221,21 @@ func (r *rig) start() *process {
 // worker is one that does not run.
 func (r *rig) worker(draining <-chan struct{}) *worker.Worker {
 	r.started++
-	w := &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Journal: r.tasks, Leases: r.tasks, Tasks: r.tasks, OpenCalls: r.tasks, Services: r.services,
+	w := &worker.Worker{Self: store.Worker{ID: fmt.Sprintf("worker-%d", r.started), Host: "test"}, Journal: journalOver(r.tasks), Leases: r.tasks, Tasks: r.tasks, OpenCalls: r.tasks, Services: r.services,
 		Limiter: r.limiter, Pictures: r.pictures, Checker: &codec.Checker{}, Client: &provider.Client{HTTP: r.http},
 		Redeliveries: r.queue, Draining: draining, Lease: r.lease, Log: r.queue.Log.With().Int("process", r.started).Logger()}
 	if r.equip != nil {
 		r.equip(w)
 	}
 	return w
+}
+
+// journalOver is the journal over s: with EASEL_JOURNAL=batched that which writes together.
+func journalOver(s *store.Store) worker.Journal {
+	if os.Getenv("EASEL_JOURNAL") == "batched" {
+		return store.NewBatched(s)
+	}
+	return s
 }
 
 func (r *rig) relay() *enqueue.Relay {

@@ -91,7 +91,7 @@ func (a *App) self() store.Worker {
 func (a *App) worker(self store.Worker, draining <-chan struct{}) *worker.Worker {
 	return &worker.Worker{
 		Self:         self,
-		Journal:      a.Tasks,
+		Journal:      a.journal(),
 		Leases:       a.Tasks,
 		Tasks:        a.Tasks,
 		OpenCalls:    a.Tasks,
@@ -109,6 +109,14 @@ func (a *App) worker(self store.Worker, draining <-chan struct{}) *worker.Worker
 		Lease:        a.Lease,
 		Log:          a.Log,
 	}
+}
+
+// journal is through what steps write.
+func (a *App) journal() worker.Journal {
+	if a.Config.Batched {
+		return store.NewBatched(a.Tasks)
+	}
+	return a.Tasks
 }
 
 // together runs what hire returns. When ctx ends, or any loop fails, draining is

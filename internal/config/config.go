@@ -24,6 +24,7 @@ type Config struct {
 	S3          S3      // where that bucket is
 	DatabaseURL Address // "sqlite:PATH" or "postgres://…"
 	DirectURL   Address // the same database past a connection pooler; empty if there is none
+	Batched     bool    // what steps write at the same time is written together
 	RedisURL    Address // empty is the Redis inside this process
 	Listen      string
 	PublicURL   string // without a slash at its end

@@ -61,6 +61,7 @@ func TestConfigEnvironment(t *testing.T) {
 		"A presigned Address lives a week at most":         {"EASEL_S3_PRESIGN=8d", `EASEL_S3_PRESIGN is "8d"; accepted are durations from 1m to 7d`},
 		"A presigned Address lives a minute at least":      {"EASEL_S3_PRESIGN=1s", `EASEL_S3_PRESIGN is "1s"`},
 		"A presigned Address may live for days":            {"EASEL_S3_PRESIGN=2d", ""},
+		"The journal is direct or batched":                 {"EASEL_JOURNAL=fast", `EASEL_JOURNAL is "fast"; accepted are direct and batched`},
 		"Metadata is on or off":                            {"EASEL_PICTURE_METADATA=yes", `EASEL_PICTURE_METADATA is "yes"; accepted are on and off`},
 		"What is fetched from is a network or a host":      {"EASEL_FETCH_ALLOW=10.0.0.0/8,inside", `EASEL_FETCH_ALLOW has "inside"; accepted are networks`},
 		"asynqmon has one of two modes":                    {"EASEL_QUEUES=auto", `EASEL_QUEUES is "auto"; accepted are read and write`},

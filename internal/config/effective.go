@@ -29,6 +29,7 @@ func (c *Config) Effective() map[string]string {
 		"EASEL_S3_PRESIGN":          cmp.Or(lentFor(c.S3.Lend), "(easel serves them)"),
 		"EASEL_DATABASE_URL":        c.DatabaseURL.String(),
 		"EASEL_DATABASE_DIRECT_URL": cmp.Or(c.DirectURL.String(), "(none)"),
+		"EASEL_JOURNAL":             map[bool]string{false: "direct", true: "batched"}[c.Batched],
 		"EASEL_REDIS_URL":           cmp.Or(c.RedisURL.String(), "(inside the process)"),
 		"EASEL_LISTEN":              c.Listen,
 		"EASEL_PUBLIC_URL":          c.PublicURL,

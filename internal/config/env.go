@@ -52,6 +52,9 @@ var otherSettings = []Setting{
 		accepted: "accepted is postgres://user:password@host:5432/name, beside such an EASEL_DATABASE_URL",
 		fallback: constant(""), set: setDirect,
 	}, {
+		Name: "EASEL_JOURNAL", Help: "write what tasks say at the same time one by one (direct), or together, which is being tried (batched) (direct)",
+		accepted: "accepted are direct and batched", fallback: constant("direct"), set: setJournal,
+	}, {
 		Name: "EASEL_REDIS_URL", Help: "redis://, redis-sentinel:// or redis-cluster://, with TLS rediss (a Redis inside the process)",
 		accepted: "accepted are redis://host:6379/0, redis-sentinel://host,host/master and redis-cluster://host,host; with TLS they begin with rediss",
 		fallback: constant(""), set: setRedis,

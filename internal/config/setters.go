@@ -96,6 +96,15 @@ func setQueues(c *Config, v string) error {
 	return fmt.Errorf("is %q", v)
 }
 
+func setJournal(c *Config, v string) error {
+	switch v {
+	case "direct", "batched":
+		c.Batched = v == "batched"
+		return nil
+	}
+	return fmt.Errorf("is %q", v)
+}
+
 func setMetadata(c *Config, v string) error {
 	switch v {
 	case "on", "off":

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -163,7 +164,7 @@ func (w *world) start(slot int) {
 	ctx, ending := context.WithCancel(context.Background())
 	p.ending, p.ended = ending, make(chan struct{})
 	limiter := &limit.Limiter{Redis: p.redis, Log: log}
-	wk := &worker.Worker{Self: store.Worker{ID: id, Host: "simulation"}, Journal: p.tasks, Leases: p.tasks, Tasks: p.tasks, OpenCalls: p.tasks, Services: services, Limiter: limiter,
+	wk := &worker.Worker{Self: store.Worker{ID: id, Host: "simulation"}, Journal: journalOver(p.tasks), Leases: p.tasks, Tasks: p.tasks, OpenCalls: p.tasks, Services: services, Limiter: limiter,
 		Pictures: hand{w, p}, Checker: &codec.Checker{}, Client: &provider.Client{HTTP: &http.Client{Transport: &adapter{w: w, p: p, Key: accountKey}}},
 		Redeliveries: p.queue, Draining: ctx.Done(), Lease: lease, Log: log}
 
@@ -280,4 +281,12 @@ func (w *world) replaceProducer() {
 	w.mu.Lock()
 	w.producer = p
 	w.mu.Unlock()
+}
+
+// journalOver is the journal over s: with EASEL_JOURNAL=batched that which writes together.
+func journalOver(s *store.Store) worker.Journal {
+	if os.Getenv("EASEL_JOURNAL") == "batched" {
+		return store.NewBatched(s)
+	}
+	return s
 }
