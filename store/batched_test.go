@@ -338,3 +338,116 @@ func TestOneTaskOfAFlushIsLocked(t *testing.T) {
 		}
 	}
 }
+
+func TestACallThatWasLeftIsNotOvertaken(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(testing.TB) *store.Store{"SQLite": sqlite, "Postgres": postgres} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			b := store.NewBatched(s)
+			both := boats(t, s, 2)
+			first, second := claimed(t, s, both[0]), claimed(t, s, both[1])
+			writing, goOn := make(chan struct{}, 1), make(chan struct{})
+			b.Delay(func() { writing <- struct{}{}; <-goOn })
+			ctx, leave := context.WithCancel(t.Context())
+			var begins sync.WaitGroup
+			begins.Go(func() {
+				b.Crowd(func() {
+					if _, err := b.Begin(ctx, first.NewAttempt("left")); !errors.Is(err, context.Canceled) {
+						t.Error(err)
+					}
+				}, func() {
+					if _, err := b.Begin(t.Context(), second.NewAttempt("stays")); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+			<-writing
+			leave()
+			notSent := make(chan bool, 1)
+			go func() {
+				changed, err := b.Record(t.Context(), store.NotSent{Task: first.ID, Key: "left"})
+				if err != nil {
+					t.Error(err)
+				}
+				notSent <- changed
+			}()
+			select {
+			case changed := <-notSent:
+				t.Errorf("it is known before the end of the flush: %v", changed)
+			case <-time.After(100 * time.Millisecond):
+			}
+			close(goOn)
+			if !<-notSent {
+				t.Error("the call that was begun is not seen")
+			}
+			begins.Wait()
+			if a, err := s.AttemptByKey(t.Context(), "left"); err != nil || a.State != task.AttemptRejected {
+				t.Errorf("%+v, %v", a, err)
+			}
+		})
+	}
+}
+
+// TestFlushesVisitFewRows is TestRowsVisitedAreBoundedWhateverTheStatistics for flushes.
+func TestFlushesVisitFewRows(t *testing.T) {
+	t.Parallel()
+	e := crowd(t, "INSERT INTO image_generations (provider, prompt) SELECT 'painter', 'a boat' FROM generate_series(1, 1000)")
+	b := store.NewBatched(e.Store)
+	const n = 200
+	claims, begun := make([]*store.Claim, n), make([]task.Attempt, n)
+	each := func(name string, from, to int, call func(i int) error) {
+		t.Helper()
+		ran := e.during(func() {
+			var calls []func()
+			for i := from; i < to; i++ {
+				calls = append(calls, func() {
+					if err := call(i); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+			}
+			b.Crowd(calls...)
+		})
+		if len(ran) == 0 || len(ran) > 6 {
+			t.Errorf("%s takes %d statements", name, len(ran))
+		}
+		for _, s := range ran {
+			if bound := float64(40*(to-from) + 1000); s.Plan.visited() > bound {
+				t.Errorf("%s of %d visits %.0f:\n%s\n%+v", name, to-from, s.Plan.visited(), s.Text[:min(len(s.Text), 500)], s.Plan)
+			}
+		}
+	}
+	each("Claim", 0, n, func(i int) (err error) {
+		claims[i], _, err = b.Claim(t.Context(), task.Ref{Task: int64(60_001 + i)}, "first", time.Minute)
+		return err
+	})
+	each("Begin", 0, n, func(i int) (err error) {
+		begun[i], err = b.Begin(t.Context(), claims[i].Task.NewAttempt(fmt.Sprint("flush ", i)))
+		return err
+	})
+	each("Accepted", 0, n, func(i int) error {
+		return tables.Err(b.Record(t.Context(), store.Accepted{Held: claims[i].Task.Token(), Attempt: begun[i], JobID: "job"}))
+	})
+	each("Progressed", 0, n, func(i int) error {
+		return tables.Err(b.Record(t.Context(), store.Progressed{Held: claims[i].Task.Token(), Percent: 9}))
+	})
+	each("AttemptEnded", n/2, n, func(i int) error {
+		begun[i].State = task.AttemptFailed
+		return tables.Err(b.Record(t.Context(), store.AttemptEnded{Attempt: begun[i]}))
+	})
+	each("Answered", 0, n/2, func(i int) error {
+		begun[i].Answer = `{"url":"https://x/?s"}`
+		return tables.Err(b.Record(t.Context(), store.Answered{Held: claims[i].Task.Token(), Attempt: begun[i]}))
+	})
+	each("Completed", 0, n/2, func(i int) error {
+		return tables.Err(b.Finish(t.Context(), store.Completed{Held: claims[i].Task.Token(), Attempt: &begun[i], Completion: store.Completion{Results: []task.Result{{StorageKey: "k"}}}}))
+	})
+	each("Decided", n/2, 3*n/4, func(i int) error {
+		begun[i].CostMicros = new(int64(1))
+		d := task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Moderated, Message: "no"}}
+		return tables.Err(b.Finish(t.Context(), store.Decided{Held: claims[i].Task.Token(), Attempt: &begun[i], Decision: d}))
+	})
+	each("Release", 3*n/4, n, func(i int) error { return b.Release(t.Context(), claims[i].Task.Token(), 0, "why") })
+}

@@ -11,7 +11,8 @@ type gathers interface {
 	hold() (held bool)
 	letGo()
 	queued() int
-	watch(see func(flush Flush))
+	watch(see func(Flush))
+	delay(f func())
 }
 
 func (b *Batched) all() map[string]gathers {
@@ -92,5 +93,20 @@ func (b *Batched) Crowd(calls ...func()) {
 	}
 	for range calls {
 		<-done
+	}
+}
+
+// Delay has f called before each flush is written from here on.
+func (b *Batched) Delay(f func()) {
+	for _, g := range b.all() {
+		g.delay(f)
+	}
+}
+
+func (g *gatherer[V, R]) delay(f func()) {
+	write := g.write
+	g.write = func(ctx context.Context, values []V) ([]outcome[R], error) {
+		f()
+		return write(ctx, values)
 	}
 }

@@ -87,7 +87,7 @@ func mirrorOf(held task.Token, jobID string, a task.Attempt) *row {
 // endingOf is endAttempt for many attempts, of those who hold their tasks.
 func (s *Store) endingOf(a *task.Attempt) (form, row) {
 	sets, args := ending(a)
-	types := "text integer" + strings.Repeat(" text", len(args)-9) + " text boolean boolean bigint text text boolean text text"
+	types := "text integer" + strings.Repeat(" text", len(args)-8) + " text boolean boolean bigint text text boolean text text"
 	return form{types: types, locks: s.knownCall(" AND "+mayEnd, len(args)+1), table: "generation_attempt", sets: sets},
 		rowOf(*a, append(args, false, a.State, a.State))
 }

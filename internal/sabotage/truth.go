@@ -3,7 +3,7 @@ package sabotage
 import "slices"
 
 // Mutants are all of them.
-var Mutants = slices.Concat(ofMoney, ofOwnership, ofTruth, ofStatements, ofBounds)
+var Mutants = slices.Concat(ofMoney, ofOwnership, ofTruth, ofStatements, ofBounds, ofFlushes)
 
 // ofTruth are mutants whose rows do not say what is.
 var ofTruth = []Mutant{
