@@ -352,11 +352,13 @@ func TestACallThatWasLeftIsNotOvertaken(t *testing.T) {
 			b.Delay(func() { writing <- struct{}{}; <-goOn })
 			ctx, leave := context.WithCancel(t.Context())
 			var begins sync.WaitGroup
+			gone := make(chan struct{})
 			begins.Go(func() {
 				b.Crowd(func() {
 					if _, err := b.Begin(ctx, first.NewAttempt("left")); !errors.Is(err, context.Canceled) {
 						t.Error(err)
 					}
+					close(gone)
 				}, func() {
 					if _, err := b.Begin(t.Context(), second.NewAttempt("stays")); err != nil {
 						t.Error(err)
@@ -365,23 +367,20 @@ func TestACallThatWasLeftIsNotOvertaken(t *testing.T) {
 			})
 			<-writing
 			leave()
-			notSent := make(chan bool, 1)
-			go func() {
-				changed, err := b.Record(t.Context(), store.NotSent{Task: first.ID, Key: "left"})
-				if err != nil {
-					t.Error(err)
+			<-gone
+			known := make(chan struct{})
+			begins.Go(func() {
+				defer close(known)
+				if changed, err := b.Record(t.Context(), store.NotSent{Task: first.ID, Key: "left"}); err != nil || !changed {
+					t.Errorf("the call that was begun is not seen: %v", err)
 				}
-				notSent <- changed
-			}()
+			})
 			select {
-			case changed := <-notSent:
-				t.Errorf("it is known before the end of the flush: %v", changed)
+			case <-known:
+				t.Error("it is known before the end of the flush")
 			case <-time.After(100 * time.Millisecond):
 			}
 			close(goOn)
-			if !<-notSent {
-				t.Error("the call that was begun is not seen")
-			}
 			begins.Wait()
 			if a, err := s.AttemptByKey(t.Context(), "left"); err != nil || a.State != task.AttemptRejected {
 				t.Errorf("%+v, %v", a, err)
