@@ -150,8 +150,8 @@ func (b *Batched) Finish(ctx context.Context, e Ending) (bool, error) {
 		completed, err = b.Store.Finish(ctx, e)
 		return finished{}, err
 	})
-	if err == nil && did.fenced {
-		err = ErrFenced
+	if err == nil {
+		err = did.err()
 	}
 	return err == nil && (completed || did.completed), err
 }

@@ -16,7 +16,8 @@ func aboutEnding(e Ending) about {
 		return about{task: e.Held.Task, bytes: len(e.Completion.APIResponse) + bytesOfRow*len(e.Completion.Results),
 			rare: e.Attempt == nil || len(e.Completion.Results) == 0}
 	case Decided:
-		return about{task: e.Held.Task, rare: e.Decision.Failure == nil || e.Decision.Failure.Kind == task.OutcomeUnknown}
+		unsure := e.UnlessDrawn && e.Decision.Status == task.Failed // it has to be looked at once it is locked
+		return about{task: e.Held.Task, rare: unsure || e.Decision.Failure == nil || e.Decision.Failure.Kind == task.OutcomeUnknown}
 	case Switched:
 		return about{task: e.Held.Task, rare: true}
 	case CameLate:
