@@ -38,8 +38,9 @@ func BenchmarkJournal(b *testing.B) {
 	const tasks = 1000
 	var direct, together cost
 	for b.Loop() {
-		direct.add(pg.Pid(), func() { workOn(b, s, s, tasks) })
-		together.add(pg.Pid(), func() { workOn(b, s, batched, tasks) })
+		one, other := boats(b, s, tasks), boats(b, s, tasks)
+		direct.add(pg.Pid(), func() { workOn(b, s, one) })
+		together.add(pg.Pid(), func() { workOn(b, batched, other) })
 	}
 	n := float64(b.N * tasks)
 	for name, c := range map[string]cost{"direct": direct, "batched": together} {
@@ -52,11 +53,10 @@ func BenchmarkJournal(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// workOn works on n new tasks.
-func workOn(b *testing.B, s *store.Store, j storetest.Journal, n int) {
+func workOn(b *testing.B, j storetest.Journal, tasks []*task.Task) {
 	b.Helper()
-	all := make(chan *task.Task, n)
-	for _, t := range boats(b, s, n) {
+	all := make(chan *task.Task, len(tasks))
+	for _, t := range tasks {
 		all <- t
 	}
 	close(all)
