@@ -39,7 +39,7 @@ var table = map[string]rule{
 	"queue": {imports: []string{"task", "internal/crash", asynq, asynqmon, redis, zerolog}, tests: []string{miniredis}},
 
 	"migrations":      {imports: []string{goose}, tests: []string{pq, sqlite}},
-	"store":           {imports: []string{"task", "migrations", "internal/pause", sqlx, pq, sqlite, zerolog}, tests: []string{"store/storetest"}},
+	"store":           {imports: []string{"task", "migrations", "internal/pause", sqlx, pq, sqlite, zerolog}, tests: []string{"store/storetest", rapid}},
 	"store/storetest": {imports: []string{"store", "task", cmp, rapid}},
 
 	"enqueue": {
