@@ -33,10 +33,10 @@ MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretc
 HELD = ^TestOnServers$$
 
 # The store's contract is held under the detector on Postgres itself. On SQLite, which has one
-# connection, and over a pooler with a search path it is held without; over one without a search
-# path in make outages.
+# connection, over a pooler with a search path, and in flushes there it is held without; over one
+# without a search path in make outages.
 POOLED = ^TestPostgresBehindAPooler$$
-CONTRACTS = ^Test(SQLite|PostgresBehindAPoolerWithASearchPath)$$
+CONTRACTS = ^Test(SQLite|SQLiteBatched|PostgresBehindAPoolerWithASearchPath|PostgresBatchedBehindAPooler|BatchedInBadCompany)$$
 
 # Processes as people run them, that are killed, replaced, crowded and lose their servers: they
 # need most of the machine, so that the other tests are left alone.
@@ -75,7 +75,7 @@ bench: needs
 
 # What parts of easel cost.
 benchmarks: needs
-	$(GO) test -run '^$$' -bench . -benchtime 5s -timeout 30m ./queue ./cmd/easel
+	$(GO) test -run '^$$' -bench . -benchtime 5s -timeout 30m ./queue ./store ./cmd/easel
 
 # Every fuzz target for FUZZTIME, one after the other: a time, or a count such as 10000x.
 fuzz:
