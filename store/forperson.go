@@ -101,13 +101,18 @@ func (s *Store) forPerson(ctx context.Context, f func(ctx context.Context, tx *s
 // watch ends ctx by stop if a statement has no answer because the database is silent or, in a
 // file, locked.
 func (p *person) watch(ctx context.Context, stop context.CancelCauseFunc) {
+	var lived time.Time // when it last gave a sign of life
 	for pause.For(ctx, aliveEvery) == nil {
 		since := p.waits.Load()
-		if since == 0 || time.Since(time.Unix(0, since)) < personWaits+aliveEvery {
+		if since == 0 || time.Since(time.Unix(0, since)) < personWaits+aliveEvery || time.Since(lived) < personWaits {
 			continue
 		}
-		if err := p.store.alive(ctx); err != nil && ctx.Err() == nil && p.waits.Load() == since {
+		err := p.store.alive(ctx)
+		if err != nil && ctx.Err() == nil && p.waits.Load() == since {
 			stop(err)
+		}
+		if err == nil {
+			lived = time.Now()
 		}
 	}
 }
@@ -195,6 +200,7 @@ func (p *person) prepare(ctx context.Context, indexed bool) error {
 func (p *person) endReads() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.waiting()() // for the end of the transaction, which the server has to say too
 	p.end()
 }
 

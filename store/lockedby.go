@@ -89,14 +89,24 @@ type holders struct {
 	at    time.Time
 	wrote bool
 	found *Locked // nil if nothing was
+	err   error   // why that is not known
 }
 
 func (h *holders) look(ctx context.Context, s *Store, wrote bool) (*Locked, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.wrote == wrote && time.Since(h.at) < lookAnew {
-		return h.found, nil
+		return h.found, h.err
 	}
+	found, err := s.lookForHolders(ctx, wrote)
+	if ctx.Err() != nil { // who has looked does not wait any more, which says nothing to others
+		return found, err
+	}
+	h.at, h.wrote, h.found, h.err = time.Now(), wrote, found, err
+	return found, err
+}
+
+func (s *Store) lookForHolders(ctx context.Context, wrote bool) (*Locked, error) {
 	ctx, cancel := context.WithTimeout(ctx, aliveLimit)
 	defer cancel()
 	db, done, err := s.apart()
@@ -104,12 +114,7 @@ func (h *holders) look(ctx context.Context, s *Store, wrote bool) (*Locked, erro
 		return nil, err
 	}
 	defer done()
-	found, err := s.dialect.holders(ctx, db, wrote)
-	if err != nil {
-		return nil, err
-	}
-	h.at, h.wrote, h.found = time.Now(), wrote, found
-	return found, nil
+	return s.dialect.holders(ctx, db, wrote)
 }
 
 // last is what was found by somebody who has waited at the same time; nil if nothing was.
@@ -138,10 +143,11 @@ func (s *Store) apart() (db *sql.DB, done func(), err error) {
 // holdersInPostgres finds the table of easel's, or the index of one, that is held in a way that keeps
 // readers out, or whoever writes, and who holds it. A lock that is only asked for stands before all who
 // come later, and so counts where none is held: who keeps it from being given is named. An index that is built beside the work keeps nobody out.
+// A prepared transaction has no process.
 func holdersInPostgres(ctx context.Context, db *sql.DB, wrote bool) (*Locked, error) {
 	l := Locked{err: context.DeadlineExceeded}
 	err := db.QueryRowContext(ctx, `
-		SELECT c.relname, string_agg(DISTINCT CAST(h.pid AS text), ', ')
+		SELECT c.relname, coalesce(string_agg(DISTINCT CAST(h.pid AS text), ', '), '')
 		FROM pg_locks l CROSS JOIN LATERAL unnest(CASE WHEN l.granted THEN ARRAY[l.pid] ELSE pg_blocking_pids(l.pid) END) AS h (pid)
 			LEFT JOIN pg_index i ON i.indexrelid = l.relation JOIN pg_class c ON c.oid = coalesce(i.indrelid, l.relation)
 		WHERE l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -167,10 +173,11 @@ func holdersInSQLite(ctx context.Context, db *sql.DB, _ bool) (*Locked, error) {
 	return l, nil
 }
 
-// answersPostgres returns why the server gives no sign of life.
+// answersPostgres returns why the server gives no sign of life. One that refuses, since it has too
+// many connections or is just starting, gives one.
 func answersPostgres(ctx context.Context, db *sql.DB) error {
 	var one int
-	if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+	if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil && sqlState(err) == "" {
 		return fmt.Errorf("the database is silent: it answers neither this nor a connection that asks it for a sign of life (%w): %w", Redact(err), context.DeadlineExceeded)
 	}
 	return nil
