@@ -69,7 +69,7 @@ func Neighbours(ctx context.Context, cfg config.Config, s *store.Store, q *queue
 // whose database has, is seen again by a later look.
 func (a *App) alone(ctx context.Context) error {
 	for look := 1; ; look++ {
-		err := Neighbours(ctx, a.Config, a.Tasks, a.queue)
+		err := a.starting(ctx, func(ctx context.Context) error { return Neighbours(ctx, a.Config, a.Tasks, a.queue) })
 		var other *OtherDatabase
 		switch {
 		case err == nil:

@@ -45,7 +45,7 @@ type loop func(ctx context.Context) error
 // handed back, paid calls may end within EASEL_DRAIN, and last of all the lease
 // is given up. An *OtherDatabase if the Redis serves another database.
 func (a *App) Work(ctx context.Context) error {
-	if err := a.starting(ctx, a.alone); err != nil {
+	if err := a.alone(ctx); err != nil {
 		return err
 	}
 	self := a.self()
