@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/easelqueue/easel/internal/pause"
 )
 
 const (
@@ -32,7 +34,7 @@ func (m *measurement) pickup(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := pause(ctx, settle); err != nil {
+	if err := pause.For(ctx, settle); err != nil {
 		return err
 	}
 	if err := m.idle(ctx, w); err != nil {
@@ -45,7 +47,7 @@ func (m *measurement) pickup(ctx context.Context) (err error) {
 			return err
 		}
 		toHand, toCall = append(toHand, hand), append(toCall, call)
-		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
+		if err := pause.For(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
 			return err
 		}
 	}
@@ -85,7 +87,7 @@ func (m *measurement) idle(ctx context.Context, w *worker) error {
 		return err
 	}
 	began := time.Now()
-	if err := pause(ctx, idleTime); err != nil {
+	if err := pause.For(ctx, idleTime); err != nil {
 		return err
 	}
 	usedLater, err := spent(w.pid())
@@ -107,15 +109,4 @@ func (m *measurement) idle(ctx context.Context, w *worker) error {
 func quantile(all []time.Duration, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(all))
 	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)].Seconds() * 1000
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/easelqueue/easel/internal/pause"
 )
 
 // profile looks at PostgreSQL while a worker drains; nil looks at nothing.
@@ -47,7 +49,7 @@ func (m *measurement) beginProfile(ctx context.Context) (*profile, error) {
 
 // sample counts what the sessions of the worker wait for.
 func (p *profile) sample(ctx context.Context) {
-	for pause(ctx, sampleEvery) == nil {
+	for pause.For(ctx, sampleEvery) == nil {
 		var seen []string
 		err := p.admin.SelectContext(ctx, &seen, `SELECT CASE WHEN state = 'active' THEN coalesce(wait_event_type || ':' || wait_event, 'running') ELSE state END
 			FROM pg_stat_activity WHERE datname = 'bench' AND backend_type = 'client backend' AND pid <> pg_backend_pid()`)
