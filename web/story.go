@@ -36,8 +36,8 @@ type storyPage struct {
 	CanRetry, CanCancel, Unknown bool
 	PaidFor                      bool   // a retry collects what was paid for
 	BuysAgain                    bool   // a retry would pay again for what was charged and given up
-	Retries                      string // what a retry of a cancelled task begins with
 	BuysFirst                    bool   // and so would the word that the call of unknown outcome was not charged
+	Retries                      string // what a retry of a cancelled task begins with
 
 	// Undecided says that nobody can be asked about the last call; Console is where people
 	// look it up, empty if that is not known.
