@@ -59,6 +59,21 @@ func TestAServerThatIsSilentKeepsNobody(t *testing.T) {
 	}
 }
 
+func TestWhoHasReadIsNotKeptByAServerThatIsSilentSince(t *testing.T) {
+	t.Parallel()
+	server := servertest.PostgresServer(t)
+	s := migrated(t, server.URL)
+	t.Cleanup(func() { _ = server.Thaw() })
+	soonEnded(t, func(ctx context.Context) error {
+		return s.ForPerson(ctx, func(ctx context.Context) error {
+			if err := reads(s)["List"](ctx); err != nil {
+				return err
+			}
+			return server.Freeze()
+		})
+	})
+}
+
 // hangingCommits has every commit of a write of tasks hang, until it is cancelled.
 func hangingCommits(t *testing.T, s *store.Store) {
 	for _, q := range []string{"CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$",
