@@ -19,6 +19,9 @@ const (
 	lockPause   = 2 * time.Second // in which those who had to wait get their turn
 )
 
+// LockID is the advisory lock of who changes tables of Postgres: that of goose.
+const LockID = lock.DefaultLockID
+
 // polite is a session locker that bounds, for what is done under its lock, how
 // long a statement may wait for a table.
 type polite struct{ lock.SessionLocker }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/easelqueue/easel/internal/tables"
+	"github.com/easelqueue/easel/migrations"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
@@ -39,7 +41,6 @@ func TestWhatAPersonStartsEndsWhileATableIsLocked(t *testing.T) {
 			must(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			s.DB().SetMaxOpenConns(1 + len(starts)) // one of them is the app's: who judges stands in no line
 			var asking sync.WaitGroup
 			for _, name := range starts {
 				asking.Go(func() {
@@ -55,6 +56,29 @@ func TestWhatAPersonStartsEndsWhileATableIsLocked(t *testing.T) {
 	}
 }
 
+func TestWhoChangesTheTablesIsNotTakenForAnother(t *testing.T) {
+	t.Parallel()
+	s := postgres(t)
+	for _, migrates := range []bool{false, true} {
+		tx, err := s.DB().Begin()
+		must(t, err)
+		if migrates {
+			_, err = tx.Exec("SELECT pg_advisory_xact_lock($1)", int64(migrations.LockID))
+			must(t, err)
+		}
+		_, err = tx.Exec("LOCK TABLE image_generations")
+		must(t, err)
+		locked := new(store.Locked)
+		if err := s.ForPerson(t.Context(), reads(s)["List"]); !errors.As(err, &locked) {
+			t.Fatalf("migrates %t: %v", migrates, err)
+		}
+		if version := strings.Contains(locked.Waits(), "new version") && strings.Contains(locked.Error(), "new version"); locked.Table != "image_generations" || version != migrates || strings.Contains(locked.Waits(), "another transaction") == migrates {
+			t.Errorf("migrates %t: %v; %s", migrates, locked, locked.Waits())
+		}
+		must(t, tx.Rollback())
+	}
+}
+
 // They come one after the other, as pages do.
 func TestManyWhoWaitForATableAreToldWhichItIs(t *testing.T) {
 	t.Parallel()
@@ -66,7 +90,6 @@ func TestManyWhoWaitForATableAreToldWhichItIs(t *testing.T) {
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s.DB().SetMaxOpenConns(60)
 	var asking sync.WaitGroup
 	for i := range 50 {
 		asking.Go(func() {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/easelqueue/easel/migrations"
 )
 
 // Locked says that somebody held what a person needs locked for as long as it was waited for.
@@ -15,6 +17,7 @@ import (
 type Locked struct {
 	Table   string // that is locked as a whole; empty if it is a row, or if that is not known
 	Holder  string // the server's processes that hold it, with ", " between; empty if not known
+	Migrate bool   // by who brings the tables to a new version
 	File    bool   // SQLite, whose file somebody else writes to
 	Unnamed bool   // it was no row, and had gone when it was looked for
 	err     error
@@ -24,6 +27,8 @@ func (l *Locked) Error() string {
 	switch {
 	case l.File:
 		return "somebody else has begun to write to the database's file and has not ended, so nothing was changed; try again when they have (an sqlite3 within BEGIN, or a copy that is being made, is the usual one)"
+	case l.Migrate:
+		return fmt.Sprintf("the table %s is being brought to a new version, so nothing was changed; try again when that is done", l.Table)
 	case l.Table != "":
 		return fmt.Sprintf("the table %s is locked by another transaction%s, so nothing was changed; try again when it has ended (pg_stat_activity shows what it does)", l.Table, l.Process())
 	case l.Unnamed:
@@ -34,8 +39,11 @@ func (l *Locked) Error() string {
 
 // Waits is what a process says that goes on when the lock is gone.
 func (l *Locked) Waits() string {
-	if l.File {
-		return "somebody else writes to the database's file and has not ended; this goes on when they have"
+	switch {
+	case l.File:
+		return "the database's file is being written to, by its change to a new version or by somebody else; this goes on when that has ended"
+	case l.Migrate:
+		return fmt.Sprintf("the table %s is being brought to a new version; this goes on when that is done, so do not end it", l.Table)
 	}
 	return fmt.Sprintf("the table %s is locked by another transaction%s; this goes on when it has ended (pg_stat_activity shows what it does)", l.Table, l.Process())
 }
@@ -68,7 +76,7 @@ func (u *Unsure) Unwrap() error { return u.err }
 func (s *Store) lockedNow(ctx context.Context, wrote, slow bool, err error) *Locked {
 	l := &Locked{err: err}
 	if found, lookErr := s.holders.look(ctx, s, wrote); lookErr == nil && found != nil {
-		l.Table, l.Holder = found.Table, found.Holder
+		l.Table, l.Holder, l.Migrate = found.Table, found.Holder, found.Migrate
 	}
 	l.Unnamed = l.Table == "" && slow
 	return l
@@ -147,14 +155,15 @@ func (s *Store) apart() (db *sql.DB, done func(), err error) {
 func holdersInPostgres(ctx context.Context, db *sql.DB, wrote bool) (*Locked, error) {
 	l := Locked{err: context.DeadlineExceeded}
 	err := db.QueryRowContext(ctx, `
-		SELECT c.relname, coalesce(string_agg(DISTINCT CAST(h.pid AS text), ', '), '')
+		SELECT c.relname, coalesce(string_agg(DISTINCT CAST(h.pid AS text), ', '), ''),
+			coalesce(bool_or(EXISTS (SELECT 1 FROM pg_locks m WHERE m.locktype = 'advisory' AND m.granted AND m.pid = h.pid AND (CAST(m.classid AS bigint) << 32) + CAST(m.objid AS bigint) = $2)), false)
 		FROM pg_locks l CROSS JOIN LATERAL unnest(CASE WHEN l.granted THEN ARRAY[l.pid] ELSE pg_blocking_pids(l.pid) END) AS h (pid)
 			LEFT JOIN pg_index i ON i.indexrelid = l.relation JOIN pg_class c ON c.oid = coalesce(i.indrelid, l.relation)
 		WHERE l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 			AND c.oid IN (to_regclass('image_generations'), to_regclass('generation_attempt'), to_regclass('generation_result'), to_regclass('generation_parameter'),
 				to_regclass('generation_input'), to_regclass('favorite'), to_regclass('easel_worker'))
 			AND (l.mode = 'AccessExclusiveLock' OR $1::text = 'wrote' AND l.mode IN ('ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock'))
-		GROUP BY c.relname, l.granted ORDER BY l.granted DESC, c.relname LIMIT 1`, map[bool]string{true: "wrote"}[wrote]).Scan(&l.Table, &l.Holder)
+		GROUP BY c.relname, l.granted ORDER BY l.granted DESC, c.relname LIMIT 1`, map[bool]string{true: "wrote"}[wrote], int64(migrations.LockID)).Scan(&l.Table, &l.Holder, &l.Migrate)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

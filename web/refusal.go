@@ -114,6 +114,8 @@ func lockedBySomebody(l *store.Locked) *refusal {
 	switch {
 	case l.File:
 		later.Text = "Somebody else has been writing to the database's file for more than five seconds and has not ended. Nothing was changed, and nothing is lost. Open the page again when they have: an sqlite3 within BEGIN is the usual one."
+	case l.Migrate:
+		later.Text = fmt.Sprintf("The table %s is being brought to a new version. Nothing was changed, and nothing is lost. Open the page again in a moment.", l.Table)
 	case l.Table != "":
 		later.Text = fmt.Sprintf("Another transaction%s has held the table %s locked for more than five seconds. Nothing was changed, and nothing is lost. Open the page again when it has ended; pg_stat_activity shows what it does.", l.Process(), l.Table)
 	case l.Unnamed:

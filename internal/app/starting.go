@@ -42,7 +42,7 @@ func (a *App) tellWhatKeeps(ctx context.Context) {
 		case err != nil:
 			a.Log.Warn().Err(err).Msg("not started yet: the database does not answer; this goes on when it does")
 		default:
-			a.Log.Warn().Msg("not started yet: the database takes its time, and no table of easel's is locked")
+			a.Log.Warn().Msg("not started yet: the database takes its time, and nobody has a table of easel's locked")
 		}
 		told = time.Now()
 	}
