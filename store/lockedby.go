@@ -75,7 +75,11 @@ func (u *Unsure) Unwrap() error { return u.err }
 // that it was to be written, and slow that the answer did not come at once, as that about a row does.
 func (s *Store) lockedNow(ctx context.Context, wrote, slow bool, err error) *Locked {
 	l := &Locked{err: err}
-	if found, lookErr := s.holders.look(ctx, s, wrote); lookErr == nil && found != nil {
+	found, lookErr := s.holders.look(ctx, s, wrote)
+	if lookErr != nil { // a busy server: somebody who has waited with us may have had an answer
+		found = s.holders.last()
+	}
+	if found != nil {
 		l.Table, l.Holder, l.Migrate = found.Table, found.Holder, found.Migrate
 	}
 	l.Unnamed = l.Table == "" && slow
@@ -98,6 +102,9 @@ type holders struct {
 	wrote bool
 	found *Locked // nil if nothing was
 	err   error   // why that is not known
+
+	known   *Locked // what was last found
+	knownAt time.Time
 }
 
 func (h *holders) look(ctx context.Context, s *Store, wrote bool) (*Locked, error) {
@@ -111,6 +118,9 @@ func (h *holders) look(ctx context.Context, s *Store, wrote bool) (*Locked, erro
 		return found, err
 	}
 	h.at, h.wrote, h.found, h.err = time.Now(), wrote, found, err
+	if err == nil {
+		h.known, h.knownAt = found, h.at
+	}
 	return found, err
 }
 
@@ -129,10 +139,10 @@ func (s *Store) lookForHolders(ctx context.Context, wrote bool) (*Locked, error)
 func (h *holders) last() *Locked {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.found == nil || time.Since(h.at) > 2*personWaits {
+	if h.known == nil || time.Since(h.knownAt) > 2*personWaits {
 		return nil
 	}
-	l := *h.found
+	l := *h.known
 	return &l
 }
 

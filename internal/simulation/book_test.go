@@ -195,8 +195,8 @@ func (b *book) noteQuery(p *process, query string, args []driver.NamedValue, fou
 		}
 		e.Task, e.Fence = found.number("id"), found.number("fence")
 	case "begin":
-		e.Task, _ = args[0].Value.(int64)
-		e.Fence, _ = args[len(args)-1].Value.(int64)
+		e.Task, _ = args[len(args)-1].Value.(int64)
+		e.Fence, _ = args[len(args)-2].Value.(int64)
 	default:
 		return nothing
 	}

@@ -87,8 +87,8 @@ func (r *rows) Next(into []driver.Value) error {
 var sqlOps = []struct{ text, op string }{
 	{"SET status = 'processing', fence", "claim"},
 	{"INSERT INTO generation_attempt", "begin"},
-	{"SET state = ?, handle", "accept"},
-	{"SET state = ?, answer", "answer"},
+	{"SET handle = ?, provider_request_id", "accept"},
+	{"SET state = 'answered', answer", "answer"},
 	{"SET answer = ?, kept", "answer"},
 	{"SET status = 'completed'", "save"},
 	{"SET status = ?, run_at", "fail"},
