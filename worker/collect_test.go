@@ -138,7 +138,7 @@ func passesBy(r *rig, o obstacle) {
 
 func policyBuysNothing(r *rig) {
 	r.svc.Retry.OnUnknown = task.Resend
-	r.painter.can.AddressLife = 10 * time.Minute
+	r.painter.can.AddressLife = 4 * time.Minute
 	gets, alive := r.dead()
 	r.start()
 	t := r.asks()
@@ -146,7 +146,7 @@ func policyBuysNothing(r *rig) {
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "CostMicros": *failed.CostMicros},
 		facts{"ErrorKind": task.Expired, "states": []task.AttemptState{task.AttemptAnswered}, "CostMicros": int64(40_000)})
 	if n := gets.Load(); n < 10 || n > 40 {
-		r.Errorf("the address was asked %d times in ten minutes", n)
+		r.Errorf("the address was asked %d times in four minutes", n)
 	}
 	_, err := r.client.Retry(r.Context(), failed.Seen(), false)
 	r.check(err)
@@ -160,13 +160,13 @@ func policyBuysNothing(r *rig) {
 }
 
 func boundedByLife(r *rig) {
-	r.painter.can.AddressLife = 10 * time.Minute
+	r.painter.can.AddressLife = 4 * time.Minute
 	r.dead()
 	r.start()
 	t := r.asks()
 	began := time.Now()
 	failed := r.ends(t.ID, task.Failed)
-	if took := time.Since(began); took < 10*time.Minute || took > 10*time.Minute+10*time.Second {
+	if took := time.Since(began); took < 4*time.Minute || took > 4*time.Minute+10*time.Second {
 		r.Errorf("it was given up after %s", took)
 	}
 	for _, text := range []string{"404", "A retry fetches it again and does not pay for it twice"} {
@@ -180,9 +180,9 @@ func boundedByDeadline(r *rig) {
 	r.dead()
 	r.start()
 	began := time.Now()
-	t := r.asksFor(task.Task{Request: task.Request{DeadlineAt: new(began.Add(5 * time.Minute))}})
+	t := r.asksFor(task.Task{Request: task.Request{DeadlineAt: new(began.Add(3 * time.Minute))}})
 	failed := r.ends(t.ID, task.Failed)
-	if took := time.Since(began); took < 5*time.Minute-time.Second || took > 5*time.Minute+10*time.Second {
+	if took := time.Since(began); took < 3*time.Minute-time.Second || took > 3*time.Minute+10*time.Second {
 		r.Errorf("it was given up after %s", took)
 	}
 	r.same(facts{"ErrorKind": failed.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},

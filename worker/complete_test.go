@@ -201,7 +201,7 @@ func expiredOnce(r *rig) {
 }
 
 func expiredForEver(r *rig) {
-	r.painter.can.AddressLife = 10 * time.Minute
+	r.painter.can.AddressLife = 4 * time.Minute
 	expires(r)
 	r.painter.accepts(func(_ context.Context, n int) (provider.Answer, error) { return at(r.host + "/old"), nil })
 	r.start()

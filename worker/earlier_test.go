@@ -116,7 +116,7 @@ func earlierElsewhere(r *rig) {
 	r.check(r.tasks.Heartbeat(r.Context(), store.Worker{ID: "another", Providers: ",painter,rival,"}, time.Hour))
 	r.equip = r.without("rival")
 	r.start()
-	r.passes(5 * time.Minute)
+	r.passes(3 * time.Minute)
 	r.same(facts{"Status": r.get(t.ID).Status, "submits": rival.submits.Load()}, facts{"Status": task.Pending, "submits": submits})
 	r.equip = nil
 	r.start()

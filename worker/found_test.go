@@ -84,7 +84,7 @@ func foundForgotten(r *rig) {
 			r.Errorf("%q does not say %q", got.ErrorMsg, text)
 		}
 	}
-	r.passes(5 * time.Minute)
+	r.passes(2 * time.Minute)
 	r.same(facts{"polls": r.painter.polls.Load(), "Status": r.get(t.ID).Status, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
 		facts{"polls": polls, "Status": task.Failed, "states": []task.AttemptState{task.AttemptAccepted}, "submits": int64(0)})
 }

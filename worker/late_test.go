@@ -80,7 +80,7 @@ func panicOverSpooled(r *rig) {
 	r.ends(second.ID, task.Failed)
 	l.entries.Store(&[]spool.Entry{r.spooled(first.ID, at(r.host+"/1")), r.spooled(second.ID, drawn(pngOf(40, 30)))})
 	r.until("the second is completed", func() bool { return r.get(second.ID).Status == task.Completed })
-	r.passes(5 * time.Minute)
+	r.passes(2 * time.Minute)
 	r.same(facts{"states": r.states(first.ID), "Status": r.get(first.ID).Status}, facts{"states": []task.AttemptState{task.AttemptAnswered}, "Status": task.Failed})
 }
 

@@ -60,7 +60,7 @@ func leftToAccount(r *rig) {
 	other.Accounts = []provider.Account{{Name: "other", Provider: r.painter}}
 	r.equip = func(w *worker.Worker) { w.Services = provider.Services{"painter": &other} }
 	r.start() // worker-1, the first by its name
-	r.passes(10 * time.Minute)
+	r.passes(3 * time.Minute)
 	r.same(facts{"states": r.states(t.ID), "finished": r.attempts(t.ID)[0].FinishedAt != nil}, facts{"states": []task.AttemptState{task.AttemptAccepted}, "finished": false})
 	r.equip = nil
 	r.start()
@@ -75,7 +75,7 @@ func lateCallPanics(r *rig) {
 	r.start()
 	r.until("it ends", func() bool { return r.attempts(t.ID)[0].FinishedAt != nil })
 	polls := r.painter.polls.Load()
-	r.passes(5 * time.Minute)
+	r.passes(2 * time.Minute)
 	a := r.attempts(t.ID)[0]
 	r.same(facts{"polls": r.painter.polls.Load() - polls, "State": a.State, "ErrorKind": a.ErrorKind},
 		facts{"polls": int64(0), "State": task.AttemptAccepted, "ErrorKind": task.Internal})

@@ -122,7 +122,7 @@ func modelHoldsNoneUp(r *rig) {
 	spare := newPainter()
 	r.svc.Accounts = append(r.svc.Accounts, provider.Account{Name: "spare", Provider: spare})
 	r.check(r.limiter.Close(r.Context(), "painter/main/closed", time.Hour, limit.Why{Reason: "no"}))
-	r.check(r.limiter.Close(r.Context(), "painter/spare", 5*time.Minute, limit.Why{Reason: "no"}))
+	r.check(r.limiter.Close(r.Context(), "painter/spare", 2*time.Minute, limit.Why{Reason: "no"}))
 	r.start()
 	var closed []*task.Task
 	for range 3 {
@@ -138,7 +138,7 @@ func modelHoldsNoneUp(r *rig) {
 	}
 	r.same(facts{"painter.submits": r.painter.submits.Load(), "spare.submits": spare.submits.Load()},
 		facts{"painter.submits": int64(3), "spare.submits": int64(0)})
-	r.passes(5 * time.Minute)
+	r.passes(2 * time.Minute)
 	for _, t := range closed {
 		r.ends(t.ID, task.Completed)
 	}
