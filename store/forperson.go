@@ -164,6 +164,7 @@ func (p *person) reads(ctx context.Context, indexed bool, f func(q sqlx.ExtConte
 		err = f(p.tx)
 	}
 	if err != nil {
+		p.locked.Store(p.locked.Load() || p.store.dialect.isLocked(err))
 		p.end() // it takes no statement any more
 	}
 	return err

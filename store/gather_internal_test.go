@@ -159,6 +159,8 @@ func (l *ledger) judge(t *rapid.T, o order, result int, err error) {
 	switch {
 	case times > 1:
 		t.Error(told)
+	case o.size > large && tried:
+		t.Errorf("so large a value was in a flush: %s", told)
 	case err == nil && (times != 1 || result != 10*o.id || o.fenced || o.poison):
 		t.Error(told)
 	case errors.Is(err, ErrFenced) && (times != 1 || !o.fenced):
@@ -214,6 +216,22 @@ func TestGatherer(t *testing.T) {
 			all.Wait()
 			if len(l.flushes) != 2 || len(l.flushes[0]) != 1 || time.Since(began) != 2*time.Second {
 				t.Errorf("%d flushes in %v", len(l.flushes), time.Since(began))
+			}
+		})
+	})
+	t.Run("What is beyond the bounds of a flush is in the next", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, g *gatherer[order, int], l *ledger) {
+			for i := range 251 {
+				g.flushes.Go(func() { _, _ = g.do(t.Context(), order{id: i}) })
+				synctest.Wait()
+			}
+			g.flushes.Wait()
+			var rows []int
+			for _, f := range l.flushes {
+				rows = append(rows, len(f))
+			}
+			if !slices.Equal(rows, []int{1, 100, 100, 50}) || len(l.written) != 251 {
+				t.Errorf("%d were written, in flushes of %v", len(l.written), rows)
 			}
 		})
 	})

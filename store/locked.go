@@ -32,8 +32,8 @@ func (s *Store) patiently(ctx context.Context, f func() error) error {
 	for wait := firstPause; ; wait = min(2*wait, longPause) {
 		tried := time.Now()
 		err := f()
-		if wait > firstPause && ctx.Err() != nil && wasCancelled(err) && !errors.As(err, new(*Unsure)) {
-			return &Locked{err: err} // it was locked when it was tried before
+		if p == nil && wait > firstPause && ctx.Err() != nil && wasCancelled(err) && !errors.As(err, new(*Unsure)) {
+			return &Locked{err: err} // it was locked when it was tried before; a person is told what it is now
 		}
 		switch {
 		case err == nil || !s.dialect.isLocked(err):

@@ -107,6 +107,26 @@ func TestOfACommitThatHangsNobodySaysThatNothingWasChanged(t *testing.T) {
 	}
 }
 
+func TestAWordThatIsSlowIsNotCalledLockedSinceItWasOnce(t *testing.T) {
+	t.Parallel()
+	s := postgres(t)
+	waiting := boats(t, s, 1)[0]
+	for _, q := range []string{"CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$",
+		"CREATE TRIGGER hangs BEFORE UPDATE ON image_generations FOR EACH ROW EXECUTE FUNCTION hang()"} {
+		_, err := s.DB().Exec(q)
+		must(t, err)
+	}
+	app, err := s.DB().Begin()
+	must(t, err)
+	_, err = app.Exec("SELECT FROM image_generations WHERE id = $1 FOR UPDATE", waiting.ID)
+	must(t, err)
+	time.AfterFunc(time.Second, func() { _ = app.Rollback() })
+	soonEnded(t, func(ctx context.Context) error { _, err = s.Cancel(ctx, waiting.Seen()); return nil })
+	if errors.As(err, new(*store.Locked)) || errors.As(err, new(*store.Unsure)) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "nothing was changed") {
+		t.Error(err)
+	}
+}
+
 // soonEnded fails the test if f takes longer than a person waits for anything.
 func soonEnded(t *testing.T, f func(ctx context.Context) error) {
 	t.Helper()
