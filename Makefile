@@ -48,7 +48,7 @@ OUTAGES = ^Test(Crowds|Recovery|SpooledAnswers|AKilledWorker|SIGTERM|RollingChan
 # make lint vets, and make prove tests what proves.
 test: needs
 	GOGC=400 $(GO) test -vet=off -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 4 -timeout 30m ./worker ./store $(RACED)
-	GOGC=400 $(GO) test -vet=off -skip '$(OUTAGES)|$(HELD)' -p 3 -timeout 30m ./worker ./cmd/easel $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
+	GOGC=400 $(GO) test -vet=off -skip '$(OUTAGES)|$(HELD)' -p 3 -timeout 30m ./worker ./cmd/easel ./internal/docs ./internal/simulation $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
 	GOGC=400 $(GO) test -vet=off -run '$(CONTRACTS)' -timeout 30m ./store
 	$(GO) test -vet=off -run '$(MEASURES)' -p 1 -timeout 30m ./provider ./queue
 
