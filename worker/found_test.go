@@ -158,18 +158,25 @@ func foundGivenUp(r *rig) {
 		facts{"Status": task.Failed, "ErrorAdvice": task.RetryTakes, "CostMicros": int64(40_000), "submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
-// foundBesideAnother leaves a task whose first call was lost and called not charged, and found while its second call
-// runs: that is answered with what the caller sends.
-func (r *rig) foundBesideAnother() (*task.Task, chan<- provider.Answer) {
+// foundWhile leaves a task whose first call was lost and called not charged, and found once its second
+// call is taken.
+func (r *rig) foundWhile(taken <-chan struct{}) *task.Task {
 	r.Helper()
-	taken, answer := r.painter.hangs()
 	t := r.lost()
 	_, err := r.tasks.Retry(r.Context(), t.Seen(), true)
 	r.check(err)
 	r.start()
 	<-taken
 	r.same(r.found(t.ID), true)
-	return t, answer
+	return t
+}
+
+// foundBesideAnother leaves a task whose first call was lost and called not charged, and found while its second call
+// runs: that is answered with what the caller sends.
+func (r *rig) foundBesideAnother() (*task.Task, chan<- provider.Answer) {
+	r.Helper()
+	taken, answer := r.painter.hangs()
+	return r.foundWhile(taken), answer
 }
 
 func foundWhileDrawing(r *rig) {
@@ -227,13 +234,7 @@ func (r *rig) foundBesideWaiting() (*task.Task, chan<- struct{}) {
 		<-refuse
 		return fails(task.Unavailable, task.NotExecuted)
 	}
-	t := r.lost()
-	_, err := r.tasks.Retry(r.Context(), t.Seen(), true)
-	r.check(err)
-	r.start()
-	<-taken
-	r.same(r.found(t.ID), true)
-	return t, refuse
+	return r.foundWhile(taken), refuse
 }
 
 func foundUnusable(r *rig) {

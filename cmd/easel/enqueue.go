@@ -105,7 +105,7 @@ func (a *program) enqueueOne(c *cobra.Command, o *order, prompt string) error {
 		return err
 	}
 	if err := check(cfg, t); err != nil {
-		return err // before a database is made for nothing
+		return err // before a database is opened for nothing
 	}
 	s, err := openToAdd(ctx, cfg)
 	if err != nil {
