@@ -20,9 +20,9 @@ func (s *step) claim(ctx context.Context) (phase, queue.Verdict) {
 		return done, verdict
 	}
 	s.room = room
-	waiting, wakeUps, letGo := s.w.hold(ctx, s.delivery.Task)
+	waiting, wakeUps, letGo := s.w.hold(ctx, s.delivery.Task, true)
 	if waiting == nil {
-		return done, s.w.holdsAlready()
+		return done, s.w.holdsAlready(s.delivery.Task)
 	}
 	s.waiting, s.wakeUps, s.letGo = waiting, wakeUps, letGo
 	s.claimed = time.Now()
@@ -39,6 +39,7 @@ func (s *step) claim(ctx context.Context) (phase, queue.Verdict) {
 	case claim.Task.Provider != s.delivery.Provider:
 		return done, s.misdirected(ctx, claim.Task)
 	}
+	s.w.claimed(s.delivery.Task)
 	s.t, s.last, s.clock = claim.Task, claim.Last, claim.Task.UpdatedAt
 	s.log = s.log.With().Int64("fence", s.t.Fence).Logger()
 	crash.At("claimed")
@@ -58,11 +59,7 @@ func noAnswer(err error) queue.Verdict {
 	return retry(2*time.Second, "the database did not answer: "+err.Error())
 }
 
-// holdsAlready, unseen and lockedRow are the verdicts on deliveries that cannot be worked on now.
-func (w *Worker) holdsAlready() queue.Verdict {
-	return retry(w.lease(), "this worker holds the task already")
-}
-
+// unseen and lockedRow are the verdicts on deliveries that cannot be worked on now.
 func (w *Worker) unseen() queue.Verdict {
 	return retry(w.lease()/10, "this worker's heartbeat does not reach the database")
 }

@@ -238,7 +238,7 @@ func fetchedOnce(r *rig) {
 
 // nearlyFull refuses every second picture of an answer.
 type nearlyFull struct {
-	picture.Store
+	picture.Lister
 	full atomic.Bool
 }
 
@@ -246,13 +246,13 @@ func (n *nearlyFull) Put(ctx context.Context, key string, r io.Reader, contentTy
 	if n.full.Load() && strings.HasSuffix(key, "-1.png") {
 		return errors.New("no space left on device")
 	}
-	return n.Store.Put(ctx, key, r, contentType)
+	return n.Lister.Put(ctx, key, r, contentType)
 }
 
 func storedBeforeFull(r *rig) {
-	s := &nearlyFull{Store: r.pictures.Store}
+	s := &nearlyFull{Lister: r.pictures.Lister}
 	s.full.Store(true)
-	r.pictures.Store = s
+	r.pictures.Lister = s
 	var first atomic.Int64
 	r.web = func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/1" && first.Add(1) > 1 {

@@ -1,6 +1,11 @@
 package worker
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/easelqueue/easel/queue"
+)
 
 // lookForCancelled tells running steps that their task was cancelled.
 func (w *Worker) lookForCancelled(ctx context.Context) {
@@ -54,8 +59,29 @@ func (w *Worker) holds(id int64) bool {
 
 // held is what reaches a running step from outside.
 type held struct {
-	stop context.CancelCauseFunc
-	wake chan struct{} // holds one wake-up that is not heard yet
+	stop  context.CancelCauseFunc
+	wake  chan struct{} // holds one wake-up that is not heard yet
+	tries bool          // to claim the task, and may find that its delivery means nothing any more
+}
+
+// claimed notes that the step which holds the task has claimed it.
+func (w *Worker) claimed(id int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h := w.holding[id]
+	h.tries = false
+	w.holding[id] = h
+}
+
+// holdsAlready is the verdict on a delivery of a task that this worker has in hand.
+func (w *Worker) holdsAlready(id int64) queue.Verdict {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	after := w.lease()
+	if w.holding[id].tries { // with an older delivery of the task perhaps
+		after = time.Second
+	}
+	return retry(after, "this worker holds the task already")
 }
 
 // Wake makes the step that waits for the task's provider ask at once.
@@ -73,8 +99,8 @@ func (w *Worker) Wake(id int64) {
 // hold registers a running step, or returns nil if this process has one for the
 // task: a row that carries our name may be claimed again only when it does not.
 // The context is for waiting: it ends with errCancelled when the task is cancelled;
-// wakeUps say that there is something to ask for.
-func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, wakeUps chan struct{}, letGo func()) {
+// wakeUps say that there is something to ask for. A step that tries to claim the task says so.
+func (w *Worker) hold(ctx context.Context, id int64, tries bool) (waiting context.Context, wakeUps chan struct{}, letGo func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, busy := w.holding[id]; busy {
@@ -85,7 +111,7 @@ func (w *Worker) hold(ctx context.Context, id int64) (waiting context.Context, w
 	}
 	waiting, stop := context.WithCancelCause(ctx)
 	wakeUps = make(chan struct{}, 1)
-	w.holding[id] = held{stop, wakeUps}
+	w.holding[id] = held{stop, wakeUps, tries}
 	return waiting, wakeUps, func() {
 		w.mu.Lock()
 		delete(w.holding, id)

@@ -109,7 +109,7 @@ func noisy(side int) []byte {
 }
 
 // lender is a store that lends its pictures.
-type lender struct{ picture.Store }
+type lender struct{ picture.Lister }
 
 func (lender) Origin() string { return "http://lent.test" }
 

@@ -33,7 +33,7 @@ func (w *Worker) collectLate(ctx context.Context, c lateCall) (again time.Durati
 		return again
 	}
 	if !s.beside {
-		if s.waiting, s.wakeUps, s.letGo = w.hold(ctx, s.t.ID); s.waiting == nil {
+		if s.waiting, s.wakeUps, s.letGo = w.hold(ctx, s.t.ID, false); s.waiting == nil {
 			return again // a step of this process has it in hand
 		}
 	}

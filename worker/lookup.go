@@ -2,18 +2,20 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
 	"github.com/easelqueue/easel/task"
 )
 
-// lookUp asks after a call whose worker died, or whose outcome was lost. Whoever made it may
-// have lived and journalled its answer meanwhile; that then counts, and the next step begins
-// with it.
+// lookUp asks after a call whose worker died, or whose outcome was lost: the provider, and then our
+// storage. Whoever made it may have lived and journalled its answer meanwhile; that then counts,
+// and the next step begins with it.
 func (s *step) lookUp(ctx context.Context) (phase, queue.Verdict) {
 	s.history = nil
 	a, was := s.last, s.last.State
@@ -24,12 +26,19 @@ func (s *step) lookUp(ctx context.Context) (phase, queue.Verdict) {
 		s.said = ans
 		return recording, none
 	}
+	again := s.t.FailedTries+1 < s.t.MaxTries()
+	switch ans, notThere := s.lookInStorage(ctx); {
+	case notThere == nil:
+		return s.takeStored(ctx, ans)
+	case !errors.Is(notThere, picture.ErrNotFound) && again:
+		return s.endWith(taskFailed{failure: later(fmt.Sprintf("attempt %d was lost, and our storage does not say whether it has its pictures", a.Number), notThere)})
+	}
 	f := *task.AsFailure(err)
 	never := f.Executed == task.NotExecuted && !aboutAsking(f.Kind) // made, as the provider says
 	switch {
 	case f.Executed == task.Executed:
 		return s.endWith(callFailed{&f})
-	case f.Executed == task.NotExecuted && !never && s.t.FailedTries+1 < s.t.MaxTries():
+	case f.Executed == task.NotExecuted && !never && again:
 		f.Message = fmt.Sprintf("attempt %d was lost, and %s could not be asked about it: %s", a.Number, s.svc.Name, f.Message)
 		return s.endWith(taskFailed{failure: &f}) // the attempt stays as it is, and the next try asks again
 	case never && early > 0:

@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,7 +167,7 @@ func pngOf(w, h int) []byte {
 
 // shelf is a picture store that can break.
 type shelf struct {
-	picture.Store
+	picture.Lister
 	broken  atomic.Bool
 	hanging atomic.Bool
 	over    chan struct{} // closed when what hangs is to fail
@@ -186,7 +187,16 @@ func (s *shelf) Put(ctx context.Context, key string, r io.Reader, contentType st
 	if s.broken.Load() {
 		return errors.New("no space left on device")
 	}
-	return s.Store.Put(ctx, key, r, contentType)
+	return s.Lister.Put(ctx, key, r, contentType)
+}
+
+func (s *shelf) All(ctx context.Context, prefix string) iter.Seq2[picture.Object, error] {
+	if s.broken.Load() {
+		return func(yield func(picture.Object, error) bool) {
+			yield(picture.Object{}, errors.New("input/output error"))
+		}
+	}
+	return s.Lister.All(ctx, prefix)
 }
 
 // drawsWhen lets each job be under way until it is ready, and drawn then.

@@ -135,15 +135,26 @@ func (s *step) price(ans provider.Answer) {
 // charge notes what the attempt costs: money, or where the service did not say, what its
 // price table does.
 func (s *step) charge(money *task.Money, pictures int, used *provider.Usage) {
-	a := s.last
-	model, known := s.model()
-	if money == nil && (known || !s.svc.Prices.ByModel()) {
-		money = s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, used, a.SentAt)
-	}
-	if money == nil && s.can(s.account.Provider).Free {
-		money = &task.Money{}
+	if money == nil {
+		money = s.cost(pictures, used)
 	}
 	if money != nil {
+		a := s.last
 		a.CostMicros, a.Currency, a.PriceVersion = &money.Micros, money.Currency, money.Version
 	}
+}
+
+// cost is what so many pictures of the last attempt cost by the service's price table; nil if
+// that does not say.
+func (s *step) cost(pictures int, used *provider.Usage) *task.Money {
+	model, known := s.model()
+	if known || !s.svc.Prices.ByModel() {
+		if money := s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, used, s.last.SentAt); money != nil {
+			return money
+		}
+	}
+	if s.account.Provider != nil && s.can(s.account.Provider).Free {
+		return &task.Money{}
+	}
+	return nil
 }

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -84,10 +86,7 @@ func (s *step) goOn(ctx context.Context, h *task.History) (phase, queue.Verdict)
 	case !known && !s.late() && h.WentOnFrom(s.last):
 		return s.passOver(ctx, h)
 	case !known:
-		if e := s.stranded(ctx); e != nil {
-			return s.endWith(e)
-		}
-		return buying, none
+		return s.stranded(ctx)
 	case s.last.State == task.AttemptAccepted, s.last.Handle != "":
 		s.log.Info().Int("attempt", s.last.Number).Msg("resumed by its handle")
 		s.room.release(ctx) // that the step has got to buy: a job may take long
@@ -141,21 +140,27 @@ func (s *step) passOver(ctx context.Context, h *task.History) (phase, queue.Verd
 	return resuming, none
 }
 
-// stranded is how the step ends over a call through an account that this worker does not
-// have; nil if another call may be made. Another worker may have it, for as long as a job
-// may take; after that a person has to look.
-func (s *step) stranded(ctx context.Context) ending {
+// stranded goes on with a call through an account that this worker does not have. Another
+// worker may have it, for as long as a job may take; after that what lies in our storage is
+// taken, or a person has to look.
+func (s *step) stranded(ctx context.Context) (phase, queue.Verdict) {
 	where := fmt.Sprintf("account %q of %s", s.last.Account, s.last.Provider)
-	switch {
-	case s.last.Provider == s.svc.Name && s.age() < cmp.Or(s.svc.Deadline, defaultDeadline):
-		return released{elsewhere, "this worker does not have the " + where}
-	case s.last.State == task.AttemptAccepted:
-		return s.uncollected(&task.Failure{Kind: task.Auth, Executed: task.Executed, Message: "the provider has taken the job through the " + where + ", which this worker does not have"})
-	case s.svc.Retry.OnUnknown == task.Resend:
-		return nil
+	if s.last.Provider == s.svc.Name && s.age() < cmp.Or(s.svc.Deadline, defaultDeadline) {
+		return s.endWith(released{elsewhere, "this worker does not have the " + where})
 	}
-	return callFailed{&task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown,
-		Message: "the last call was made through the " + where + ", which this worker does not have"}}
+	ans, err := s.lookInStorage(ctx)
+	switch {
+	case err == nil:
+		return s.takeStored(ctx, ans)
+	case !errors.Is(err, picture.ErrNotFound):
+		return s.endWith(released{elsewhere, "our storage does not say whether it has the pictures of a lost call: " + err.Error()})
+	case s.last.State == task.AttemptAccepted:
+		return s.endWith(s.uncollected(&task.Failure{Kind: task.Auth, Executed: task.Executed, Message: "the provider has taken the job through the " + where + ", which this worker does not have"}))
+	case s.svc.Retry.OnUnknown == task.Resend:
+		return buying, none
+	}
+	return s.endWith(callFailed{&task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown,
+		Message: "the last call was made through the " + where + ", which this worker does not have"}})
 }
 
 // openAnswer reads the answer in the journal, from which the pictures are collected. If it

@@ -157,7 +157,7 @@ func (r *rig) furnish(database string) {
 	r.Cleanup(func() { folder.Close() })
 	r.web = http.NotFound
 	r.painter = newPainter()
-	r.pictures = &shelf{Store: folder, over: make(chan struct{})}
+	r.pictures = &shelf{Lister: folder, over: make(chan struct{})}
 	r.svc = &provider.Service{Name: "painter", DefaultModel: "brush", Concurrency: 50, Timeout: 2 * time.Minute,
 		Accounts: []provider.Account{{Name: "main", Provider: r.painter}},
 		Prices:   provider.Prices{{Micros: 40_000, Currency: "USD", Version: "2026-01"}}}

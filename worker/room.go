@@ -34,7 +34,7 @@ func (r room) release(ctx context.Context) {
 // app has locked comes each second and would use up the rate of all others.
 func (s *step) findRoom(ctx context.Context) (r room, verdict queue.Verdict, ok bool) {
 	if s.w.holds(s.delivery.Task) {
-		return room{}, s.w.holdsAlready(), false
+		return room{}, s.w.holdsAlready(s.delivery.Task), false
 	}
 	switch next, err := s.w.Tasks.Next(ctx, s.delivery.Ref); {
 	case err != nil:

@@ -33,7 +33,7 @@ type Worker struct {
 	OpenCalls    openCalls    // what no delivery leads to, there
 	Services     provider.Services
 	Limiter      *limit.Limiter
-	Pictures     picture.Store
+	Pictures     picture.Lister
 	Checker      *codec.Checker
 	Client       *provider.Client // downloads what providers drew
 	Downloads    *budget.Budget   // of one, how many at a time; nil is no bound

@@ -7,6 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"iter"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/easelqueue/easel/picture"
@@ -20,7 +23,7 @@ type shelf struct {
 
 func newShelf() *shelf { return &shelf{kept: make(map[string][]byte)} }
 
-// hand is how a process reaches the shelf: a picture.Store.
+// hand is how a process reaches the shelf: a picture.Lister.
 type hand struct {
 	w *world
 	p *process
@@ -63,6 +66,32 @@ func (h hand) Delete(ctx context.Context, key string) error {
 		delete(h.w.shelf.kept, key)
 		return nil
 	})
+}
+
+func (h hand) All(ctx context.Context, prefix string) iter.Seq2[picture.Object, error] {
+	return func(yield func(picture.Object, error) bool) {
+		var found []picture.Object
+		err := h.do(ctx, "list", func() error {
+			h.w.shelf.mu.Lock()
+			defer h.w.shelf.mu.Unlock()
+			for key, b := range h.w.shelf.kept {
+				if strings.HasPrefix(key, prefix) {
+					found = append(found, picture.Object{Key: key, Size: int64(len(b))})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(picture.Object{}, err)
+			return
+		}
+		slices.SortFunc(found, func(a, b picture.Object) int { return strings.Compare(a.Key, b.Key) })
+		for _, o := range found {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (h hand) Locate(key string) picture.Location {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"path"
 	"strings"
 
 	"github.com/easelqueue/easel/picture"
@@ -13,7 +14,7 @@ import (
 // All returns every picture whose key begins with prefix, folder by folder.
 func (s *Store) All(ctx context.Context, prefix string) iter.Seq2[picture.Object, error] {
 	return func(yield func(picture.Object, error) bool) {
-		err := fs.WalkDir(s.root.FS(), ".", func(key string, e fs.DirEntry, err error) error {
+		err := fs.WalkDir(s.root.FS(), path.Dir(prefix), func(key string, e fs.DirEntry, err error) error {
 			switch {
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
