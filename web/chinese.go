@@ -3,6 +3,7 @@ package web
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/task"
@@ -46,42 +47,47 @@ func advise(l human.Language) func(e task.RowError) string {
 // withLengths is how many of the patterns, the first ones, take over lengths of time.
 const withLengths = 4
 
-// patterns are texts that hold something between their words.
-var patterns = []struct {
+// pattern is a text that holds something between its words.
+type pattern struct {
 	english *regexp.Regexp
 	chinese string
-}{
-	{regexp.MustCompile(`^((?:[0-9.]+(?:ms|s|m|h|d))+)$`), "${1}"},
-	{regexp.MustCompile(`^((?:[0-9.]+(?:ms|s|m|h|d))+) so far$`), "已 ${1}"},
-	{regexp.MustCompile(`^done in ([0-9.a-z]+)$`), "用时 ${1}"},
-	{regexp.MustCompile(`^waits, due in ([0-9a-z]+)$`), "等待，${1}后到期"},
-	{regexp.MustCompile(`^being drawn, ([0-9]+%)$`), "正在绘制，${1}"},
-	{regexp.MustCompile(`^waits, due just now$`), "等待，现在到期"},
-	{regexp.MustCompile(`^([0-9]+) of ([0-9]+)$`), "${2} 次中 ${1} 次"},
-	{regexp.MustCompile(`^Task ([0-9]+)$`), "任务 ${1}"},
-	{regexp.MustCompile(`^There is no task ([0-9]+)\.$`), "没有任务 ${1}。"},
-	{regexp.MustCompile(`^(?:the task|before) is "(.*)"; accepted are the ids of tasks, whole numbers from 1 on\.$`), "“${1}”不是任务编号：任务编号应为从 1 开始的整数。"},
-	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was ([a-z]+), and is ([a-z]+) now\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：当时是 ${2}，现在是 ${3}。没有改动任何东西。请重新查看。"},
-	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: a call of it was given up as charged, or was heard of after that\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：有人确认它的一次调用已计费并放弃了它，或者此后那次调用有了消息。没有改动任何东西。请重新查看。"},
-	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was brought back meanwhile, and is ([a-z]+) again\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：它被重试过，现在又是 ${2}。没有改动任何东西。请重新查看。"},
-	{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: what is known of it has changed\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 有了新的情况。没有改动任何东西。请重新查看。"},
-	{regexp.MustCompile(`^Task ([0-9]+) is ([a-z]+) and cannot be [a-z]+: it has moved on since the page was shown\. Look at it again\.$`), "任务 ${1} 现在是 ${2}，不能这样操作：页面显示之后它已有变化。请重新查看。"},
-	{regexp.MustCompile(`^A call of task ([0-9]+) was heard of since the page was shown, and is collected\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 的一次调用有了消息，正在收取。没有改动任何东西。请重新查看。"},
-	{regexp.MustCompile(`^Task ([0-9]+) has no call that was paid for and not collected\. Look at it again; Retry is enough\.$`), "任务 ${1} 没有已付费而未收取的调用。请重新查看；重试就够了。"},
-	{regexp.MustCompile(`^Task ([0-9]+) has no call whose outcome is unknown any more\. Nothing was changed\. Look at it again\.$`), "任务 ${1} 已没有结果不明的调用。没有改动任何东西。请重新查看。"},
-	{regexp.MustCompile(`^Nothing was changed: call ([0-9]+) was given up as charged, and a new one is paid for as well\. The task's page has a button for that\.$`), "没有改动任何东西：第 ${1} 次调用已计费并放弃，另画一张也要付费。任务的页面上有这个按钮。"},
-	{regexp.MustCompile(`^The table ([a-z_]+) is being brought to a new version\. Nothing was changed, and nothing is lost\. Open the page again in a moment\.$`), "${1} 表正在升级到新版本。没有改动任何东西，也不会丢失任何东西。请稍后重新打开页面。"},
-	{regexp.MustCompile(`^Another transaction has held the table ([a-z_]+) locked for more than five seconds\. Nothing was changed, and nothing is lost\. Open the page again when it has ended; pg_stat_activity shows what it does\.$`), "有别的事务锁住 ${1} 表超过了五秒。没有改动任何东西，也不会丢失任何东西。请等那个事务结束后重新打开页面；pg_stat_activity 会显示它在做什么。"},
-	{regexp.MustCompile(`^Another transaction \(process ([0-9, ]+) of the database server\) has held the table ([a-z_]+) locked for more than five seconds\. Nothing was changed, and nothing is lost\. Open the page again when it has ended; pg_stat_activity shows what it does\.$`), "有别的事务（数据库服务器的进程 ${1}）锁住 ${2} 表超过了五秒。没有改动任何东西，也不会丢失任何东西。请等那个事务结束后重新打开页面；pg_stat_activity 会显示它在做什么。"},
-	{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds rows of others locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。其余的行被应用或人的事务锁住，保持原样。请返回，等那个事务结束后再试。"},
-	{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds what the others need locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。其余任务需要的内容被应用或人的事务锁住，保持原样。请返回，等那个事务结束后再试。"},
-	{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds the table ([a-z_]+) locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。${3} 表被应用或人的事务锁住，其余任务保持原样。请返回，等那个事务结束后再试。"},
-	{regexp.MustCompile(`^Nothing was changed: (.+) cannot be asked about the call\. Look it up there, and say on the task's page whether it was charged\.$`), "没有改动任何东西：无法向 ${1} 询问这次调用。请到那里核对，然后在任务的页面上说明是否已计费。"},
 }
+
+// patterns are compiled when the first is looked for, since most commands show no page.
+var patterns = sync.OnceValue(func() []pattern {
+	return []pattern{
+		{regexp.MustCompile(`^((?:[0-9.]+(?:ms|s|m|h|d))+)$`), "${1}"},
+		{regexp.MustCompile(`^((?:[0-9.]+(?:ms|s|m|h|d))+) so far$`), "已 ${1}"},
+		{regexp.MustCompile(`^done in ([0-9.a-z]+)$`), "用时 ${1}"},
+		{regexp.MustCompile(`^waits, due in ([0-9a-z]+)$`), "等待，${1}后到期"},
+		{regexp.MustCompile(`^being drawn, ([0-9]+%)$`), "正在绘制，${1}"},
+		{regexp.MustCompile(`^waits, due just now$`), "等待，现在到期"},
+		{regexp.MustCompile(`^([0-9]+) of ([0-9]+)$`), "${2} 次中 ${1} 次"},
+		{regexp.MustCompile(`^Task ([0-9]+)$`), "任务 ${1}"},
+		{regexp.MustCompile(`^There is no task ([0-9]+)\.$`), "没有任务 ${1}。"},
+		{regexp.MustCompile(`^(?:the task|before) is "(.*)"; accepted are the ids of tasks, whole numbers from 1 on\.$`), "“${1}”不是任务编号：任务编号应为从 1 开始的整数。"},
+		{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was ([a-z]+), and is ([a-z]+) now\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：当时是 ${2}，现在是 ${3}。没有改动任何东西。请重新查看。"},
+		{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: a call of it was given up as charged, or was heard of after that\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：有人确认它的一次调用已计费并放弃了它，或者此后那次调用有了消息。没有改动任何东西。请重新查看。"},
+		{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: it was brought back meanwhile, and is ([a-z]+) again\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 已有变化：它被重试过，现在又是 ${2}。没有改动任何东西。请重新查看。"},
+		{regexp.MustCompile(`^Task ([0-9]+) has moved on since the page was shown: what is known of it has changed\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 有了新的情况。没有改动任何东西。请重新查看。"},
+		{regexp.MustCompile(`^Task ([0-9]+) is ([a-z]+) and cannot be [a-z]+: it has moved on since the page was shown\. Look at it again\.$`), "任务 ${1} 现在是 ${2}，不能这样操作：页面显示之后它已有变化。请重新查看。"},
+		{regexp.MustCompile(`^A call of task ([0-9]+) was heard of since the page was shown, and is collected\. Nothing was changed\. Look at it again\.$`), "页面显示之后任务 ${1} 的一次调用有了消息，正在收取。没有改动任何东西。请重新查看。"},
+		{regexp.MustCompile(`^Task ([0-9]+) has no call that was paid for and not collected\. Look at it again; Retry is enough\.$`), "任务 ${1} 没有已付费而未收取的调用。请重新查看；重试就够了。"},
+		{regexp.MustCompile(`^Task ([0-9]+) has no call whose outcome is unknown any more\. Nothing was changed\. Look at it again\.$`), "任务 ${1} 已没有结果不明的调用。没有改动任何东西。请重新查看。"},
+		{regexp.MustCompile(`^Nothing was changed: call ([0-9]+) was given up as charged, and a new one is paid for as well\. The task's page has a button for that\.$`), "没有改动任何东西：第 ${1} 次调用已计费并放弃，另画一张也要付费。任务的页面上有这个按钮。"},
+		{regexp.MustCompile(`^The table ([a-z_]+) is being brought to a new version\. Nothing was changed, and nothing is lost\. Open the page again in a moment\.$`), "${1} 表正在升级到新版本。没有改动任何东西，也不会丢失任何东西。请稍后重新打开页面。"},
+		{regexp.MustCompile(`^Another transaction has held the table ([a-z_]+) locked for more than five seconds\. Nothing was changed, and nothing is lost\. Open the page again when it has ended; pg_stat_activity shows what it does\.$`), "有别的事务锁住 ${1} 表超过了五秒。没有改动任何东西，也不会丢失任何东西。请等那个事务结束后重新打开页面；pg_stat_activity 会显示它在做什么。"},
+		{regexp.MustCompile(`^Another transaction \(process ([0-9, ]+) of the database server\) has held the table ([a-z_]+) locked for more than five seconds\. Nothing was changed, and nothing is lost\. Open the page again when it has ended; pg_stat_activity shows what it does\.$`), "有别的事务（数据库服务器的进程 ${1}）锁住 ${2} 表超过了五秒。没有改动任何东西，也不会丢失任何东西。请等那个事务结束后重新打开页面；pg_stat_activity 会显示它在做什么。"},
+		{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds rows of others locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。其余的行被应用或人的事务锁住，保持原样。请返回，等那个事务结束后再试。"},
+		{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds what the others need locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。其余任务需要的内容被应用或人的事务锁住，保持原样。请返回，等那个事务结束后再试。"},
+		{regexp.MustCompile(`^([0-9]+) of the ([0-9]+) tasks are pending again\. Another transaction, of an app or of a person, holds the table ([a-z_]+) locked; they were left as they are\. Go back and try again when it has ended\.$`), "${2} 个任务中有 ${1} 个已重新等待。${3} 表被应用或人的事务锁住，其余任务保持原样。请返回，等那个事务结束后再试。"},
+		{regexp.MustCompile(`^Nothing was changed: (.+) cannot be asked about the call\. Look it up there, and say on the task's page whether it was charged\.$`), "没有改动任何东西：无法向 ${1} 询问这次调用。请到那里核对，然后在任务的页面上说明是否已计费。"},
+	}
+})
 
 // inPattern tells a text in Chinese that is one of the patterns, and leaves others as they are.
 func inPattern(text string) string {
-	for i, p := range patterns {
+	for i, p := range patterns() {
 		if m := p.english.FindStringSubmatch(text); m != nil {
 			told := p.english.ReplaceAllString(text, p.chinese)
 			if i < withLengths {

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -81,7 +82,7 @@ type view struct {
 func (v view) write(s *Site, w http.ResponseWriter, status int) error {
 	v.HasQueues, v.HasOperations, v.ReadOnly = s.HasQueues, s.Waits != nil, s.ReadOnly
 	var buf bytes.Buffer
-	if err := pages[v.Lang][v.name].Execute(&buf, v); err != nil {
+	if err := pages()[v.Lang][v.name].Execute(&buf, v); err != nil {
 		http.Error(w, "This page cannot be shown.", http.StatusInternalServerError)
 		return fmt.Errorf("render %s: %w", v.name, err)
 	}
@@ -154,9 +155,11 @@ func assetPath(name string) (string, error) {
 	return "/assets/" + name + "?v=" + hex.EncodeToString(sum[:6]), nil
 }
 
-// pages are the templates by language and name, each inside the layout. A mistake in
-// one stops the program at its start.
-var pages = map[human.Language]map[string]*template.Template{human.English: parsePages(human.English), human.Chinese: parsePages(human.Chinese)}
+// pages are the templates by language and name, each inside the layout. They are parsed when the
+// first page is shown: a command that shows none would take twice as long to start.
+var pages = sync.OnceValue(func() map[human.Language]map[string]*template.Template {
+	return map[human.Language]map[string]*template.Template{human.English: parsePages(human.English), human.Chinese: parsePages(human.Chinese)}
+})
 
 func parsePages(l human.Language) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
