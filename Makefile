@@ -3,7 +3,7 @@ FUZZTIME ?= 30s
 SEEDS ?= 2000
 SELFTEST ?= 2m
 
-.PHONY: build portable test outages lint check prove bench benchmarks fuzz needs clean
+.PHONY: build portable test raced plain contracts measures outages lint check prove bench benchmarks fuzz needs clean
 
 # The program, the attack on it and the check of its evidence: one static file each.
 build:
@@ -42,18 +42,31 @@ CONTRACTS = ^Test(SQLite|SQLiteBatched|PostgresBehindAPoolerWithASearchPath|Post
 # need most of the machine, so that the other tests are left alone.
 OUTAGES = ^Test(Crowds|Recovery|SpooledAnswers|AKilledWorker|SIGTERM|RollingChange|CrashMatrix|Selftest)$$
 
-# Tests run against real servers; `needs` installs them where they are missing. Most packages
-# wait for servers for much of their time, so that several of them run at once, those that take
-# longest first. A larger heap spares a fifth of the processor, except where memory is measured.
-# make lint vets, and make prove tests what proves.
+# Tests run against real servers; `needs` installs them where they are missing. They wait for servers
+# for much of their time, so that two of the parts run at once, each with several packages, those
+# that take longest first; what measures memory and speed comes last and alone. A larger heap spares a
+# fifth of the processor, and no table for debuggers some of the linking. make lint vets, and make
+# prove tests what proves.
 test: needs
-	GOGC=400 $(GO) test -vet=off -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 4 -timeout 30m ./worker ./store $(RACED)
-	GOGC=400 $(GO) test -vet=off -skip '$(OUTAGES)|$(HELD)' -p 3 -timeout 30m ./worker ./cmd/easel ./internal/docs ./internal/simulation $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
-	GOGC=400 $(GO) test -vet=off -run '$(CONTRACTS)' -timeout 30m ./store
-	$(GO) test -vet=off -run '$(MEASURES)' -p 1 -timeout 30m ./provider ./queue
+	@$(MAKE) --no-print-directory -j 2 raced plain contracts
+	@$(MAKE) --no-print-directory measures
+
+GOTEST = $(GO) test -vet=off -timeout 30m -ldflags='-s -w'
+
+raced:
+	GOGC=400 $(GOTEST) -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 3 ./worker ./store $(RACED)
+
+plain:
+	GOGC=400 $(GOTEST) -skip '$(OUTAGES)|$(HELD)' -p 3 ./cmd/easel ./worker ./internal/simulation ./internal/docs $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
+
+contracts:
+	GOGC=400 $(GOTEST) -run '$(CONTRACTS)' ./store
+
+measures:
+	$(GOTEST) -run '$(MEASURES)' -p 1 ./provider ./queue
 
 outages: needs
-	$(GO) test -vet=off -run '$(OUTAGES)|$(POOLED)' -p 2 -timeout 30m ./cmd/easel ./cmd/easel-selftest ./internal/matrix ./store
+	$(GOTEST) -run '$(OUTAGES)|$(POOLED)' -p 2 ./cmd/easel ./cmd/easel-selftest ./internal/matrix ./store
 
 # All that shows that the promises are kept, in about an hour on two processors.
 # PROVE=--only=seeds runs a part of it; `go run ./internal/prove --help` names all.

@@ -33,6 +33,7 @@ type person struct {
 	conn    *sqlx.Conn   // of tx
 	tx      *sqlx.Tx     // that reads; nil before the first, and after an error
 	indexed bool         // tx follows indexes, see dialect.byIndex
+	began   time.Time    // when he began to wait for what is being written
 	locked  atomic.Bool  // something was, for as long as a person waits
 	wrote   atomic.Bool  // the last statement wanted to
 	waits   atomic.Int64 // since when a statement has had no answer, in Unix nanoseconds; 0 if none runs

@@ -57,6 +57,30 @@ func TestALockedTableKeepsAPersonForSecondsOnly(t *testing.T) {
 	}
 }
 
+func TestWhoHasWaitedForARowWaitsForATableNoWholeTimeMore(t *testing.T) {
+	t.Parallel()
+	s := postgres(t)
+	failed := boats(t, s, 1)[0]
+	_, err := s.DB().ExecContext(t.Context(), "UPDATE image_generations SET status = 'failed', error_kind = 'outcome_unknown' WHERE id = $1", failed.ID)
+	must(t, err)
+	failed, err = s.Get(t.Context(), failed.ID)
+	must(t, err)
+	table, err := s.DB().Begin()
+	must(t, err)
+	defer table.Rollback()
+	_, err = table.Exec("LOCK TABLE generation_attempt")
+	must(t, err)
+	row, err := s.DB().Begin()
+	must(t, err)
+	defer row.Rollback()
+	_, err = row.Exec("SELECT 1 FROM image_generations WHERE id = $1 FOR UPDATE", failed.ID)
+	must(t, err)
+	defer time.AfterFunc(3500*time.Millisecond, func() { row.Rollback() }).Stop()
+	if _, err := s.GiveUp(t.Context(), failed.Seen(), nil); !errors.As(err, new(*store.Locked)) {
+		t.Error(err)
+	}
+}
+
 func TestAFullPoolIsNoLock(t *testing.T) {
 	t.Parallel()
 	s := handedIn(t, 1)

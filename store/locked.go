@@ -55,6 +55,7 @@ func (s *Store) in(ctx context.Context, f func(tx *sqlx.Tx) error) error {
 	if p != nil {
 		p.endReads() // he has one connection at a time
 		p.wrote.Store(true)
+		p.began = time.Now()
 		defer p.waiting()()
 	}
 	const tries = 6
@@ -141,6 +142,7 @@ func (s *Store) beginTx(ctx context.Context) (tx *sqlx.Tx, done func(), err erro
 		return nil, nil, err
 	}
 	done = func() { _ = tx.Rollback(); _ = conn.Close() }
+	wait = min(wait, max(personWaits-time.Since(p.began), leastWait)) // he may have waited for a row before
 	if _, err := tx.ExecContext(ctx, "SELECT "+s.dialect.lockWait, milliseconds(wait)); err != nil {
 		done()
 		return nil, nil, err

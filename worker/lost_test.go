@@ -119,8 +119,8 @@ func lostBeforeAJump(sentAt string) func(r *rig) {
 func waitsSinceItLooks(r *rig) {
 	r.svc.Timeout = time.Minute
 	r.painter.recover = func(provider.Lost) (provider.Answer, error) { return fails(task.Invalid, task.NotExecuted) }
-	first := r.start()
 	t := r.leaves(nil)
+	first := r.start()
 	var made time.Time
 	r.painter.submit = func(context.Context, provider.Call) (provider.Answer, error) {
 		made = time.Now()
