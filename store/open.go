@@ -57,12 +57,13 @@ func OpenDirect(ctx context.Context, address, direct string) (*Store, error) {
 	return s, nil
 }
 
-// open is sql.Open, for connections that end with their contexts where a driver's own do not.
+// open is sql.Open, for connections that end with their contexts and keep their statements where a
+// driver's own do not.
 func (d *dialect) open(dsn string) (*sql.DB, error) {
 	if d.name == migrations.Postgres {
 		return openPostgres(dsn)
 	}
-	return sql.Open(d.driver, dsn)
+	return openSQLite(dsn)
 }
 
 func (d *dialect) pool(db *sql.DB, connections int) *sqlx.DB {

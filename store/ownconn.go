@@ -41,7 +41,7 @@ func (s *Store) ownConn(limit time.Duration) (ownConn, error) {
 func (s *Store) impatientPool(limit time.Duration) (*sql.DB, error) {
 	if s.dialect.name == migrations.SQLite {
 		// Its one writer has to be waited for, outside of any context.
-		return sql.Open(s.dialect.driver, strings.Replace(s.address, url.QueryEscape(sqliteWait), url.QueryEscape(sqliteBeatWait), 1))
+		return openSQLite(strings.Replace(s.address, url.QueryEscape(sqliteWait), url.QueryEscape(sqliteBeatWait), 1))
 	}
 	c, err := pq.NewConnector(s.direct)
 	if err != nil {
