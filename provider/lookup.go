@@ -3,11 +3,11 @@ package provider
 import "github.com/easelqueue/easel/task"
 
 // canAsk reports whether somebody can be asked about a call whose outcome is not known:
-// its job by a handle, or its service by our key. Of accounts that this process does not
-// have it says yes: a worker may have them.
+// its job by a handle, its service by our key, or our storage, which has some of its pictures. Of
+// accounts that this process does not have it says yes: a worker may have them.
 func (s Services) canAsk(a task.Attempt) bool {
 	svc, known := s[a.Provider]
-	if !known || a.Handle != "" {
+	if !known || a.Handle != "" || a.ErrorAdvice == task.RetryCollects {
 		return true
 	}
 	account, known := svc.Account(a.Account)

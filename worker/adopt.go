@@ -81,14 +81,44 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, 
 	if a.State == task.AttemptAccepted {
 		learnt = store.Accepted{Held: of, Attempt: a}
 	}
-	_, err = w.Journal.Record(writing, learnt)
+	changed, err := w.Journal.Record(writing, learnt)
 	if errors.Is(err, store.ErrRefused) {
 		return nil, w.reportOnce(e, "the spool holds a paid answer that the database refuses; its file stays", err)
+	}
+	if err == nil && !changed && a.State == task.AttemptAnswered {
+		return &a, w.knows(writing, e, &a)
 	}
 	if err == nil {
 		w.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("state", string(a.State)).Msg("a paid answer was adopted from the spool")
 	}
 	return &a, err
+}
+
+// knows sees that the journal has all pictures of an answer that it did not take from the spool: of what a
+// dead worker had stored in part, a person's retry may have taken that part.
+func (w *Worker) knows(ctx context.Context, e spool.Entry, a *task.Attempt) error {
+	had, err := w.Journal.Attempt(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	if drawnIn(had.Answer) < drawnIn(a.Answer) {
+		return w.reportOnce(e, "the spool holds pictures of an answer that the database has in part; its file stays", nil)
+	}
+	return nil
+}
+
+// drawnIn is how many pictures a journalled answer names; 0 if it cannot be read.
+func drawnIn(journalled string) (n int) {
+	var a answer
+	if json.Unmarshal([]byte(journalled), &a) != nil {
+		return 0
+	}
+	for i := range a.Outputs {
+		if a.Outputs[i].Err == nil {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *Worker) reportOnce(e spool.Entry, why string, err error) error {

@@ -78,7 +78,7 @@ func (w *Worker) holdsAlready(id int64) queue.Verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	after := w.lease()
-	if w.holding[id].tries { // with an older delivery of the task perhaps
+	if h, held := w.holding[id]; !held || h.tries { // with an older delivery of the task perhaps, and it may just have let go
 		after = time.Second
 	}
 	return retry(after, "this worker holds the task already")

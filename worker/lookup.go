@@ -2,11 +2,9 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -18,35 +16,47 @@ import (
 // and the next step begins with it.
 func (s *step) lookUp(ctx context.Context) (phase, queue.Verdict) {
 	s.history = nil
-	a, was := s.last, s.last.State
 	early := s.mayCome() // a call may reach the provider while it is asked
 	ans, err := s.recover(ctx)
 	if err == nil {
-		s.log.Info().Int("attempt", a.Number).Msg("a lost call was found again")
+		s.log.Info().Int("attempt", s.last.Number).Msg("a lost call was found again")
 		s.said = ans
 		return recording, none
 	}
-	again := s.t.FailedTries+1 < s.t.MaxTries()
-	switch ans, notThere := s.lookInStorage(ctx); {
-	case notThere == nil:
-		return s.takeStored(ctx, ans)
-	case !errors.Is(notThere, picture.ErrNotFound) && again:
-		return s.endWith(taskFailed{failure: later(fmt.Sprintf("attempt %d was lost, and our storage does not say whether it has its pictures", a.Number), notThere)})
+	f := task.AsFailure(err)
+	if f.Executed == task.Executed {
+		return s.endWith(callFailed{f})
 	}
-	f := *task.AsFailure(err)
+	stored, err := s.lookInStorage(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return s.endWith(released{})
+	case err != nil && s.mayWait():
+		return s.endWith(s.unread(err))
+	case stored.whole():
+		return s.takeStored(ctx, stored)
+	}
+	return s.unheard(ctx, *f, early, stored)
+}
+
+// unheard goes on with a lost call of which the provider has said f and our storage does not have
+// all pictures.
+func (s *step) unheard(ctx context.Context, f task.Failure, early time.Duration, stored keptOf) (phase, queue.Verdict) {
+	a, was := s.last, s.last.State
 	never := f.Executed == task.NotExecuted && !aboutAsking(f.Kind) // made, as the provider says
 	switch {
-	case f.Executed == task.Executed:
-		return s.endWith(callFailed{&f})
-	case f.Executed == task.NotExecuted && !never && again:
+	case f.Executed == task.NotExecuted && !never && s.t.FailedTries+1 < s.t.MaxTries():
 		f.Message = fmt.Sprintf("attempt %d was lost, and %s could not be asked about it: %s", a.Number, s.svc.Name, f.Message)
 		return s.endWith(taskFailed{failure: &f}) // the attempt stays as it is, and the next try asks again
 	case never && early > 0:
 		return s.endWith(released{early, fmt.Sprintf("%s does not have attempt %d yet, and it may still be on its way", s.svc.Name, a.Number)})
-	case never:
+	case stored.any() && s.broughtBack():
+		return s.takeStored(ctx, stored)
+	case never && !stored.any():
 		a.State, a.RowError = task.AttemptRejected, task.RowError{ErrorKind: task.Forgotten, ErrorMsg: "the provider never had this call: " + f.Message}
 	case was == task.AttemptUnknown && a.ErrorMsg != "": // it was known why, which says more than that nobody can tell
 	default:
+		stored.tell(&f)
 		a.State, a.RowError = task.AttemptUnknown, f.RowError()
 		a.ErrorKind = task.OutcomeUnknown
 	}
@@ -58,10 +68,27 @@ func (s *step) lookUp(ctx context.Context) (phase, queue.Verdict) {
 		return s.endWith(released{})
 	case s.left() <= 0:
 		return s.endWith(allDrawn{})
+	case stored.any(): // it was answered, which no policy for what nobody knows is about
+		return s.endWith(decided{decision: s.fails(s.notFound(&f, was))})
 	case a.State == task.AttemptRejected || s.svc.Retry.OnUnknown == task.Resend:
 		return buying, none
 	}
 	return s.endWith(taskFailed{failure: s.notFound(&f, was)})
+}
+
+// broughtBack reports whether a person has retried the task since the outcome of its last call was
+// said to be unknown.
+func (s *step) broughtBack() bool {
+	return s.last.State == task.AttemptUnknown && !s.last.EndedSince(s.t.RetriedAt)
+}
+
+// mayWait reports whether the task may wait once more for what is no fault of the provider's.
+func (s *step) mayWait() bool { return s.t.Waits < s.svc.Retry.WithDefaults().MaxWaits }
+
+// unread is how the step ends if our storage does not say what it has of a lost call. The
+// attempt stays as it is.
+func (s *step) unread(err error) ending {
+	return taskFailed{failure: later(fmt.Sprintf("attempt %d was lost, and our storage does not say whether it has its pictures", s.last.Number), err)}
 }
 
 // recover asks the provider after the last call.

@@ -68,16 +68,12 @@ func (s *step) recordAnswer(ctx context.Context, ans provider.Answer) ending {
 	}
 	s.price(ans) // before a picture turns out to be unusable: it was billed
 	s.stored = s.storeBytes(ctx, ans.Outputs)
-	a.State = task.AttemptAnswered
 	if !json.Valid(ans.Raw) {
 		ans.Raw = nil
 	}
-	s.answer = answer{answerVersion, ans.Outputs, ans.Raw}
-	text, err := json.Marshal(s.answer)
-	if err != nil {
+	if err := s.setAnswer(ans.Outputs, ans.Raw); err != nil {
 		return callFailed{&task.Failure{Kind: task.Internal, Executed: task.Executed, Message: "the answer cannot be journalled: " + err.Error()}}
 	}
-	a.Answer = string(text)
 	if err := s.recordPaid(ctx, store.Answered{Held: s.t.Token(), Attempt: *a, JobID: ans.JobID}); err != nil {
 		return unwritten{err}
 	}
@@ -145,8 +141,11 @@ func (s *step) charge(money *task.Money, pictures int, used *provider.Usage) {
 }
 
 // cost is what so many pictures of the last attempt cost by the service's price table; nil if
-// that does not say.
+// that does not say, or is not that of the call.
 func (s *step) cost(pictures int, used *provider.Usage) *task.Money {
+	if s.last.Provider != s.svc.Name {
+		return nil
+	}
 	model, known := s.model()
 	if known || !s.svc.Prices.ByModel() {
 		if money := s.svc.Prices.Cost(model, s.t.Size, s.t.Quality, pictures, used, s.last.SentAt); money != nil {

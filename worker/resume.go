@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/easelqueue/easel/picture"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/queue"
 	"github.com/easelqueue/easel/store"
@@ -145,22 +143,26 @@ func (s *step) passOver(ctx context.Context, h *task.History) (phase, queue.Verd
 // taken, or a person has to look.
 func (s *step) stranded(ctx context.Context) (phase, queue.Verdict) {
 	where := fmt.Sprintf("account %q of %s", s.last.Account, s.last.Provider)
-	if s.last.Provider == s.svc.Name && s.age() < cmp.Or(s.svc.Deadline, defaultDeadline) {
-		return s.endWith(released{elsewhere, "this worker does not have the " + where})
-	}
-	ans, err := s.lookInStorage(ctx)
 	switch {
-	case err == nil:
-		return s.takeStored(ctx, ans)
-	case !errors.Is(err, picture.ErrNotFound):
-		return s.endWith(released{elsewhere, "our storage does not say whether it has the pictures of a lost call: " + err.Error()})
+	case s.last.Provider == s.svc.Name && s.age() < cmp.Or(s.svc.Deadline, defaultDeadline):
+		return s.endWith(released{elsewhere, "this worker does not have the " + where})
 	case s.last.State == task.AttemptAccepted:
 		return s.endWith(s.uncollected(&task.Failure{Kind: task.Auth, Executed: task.Executed, Message: "the provider has taken the job through the " + where + ", which this worker does not have"}))
-	case s.svc.Retry.OnUnknown == task.Resend:
+	}
+	stored, err := s.lookInStorage(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return s.endWith(released{})
+	case err != nil && s.mayWait():
+		return s.endWith(s.unread(err))
+	case stored.whole(), stored.any() && s.broughtBack():
+		return s.takeStored(ctx, stored)
+	case s.svc.Retry.OnUnknown == task.Resend && !stored.any():
 		return buying, none
 	}
-	return s.endWith(callFailed{&task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown,
-		Message: "the last call was made through the " + where + ", which this worker does not have"}})
+	f := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "the last call was made through the " + where + ", which this worker does not have"}
+	stored.tell(f)
+	return s.endWith(callFailed{f})
 }
 
 // openAnswer reads the answer in the journal, from which the pictures are collected. If it

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/easelqueue/easel/internal/crash"
@@ -84,7 +85,7 @@ func (s *step) result(out *provider.Output, key string) task.Result {
 // annotated returns the picture with how it came about written into it, if that is
 // wanted. What is checked, summed and stored is then this.
 func (s *step) annotated(r io.ReadSeeker, out *provider.Output) (io.ReadSeeker, error) {
-	if !s.w.Annotate {
+	if !s.w.Annotate || out.Key != "" && !strings.HasSuffix(out.Key, picture.StrayEnd) { // which it already is
 		return r, nil
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {

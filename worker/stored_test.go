@@ -2,12 +2,20 @@ package worker_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/easelqueue/easel/picture/codec"
 	"github.com/easelqueue/easel/task"
+	"github.com/easelqueue/easel/worker"
+	"github.com/easelqueue/easel/worker/spool"
 )
 
 // TestStoredAnswers is about calls whose workers died when they had stored pictures and not journalled
@@ -15,11 +23,17 @@ import (
 func TestStoredAnswers(t *testing.T) {
 	inBubble(t, []claim{
 		{"The picture of a lost call that lies in storage is taken, and not bought again", storedWhole},
-		{"Of several what lies in storage is taken, and what does not is named", storedInPart},
+		{"Of one that lies there in part the rest may come, and it is not made again", storedInPart(task.Hold)},
+		{"Nor where calls of unknown outcome are made again", storedInPart(task.Resend)},
 		{"What no decoder takes is found as it came", storedRaw},
-		{"While storage does not say what it has a lost call is not of unknown outcome", storageAway},
+		{"A file from before the call is not of it", storedBefore},
+		{"While storage does not say what it has a lost call is not made again", storageAway},
+		{"Storage that never says what it has ends as unknown", storageGone},
 		{"The picture of an account that is gone is taken after its time", storedByGone},
+		{"Storage that never says what it has of an account that is gone ends as unknown", storageGoneByGone},
 		{"Pictures of another call are not taken for those of a lost one", storedByOther},
+		{"What a spool holds of an answer that was taken in part stays there", spoolOfPart},
+		{"What was written into a picture is not written into it again", storedAnnotated},
 	})
 }
 
@@ -59,12 +73,28 @@ func storedWhole(r *rig) {
 		facts{"submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}, "cost": int64(40_000), "key": fmt.Sprintf("%d/%d-0.png", t.ID, a.ID), "width": 40, "warning": ""})
 }
 
-func storedInPart(r *rig) {
+func storedInPart(policy task.OnUnknown) func(r *rig) {
+	return func(r *rig) {
+		r.svc.Retry.OnUnknown = policy
+		r.takesPart()
+	}
+}
+
+func (r *rig) takesPart() {
+	r.Helper()
 	t, a := r.leavesSeveral(3)
 	r.stores(a, "0.png", pngOf(40, 30))
 	r.stores(a, "0.thumb.jpg", []byte("small"))
 	r.stores(a, "2.png", pngOf(50, 30))
 	r.start()
+	held := r.ends(t.ID, task.Failed)
+	r.same(facts{"kind": held.ErrorKind, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"kind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(0)})
+	if !strings.Contains(held.ErrorMsg, "2 of its 3 pictures are in our storage. A retry fetches it again and does not pay for it twice") {
+		r.Errorf("what is there is not named: %q", held.ErrorMsg)
+	}
+	_, err := r.client.Retry(r.Context(), held.Seen(), false)
+	r.check(err)
 	done := r.ends(t.ID, task.Completed)
 	found := r.kept(t.ID, 2)
 	r.same(facts{"submits": r.painter.submits.Load(), "cost": *done.CostMicros, "positions": []int{found[0].Position, found[1].Position}},
@@ -72,6 +102,22 @@ func storedInPart(r *rig) {
 	if said := r.attempts(t.ID)[0].ErrorMsg; !strings.Contains(said, "picture 2 of 3 is missing") {
 		r.Errorf("what is missing is not named: %q", said)
 	}
+}
+
+func spoolOfPart(r *rig) {
+	s := &staying{}
+	var said lines
+	r.equip = func(w *worker.Worker) { w.Spool, w.Log = s, zerolog.New(&said) }
+	t, a := r.leavesSeveral(3)
+	r.stores(a, "0.png", pngOf(40, 30))
+	p := r.start()
+	_, err := r.client.Retry(r.Context(), r.ends(t.ID, task.Failed).Seen(), false)
+	r.check(err)
+	r.ends(t.ID, task.Completed)
+	s.entries.Store(&[]spool.Entry{r.spooled(t.ID, drawn(pngOf(40, 30), pngOf(41, 30), pngOf(42, 30)))})
+	r.until("it was met three times", func() bool { return s.takes.Load() >= 3 })
+	r.stop(p)
+	r.same(facts{"left": s.takes.Load() - s.errs.Load(), "said": said.count("has in part; its file stays")}, facts{"left": s.takes.Load(), "said": 1})
 }
 
 func storedRaw(r *rig) {
@@ -84,8 +130,18 @@ func storedRaw(r *rig) {
 		facts{"submits": int64(0), "kind": task.BadAnswer, "kept": 1, "key": fmt.Sprintf("%d/%d-0.kept.bin", t.ID, a.ID)})
 }
 
-func storageAway(r *rig) {
+func storedBefore(r *rig) {
 	t, a := r.leavesSeveral(1)
+	r.exec("UPDATE generation_attempt SET sent_at = '2199-01-01 00:00:00.000000+00:00'")
+	r.stores(a, "0.png", pngOf(40, 30))
+	r.start()
+	r.same(r.ends(t.ID, task.Failed).ErrorKind, task.OutcomeUnknown)
+}
+
+func storageAway(r *rig) {
+	r.svc.Retry.OnUnknown = task.Resend
+	t, a := r.leavesSeveral(1)
+	r.exec("UPDATE image_generations SET max_attempts = 1")
 	r.stores(a, "0.png", pngOf(40, 30))
 	r.pictures.broken.Store(true)
 	r.start()
@@ -93,7 +149,45 @@ func storageAway(r *rig) {
 	r.same(r.states(t.ID), []task.AttemptState{task.AttemptSending})
 	r.pictures.broken.Store(false)
 	r.ends(t.ID, task.Completed)
-	r.same(facts{"submits": r.painter.submits.Load(), "results": len(r.results(t.ID))}, facts{"submits": int64(0), "results": 1})
+	r.kept(t.ID, 1)
+	r.same(r.painter.submits.Load(), int64(0))
+}
+
+func storageGone(r *rig) {
+	r.svc.Retry.MaxWaits = 3
+	t, _ := r.leavesSeveral(1)
+	r.pictures.broken.Store(true)
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	r.same(facts{"kind": failed.ErrorKind, "waits": failed.Waits, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"kind": task.OutcomeUnknown, "waits": 3, "states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(0)})
+}
+
+func storageGoneByGone(r *rig) {
+	r.svc.Retry.MaxWaits = 3
+	r.svc.Deadline = 20 * time.Second
+	t, _ := r.leavesSeveral(1)
+	r.pictures.broken.Store(true)
+	r.svc.Accounts[0].Name = "other"
+	r.start()
+	failed := r.ends(t.ID, task.Failed)
+	r.same(facts{"kind": failed.ErrorKind, "states": r.states(t.ID)}, facts{"kind": task.OutcomeUnknown, "states": []task.AttemptState{task.AttemptUnknown}})
+}
+
+func storedAnnotated(r *rig) {
+	r.equip = func(w *worker.Worker) { w.Annotate = true }
+	t, a := r.leavesSeveral(1)
+	r.stores(a, "0.png", codec.Annotate(pngOf(40, 30), codec.Notes{Prompt: "a lighthouse"}))
+	r.start()
+	r.ends(t.ID, task.Completed)
+	found := r.kept(t.ID, 1)[0]
+	file, err := r.pictures.Open(r.Context(), found.StorageKey)
+	r.check(err)
+	defer file.Close()
+	content, err := io.ReadAll(file)
+	r.check(err)
+	sum := sha256.Sum256(content)
+	r.same(facts{"size": found.FileSize, "sum": found.SHA256}, facts{"size": int64(len(content)), "sum": hex.EncodeToString(sum[:])})
 }
 
 func storedByGone(r *rig) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/easelqueue/easel/picture"
 )
@@ -76,7 +77,7 @@ func (h hand) All(ctx context.Context, prefix string) iter.Seq2[picture.Object, 
 			defer h.w.shelf.mu.Unlock()
 			for key, b := range h.w.shelf.kept {
 				if strings.HasPrefix(key, prefix) {
-					found = append(found, picture.Object{Key: key, Size: int64(len(b))})
+					found = append(found, picture.Object{Key: key, Size: int64(len(b)), Modified: time.Now()})
 				}
 			}
 			return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"strings"
@@ -39,7 +40,20 @@ func (s *Store) All(ctx context.Context, prefix string) iter.Seq2[picture.Object
 	}
 }
 
-// Ready puts a picture, reads it and deletes it, and says what is wrong if that does
+// finds returns an error if the listing of what begins with the key does not hold it.
+func (s *Store) finds(ctx context.Context, key string) error {
+	for o, err := range s.All(ctx, key) {
+		if err != nil {
+			return fmt.Errorf("the bucket cannot be listed, which needs the right s3:ListBucket: %w", err)
+		}
+		if o.Key == key {
+			return nil
+		}
+	}
+	return errors.New("the bucket does not list what was just stored")
+}
+
+// Ready puts a picture, reads it, lists it and deletes it, and says what is wrong if that does
 // not work.
 func (s *Store) Ready(ctx context.Context) error {
 	key := "easel-probe/" + rand.Text() + ".txt"
@@ -55,6 +69,9 @@ func (s *Store) Ready(ctx context.Context) error {
 			err = errors.New("what was stored comes back changed")
 		}
 		r.Close()
+	}
+	if err == nil {
+		err = s.finds(ctx, key)
 	}
 	return errors.Join(err, s.Delete(context.WithoutCancel(ctx), key))
 }
