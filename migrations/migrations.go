@@ -57,7 +57,7 @@ func Up(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
 }
 
 func up(ctx context.Context, db *sql.DB, d Dialect, dir fs.FS, tries int) ([]Migration, error) {
-	p, err := provider(db, d, dir)
+	p, err := provider(db, d, dir, true)
 	if err != nil {
 		return nil, err
 	}
@@ -104,9 +104,14 @@ func Down(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
 }
 
 // Status lists all changes in order and says which the database has. It writes nothing
-// but the table of changes itself.
+// but the table of changes itself, waits for nobody who makes changes, and holds nothing of a
+// session, so that it may go through a pooler.
 func Status(ctx context.Context, db *sql.DB, d Dialect) ([]Migration, error) {
-	p, err := opened(db, d)
+	dir, err := folder(d)
+	if err != nil {
+		return nil, err
+	}
+	p, err := provider(db, d, dir, false)
 	if err != nil {
 		return nil, err
 	}
@@ -127,14 +132,17 @@ func opened(db *sql.DB, d Dialect) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return provider(db, d, dir)
+	return provider(db, d, dir, true)
 }
 
-func provider(db *sql.DB, d Dialect, dir fs.FS) (*goose.Provider, error) {
+// provider makes changes, one process at a time, or if it does not change anything only looks.
+func provider(db *sql.DB, d Dialect, dir fs.FS, changes bool) (*goose.Provider, error) {
 	dialect := database.DialectSQLite3
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if d == Postgres {
 		dialect = database.DialectPostgres
+	}
+	if d == Postgres && changes {
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // tried each second, 300 times
 		if err != nil {
 			return nil, err

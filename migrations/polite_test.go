@@ -1,6 +1,7 @@
 package migrations
 
 import (
+	"context"
 	"database/sql"
 	"strings"
 	"testing"
@@ -8,9 +9,31 @@ import (
 	"time"
 
 	_ "github.com/lib/pq"
+	"github.com/pressly/goose/v3/lock"
 
 	"github.com/easelqueue/easel/internal/servertest"
 )
+
+func TestWhoLooksAtTheChangesWaitsForNobodyWhoMakesThem(t *testing.T) {
+	db, err := sql.Open("postgres", servertest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	maker, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer maker.Close()
+	if _, err := maker.ExecContext(t.Context(), "SELECT pg_advisory_lock($1)", lock.DefaultLockID); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if all, err := Status(ctx, db, Postgres); err != nil || len(all) == 0 || all[0].Applied {
+		t.Errorf("%v, %v", all, err)
+	}
+}
 
 func TestWorkersGoOnWhileTablesChange(t *testing.T) {
 	db, err := sql.Open("postgres", servertest.Postgres(t))

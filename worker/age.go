@@ -76,6 +76,36 @@ func (s *step) byClock(t *time.Time) time.Duration {
 	if t == nil || s.clock.IsZero() {
 		return 0
 	}
-	now := s.clock.Add(time.Since(s.claimed))
-	return max(now.Sub(*t), 0)
+	return max(s.now().Sub(*t), 0)
+}
+
+// now is what the database's clock says: it said s.clock when the task was claimed. What a row wants
+// by a time of day goes by that, and not by the clock of this machine.
+func (s *step) now() time.Time {
+	if s.clock.IsZero() {
+		return time.Now()
+	}
+	return s.clock.Add(time.Since(s.claimed))
+}
+
+const (
+	skewWarn  = 5 * time.Second  // between our clock and the database's
+	skewAgain = 10 * time.Minute // between two words about it
+)
+
+// noteSkew says in the log, now and then, that our clock is far from the database's, which said clock
+// some time after claimed. asynq brings what becomes due by the clocks of the workers.
+func (w *Worker) noteSkew(claimed, clock time.Time) {
+	took := time.Since(claimed)
+	skew := clock.Sub(claimed.Round(0)) // of wall clocks, which alone may be set
+	if skew > -skewWarn && skew < skewWarn+took {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.skewed.IsZero() && time.Since(w.skewed) < skewAgain {
+		return
+	}
+	w.skewed = time.Now()
+	w.Log.Warn().Dur("ahead", -skew).Msg("this machine's clock is far from the database's; synchronise them (NTP): what is to wait may come too early or too late")
 }

@@ -100,7 +100,7 @@ func (s *step) overGivenUp(h *task.History) ending {
 // mayNotBegin is why no call may be made for the row: its time is over, or it cannot be run,
 // as a producer's library would have said.
 func (s *step) mayNotBegin() *task.Failure {
-	if s.t.DeadlineAt != nil && time.Now().After(*s.t.DeadlineAt) {
+	if s.t.DeadlineAt != nil && s.now().After(*s.t.DeadlineAt) {
 		return &task.Failure{Kind: task.Deadline, Executed: task.NotExecuted,
 			Message: "deadline_at passed before the call was made", Advice: task.ExtendDeadline}
 	}

@@ -40,6 +40,7 @@ func (s *step) claim(ctx context.Context) (phase, queue.Verdict) {
 		return done, s.misdirected(ctx, claim.Task)
 	}
 	s.w.claimed(s.delivery.Task)
+	s.w.noteSkew(s.claimed, claim.Task.UpdatedAt)
 	s.t, s.last, s.clock = claim.Task, claim.Last, claim.Task.UpdatedAt
 	s.log = s.log.With().Int64("fence", s.t.Fence).Logger()
 	crash.At("claimed")

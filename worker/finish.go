@@ -113,7 +113,7 @@ func (e taskFailed) write(ctx context.Context, s *step) (ending, queue.Verdict) 
 	if err := s.countServerErrors(ctx, e.failure); err != nil {
 		return unwritten{err}, none
 	}
-	d := s.t.Fail(e.failure, s.svc.Retry, time.Now(), random)
+	d := s.t.Fail(e.failure, s.svc.Retry, s.now(), random)
 	if to, rest, ok := s.nextProvider(ctx, d); ok {
 		return switched{to, rest, d.Failure, e.endsCall}, none
 	}

@@ -53,6 +53,7 @@ type Worker struct {
 	gates   sync.Map // line → *gate: who asks the limiter
 	mu      sync.Mutex
 	holding map[int64]held // running steps by task
+	skewed  time.Time      // when it was last said that the clocks differ
 	pulse   pulse
 	looks   journalLooks
 	adopted adopted

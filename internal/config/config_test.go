@@ -105,6 +105,19 @@ func TestConfigEnvironment(t *testing.T) {
 			}
 		}
 	})
+	t.Run("What is wrong keeps nothing from being shown", func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		right, err := Load(nil, all.Kinds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range right.Effective() {
+			c, _ := Load([]string{name + "=5"}, all.Kinds)
+			if shown := c.Effective(); len(shown) != len(right.Effective()) {
+				t.Errorf("with %s=5 this is shown: %v", name, shown)
+			}
+		}
+	})
 	t.Run("A listener on all addresses is reached at localhost", func(t *testing.T) {
 		t.Chdir(t.TempDir())
 		c, err := Load([]string{"EASEL_LISTEN=0.0.0.0:99"}, all.Kinds)

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/easelqueue/easel/guard"
+	"github.com/easelqueue/easel/internal/budget"
 	"github.com/easelqueue/easel/internal/human"
 	"github.com/easelqueue/easel/provider"
 	"github.com/easelqueue/easel/task"
@@ -38,7 +39,7 @@ func (c *Config) Effective() map[string]string {
 		"EASEL_PICTURE_METADATA":    map[bool]string{false: "off", true: "on"}[c.Annotate],
 		"EASEL_FETCH_ALLOW":         fetchAllowed(c.Fetch),
 		"EASEL_CONFIG":              cmp.Or(c.File, "(none)"),
-		"EASEL_MEMORY":              human.BinarySize(c.Memory.Size),
+		"EASEL_MEMORY":              shownMemory(c.Memory),
 		"EASEL_DRAIN":               human.Duration(c.Drain),
 		"EASEL_LOG":                 c.LogLevel.String() + "," + cmp.Or(string(c.LogFormat), "auto"),
 	}
@@ -50,6 +51,14 @@ func lentFor(d time.Duration) string {
 		return ""
 	}
 	return human.Duration(d)
+}
+
+// shownMemory is the size of the budget, which there is none of while EASEL_MEMORY is wrong.
+func shownMemory(b *budget.Budget) string {
+	if b == nil {
+		return "(not accepted)"
+	}
+	return human.BinarySize(b.Size)
 }
 
 // shownSecret says that there is a secret, or none.
