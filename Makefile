@@ -54,7 +54,7 @@ test: needs
 GOTEST = $(GO) test -vet=off -timeout 30m -ldflags='-s -w'
 
 raced:
-	GOGC=400 $(GOTEST) -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 2 ./worker ./store $(RACED)
+	GOGC=400 $(GOTEST) -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 3 ./worker ./store $(RACED)
 
 plain:
 	GOGC=400 $(GOTEST) -skip '$(OUTAGES)|$(HELD)' -p 2 ./cmd/easel ./worker ./internal/simulation ./internal/docs $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')

@@ -298,7 +298,7 @@ func TestOneTaskOfAFlushIsLocked(t *testing.T) {
 		})
 	}
 	lock("image_generations", "metadata", tasks[1].ID)
-	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	short, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	begun, errs := make([]task.Attempt, 6), make([]error, 6)
 	var calls []func()

@@ -101,6 +101,21 @@ var ofMoney = []Mutant{
 		Lives: Lives{Test: Test{"worker", "^TestLostCalls$/^A_(worker_that_starts_has_not_seen|lost_call_that_a_clock_which_jumped_makes_look_old)"}},
 	},
 	{
+		Name: "a lost call whose pictures are stored is of unknown outcome", Rule: "What lies in storage under the name of a call proves that it was answered",
+		Edits: []Edit{{"worker/lookup.go", "	case stored.whole():\n", "	case false:\n"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestStoredAnswers$/^The_picture_of_a_lost_call"}},
+	},
+	{
+		Name: "a file from before a call is taken for its picture", Rule: "What lies in storage under the name of a call proves that it was answered",
+		Edits: []Edit{{"worker/stored.go", " || o.Modified.Before(s.last.SentAt.Add(-ahead))", ""}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestStoredAnswers$/^A_file_from_before"}},
+	},
+	{
+		Name: "a part of an answer is taken for all of it", Rule: "What has been paid for is held until the database takes it",
+		Edits: []Edit{{"worker/lookup.go", "	case stored.whole():\n", "	case stored.any():\n"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestStoredAnswers$/^Of_one_that_lies_there_in_part"}},
+	},
+	{
 		Name: "what has come while a call was looked up is not seen", Rule: "The journal is read before every purchase",
 		Edits: []Edit{{"worker/lookup.go", "	s.history = nil\n", ""}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestLostCalls$/^What_an_earlier_call_brings"}},
