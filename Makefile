@@ -43,8 +43,8 @@ CONTRACTS = ^Test(SQLite|SQLiteBatched|PostgresBehindAPoolerWithASearchPath|Post
 OUTAGES = ^Test(Crowds|Recovery|SpooledAnswers|AKilledWorker|SIGTERM|RollingChange|CrashMatrix|Selftest)$$
 
 # Tests run against real servers; `needs` installs them where they are missing. They wait for servers
-# for much of their time, so that two of the parts run at once, each with several packages, those
-# that take longest first; what measures memory and speed comes last and alone. A larger heap spares a
+# for much of their time, so that two of the parts run at once, each with two packages: those that wait
+# for longest first, those that only compute last. What measures memory and speed comes after them and alone. A larger heap spares a
 # fifth of the processor, and no table for debuggers some of the linking. make lint vets, and make
 # prove tests what proves.
 test: needs
@@ -54,10 +54,10 @@ test: needs
 GOTEST = $(GO) test -vet=off -timeout 30m -ldflags='-s -w'
 
 raced:
-	GOGC=400 $(GOTEST) -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 3 ./worker ./store $(RACED)
+	GOGC=400 $(GOTEST) -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 2 ./store $(filter-out ./worker,$(RACED)) ./worker
 
 plain:
-	GOGC=400 $(GOTEST) -skip '$(OUTAGES)|$(HELD)' -p 2 ./cmd/easel ./worker ./internal/simulation ./internal/docs $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')')
+	GOGC=400 $(GOTEST) -skip '$(OUTAGES)|$(HELD)' -p 2 ./cmd/easel ./internal/docs ./migrations $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/simulation ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')') ./worker ./internal/simulation
 
 contracts:
 	GOGC=400 $(GOTEST) -run '$(CONTRACTS)' ./store

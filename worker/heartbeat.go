@@ -50,7 +50,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// every does f now and then each d until ctx ends.
+// every does f at once, and again each d, until ctx ends.
 func every(ctx context.Context, d time.Duration, f func()) error {
 	tick := time.NewTicker(d)
 	defer tick.Stop()

@@ -56,16 +56,15 @@ func (s *step) pauseBefore(f *task.Failure) (time.Duration, *task.Failure) {
 }
 
 // addressEnds returns for how much longer the addresses of an answer are tried that have
-// been tried in vain for that long, and as what the task fails after it. A deadline goes by
-// our own clock, as before the call was made.
+// been tried in vain for that long, and as what the task fails after it.
 func (s *step) addressEnds(vain time.Duration) (time.Duration, *task.Failure) {
 	life, deadline := s.addressLife(), s.t.DeadlineAt
 	if s.late() {
 		deadline = nil // it is of the task, which is over
 	}
 	left := cmp.Or(life, s.svc.Deadline, defaultDeadline) - vain
-	if deadline != nil && (life == 0 || time.Until(*deadline) < left) {
-		return time.Until(*deadline), &task.Failure{Kind: task.Deadline, Executed: task.Executed,
+	if deadline != nil && (life == 0 || deadline.Sub(s.now()) < left) {
+		return deadline.Sub(s.now()), &task.Failure{Kind: task.Deadline, Executed: task.Executed,
 			Message: "the picture that was paid for could not be fetched before deadline_at, " + deadline.UTC().Format(time.RFC3339)}
 	}
 	return left, &task.Failure{Kind: task.Expired, Executed: task.Executed, Message: fmt.Sprintf("the picture that was paid for could not be fetched for %s", vain.Round(time.Second))}

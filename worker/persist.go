@@ -94,7 +94,7 @@ func (s *step) recordPaid(ctx context.Context, f store.Fact) error {
 // settleSpool sees that an answer lies in the spool if the database has not got it, and only
 // then, given whether it does.
 func (s *step) settleSpool(err error, spooled bool) {
-	known := err == nil || errors.Is(err, store.ErrFenced)
+	known := err == nil || errors.Is(err, store.ErrFenced) // of the task: its attempt is written all the same
 	switch {
 	case errors.Is(err, store.ErrRefused): // the journal will never have it, so its only copy stays
 		s.onlyIn = inNothing

@@ -35,7 +35,7 @@ func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
 		return buying, none
 	case task.AttemptAnswered:
 		switch {
-		case !s.last.EndedSince(s.t.RetriedAt):
+		case !s.last.EndedSince(s.t.RetriedAt): // not given up since the last retry by hand: it is collected below
 		case s.last.Images > 0 && s.severalCalls():
 			return buying, none // one of several, which could not be collected
 		default: // it was given up, and the row set back by an app, whose word buys nothing

@@ -91,7 +91,7 @@ type answer struct {
 // would misread what is new in it.
 const answerVersion = 1
 
-// none is the verdict while the step goes on.
+// none stands for no verdict while the step goes on. With done the same value means that the delivery is done.
 var none queue.Verdict
 
 // run goes through the phases, from one on, to the verdict.
