@@ -43,12 +43,12 @@ CONTRACTS = ^Test(SQLite|SQLiteBatched|PostgresBehindAPoolerWithASearchPath|Post
 OUTAGES = ^Test(Crowds|Recovery|SpooledAnswers|AKilledWorker|SIGTERM|RollingChange|CrashMatrix|Selftest)$$
 
 # Tests run against real servers; `needs` installs them where they are missing. They wait for servers
-# for much of their time, so that two of the parts run at once, each with two packages: those that wait
+# for much of their time, so that three parts run at once, with up to two packages each: those that wait
 # for longest first, those that only compute last. What measures memory and speed comes after them and alone. A larger heap spares a
 # fifth of the processor, and no table for debuggers some of the linking. make lint vets, and make
 # prove tests what proves.
 test: needs
-	@$(MAKE) --no-print-directory -j 2 raced plain contracts
+	@$(MAKE) --no-print-directory -j 3 raced plain contracts
 	@$(MAKE) --no-print-directory measures
 
 GOTEST = $(GO) test -vet=off -timeout 30m -ldflags='-s -w'
