@@ -33,10 +33,9 @@ MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretc
 HELD = ^TestOnServers$$
 
 # The store's contract is held under the detector on Postgres itself. On SQLite, which has one
-# connection, over a pooler with a search path, and in flushes there it is held without; over one
-# without a search path in make outages.
-POOLED = ^TestPostgresBehindAPooler$$
-CONTRACTS = ^Test(SQLite|SQLiteBatched|PostgresBehindAPoolerWithASearchPath|PostgresBatchedBehindAPooler|BatchedInBadCompany)$$
+# connection, and in flushes there it is held without; over poolers in make outages.
+POOLED = ^Test(PostgresBehindAPooler|PostgresBehindAPoolerWithASearchPath|PostgresBatchedBehindAPooler|BatchedInBadCompany)$$
+CONTRACTS = ^Test(SQLite|SQLiteBatched)$$
 
 # Processes as people run them, that are killed, replaced, crowded and lose their servers: they
 # need most of the machine, so that the other tests are left alone.
@@ -54,7 +53,7 @@ test: needs
 GOTEST = $(GO) test -vet=off -timeout 30m -ldflags='-s -w'
 
 raced:
-	GOGC=400 $(GOTEST) -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 2 ./store $(filter-out ./worker,$(RACED)) ./worker
+	GOGC=400 $(GOTEST) -race $(LESSRACE) -skip '$(MEASURES)|$(POOLED)|$(CONTRACTS)' -p 2 ./store ./enqueue ./provider/openai ./queue ./web $(filter-out ./worker,$(RACED)) ./worker
 
 plain:
 	GOGC=400 $(GOTEST) -skip '$(OUTAGES)|$(HELD)' -p 2 ./cmd/easel ./internal/docs ./migrations $$($(GO) list ./... | sed 's|^[^/]*/[^/]*/[^/]*|.|' | grep -v -x -E '$(shell echo $(RACED) ./internal/simulation ./internal/sabotage ./internal/prove ./internal/matrix ./cmd/easel-selftest | tr ' ' '|')') ./worker ./internal/simulation
