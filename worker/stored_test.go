@@ -118,6 +118,10 @@ func spoolOfPart(r *rig) {
 	r.until("it was met three times", func() bool { return s.takes.Load() >= 3 })
 	r.stop(p)
 	r.same(facts{"left": s.takes.Load() - s.errs.Load(), "said": said.count("has in part; its file stays")}, facts{"left": s.takes.Load(), "said": 1})
+	r.exec("UPDATE generation_attempt SET answer = NULL") // as that of a large answer is, once it is collected
+	before := s.errs.Load()
+	r.start()
+	r.until("it is known", func() bool { return s.errs.Load() > before })
 }
 
 func storedRaw(r *rig) {
