@@ -27,12 +27,10 @@ func (s *step) lookUp(ctx context.Context) (phase, queue.Verdict) {
 	if f.Executed == task.Executed {
 		return s.endWith(callFailed{f})
 	}
-	stored, err := s.lookInStorage(ctx)
+	stored, e := s.lookInStorage(ctx)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return s.endWith(released{})
-	case err != nil && s.mayWait():
-		return s.endWith(s.unread(err))
+	case e != nil:
+		return s.endWith(e)
 	case stored.whole():
 		return s.takeStored(ctx, stored)
 	}
@@ -80,15 +78,6 @@ func (s *step) unheard(ctx context.Context, f task.Failure, early time.Duration,
 // said to be unknown.
 func (s *step) broughtBack() bool {
 	return s.last.State == task.AttemptUnknown && !s.last.EndedSince(s.t.RetriedAt)
-}
-
-// mayWait reports whether the task may wait once more for what is no fault of the provider's.
-func (s *step) mayWait() bool { return s.t.Waits < s.svc.Retry.WithDefaults().MaxWaits }
-
-// unread is how the step ends if our storage does not say what it has of a lost call. The
-// attempt stays as it is.
-func (s *step) unread(err error) ending {
-	return taskFailed{failure: later(fmt.Sprintf("attempt %d was lost, and our storage does not say whether it has its pictures", s.last.Number), err)}
 }
 
 // recover asks the provider after the last call.

@@ -149,12 +149,10 @@ func (s *step) stranded(ctx context.Context) (phase, queue.Verdict) {
 	case s.last.State == task.AttemptAccepted:
 		return s.endWith(s.uncollected(&task.Failure{Kind: task.Auth, Executed: task.Executed, Message: "the provider has taken the job through the " + where + ", which this worker does not have"}))
 	}
-	stored, err := s.lookInStorage(ctx)
+	stored, e := s.lookInStorage(ctx)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return s.endWith(released{})
-	case err != nil && s.mayWait():
-		return s.endWith(s.unread(err))
+	case e != nil:
+		return s.endWith(e)
 	case stored.whole(), stored.any() && s.broughtBack():
 		return s.takeStored(ctx, stored)
 	case s.svc.Retry.OnUnknown == task.Resend && !stored.any():

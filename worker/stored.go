@@ -52,9 +52,23 @@ func (k keptOf) tell(f *task.Failure) {
 // ahead is by how much a clock that stamps files may be behind the one that stamps calls.
 const ahead = 5 * time.Second
 
-// lookInStorage finds what lies there of the last call. A file from before the call is of
+// lookInStorage finds what lies there of the last call, or returns how the step ends if storage does not
+// say. The attempt then stays as it is, and is asked after again as long as the task may wait for what
+// is no fault of the provider's; after that what was listed until then counts.
+func (s *step) lookInStorage(ctx context.Context) (keptOf, ending) {
+	found, err := s.listStored(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return found, released{}
+	case err != nil && s.t.Waits < s.svc.Retry.WithDefaults().MaxWaits:
+		return found, taskFailed{failure: later(fmt.Sprintf("attempt %d was lost, and our storage does not say whether it has its pictures", s.last.Number), err)}
+	}
+	return found, nil
+}
+
+// listStored lists what lies in storage of the last call. A file from before the call is of
 // another database that had the same ids.
-func (s *step) lookInStorage(ctx context.Context) (keptOf, error) {
+func (s *step) listStored(ctx context.Context) (keptOf, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	found := keptOf{keys: make(map[int]string), asked: s.asked()}
