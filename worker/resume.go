@@ -32,7 +32,9 @@ func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
 	s.w.looks.note(s.last.ID, time.Now(), s.w.longestWait())
 	switch s.last.State {
 	case task.AttemptSucceeded, task.AttemptRejected, task.AttemptFailed:
-		return buying, none
+		if s.last.State != task.AttemptRejected || s.last.ErrorKind != task.NotCharged {
+			return buying, none
+		}
 	case task.AttemptAnswered:
 		switch {
 		case !s.last.EndedSince(s.t.RetriedAt): // not given up since the last retry by hand: it is collected below
@@ -49,7 +51,10 @@ func (s *step) resume(ctx context.Context) (phase, queue.Verdict) {
 	case h.HasCollected(s.last.ID):
 		return buying, none // what is missing, or nothing: whoever had the task before has brought it since the claim
 	}
-	if s.last.State == task.AttemptUnknown { // an older call is not to wait for what nobody may ever learn
+	switch s.last.State {
+	case task.AttemptRejected:
+		return s.buyUnlessStored(ctx, h)
+	case task.AttemptUnknown: // an older call is not to wait for what nobody may ever learn
 		paid, err := s.toCollect(ctx, h)
 		if err != nil {
 			return done, noAnswer(err)

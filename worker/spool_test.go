@@ -134,10 +134,10 @@ func (s *staying) Adopt(take func(spool.Entry) error, _ func(string, error)) err
 		return nil
 	}
 	for _, e := range *all {
-		s.takes.Add(1)
 		if !errors.Is(take(e), spool.ErrStays) {
 			s.errs.Add(1)
 		}
+		s.takes.Add(1)
 	}
 	return nil
 }

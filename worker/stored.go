@@ -109,6 +109,20 @@ func (s *step) takeStored(ctx context.Context, found keptOf) (phase, queue.Verdi
 	return keeping, none
 }
 
+// buyUnlessStored buys in the place of a call of which a person has said that it was not charged, unless
+// a worker that had stood still has stored pictures of it after nobody knew: they prove that it was.
+func (s *step) buyUnlessStored(ctx context.Context, h *task.History) (phase, queue.Verdict) {
+	s.locate(h, s.last.Number, s.asked())
+	s.account, _ = s.accountOf(s.last)
+	switch stored, e := s.lookInStorage(ctx); {
+	case e != nil:
+		return s.endWith(e)
+	case stored.any():
+		return s.takeStored(ctx, stored)
+	}
+	return buying, none
+}
+
 // outputs are those of an answer that came with what was found.
 func (k keptOf) outputs() []provider.Output {
 	positions := slices.Collect(maps.Keys(k.keys))

@@ -32,6 +32,8 @@ func TestStoredAnswers(t *testing.T) {
 		{"The picture of an account that is gone is taken after its time", storedByGone},
 		{"Storage that never says what it has of an account that is gone ends as unknown", storageGoneByGone},
 		{"Pictures of another call are not taken for those of a lost one", storedByOther},
+		{"A picture that was stored after nobody knew is taken, though a person says that its call was not charged", storedAfterAll(1)},
+		{"So is a part of them", storedAfterAll(2)},
 		{"What a spool holds of an answer that was taken in part stays there", spoolOfPart},
 		{"What was written into a picture is not written into it again", storedAnnotated},
 	})
@@ -116,8 +118,8 @@ func spoolOfPart(r *rig) {
 	r.ends(t.ID, task.Completed)
 	s.entries.Store(&[]spool.Entry{r.spooled(t.ID, drawn(pngOf(40, 30), pngOf(41, 30), pngOf(42, 30)))})
 	r.until("it was met three times", func() bool { return s.takes.Load() >= 3 })
+	r.same(facts{"errs": s.errs.Load(), "said": said.count("has in part; its file stays")}, facts{"errs": int64(0), "said": 1})
 	r.stop(p)
-	r.same(facts{"left": s.takes.Load() - s.errs.Load(), "said": said.count("has in part; its file stays")}, facts{"left": s.takes.Load(), "said": 1})
 	r.exec("UPDATE generation_attempt SET answer = NULL") // as that of a large answer is, once it is collected
 	before := s.errs.Load()
 	r.start()
@@ -202,6 +204,21 @@ func storedByGone(r *rig) {
 	r.start()
 	r.ends(t.ID, task.Completed)
 	r.same(facts{"submits": r.painter.submits.Load(), "results": len(r.results(t.ID))}, facts{"submits": int64(0), "results": 1})
+}
+
+func storedAfterAll(pictures int) func(r *rig) {
+	return func(r *rig) {
+		t, a := r.leavesSeveral(pictures)
+		r.start()
+		held := r.ends(t.ID, task.Failed)
+		r.stores(a, "0.png", pngOf(40, 30))
+		_, err := r.client.Retry(r.Context(), held.Seen(), true)
+		r.check(err)
+		done := r.ends(t.ID, task.Completed)
+		r.kept(t.ID, 1)
+		r.same(facts{"submits": r.painter.submits.Load(), "states": r.states(t.ID), "cost": *done.CostMicros},
+			facts{"submits": int64(0), "states": []task.AttemptState{task.AttemptSucceeded}, "cost": int64(pictures) * 40_000})
+	}
 }
 
 func storedByOther(r *rig) {
