@@ -28,14 +28,6 @@ func pooled(t testing.TB, database string) (*store.Store, string) {
 	return s, pooler
 }
 
-func TestPostgresBehindAPooler(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, func(t testing.TB) *store.Store {
-		s, _ := pooled(t, tables.Postgres(t))
-		return s
-	})
-}
-
 // asOwner is the address of a database for a user whose tables lie in a schema
 // that only that user's search_path names.
 func asOwner(t testing.TB) string {
@@ -57,7 +49,9 @@ func asOwner(t testing.TB) string {
 	return u.String()
 }
 
-func TestPostgresBehindAPoolerWithASearchPath(t *testing.T) {
+// TestPostgresBehindAPooler is of tables that only a search_path names; those of the public schema are in
+// TestPostgresBatchedBehindAPooler.
+func TestPostgresBehindAPooler(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t testing.TB) *store.Store {
 		s, _ := pooled(t, asOwner(t))

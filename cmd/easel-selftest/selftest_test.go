@@ -36,7 +36,7 @@ func built(t *testing.T) string {
 			return
 		}
 		binary.path = filepath.Join(binary.folder, "easel-selftest")
-		if out, err := exec.Command("go", "build", "-o", binary.folder+"/", ".", "../easel").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", binary.folder+"/", ".", "../easel").CombinedOutput(); err != nil {
 			binary.err = fmt.Errorf("%w\n%s", err, out)
 		}
 	})

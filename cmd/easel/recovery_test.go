@@ -66,7 +66,7 @@ func (b book) bills(t *testing.T) int {
 func buildWrongClock(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "easel-selftest")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../easel-selftest").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", program, "../easel-selftest").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program

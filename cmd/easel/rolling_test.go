@@ -36,7 +36,7 @@ func former(t *testing.T) string {
 	if out, err := git("-C", top, "archive", "--output", archive, "HEAD~1"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, step := range [][]string{{"tar", "-xf", archive, "-C", folder}, {"go", "build", "-C", folder, "-o", program, "./cmd/easel"}} {
+	for _, step := range [][]string{{"tar", "-xf", archive, "-C", folder}, {"go", "build", "-C", folder, "-ldflags=-s -w", "-o", program, "./cmd/easel"}} {
 		if out, err := exec.CommandContext(t.Context(), step[0], step[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", step, err, out)
 		}

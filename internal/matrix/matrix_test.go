@@ -78,7 +78,7 @@ func TestCrashMatrix(t *testing.T) {
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "easel-selftest")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "crashpoints", "-o", program, "github.com/easelqueue/easel/cmd/easel-selftest").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "crashpoints", "-ldflags=-s -w", "-o", program, "github.com/easelqueue/easel/cmd/easel-selftest").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
