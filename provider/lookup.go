@@ -7,7 +7,7 @@ import "github.com/easelqueue/easel/task"
 // accounts that this process does not have it says yes: a worker may have them.
 func (s Services) canAsk(a task.Attempt) bool {
 	svc, known := s[a.Provider]
-	if !known || a.Handle != "" || a.ErrorAdvice == task.RetryCollects {
+	if !known || a.Handle != "" || a.HeldInPart() {
 		return true
 	}
 	account, known := svc.Account(a.Account)

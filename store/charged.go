@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
@@ -16,7 +17,7 @@ import (
 // for unknown, and the task stays failed by that reason. Calls whose outcome is known
 // stay as they are. The journal says whether the task has such a call, also of a task that
 // was archived since; a NotAllowed if it has none, or is not as the person saw it any more,
-// and a NotLookedAt if he did not look. A Locked if the row could not be had within five seconds.
+// a NotLookedAt if he did not look, and a HasPictures if a retry brings pictures of such a call. A Locked if the row could not be had within five seconds.
 // The delivery stays, since it lies in the archive and keeps a row that is set back by SQL.
 func (s *Store) GiveUp(ctx context.Context, seen task.Seen, cost *task.Money) (*task.Task, error) {
 	if !seen.Looked() {
@@ -32,6 +33,9 @@ func (s *Store) GiveUp(ctx context.Context, seen task.Seen, cost *task.Money) (*
 	}
 	err := s.forPerson(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		if err := s.lock(ctx, tx, seen.Task); err != nil {
+			return err
+		}
+		if err := s.noPictures(ctx, tx, seen.Task); err != nil {
 			return err
 		}
 		r, err := tx.ExecContext(ctx, tx.Rebind(`
@@ -57,4 +61,33 @@ func (s *Store) GiveUp(ctx context.Context, seen task.Seen, cost *task.Money) (*
 		return nil, s.notAllowed(ctx, seen, "given up")
 	}
 	return &t, err
+}
+
+// HasPictures says that a call was not given up: some of its pictures are in our storage, and a retry
+// takes them. Nothing was changed.
+type HasPictures struct {
+	Task    int64
+	Attempt int // the number of the call
+}
+
+func (e *HasPictures) Error() string {
+	return fmt.Sprintf("task %d was not given up: pictures of its call %d are in our storage, and a retry takes them and buys nothing", e.Task, e.Attempt)
+}
+
+// ForPage is what a page says of it.
+func (e *HasPictures) ForPage() (task int64, title, text string) {
+	return e.Task, "Its pictures are here", fmt.Sprintf("Nothing was changed: pictures of call %d are in our storage. Retry takes them, and buys nothing.", e.Attempt)
+}
+
+// noPictures returns a HasPictures if the task has a call that is held in part.
+func (s *Store) noPictures(ctx context.Context, tx *sqlx.Tx, id int64) error {
+	held := &HasPictures{Task: id}
+	err := tx.GetContext(ctx, &held.Attempt, tx.Rebind("SELECT number FROM generation_attempt WHERE task_id = ? AND state = 'unknown' AND error_advice = ? ORDER BY number LIMIT 1"), id, task.RetryCollects)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return held
 }

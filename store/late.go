@@ -25,7 +25,7 @@ func (s *Store) cameAfterAll(ctx context.Context, tx sqlx.ExtContext, a *task.At
 }
 
 // drawn is the condition that the calls of a task have brought all its pictures.
-const drawn = `(coalesce(nullif(image_count, 0), 1) <= (SELECT coalesce(sum(coalesce(a.images, nullif(image_generations.image_count, 0), 1)), 0) FROM generation_attempt a
+const drawn = `(CASE WHEN image_count > 1 THEN image_count ELSE 1 END <= (SELECT coalesce(sum(coalesce(a.images, nullif(image_generations.image_count, 0), 1)), 0) FROM generation_attempt a
 	WHERE a.task_id = image_generations.id AND a.state = 'succeeded'))`
 
 // completeFound completes a failed task with the pictures of a, if nothing is left to draw: one that is held

@@ -49,8 +49,8 @@ func asOwner(t testing.TB) string {
 	return u.String()
 }
 
-// TestPostgresBehindAPooler is of tables that only a search_path names; those of the public schema are in
-// TestPostgresBatchedBehindAPooler.
+// TestPostgresBehindAPooler is of tables that only a search_path names; TestPostgresBatchedBehindAPooler
+// of those in the public schema.
 func TestPostgresBehindAPooler(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t testing.TB) *store.Store {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -46,9 +47,8 @@ func (o *Completion) first() *task.Result {
 	return o.First
 }
 
-// saveResults stores the pictures of a call, which is done with them. Those of one that
-// somebody else has stored stay as they are: whoever comes second may have counted them as
-// pictures of another call.
+// saveResults stores the pictures of a call, which is done with them. Of one with which somebody else
+// is done those are stored that he did not have: see saveMissed.
 func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, results []task.Result) error {
 	// An answer has done its duty: its pictures are in storage. What is large in it goes, and what
 	// signs the addresses of pictures, which may be good for days.
@@ -56,14 +56,10 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Att
 	err := sqlx.GetContext(ctx, tx, &collected, s.db.Rebind("UPDATE generation_attempt SET "+collects+
 		" WHERE id = ? AND state <> 'succeeded' RETURNING id, coalesce(answer, '') AS answer"), null(a.ErrorMsg), a.ID)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+		return s.saveMissed(ctx, tx, a, results)
 	}
-	for _, r := range results {
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, s.db.Rebind("INSERT INTO generation_result (task_id, attempt_id, created_at, "+brings+`)
-			VALUES (?, ?, now(), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+onceEach), append([]any{a.TaskID, a.ID}, bringing(&r)...)...)
+	if err == nil {
+		err = s.insertResults(ctx, tx, a, results)
 	}
 	if err != nil || !strings.Contains(collected.Answer, "?") {
 		return err
@@ -71,6 +67,44 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Att
 	collected.HideSignatures()
 	_, err = tx.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET answer = ? WHERE id = ? AND state = 'succeeded'"), null(collected.Answer), a.ID)
 	return err
+}
+
+// saveMissed stores the pictures of a call with which somebody else is done who did not have them: he may have
+// found only a part in storage. Those that he had stay as they are, since whoever comes second may have
+// counted them as pictures of another call. What was said to be missing is not any more.
+func (s *Store) saveMissed(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, results []task.Result) error {
+	var had []string
+	if err := sqlx.SelectContext(ctx, tx, &had, s.db.Rebind("SELECT storage_key FROM generation_result WHERE attempt_id = ?"), a.ID); err != nil {
+		return err
+	}
+	missed := slices.DeleteFunc(slices.Clone(results), func(r task.Result) bool { return slices.Contains(had, r.StorageKey) })
+	if len(missed) == 0 {
+		return nil
+	}
+	if err := s.insertResults(ctx, tx, a, missed); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, s.db.Rebind("UPDATE generation_attempt SET error_msg = ? WHERE id = ? AND state = 'succeeded'"), null(a.ErrorMsg), a.ID); err != nil {
+		return err
+	}
+	h, err := s.history(ctx, tx, a.TaskID)
+	if err != nil {
+		return err
+	}
+	// No fence: nobody holds a completed task, and its status is the guard.
+	_, err = tx.ExecContext(ctx, s.db.Rebind("UPDATE image_generations SET error_msg = ?, updated_at = now() WHERE id = ? AND status = 'completed'"), null(h.Missing(a)), a.TaskID)
+	return err
+}
+
+func (s *Store) insertResults(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, results []task.Result) error {
+	for _, r := range results {
+		_, err := tx.ExecContext(ctx, s.db.Rebind("INSERT INTO generation_result (task_id, attempt_id, created_at, "+brings+`)
+			VALUES (?, ?, now(), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+onceEach), append([]any{a.TaskID, a.ID}, bringing(&r)...)...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // collects are the columns of an attempt whose pictures are stored; their argument is its note.

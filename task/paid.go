@@ -41,6 +41,12 @@ func (a *Attempt) SetRawFiles(all []RawFile) error {
 // its pictures are not in our storage yet: they are collected, and it is not made again.
 func (a *Attempt) Collectable() bool { return a.State == AttemptAccepted || a.State == AttemptAnswered }
 
+// HeldInPart reports whether nobody can tell what became of the call, and our storage has some of its
+// pictures, which a retry takes.
+func (a *Attempt) HeldInPart() bool {
+	return a.State == AttemptUnknown && a.ErrorAdvice == RetryCollects
+}
+
 // AnyCollectable reports whether a call of the task waits to be collected: the provider has
 // taken it, and a retry does not make it again.
 func AnyCollectable(attempts []Attempt) bool {
@@ -85,7 +91,7 @@ type RetryStep string
 const (
 	Collects RetryStep = "collect" // fetches what was paid for; what other calls lack is drawn after it, unless one was given up as charged
 	Asks     RetryStep = "ask"     // looks a call up whose outcome is unknown
-	Takes    RetryStep = "take"    // takes pictures that are all in our storage already
+	Takes    RetryStep = "take"    // takes pictures that are in our storage already, and has none drawn
 	Buys     RetryStep = "buy"     // makes a new call
 
 	// BuysAgain makes a new call where a person gave one up as charged. Only who says that he pays
@@ -102,6 +108,8 @@ func (h *History) AfterRetry() RetryStep {
 	switch {
 	case last.Collectable(), last.State == AttemptUnknown && AnyCollectable(h.Attempts):
 		return Collects
+	case last.HeldInPart():
+		return Takes
 	case last.State == AttemptSending, last.State == AttemptUnknown:
 		return Asks
 	case h.Left(false) <= 0:

@@ -38,6 +38,10 @@ func TestARetryBeginsWithWhatWasPaidFor(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", c.claim, got, c.next)
 		}
 	}
+	held := []Attempt{{Number: 1, State: AttemptUnknown, RowError: RowError{ErrorAdvice: RetryCollects}}}
+	if got := lacking(one, held).AfterRetry(); got != Takes {
+		t.Errorf("what our storage has of a call of unknown outcome is taken: got %s", got)
+	}
 }
 
 // lacking is the history of a task that lacks left pictures of two.

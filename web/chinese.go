@@ -177,6 +177,7 @@ var chinese = map[string]string{
 	"Archived by hand": "人工归档", "A person archived the delivery. Retry it when it may go on.": "有人把它归档了。可以继续时请重试。",
 	"Stopped by hand": "人工停止", "A person cancelled the task while it was drawn. Retry it if it is wanted after all.": "有人在绘制时取消了它。如果还需要，请重试。",
 	"Outcome unknown": "结果不明", "Nobody can say whether the provider ran and billed the call, so it is not sent again by itself. Decide on the page of each task: it says whether the provider can be asked, or where you look the call up.": "无法确定服务商是否执行并计费，所以不会自动重发。请在每个任务的页面上决定：那里写明能否询问服务商，或到哪里核对。",
+	takesPart:     "它的一部分图片在工作进程丢失之前已经送到，存放在我们的存储里，所以这次调用已计费。重试会采用这些图片，不会购买。",
 	retryCollects: "服务商已经接下这次调用，所以已计费。重试会收取它画的图片，不会再次调用。", collectedByItself: "丢失的调用又找到了。它画的图片会自动收取并完成任务，不会再购买。",
 	keptByItself:           "服务商已经接下这次调用。它画的图片会自动收取，保存在任务旁边，不会再购买。",
 	"Charged and given up": "已计费并放弃", "A person found that the call was billed, and its picture never came. On the page of a task a new one can be bought, which is paid for as well.": "有人查明这次调用已计费，而图片没有到来。要另画一张，请到任务的页面；那张也要付费。",
@@ -196,7 +197,7 @@ var chinese = map[string]string{
 	// What is refused.
 	"Nothing here": "这里什么都没有", "There is no page at this address.": "这个地址没有页面。", "Not any more": "情况已变", "No such task": "没有这个任务", "There is no such task.": "没有这个任务。",
 	"Read-only": "只读", "This site is read-only: tasks are retried and cancelled from the command line here.": "本站只读：请在命令行里重试和取消任务。",
-	"Interrupted": "已中断", "The request was given up.": "请求已放弃。", "Not understood": "无法理解", "Too large": "太大", "Refused": "已拒绝", "Wrong address": "地址不对", "Nobody can be asked": "无人可以询问", "This pays again": "这要再付一次钱",
+	"Interrupted": "已中断", "The request was given up.": "请求已放弃。", "Not understood": "无法理解", "Too large": "太大", "Refused": "已拒绝", "Wrong address": "地址不对", "Nobody can be asked": "无人可以询问", "This pays again": "这要再付一次钱", "Its pictures are here": "它的图片就在这里",
 	"The form cannot be read. Go back and press the button again.": "表单无法读取。请返回再按一次按钮。",
 	"Locked by somebody else":                                      "被别人锁住",
 	"Another transaction, of an app or of a person, has held the row of this task locked for five seconds, so nothing was changed. Go back and try again when it has ended.":                                                      "有应用或人的事务把这个任务的行锁住了五秒，所以什么都没有改动。请返回，等那个事务结束后再试。",

@@ -39,7 +39,7 @@ func TestChinesePages(t *testing.T) {
 		}
 	})
 	t.Run("So is what is said once a call was paid for", func(t *testing.T) {
-		for _, text := range slices.Concat([]string{retryCollects, collectedByItself, keptByItself}, slices.Collect(maps.Values(retryBegins))) {
+		for _, text := range slices.Concat([]string{retryCollects, takesPart, collectedByItself, keptByItself}, slices.Collect(maps.Values(retryBegins))) {
 			if chineseOf(text) == text {
 				t.Errorf("%q is not", text)
 			}

@@ -216,6 +216,7 @@ func (s *Site) story(r *http.Request) (answer, error) {
 const (
 	retryCollects     = "The provider has taken the call, so it was paid for. A retry collects what it drew and does not make it again."
 	collectedByItself = "The lost call was found again. What it drew is collected by itself and completes the task; nothing is bought."
+	takesPart         = "Some of its pictures came before its worker was lost, and are in our storage, so the call was paid for. A retry takes them, and buys nothing."
 	keptByItself      = "The provider has taken the call. What it drew is collected by itself and kept beside the task; nothing is bought."
 )
 
@@ -255,6 +256,9 @@ func tell(t *task.Task, attempts []task.Attempt, results []task.Result, why *why
 				p.About.What = collectedByItself
 			}
 		}
+	}
+	if t.Status == task.Failed && t.ErrorKind == task.OutcomeUnknown && next == task.Takes {
+		p.About.What = takesPart
 	}
 	p.Answer, p.Late = split(t, results)
 	for _, a := range attempts {

@@ -86,7 +86,7 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, 
 		return nil, w.reportOnce(e, "the spool holds a paid answer that the database refuses; its file stays", err)
 	}
 	if err == nil && !changed && a.State == task.AttemptAnswered {
-		return &a, w.knows(writing, e, &a)
+		return &a, w.leaveIfLacked(writing, e, &a)
 	}
 	if err == nil {
 		w.Log.Warn().Int64("task", a.TaskID).Int("attempt", a.Number).Str("state", string(a.State)).Msg("a paid answer was adopted from the spool")
@@ -94,17 +94,33 @@ func (w *Worker) adoptEntry(ctx context.Context, e spool.Entry) (*task.Attempt, 
 	return &a, err
 }
 
-// knows sees that the journal has all pictures of an answer that it did not take from the spool: of what a
-// dead worker had stored in part, a person's retry may have taken that part.
-func (w *Worker) knows(ctx context.Context, e spool.Entry, a *task.Attempt) error {
+// leaveIfLacked leaves an entry of which the journal lacks pictures in the spool.
+func (w *Worker) leaveIfLacked(ctx context.Context, e spool.Entry, a *task.Attempt) error {
+	lacks, err := w.lacks(ctx, a)
+	if err == nil && lacks {
+		err = w.reportOnce(e, "the spool holds pictures of an answer that the database has in part; its file stays", nil)
+	}
+	return err
+}
+
+// lacks reports whether the journal lacks pictures of an answer that it did not take: of what a worker that
+// stood still had stored in part, a person's retry may have taken that part.
+func (w *Worker) lacks(ctx context.Context, a *task.Attempt) (bool, error) {
 	had, err := w.Journal.Attempt(ctx, a.ID)
+	if err != nil || had.Answer == "" || drawnIn(had.Answer) >= drawnIn(a.Answer) { // a large answer goes once its pictures are in storage
+		return false, err
+	}
+	h, err := w.Journal.History(ctx, a.TaskID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if had.Answer != "" && drawnIn(had.Answer) < drawnIn(a.Answer) { // a large one goes once its pictures are in storage
-		return w.reportOnce(e, "the spool holds pictures of an answer that the database has in part; its file stays", nil)
+	kept := 0
+	for _, r := range h.Results {
+		if r.AttemptID == a.ID {
+			kept++
+		}
 	}
-	return nil
+	return kept < drawnIn(a.Answer), nil
 }
 
 // drawnIn is how many pictures a journalled answer names; 0 if it cannot be read.

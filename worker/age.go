@@ -102,10 +102,13 @@ func (w *Worker) noteSkew(claimed, clock time.Time) {
 		return
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.skewed.IsZero() && time.Since(w.skewed) < skewAgain {
+	again := w.skewed.IsZero() || time.Since(w.skewed) >= skewAgain
+	if again {
+		w.skewed = time.Now()
+	}
+	w.mu.Unlock()
+	if !again {
 		return
 	}
-	w.skewed = time.Now()
 	w.Log.Warn().Dur("ahead", -skew).Msg("this machine's clock is far from the database's; synchronise them (NTP): what is to wait may come too early or too late")
 }

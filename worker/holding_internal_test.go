@@ -16,6 +16,9 @@ func TestADeliveryComesBackSoonToATaskThatIsPerhapsNotClaimed(t *testing.T) {
 		t.Errorf("beside the step that has claimed the task a delivery waits for %s", got)
 	}
 	letGo()
+	if got := w.holdsAlready(1).After; got != time.Second {
+		t.Errorf("beside one that has just let go a delivery waits for %s", got)
+	}
 	if w.holds(1) {
 		t.Error("a task that was let go is held")
 	}

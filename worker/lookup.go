@@ -52,7 +52,7 @@ func (s *step) unheard(ctx context.Context, f task.Failure, early time.Duration,
 		return s.takeStored(ctx, stored)
 	case never && !stored.any():
 		a.State, a.RowError = task.AttemptRejected, task.RowError{ErrorKind: task.Forgotten, ErrorMsg: "the provider never had this call: " + f.Message}
-	case was == task.AttemptUnknown && a.ErrorMsg != "": // it was known why, which says more than that nobody can tell
+	case was == task.AttemptUnknown && a.ErrorMsg != "" && stored.any() == a.HeldInPart(): // it was known why, which says more than that nobody can tell
 	default:
 		stored.tell(&f)
 		a.State, a.RowError = task.AttemptUnknown, f.RowError()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/easelqueue/easel/store"
+	"github.com/easelqueue/easel/task"
 	"github.com/easelqueue/easel/worker/spool"
 )
 
@@ -81,19 +82,23 @@ func (s *step) recordPaid(ctx context.Context, f store.Fact) error {
 	taken, spooled := make(chan struct{}), make(chan bool, 1)
 	var failed atomic.Bool
 	go func() { spooled <- s.spoolUnless(taken, &failed) }()
+	lacks := false // whoever journalled the answer first had found a part of it
 	err := s.persist(ctx, func(ctx context.Context) error {
-		_, err := s.w.Journal.Record(ctx, f)
+		changed, err := s.w.Journal.Record(ctx, f)
 		failed.Store(err != nil)
+		if err == nil && !changed && s.last.State == task.AttemptAnswered {
+			lacks, err = s.w.lacks(ctx, s.last)
+		}
 		return err
 	})
 	close(taken)
-	s.settleSpool(err, <-spooled)
+	s.settleSpool(err, lacks, <-spooled)
 	return err
 }
 
-// settleSpool sees that an answer lies in the spool if the database has not got it, and only
-// then, given whether it does.
-func (s *step) settleSpool(err error, spooled bool) {
+// settleSpool sees that an answer lies in the spool if the database has not got it, or lacks some of it, and
+// only then, given whether it does.
+func (s *step) settleSpool(err error, lacks, spooled bool) {
 	known := err == nil || errors.Is(err, store.ErrFenced) // of the task: its attempt is written all the same
 	switch {
 	case errors.Is(err, store.ErrRefused): // the journal will never have it, so its only copy stays
@@ -101,9 +106,9 @@ func (s *step) settleSpool(err error, spooled bool) {
 		if spooled || s.spool() {
 			s.onlyIn = "not in the journal but in this worker's spool, in " + s.last.Key + ".json"
 		}
-	case !known && !spooled: // the process must go
+	case (!known || lacks) && !spooled: // the process must go, or has to bring what others did not find
 		s.spool()
-	case known && spooled:
+	case known && !lacks && spooled:
 		if err := s.w.Spool.Remove(s.last.Key); err != nil {
 			s.log.Warn().Err(err).Msg("an answer that the database has stays in the spool")
 		}

@@ -48,6 +48,7 @@ func nonsense(r *rig) {
 		{"provider, prompt, steps", "'painter', 'a cat', -3", "invalid", "steps is -3; accepted are 1 to 1000"},
 		{"provider, prompt, reference_images", "'painter', 'a cat', '[oops'", "invalid", "reference_images is not a JSON array of URLs"},
 		{"provider, prompt, image_count", "'painter', 'a cat', 1000000", "invalid", "image_count is 1000000; accepted are 1 to 15"},
+		{"provider, prompt, image_count", "'painter', 'a cat', -1", "invalid", "image_count is -1; accepted are 1 to 15"},
 		{"provider, prompt, max_attempts", "'painter', 'a cat', -1", "invalid", "max_attempts is -1"},
 		{"provider, prompt, style", "'painter', 'a cat', 'noir'", "unsupported", "painter cannot honour style"},
 		{"provider, prompt, input_image_id", "'painter', 'a cat', 404", "invalid", "input_image_id is 404, and no photo of that id has an image_url"},

@@ -164,7 +164,12 @@ func (s *step) stranded(ctx context.Context) (phase, queue.Verdict) {
 		return buying, none
 	}
 	f := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "the last call was made through the " + where + ", which this worker does not have"}
-	stored.tell(f)
+	if stored.any() { // it was answered, which no policy for what nobody knows is about
+		stored.tell(f)
+		s.last.State = task.AttemptUnknown
+		s.blame(f)
+		return s.endWith(decided{s.fails(f), true})
+	}
 	return s.endWith(callFailed{f})
 }
 

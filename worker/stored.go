@@ -81,7 +81,11 @@ func (s *step) listStored(ctx context.Context) (keptOf, error) {
 		position, err := strconv.Atoi(number)
 		raw := "."+end == picture.StrayEnd
 		small := strings.Contains(end, ".") && !raw
-		if err != nil || small || raw && found.keys[position] != "" || o.Modified.Before(s.last.SentAt.Add(-ahead)) {
+		if err != nil || small || raw && found.keys[position] != "" {
+			continue
+		}
+		if o.Modified.Before(s.last.SentAt.Add(-ahead)) {
+			s.log.Warn().Str("key", o.Key).Time("stored", o.Modified).Time("called", s.last.SentAt).Msg("a file of the name of a lost call is older than the call, and is left alone")
 			continue
 		}
 		found.keys[position] = o.Key

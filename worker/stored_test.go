@@ -34,6 +34,9 @@ func TestStoredAnswers(t *testing.T) {
 		{"Pictures of another call are not taken for those of a lost one", storedByOther},
 		{"A picture that was stored after nobody knew is taken, though a person says that its call was not charged", storedAfterAll(1)},
 		{"So is a part of them", storedAfterAll(2)},
+		{"A part whose account is gone is held for a retry, whatever is done with what nobody knows", partOfGone},
+		{"A part that is gone when it is to be taken is not spoken of any more", partGone},
+		{"What a worker that stood still still brings of such a part joins it", restOfPart},
 		{"What a spool holds of an answer that was taken in part stays there", spoolOfPart},
 		{"What was written into a picture is not written into it again", storedAnnotated},
 	})
@@ -124,6 +127,59 @@ func spoolOfPart(r *rig) {
 	before := s.errs.Load()
 	r.start()
 	r.until("it is known", func() bool { return s.errs.Load() > before })
+}
+
+func partOfGone(r *rig) {
+	r.svc.Deadline = 20 * time.Second
+	r.svc.Retry.OnUnknown = task.Resend
+	t, a := r.leavesSeveral(2)
+	r.stores(a, "0.png", pngOf(40, 30))
+	r.svc.Accounts[0].Name = "other"
+	r.start()
+	held := r.ends(t.ID, task.Failed)
+	r.same(facts{"advice": held.ErrorAdvice, "of": r.attempts(t.ID)[0].ErrorAdvice, "states": r.states(t.ID), "submits": r.painter.submits.Load()},
+		facts{"advice": task.RetryCollects, "of": task.RetryCollects, "states": []task.AttemptState{task.AttemptUnknown}, "submits": int64(0)})
+}
+
+func partGone(r *rig) {
+	t, a := r.leavesSeveral(2)
+	r.stores(a, "0.png", pngOf(40, 30))
+	r.start()
+	held := r.ends(t.ID, task.Failed)
+	r.check(r.pictures.Delete(r.Context(), fmt.Sprintf("%d/%d-0.png", t.ID, a.ID)))
+	_, err := r.client.Retry(r.Context(), held.Seen(), false)
+	r.check(err)
+	r.until("it is held again", func() bool { now := r.get(t.ID); return now.Delivery > held.Delivery && now.Status == task.Failed })
+	of := r.attempts(t.ID)[0]
+	r.same(facts{"part": of.HeldInPart(), "said": strings.Contains(of.ErrorMsg, "in our storage"), "submits": r.painter.submits.Load()},
+		facts{"part": false, "said": false, "submits": int64(0)})
+}
+
+func restOfPart(r *rig) {
+	s := &staying{}
+	r.equip = func(w *worker.Worker) { w.Spool = s }
+	taken, answer := r.painter.hangs()
+	first := r.start()
+	t := r.asksFor(task.Task{Request: task.Request{ImageCount: 3}})
+	heard(r, "the call is made", taken)
+	first.heartStops()
+	r.stores(&r.attempts(t.ID)[0], "1.png", pngOf(41, 30))
+	r.start()
+	_, err := r.client.Retry(r.Context(), r.ends(t.ID, task.Failed).Seen(), false)
+	r.check(err)
+	part := r.ends(t.ID, task.Completed)
+	r.kept(t.ID, 1)
+	answer <- drawn(pngOf(40, 30), pngOf(41, 30), pngOf(42, 30))
+	r.until("the rest is kept", func() bool { return len(r.results(t.ID)) == 3 })
+	r.stop(first)
+	whole := r.get(t.ID)
+	var keys []string
+	for _, one := range r.results(t.ID) {
+		keys = append(keys, one.StorageKey[len("1/1-"):])
+	}
+	r.same(s.puts.Load(), int64(1)) // until the rest is kept no journal has it
+	r.same(facts{"said": part.ErrorMsg != "", "says": whole.ErrorMsg + r.attempts(t.ID)[0].ErrorMsg, "keys": keys, "submits": r.painter.submits.Load(), "states": r.states(t.ID)},
+		facts{"said": true, "says": "", "keys": []string{"0.png", "1.png", "2.png"}, "submits": int64(1), "states": []task.AttemptState{task.AttemptSucceeded}})
 }
 
 func storedRaw(r *rig) {

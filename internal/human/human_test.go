@@ -1,6 +1,7 @@
 package human_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,8 @@ import (
 
 func TestSpan(t *testing.T) {
 	for want, d := range map[string]time.Duration{"0s": 0, "59s": 59 * time.Second, "1m": 119 * time.Second, "47h": 48*time.Hour - 1, "2d": 48 * time.Hour,
-		"in 2m": -91 * time.Second, "in 1m": -59500 * time.Millisecond, "in 2h": -2*time.Hour + 4*time.Minute, "in 3d": -72*time.Hour + time.Second} {
+		"in 2m": -91 * time.Second, "in 1m": -59500 * time.Millisecond, "in 2h": -2*time.Hour + 4*time.Minute, "in 3d": -72*time.Hour + time.Second,
+		"in 106751d": math.MinInt64} {
 		t.Run("How long something is takes one unit: "+want, func(t *testing.T) {
 			if got := human.English.Span(d); got != want {
 				t.Errorf("got %q", got)

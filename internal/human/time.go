@@ -1,6 +1,7 @@
 package human
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -31,13 +32,14 @@ func Duration(d time.Duration) string {
 // Span is how long d is, in one unit: the whole ones that have passed, or the nearest
 // number of those that are still to come, where d is below zero.
 func (l Language) Span(d time.Duration) string {
+	to := -max(d, -math.MaxInt64) // which has no overflow
 	switch {
 	case d <= -time.Hour:
-		return l.ahead(l.Span(-d.Round(time.Hour)))
+		return l.ahead(l.Span(to.Round(time.Hour)))
 	case d <= -time.Minute:
-		return l.ahead(l.Span(-d.Round(time.Minute)))
+		return l.ahead(l.Span(to.Round(time.Minute)))
 	case d < 0:
-		return l.ahead(l.Span(-d.Round(time.Second)))
+		return l.ahead(l.Span(to.Round(time.Second)))
 	case d < time.Minute:
 		return l.length(int(d/time.Second), "s")
 	case d < time.Hour:

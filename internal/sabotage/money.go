@@ -107,13 +107,28 @@ var ofMoney = []Mutant{
 	},
 	{
 		Name: "a file from before a call is taken for its picture", Rule: "What lies in storage under the name of a call proves that it was answered",
-		Edits: []Edit{{"worker/stored.go", " || o.Modified.Before(s.last.SentAt.Add(-ahead))", ""}},
+		Edits: []Edit{{"worker/stored.go", "		if o.Modified.Before(s.last.SentAt.Add(-ahead)) {\n", "		if false {\n"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestStoredAnswers$/^A_file_from_before"}},
 	},
 	{
 		Name: "a part of an answer is taken for all of it", Rule: "What has been paid for is held until the database takes it",
 		Edits: []Edit{{"worker/lookup.go", "	case stored.whole():\n", "	case stored.any():\n"}},
 		Lives: Lives{Test: Test{Package: "worker", Run: "^TestStoredAnswers$/^Of_one_that_lies_there_in_part"}},
+	},
+	{
+		Name: "a call that was not charged is sent again beside its stored picture", Rule: "What lies in storage under the name of a call proves that it was answered",
+		Edits: []Edit{{"worker/resume.go", "		return s.buyUnlessStored(ctx, h)\n", "		return buying, none\n"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestStoredAnswers$/^A_picture_that_was_stored_after_nobody_knew"}},
+	},
+	{
+		Name: "what joins a part that was taken is forgotten", Rule: "What was paid for is never thrown away",
+		Edits: []Edit{{"store/save.go", "		return s.saveMissed(ctx, tx, a, results)\n", "		return nil\n"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestStoredAnswers$/^What_a_worker_that_stood_still"}},
+	},
+	{
+		Name: "a spool lets go what the journal lacks", Rule: "What has been paid for is held until the database takes it",
+		Edits: []Edit{{"worker/adopt.go", "	if err == nil && lacks {\n", "	if err == nil && lacks && false {\n"}},
+		Lives: Lives{Test: Test{Package: "worker", Run: "^TestStoredAnswers$/^What_a_spool_holds"}},
 	},
 	{
 		Name: "what has come while a call was looked up is not seen", Rule: "The journal is read before every purchase",

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/easelqueue/easel/store"
@@ -99,6 +100,18 @@ func answersAdvice(b *bench) {
 	given, err := b.store.GiveUp(b.Context(), b.get(t.ID).Seen(), nil)
 	b.check(err)
 	b.same(given.RowError, task.RowError{ErrorKind: task.Charged, ErrorMsg: "a person found that the call was charged, and gave its picture up: who knows"})
+
+	t = b.held()
+	a = ended(b.begin(t), task.AttemptUnknown)
+	part := &task.Failure{Kind: task.OutcomeUnknown, Executed: task.Unknown, Message: "1 of 2", Advice: task.RetryCollects}
+	a.RowError = part.RowError()
+	b.check(b.finish(store.Decided{Held: t.Token(), Decision: task.Decision{Status: task.Failed, Failure: part}, Attempt: a}))
+	b.unchanged(t.ID, func() {
+		var has *store.HasPictures
+		if _, err := b.store.GiveUp(b.Context(), b.get(t.ID).Seen(), nil); !errors.As(err, &has) || *has != (store.HasPictures{Task: t.ID, Attempt: 1}) {
+			b.Errorf("a call whose pictures are in storage was given up: %v", err)
+		}
+	})
 
 	t = b.held()
 	a = answered(b.begin(t))
