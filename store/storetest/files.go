@@ -44,13 +44,16 @@ func openFiles(b *bench) {
 	_, err := b.store.Cancel(b.Context(), task.Seen{Task: cancelled.ID})
 	b.check(err)
 	b.check(b.finish(store.Decided{Held: failed.Token(), Decision: task.Decision{Status: task.Failed, Failure: &task.Failure{Kind: task.Invalid, Executed: task.NotExecuted, Message: "no"}}}))
-	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, lost.ID})
+	given := b.outcomeUnknown()
+	_, err = b.store.GiveUp(b.Context(), b.get(given.ID).Seen(), nil)
+	b.check(err)
+	got, err := b.store.Files(b.Context(), []int64{waiting.ID, held.ID, cancelled.ID, failed.ID, lost.ID, given.ID})
 	b.check(err)
 	b.same(facts{
 		"waiting.Open": got[waiting.ID].Open, "held.Open": got[held.ID].Open,
 		"cancelled.Open": got[cancelled.ID].Open, "failed.Open": got[failed.ID].Open,
-		"lost.Open": got[lost.ID].Open,
-	}, facts{"waiting.Open": true, "held.Open": true, "cancelled.Open": true, "failed.Open": false, "lost.Open": true})
+		"lost.Open": got[lost.ID].Open, "given.Open": got[given.ID].Open,
+	}, facts{"waiting.Open": true, "held.Open": true, "cancelled.Open": true, "failed.Open": false, "lost.Open": true, "given.Open": true})
 }
 
 func retires(b *bench) {
