@@ -33,11 +33,10 @@ MEASURES = ^Test(ManyOddAnswersAtOnce|LargeAnswers|AnOddAnswerTakes|HidingStretc
 # What the worker's run with the detector has held on real servers is not held again without.
 HELD = ^TestOnServers$$
 
-# The store's contract is held under the detector on Postgres itself. On SQLite, which has one
-# connection, and in flushes there it is held without; over poolers, and in flushes with bad company, in make
-# outages.
-POOLED = ^Test(PostgresBehindAPooler|PostgresBatchedBehindAPooler|BatchedInBadCompany)$$
-CONTRACTS = ^Test(SQLite|SQLiteBatched)$$
+# The store's contract is held under the detector on Postgres itself, and without on SQLite, which has one
+# connection; over poolers, and in flushes, which are off unless one asks for them, in make outages.
+POOLED = ^Test(PostgresBehindAPooler|PostgresBatched|PostgresBatchedBehindAPooler|SQLiteBatched|BatchedInBadCompany)$$
+CONTRACTS = ^TestSQLite$$
 
 # Processes as people run them, that are killed, replaced, crowded and lose their servers: they
 # need most of the machine, so that the other tests are left alone.
