@@ -29,7 +29,7 @@ func (s *Store) Files(ctx context.Context, ids []int64) (map[int64]Files, error)
 	// of a machine that is away may name those of one whose outcome is unknown. So does one that a person gave up
 	// as charged: what it stored was paid for, whoever asks for it later.
 	err := s.selectIn(ctx, &tasks, `SELECT id, status IN ('pending', 'processing') OR EXISTS (SELECT 1 FROM generation_attempt a
-		WHERE a.task_id = t.id AND (state IN ('sending', 'accepted', 'answered', 'unknown') OR error_kind IN ('charged', 'bought_again'))) AS open FROM image_generations t WHERE id IN (?)`, ids)
+		WHERE a.task_id = t.id AND (state IN ('sending', 'accepted', 'answered', 'unknown') OR `+givenUp+`)) AS open FROM image_generations t WHERE id IN (?)`, ids)
 	if err != nil {
 		return nil, err
 	}
