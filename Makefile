@@ -1,6 +1,6 @@
 GO ?= go
 FUZZTIME ?= 30s
-FUZZLESS ?= ^$$
+FUZZSKIP ?= ^$$
 SEEDS ?= 2000
 SELFTEST ?= 2m
 
@@ -90,10 +90,10 @@ bench: needs
 benchmarks: needs
 	$(GO) test -run '^$$' -bench . -benchtime 5s -timeout 30m ./queue ./store ./cmd/easel
 
-# Every fuzz target for FUZZTIME, one after the other: a time, or a count such as 10000x. FUZZLESS is a pattern
+# Every fuzz target for FUZZTIME, one after the other: a time, or a count such as 10000x. FUZZSKIP is a pattern
 # of those that are left out.
 fuzz:
-	@set -e; grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|/[^/]*:[0-9]+:func | |' | grep -vE '$(FUZZLESS)' | sort | while read -r pkg target; do \
+	@set -e; grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|/[^/]*:[0-9]+:func | |' | grep -vE '$(FUZZSKIP)' | sort | while read -r pkg target; do \
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
 	done
 

@@ -74,7 +74,7 @@ func (s *Store) saveResults(ctx context.Context, tx sqlx.ExtContext, a *task.Att
 // counted them as pictures of another call. What was said to be missing is not any more.
 func (s *Store) saveMissed(ctx context.Context, tx sqlx.ExtContext, a *task.Attempt, results []task.Result) error {
 	var had []string
-	if err := sqlx.SelectContext(ctx, tx, &had, s.db.Rebind("SELECT storage_key FROM generation_result WHERE attempt_id = ?"), a.ID); err != nil {
+	if err := sqlx.SelectContext(ctx, tx, &had, s.db.Rebind("SELECT coalesce(storage_key, '') FROM generation_result WHERE attempt_id = ?"), a.ID); err != nil {
 		return err
 	}
 	missed := slices.DeleteFunc(slices.Clone(results), func(r task.Result) bool { return slices.Contains(had, r.StorageKey) })
